@@ -1,0 +1,149 @@
+"""The nouns of Cogmill as frozen values. No I/O, no clock; every other module may import this one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Bands(StrEnum):
+    """First segment of a key: what a frame's channels show."""
+
+    BW = "bw"
+    """One greyscale band."""
+    NC = "nc"
+    """Three bands in natural colour: red, green, blue."""
+
+
+class Product(StrEnum):
+    """What a collection holds."""
+
+    FRAMES = "frames"
+    INDEX = "index"
+    MOSAIC = "mosaic"
+
+
+class Stage(StrEnum):
+    """The two stages into which people upload."""
+
+    SCANNED = "scanned"
+    GEOREF = "georef"
+
+
+class State(StrEnum):
+    """Where a frame stands in the ledger."""
+
+    ARRIVED = "arrived"
+    BUILDING = "building"
+    BUILT = "built"
+    PUBLISHED = "published"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One county/agency/year/product: one tile index, one mapfile, one service."""
+
+    folder: str
+    """Path between bands and agency: `Travis`, `StratMap/Travis`, or empty for multi-county sets without a folder."""
+    agency: str
+    """As written in the key: `USDA`, `TxDOT`."""
+    year: str
+    """Four digits, or the mission code of a multi-county set."""
+    product: Product
+
+    @property
+    def service_name(self) -> str:
+        """Name of the raster layer and of the index files, case kept: `Travis_USDA_1951_frames`."""
+        parts = [*filter(None, self.folder.split("/")), self.agency, self.year, self.product]
+        return "_".join(parts)
+
+    @property
+    def id(self) -> str:
+        """Key of the collection everywhere else: the service name in lower case."""
+        return self.service_name.lower()
+
+    @property
+    def county(self) -> str:
+        """Last folder segment; empty for a multi-county set without a folder."""
+        return self.folder.rpartition("/")[2]
+
+    def prefix(self, bands: Bands) -> str:
+        """Key prefix of one bands folder, ending in `/`: `bw/Travis/USDA_1951/frames/`."""
+        return "/".join(filter(None, [bands, self.folder, f"{self.agency}_{self.year}", self.product])) + "/"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameName:
+    """What a file name says about its frame. All text is as written."""
+
+    date: str
+    roll: str
+    frame_num: str
+    acquired: tuple[dt.date, dt.date] | None
+    """First and last possible day of the photograph, inclusive; None when the name and the collection tell no year."""
+    scan_stem: str | None
+    """Stem under which the raw scan is looked for in `scanned/`; None for products without scans."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadKey:
+    """A parsed key below `georef/` or `scanned/`."""
+
+    key: str
+    bands: Bands
+    collection: Collection
+    stage: Stage
+    stem: str
+    """File name without its tif extension."""
+    name: FrameName | None
+    """Parsed name of a georeferenced frame; None for scans, whose stem alone matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object of a bucket listing."""
+
+    key: str
+    etag: str
+    """Without the quotes S3 puts around it."""
+    size: int
+    """Bytes."""
+    last_modified: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltCog:
+    """What the engine says about one proven COG in a local file."""
+
+    path: str
+    size: int
+    """Bytes of the file."""
+    sha256: str
+    footprint_wkb: bytes
+    """Outline of the valid pixels, one polygon in EPSG:3857 (x east, y north, metres), well-known binary."""
+    width: int
+    height: int
+    gsd_m: float
+    """Size of a pixel in EPSG:3857 metres."""
+    source_crs: str
+    """`EPSG:26914`, or the name of a CRS without a code."""
+    transformation: str
+    """PROJ pipeline or operation name that was used; `none` for sources already in EPSG:3857."""
+    cpu_s: float
+    """CPU seconds of the child process, proof included."""
+    peak_rss: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFrame:
+    """One refused frame as ledger, digest and UI show it."""
+
+    key: str
+    reason: str
+    detail: str
+    advice: str

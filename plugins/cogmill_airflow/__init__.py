@@ -1,0 +1,1 @@
+"""Cogmill's Airflow parts: thin operators, the upload sensor with its trigger, hooks and the DAG bundle of collections."""
