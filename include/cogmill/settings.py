@@ -1,0 +1,84 @@
+"""Every setting of Cogmill, typed, read once at the edge from the environment and `.env`.
+
+Connections (keys, passwords) are not settings: they arrive as ready clients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from include.cogmill.errors import WrongSetting
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository: templates, SQL and collection files are found from here."""
+
+
+class Settings(BaseSettings):
+    """Read from `COGMILL_<NAME>`; defaults are those of the embedded stack."""
+
+    model_config = SettingsConfigDict(env_prefix="COGMILL_", env_file=ROOT / ".env", extra="ignore", frozen=True)
+
+    bucket: str = Field("cogmill", min_length=3, max_length=63)
+    """S3 bucket with uploads and everything derived from them."""
+    public_url: str = "http://127.0.0.1:9000/cogmill"
+    """Where the public downloads a key: this address, a slash, the key."""
+    mapserver_url: str = "http://127.0.0.1:8081/wms/"
+    """Address of the MapServer hosts as clients call them, before `?map=`."""
+    public_acl: Literal["", "public-read"] = ""
+    """ACL put on what the public may download. Empty: access is by bucket policy."""
+    mapfile_mode: int = 33204
+    """POSIX mode s3fs shows for a mapfile; 33204 is octal 100664, -rw-rw-r--."""
+    mapfile_uid: int = 33
+    """Owner s3fs shows; 33 is www-data on Debian."""
+    mapfile_gid: int = 33
+    """Group s3fs shows."""
+    settle_seconds: int = Field(60, ge=0)
+    """An empty object older than this is taken for a failed upload; s3fs writes one before the bytes come."""
+    poke_seconds: float = Field(5, gt=0)
+    """Pause between two looks into the bucket."""
+    full_sweep_seconds: int = Field(3600, ge=1)
+    """At least this often every key is compared with the ledger, however old it says it is."""
+    watermark_margin_seconds: int = Field(3600, ge=60)
+    """Keys changed this recently are always compared; covers slow multipart uploads and clocks that differ."""
+    retrigger_seconds: int = Field(300, ge=10)
+    """A collection with unfinished frames and no trigger for this long is triggered again."""
+    batch_frames: int = Field(20, ge=1, le=50)
+    """Frames per mapped task."""
+    max_batches: int = Field(200, ge=1, le=1000)
+    """Mapped tasks per run; what does not fit waits for the next run."""
+    build_processes: int = Field(2, ge=1)
+    """Frames built at the same time by one task."""
+    build_threads: int = Field(1, ge=1)
+    """GDAL threads per frame. Pool slots taken by a task: processes times threads."""
+    lease_seconds: int = Field(900, ge=30)
+    """A frame claimed this long ago by a worker that vanished may be claimed by another."""
+    area: tuple[float, float, float, float] | None = None
+    """Longitude and latitude the archive covers: west, south, east, north, as a JSON list. None: the whole world."""
+    output_srs: str = "EPSG:3857 EPSG:4326 EPSG:26914"
+    """Coordinate systems offered by the services, separated by blanks."""
+    mapserv: Path = Path("/usr/lib/cgi-bin/mapserv")
+    """The MapServer program that draws a mapfile before it is published."""
+    collections_dir: Path = ROOT / "include" / "collections"
+    """Folder of the collections that need more than the defaults."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+
+def load_settings() -> Settings:
+    """Read all settings.
+
+    Raises:
+        WrongSetting: Names every variable with a wrong value and says what is allowed.
+    """
+    try:
+        return Settings()
+    except ValidationError as err:
+        faults = [f"COGMILL_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in err.errors()]
+        raise WrongSetting("; ".join(faults)) from None

@@ -1,0 +1,9 @@
+-- Which of these (key, etag) the ledger has never seen. A withdrawn frame that is back counts as news.
+SELECT u.key
+FROM unnest(%(keys)s::text[], %(etags)s::text[]) AS u (key, etag)
+WHERE NOT EXISTS (
+    SELECT FROM cogmill.frame AS f
+    WHERE f.source_key = u.key AND f.etag = u.etag AND f.state <> 'withdrawn'
+) AND NOT EXISTS (
+    SELECT FROM cogmill.scan AS s WHERE s.key = u.key AND s.etag = u.etag
+);
