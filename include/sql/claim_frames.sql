@@ -4,4 +4,4 @@ UPDATE cogmill.frame SET
     lease_owner = %(owner)s, lease_until = now() + make_interval(secs => %(lease_s)s)
 WHERE id = ANY(%(ids)s)
     AND (state IN ('arrived', 'failed') OR (state = 'building' AND (lease_until < now() OR lease_owner = %(owner)s)))
-RETURNING id, source_key, etag, size, uploaded_at, bands, stem, collection_id, source_sha256, recipe, cog_key;
+RETURNING id, source_key, etag, size, source_sha256, recipe, cog_key;

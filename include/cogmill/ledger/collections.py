@@ -1,0 +1,117 @@
+"""Collections: their tile index, their revisions, what was published."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.cogmill.ledger.base import Part, Row, as_json
+from include.cogmill.model import Bands, Collection, Product
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionState:
+    """A collection with its revisions."""
+
+    collection: Collection
+    revision: int
+    """Counts the changes of its tile index."""
+    exported_revision: int
+    mapfile_revision: int
+    mapfile_sha256: str | None
+    """Hash of the published mapfile; None when the service is not public."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What the tile index says about a whole collection."""
+
+    frames: int
+    first_day: dt.date | None
+    last_day: dt.date | None
+    xmin: float | None
+    ymin: float | None
+    xmax: float | None
+    ymax: float | None
+    """Extent in EPSG:3857 metres; None when there is no frame."""
+
+
+class Collections(Part):
+    """Collections and their projections."""
+
+    def all(self) -> list[Row]:
+        """Return id, folder, agency, year and product of every collection, ordered by id."""
+        return self._rows("collections")
+
+    def state(self, collection_id: str) -> CollectionState:
+        """Return one collection.
+
+        Raises:
+            KeyError: The ledger has no such collection.
+        """
+        rows = self._rows("collection_state", collection_id=collection_id)
+        if not rows:
+            raise KeyError(f"the ledger has no collection {collection_id!r}")
+        row = rows[0]
+        collection = Collection(row.pop("folder"), row.pop("agency"), row.pop("year"), Product(row.pop("product")))
+        return CollectionState(collection, **row)
+
+    def index_candidates(self, collection_id: str) -> list[Row]:
+        """Return the frames whose index row may have to change; independent of the size of the collection."""
+        return self._rows("index_candidates", collection_id=collection_id)
+
+    def change_index(self, collection_id: str, root: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+        """Change the tile index in one transaction; readers see all of it or nothing.
+
+        A transaction-scoped advisory lock orders concurrent runs of one collection and vanishes with its connection.
+
+        Args:
+            collection_id: Whose index.
+            root: `/vsis3/<bucket>/`, what locations begin with.
+            rows: New or changed rows, columns of the tile index without geometry.
+
+        Returns:
+            How many rows were written and how many were removed.
+        """
+        encoded = as_json(rows)
+        with self._transaction():
+            self._rows("lock_collection", collection_id=collection_id)
+            removed = len(self._rows("delete_withdrawn", collection_id=collection_id, root=root))
+            self._rows("retire_replaced", rows=encoded, root=root)
+            written = len(self._rows("upsert_index", rows=encoded))
+            self._rows("link_scans", collection_id=collection_id)
+            if written or removed:
+                self._rows("count_revision", collection_id=collection_id)
+        return written, removed
+
+    def bands_of(self, collection_id: str) -> list[Bands]:
+        """Return the bands folders that have frames in the tile index."""
+        return [Bands(row["bands"]) for row in self._rows("indexed_bands", collection_id=collection_id)]
+
+    def index_rows(self, collection_id: str, bands: Bands) -> Iterator[Row]:
+        """Stream the index rows of one bands folder in drawing order, geometry as WKB in EPSG:3857."""
+        return self._stream("index_rows", collection_id=collection_id, bands=bands)
+
+    def service_facts(self, collection_id: str) -> ServiceFacts:
+        """Return extent, dates and number of frames from the tile index."""
+        (row,) = self._rows("service_facts", collection_id=collection_id)
+        return ServiceFacts(**row)
+
+    def exported(self, collection_id: str, revision: int) -> None:
+        """Remember which revision the downloadable index files show."""
+        self._rows("finish_exported", collection_id=collection_id, revision=revision)
+
+    def published(self, collection_id: str, revision: int, sha256: str | None, root: str) -> int:
+        """Remember the mapfile that is out (None: withdrawn); return how many frames became public with it."""
+        (row,) = self._rows(
+            "finish_published", collection_id=collection_id, revision=revision, sha256=sha256, root=root
+        )
+        frames: int = row["frames"]
+        return frames
+
+    def digest(self, collection_id: str, since: dt.datetime) -> Row:
+        """Return what became of a collection since a moment."""
+        (row,) = self._rows("digest", collection_id=collection_id, since=since)
+        return row

@@ -1,0 +1,85 @@
+"""Frames on their way to a COG: claim, finish, release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.cogmill.errors import FrameRejected
+from include.cogmill.ledger.base import Part
+from include.cogmill.model import BuiltCog
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One leased frame version."""
+
+    id: int
+    source_key: str
+    etag: str
+    size: int
+    source_sha256: str | None
+    """Hash of the version that `cog_key` was built from."""
+    recipe: str | None
+    cog_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueFrame:
+    """A frame waiting to be built."""
+
+    id: int
+    stem: str
+    size: int
+    """Bytes of the upload."""
+
+
+class Frames(Part):
+    """The state of single frames. Every `finish_*` acts only for the leaseholder and the version that was leased."""
+
+    def due(self, collection_id: str, at_most: int) -> list[DueFrame]:
+        """Return frames to build, those that wait longest first."""
+        return [DueFrame(**row) for row in self._rows("due_frames", collection_id=collection_id, at_most=at_most)]
+
+    def claim(self, ids: Sequence[int], owner: str, lease_s: int) -> list[Job]:
+        """Lease frames; those that somebody else builds right now, or that are done, are left out."""
+        rows = self._rows("claim_frames", ids=list(ids), owner=owner, lease_s=lease_s)
+        return [Job(**row) for row in sorted(rows, key=lambda row: row["source_key"])]
+
+    def finish_built(self, job: Job, owner: str, facts: tuple[str, str, str], cog: BuiltCog) -> bool:
+        """Record a stored COG; `facts` are its key, the source's sha256 and the recipe. False: a newer upload is in."""
+        cog_key, source_sha256, recipe = facts
+        values = {
+            "cog_size": cog.size,
+            "cog_sha256": cog.sha256,
+            "footprint_wkb": cog.footprint_wkb,
+            "width": cog.width,
+            "height": cog.height,
+            "gsd_m": cog.gsd_m,
+            "source_crs": cog.source_crs,
+            "transformation": cog.transformation,
+            "cpu_s": cog.cpu_s,
+        }
+        return self._finish(
+            "finish_built", job, owner, cog_key=cog_key, source_sha256=source_sha256, recipe=recipe, **values
+        )
+
+    def finish_unchanged(self, job: Job, owner: str) -> bool:
+        """Record that this version has the pixels the present COG was built from."""
+        return self._finish("finish_unchanged", job, owner)
+
+    def finish_rejected(self, job: Job, owner: str, fault: FrameRejected) -> bool:
+        """Record a refusal with its reason."""
+        return self._finish("finish_rejected", job, owner, reason=fault.reason, detail=fault.detail)
+
+    def finish_failed(self, job: Job, owner: str, detail: str) -> bool:
+        """Record a failure of ours; a later run tries again."""
+        return self._finish("finish_failed", job, owner, detail=detail)
+
+    def release(self, jobs: Sequence[Job], owner: str) -> None:
+        """Give back what was leased and not done."""
+        self._rows("release_frames", ids=[job.id for job in jobs], owner=owner)
+
+    def _finish(self, statement: str, job: Job, owner: str, **values: Any) -> bool:
+        return bool(self._rows(statement, id=job.id, etag=job.etag, owner=owner, **values))
