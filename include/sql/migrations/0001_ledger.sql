@@ -105,7 +105,7 @@ CREATE TABLE cogmill.retired_cog (
 
 -- One row: up to where the bucket is known without asking for each key.
 CREATE TABLE cogmill.sweep (
-    only      boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single    boolean PRIMARY KEY DEFAULT true CHECK (single),
     watermark timestamptz NOT NULL DEFAULT '-infinity',
     full_at   timestamptz NOT NULL DEFAULT '-infinity'
 );

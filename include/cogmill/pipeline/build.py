@@ -1,0 +1,171 @@
+"""Frames to COGs: plan a collection's work, then build it batch by batch.
+
+A try is a pure function of the upload's version and the recipe, so two workers that build the same frame store the same bytes
+under the same key, and nothing needs a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import TypedDict
+
+from include.cogmill import keys
+from include.cogmill.engine import Engine, cog_digest, recipe_digest
+from include.cogmill.errors import CogmillError, FrameRejected, SourceChanged, Unavailable
+from include.cogmill.ledger.frames import DueFrame, Job
+from include.cogmill.limits import Limits
+from include.cogmill.model import BuiltCog, RejectedFrame, UploadKey
+from include.cogmill.pipeline.mill import Mill
+from include.cogmill.profiles import Declared, Profile, default_profile, load_declared
+from include.cogmill.store import Upload
+
+log = logging.getLogger(__name__)
+
+
+class Batch(TypedDict):
+    """The share of one mapped task; small enough for an XCom."""
+
+    label: str
+    frame_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of a batch."""
+
+    built: int = 0
+    unchanged: int = 0
+    """Frames whose upload had the pixels that are published already."""
+    rejected: list[RejectedFrame] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """`<key>: <what happened>` for each failure of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A COG in the bucket, not yet in the ledger; `cog` is None when nothing had to be built."""
+
+    facts: tuple[str, str, str]
+    cog: BuiltCog | None
+
+
+def plan(mill: Mill, collection_id: str) -> list[Batch]:
+    """Cut the due frames of a collection into batches, those that wait longest first.
+
+    Never empty: with nothing to do there is one batch without frames, so that the task is seen to succeed.
+    """
+    at_most = mill.settings.batch_frames * mill.settings.max_batches
+    frames = mill.ledger.frames.due(collection_id, at_most)
+    if not frames:
+        return [Batch(label="nothing to build", frame_ids=[])]
+    size = math.ceil(len(frames) / math.ceil(len(frames) / mill.settings.batch_frames))  # batches of equal size
+    return [_batch(frames[start : start + size]) for start in range(0, len(frames), size)]
+
+
+def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str) -> BatchResult:
+    """Build the COGs of a batch and record each; no frame's fault costs another frame anything.
+
+    Args:
+        mill: Clients and settings.
+        frame_ids: Frames of the ledger; those that are done or leased to somebody else are left out.
+        owner: Who holds the leases: the same for each try of the same task.
+
+    Raises:
+        Unavailable: S3 or the ledger went away. What was done stays done, the rest is given back.
+    """
+    jobs = mill.ledger.frames.claim(frame_ids, owner, mill.settings.lease_seconds)
+    result = BatchResult()
+    counts = {"built": 0, "unchanged": 0}
+    away: list[Unavailable] = []
+    for job, outcome in _build_all(mill, jobs):
+        try:
+            done = outcome.result()
+        except FrameRejected as fault:
+            mill.ledger.frames.finish_rejected(job, owner, fault)
+            log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, fault.advice)
+            result.rejected.append(RejectedFrame(job.source_key, fault.reason, fault.detail, fault.advice))
+        except SourceChanged as change:
+            mill.ledger.frames.release([job], owner)
+            log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
+        except Unavailable as err:
+            mill.ledger.frames.release([job], owner)
+            away.append(err)
+        except (CogmillError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as err:
+            log.exception("frame_failed key=%s", job.source_key)
+            mill.ledger.frames.finish_failed(job, owner, f"{type(err).__name__}: {err}")
+            result.failed.append(f"{job.source_key}: {type(err).__name__}: {err}")
+        else:
+            counts["built" if done.cog else "unchanged"] += _record(mill, job, owner, done)
+    if away:
+        raise away[0]
+    return BatchResult(**counts, rejected=result.rejected, failed=result.failed)
+
+
+def _batch(frames: Sequence[DueFrame]) -> Batch:
+    label = f"{frames[0].stem} … {frames[-1].stem} ({len(frames)})" if len(frames) > 1 else frames[0].stem
+    return Batch(label=label, frame_ids=[frame.id for frame in frames])
+
+
+def _record(mill: Mill, job: Job, owner: str, done: _Built) -> bool:
+    if done.cog is None:
+        return mill.ledger.frames.finish_unchanged(job, owner)
+    recorded = mill.ledger.frames.finish_built(job, owner, done.facts, done.cog)
+    log.info("cog_built key=%s bytes=%d cpu_s=%.1f", done.facts[0], done.cog.size, done.cog.cpu_s)
+    return recorded
+
+
+def _build_all(mill: Mill, jobs: Sequence[Job]) -> Iterator[tuple[Job, Future[_Built]]]:
+    """Run as many builds side by side as the settings say; the ledger is spoken to by the caller's thread alone."""
+    if not jobs:
+        return
+    lanes = min(mill.settings.build_processes, len(jobs))
+    declared = load_declared(mill.settings.collections_dir)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="cogmill-")))
+        engines: SimpleQueue[Engine] = SimpleQueue()  # one warm child process per lane
+        for _ in range(lanes):
+            engines.put(stack.enter_context(Engine(Limits(), mill.settings.build_threads, scratch)))
+        pool = stack.enter_context(ThreadPoolExecutor(lanes))
+        stack.callback(pool.shutdown, cancel_futures=True)
+        futures = {pool.submit(_build_one, mill, job, engines, declared, scratch): job for job in jobs}
+        for future in as_completed(futures):
+            yield futures[future], future
+
+
+def _build_one(
+    mill: Mill, job: Job, engines: SimpleQueue[Engine], declared: Mapping[str, Declared], scratch: Path
+) -> _Built:
+    """One GET, one pixel pass, one PUT."""
+    upload = keys.parse_upload(job.source_key)
+    profile = _profile(declared, upload)
+    recipe = recipe_digest(profile)
+    with TemporaryDirectory(dir=scratch) as folder:
+        source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
+        sha256 = mill.store.download(job.source_key, job.etag, source)
+        cog_key = keys.cog_key(upload, cog_digest(sha256, recipe))
+        facts = (cog_key, sha256, recipe)
+        if job.cog_key == cog_key and mill.store.sha256(cog_key) is not None:
+            return _Built(facts, None)
+        provenance = {"SOURCE_KEY": job.source_key, "SOURCE_ETAG": job.etag, "SOURCE_SHA256": sha256}
+        engine = engines.get()
+        try:
+            cog = engine.build(
+                source, target, bands=upload.bands, profile=profile, provenance=provenance, area=mill.settings.area
+            )
+        finally:
+            engines.put(engine)
+        mill.store.create(cog_key, target, cog.sha256, Upload("image/tiff", acl=mill.settings.public_acl))
+    return _Built(facts, cog)
+
+
+def _profile(declared: Mapping[str, Declared], upload: UploadKey) -> Profile:
+    declaration = declared.get(upload.collection.id)
+    return declaration.profile(upload.bands) if declaration else default_profile(upload.bands)

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from include.cogmill.ledger import Ledger
+from include.cogmill.pipeline import Mill
+from include.cogmill.settings import Settings
+from include.cogmill.store import S3Store
+
+
+@pytest.fixture
+def mill(database, bucket):
+    client, name = bucket
+    ledger = Ledger.connect(**database | {"user": "cogmill_writer"})
+    yield Mill(S3Store(client, name), ledger, Settings(_env_file=None, bucket=name))
+    ledger.close()

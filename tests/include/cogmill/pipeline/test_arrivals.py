@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from include.cogmill.errors import Reason
+from include.cogmill.pipeline import arrivals
+from include.cogmill.settings import Settings
+
+FRAMES = "bw/Travis/USDA_1951/frames/"
+FRAME = FRAMES + "georef/03-22-51_4-173.tif"
+
+
+@pytest.fixture
+def put(mill, bucket):
+    client, name = bucket
+    return lambda key, body=b"x": client.put_object(Bucket=name, Key=key, Body=body)
+
+
+def with_settings(mill, **changes):
+    return replace(mill, settings=Settings(_env_file=None, bucket=mill.store.bucket, **changes))
+
+
+def test_has_no_news_in_an_empty_bucket(mill):
+    assert not arrivals.has_news(mill)
+
+
+def test_takes_in_a_frame_of_a_collection_never_seen_before(mill, put):
+    put(FRAME)
+    assert arrivals.has_news(mill)
+
+    taken = arrivals.register(mill)
+
+    assert (taken.collection_ids, taken.frames, taken.refused) == (["travis_usda_1951_frames"], 1, [])
+    assert not arrivals.has_news(mill)
+    assert arrivals.register(mill).collection_ids == []
+
+
+def test_fires_again_only_when_the_bytes_change(mill, put):
+    put(FRAME)
+    arrivals.register(mill)
+
+    put(FRAME)
+    assert not arrivals.has_news(mill)
+
+    put(FRAME, b"other")
+    assert arrivals.has_news(mill)
+    assert arrivals.register(mill).collection_ids == ["travis_usda_1951_frames"]
+
+
+@pytest.mark.parametrize("name", ["03-22-51_4-17 4.tif", "03-22-51_4-17+4.tif", "03-22-51_4-17%204.tif", "03-22-51_4-Süd.tif"])
+def test_takes_in_names_with_blanks_plus_percent_and_umlauts(mill, put, name):
+    put(FRAMES + "georef/" + name)
+
+    assert arrivals.register(mill).frames == 1
+    assert not arrivals.has_news(mill)
+
+
+def test_refuses_a_bad_name_alone_and_remembers_it(mill, put):
+    put(FRAMES + "georef/picture.tif")
+    put("rgb/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif")
+    put(FRAME)
+
+    taken = arrivals.register(mill)
+
+    assert taken.collection_ids == ["travis_usda_1951_frames"]
+    assert {fault.reason for fault in taken.refused} == {Reason.BAD_NAME}
+    assert len(taken.refused) == 2
+    assert not arrivals.has_news(mill)
+
+
+def test_refuses_a_folder_that_differs_only_in_capital_letters(mill, put):
+    put(FRAME)
+    arrivals.register(mill)
+
+    put(FRAME.replace("Travis", "TRAVIS"))
+
+    (fault,) = arrivals.register(mill).refused
+    assert "Travis_USDA_1951_frames" in fault.detail
+
+
+def test_waits_for_an_empty_object_to_settle_and_then_rejects_it(mill, put):
+    put(FRAME, b"")
+    assert not arrivals.has_news(mill)
+
+    impatient = with_settings(mill, settle_seconds=0)
+    assert arrivals.has_news(impatient)
+    arrivals.register(impatient)
+
+    rejected = mill.ledger.collections.digest("travis_usda_1951_frames", "2000-01-01")["rejected"]
+    assert [entry["reason"] for entry in rejected] == [Reason.EMPTY]
+
+
+def test_takes_the_real_bytes_when_they_follow_the_empty_object(mill, put):
+    put(FRAME, b"")
+    arrivals.has_news(mill)
+
+    put(FRAME, b"real")
+
+    assert arrivals.register(mill).frames == 1
+
+
+def test_ignores_what_nobody_uploaded_for_it(mill, put):
+    for key in (FRAMES + "georef/", FRAMES + "georef/a.tfw", FRAMES + "cog/a.tif", "mapfiles/x.map", "a.tif"):
+        put(key)
+
+    assert not arrivals.has_news(mill)
+
+
+def test_opens_scans_to_the_public_only_when_configured(mill, put, bucket):
+    client, name = bucket
+    scan = FRAMES + "scanned/03-22-51_4-173.tif"
+
+    def is_public():
+        grants = client.get_object_acl(Bucket=name, Key=scan)["Grants"]
+        return any(grant["Grantee"].get("URI", "").endswith("AllUsers") for grant in grants)
+
+    put(scan)
+    assert arrivals.register(mill).scans == 1
+    assert not is_public()
+
+    put(scan, b"again")
+    arrivals.register(with_settings(mill, public_acl="public-read"))
+    assert is_public()
+
+
+def test_finds_by_a_full_sweep_what_is_dated_before_the_watermark(mill, put, database):
+    import psycopg
+
+    arrivals.has_news(mill)
+    put(FRAME)
+    with psycopg.connect(**database) as connection:
+        connection.execute("UPDATE cogmill.sweep SET watermark = now() + interval '1 day', full_at = now()")
+    assert not arrivals.has_news(mill)
+
+    with psycopg.connect(**database) as connection:
+        connection.execute("UPDATE cogmill.sweep SET full_at = now() - interval '2 hours'")
+
+    assert arrivals.has_news(mill)
+
+
+def test_pages_through_more_keys_than_one_listing_holds(mill, put):
+    for number in range(1005):
+        put(f"{FRAMES}georef/03-22-51_4-{number}.tif")
+
+    assert arrivals.register(mill).frames == 1005
+    assert not arrivals.has_news(mill)
