@@ -1,0 +1,39 @@
+"""Uploads to runs: the bell, the register, and a run for each collection that has work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+from cogmill_airflow import arrivals, docs
+from cogmill_airflow.operators import ShowRejectedOperator
+from cogmill_airflow.retries import PATIENCE, FaultRetryPolicy
+from cogmill_airflow.sensors import NewUploadsSensor
+from cogmill_airflow.shown import LABEL_TEMPLATE
+
+with DAG(
+    "watch_uploads",
+    description="Waits for uploads and asks for runs of their collections",
+    schedule="@continuous",
+    max_active_runs=1,
+    catchup=False,
+    is_paused_upon_creation=False,
+    default_args={**PATIENCE, "retry_policy": FaultRetryPolicy(), "owner": "cogmill"},
+    tags=["cogmill"],
+    doc_md=docs.WATCH_UPLOADS,
+):
+    wait = NewUploadsSensor(task_id="wait_for_uploads", wait=timedelta(hours=6), doc_md=docs.WAIT_FOR_UPLOADS)
+    register = arrivals.RegisterUploadsOperator(task_id="register_uploads", doc_md=docs.REGISTER_UPLOADS)
+    arrivals.TriggerCollectionOperator.partial(
+        task_id="trigger_collections",
+        map_index_template="{{ task.collection_id or 'no collection has work' }}",
+        retry_delay=timedelta(seconds=5),
+        doc_md=docs.TRIGGER_COLLECTIONS,
+    ).expand(collection_id=register.output)
+    refused = arrivals.ListRefusedOperator(
+        task_id="list_refused", refused=register.output[arrivals.REFUSED], doc_md=docs.LIST_REFUSED
+    )
+    ShowRejectedOperator.partial(
+        task_id="refused_uploads", map_index_template=LABEL_TEMPLATE, doc_md=docs.REFUSED_UPLOADS
+    ).expand(frame=refused.output)
+    wait >> register

@@ -1,0 +1,71 @@
+"""The DAG of one collection, built from a plain entry; read from top to bottom it is the picture of the Graph view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import DAG, TriggerRule
+
+from cogmill_airflow import docs, operators
+from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, dag_id
+from cogmill_airflow.retries import PATIENCE, FaultRetryPolicy
+from cogmill_airflow.shown import LABEL_TEMPLATE
+
+
+def collection_dag(entry: Mapping[str, Any]) -> DAG:
+    """Wire one collection: frames -> COGs -> tile index -> index files -> mapfile -> report.
+
+    Args:
+        entry: `id`, `service_name`, `county`, `agency`, `year`, `product` of the collection, and `gdal_slots`, the slots of the
+            GDAL pool that one build task takes.
+    """
+    with DAG(
+        dag_id(entry["id"]),
+        dag_display_name=entry["service_name"],
+        description=f"Frames of {entry['service_name']} to its web map service",
+        schedule=None,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        default_args={**PATIENCE, "retry_policy": FaultRetryPolicy(), "owner": "cogmill"},
+        tags=sorted({entry[key] for key in ("county", "agency", "year", "product")} - {""}),
+        doc_md=docs.COLLECTION.format(**entry),
+    ) as dag:
+        about = {"collection_id": entry["id"]}
+        plan = operators.PlanFramesOperator(task_id="plan_frames", doc_md=docs.PLAN_FRAMES, **about)
+        cogs = operators.BuildCogsOperator.partial(
+            task_id="build_cogs",
+            pool=GDAL_POOL,
+            pool_slots=entry["gdal_slots"],
+            map_index_template="{{ task.batch['label'] }}",
+            doc_md=docs.BUILD_COGS,
+            **about,
+        ).expand(batch=plan.output)
+        # a batch that failed by our fault leaves the others their map; without a plan there is nothing to index
+        index = operators.UpdateTileIndexOperator(
+            task_id="update_tile_index",
+            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+            doc_md=docs.UPDATE_TILE_INDEX,
+            **about,
+        )
+        export = operators.ExportIndexOperator(task_id="export_index", doc_md=docs.EXPORT_INDEX, **about)
+        mapfile = operators.PublishMapfileOperator(
+            task_id="publish_mapfile", pool=PUBLISH_POOL, doc_md=docs.PUBLISH_MAPFILE, **about
+        )
+        report = operators.ReportOperator(
+            task_id="report",
+            published=mapfile.output,
+            trigger_rule=TriggerRule.ALL_DONE,
+            doc_md=docs.REPORT,
+            **about,
+        )
+        rejected = operators.ListRejectedOperator(
+            task_id="list_rejected", trigger_rule=TriggerRule.ALL_DONE, doc_md=docs.LIST_REJECTED, **about
+        )
+        operators.ShowRejectedOperator.partial(
+            task_id="rejected_frames", map_index_template=LABEL_TEMPLATE, doc_md=docs.REJECTED_FRAMES
+        ).expand(frame=rejected.output)
+        [plan, cogs] >> index >> export >> mapfile
+        cogs >> rejected
+        mapfile >> report
+    return dag

@@ -1,0 +1,80 @@
+"""Airflow connections in, ready edges out. The only place where credentials pass through; they are never logged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
+
+if TYPE_CHECKING:
+    from include.cogmill.ledger import Ledger
+    from include.cogmill.pipeline import Mill
+
+CONNECT_TIMEOUT_S = 10
+"""Seconds until a host that does not answer counts as unavailable; the connection's own extra wins."""
+
+
+def s3_client(aws_conn_id: str = AWS_CONN_ID) -> Any:
+    """Return a boto3 client for S3 that retries by itself what S3 asks to retry.
+
+    What the connection's `config_kwargs` say wins over the defaults here.
+    """
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from botocore.config import Config
+
+    patience = Config(
+        connect_timeout=CONNECT_TIMEOUT_S, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
+    )
+    hook = S3Hook(aws_conn_id=aws_conn_id)
+    return hook.get_client_type(config=patience.merge(hook.config))
+
+
+@contextmanager
+def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID) -> Iterator[Ledger]:
+    """Open the ledger and close its database connection at the end.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer or refuses the role.
+    """
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from psycopg import OperationalError
+
+    from include.cogmill.errors import Unavailable
+    from include.cogmill.ledger import Ledger
+
+    account = BaseHook.get_connection(postgres_conn_id)
+    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "cogmill"}
+    account.extra = json.dumps({**defaults, **account.extra_dejson})
+    try:
+        connection = PostgresHook(connection=account).get_conn()
+    except OperationalError as err:
+        raise Unavailable(f"no connection {postgres_conn_id}: {err}") from err
+    try:
+        yield Ledger(connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def mill_from_connections(
+    *, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID
+) -> Iterator[Mill]:
+    """Open bucket, ledger and settings together, as every pipeline function takes them.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer; S3 is only asked on first use.
+        WrongSetting: A COGMILL_ variable holds a wrong value.
+    """
+    from include.cogmill.pipeline import Mill
+    from include.cogmill.settings import load_settings
+    from include.cogmill.store import S3Store
+
+    settings = load_settings()
+    store = S3Store(s3_client(aws_conn_id), settings.bucket)
+    with ledger_from_connection(postgres_conn_id) as ledger:
+        yield Mill(store=store, ledger=ledger, settings=settings)

@@ -1,0 +1,23 @@
+"""Names that DAGs, operators, bundle and deployment must spell alike. Imports nothing."""
+
+from __future__ import annotations
+
+AWS_CONN_ID = "cogmill_s3"
+"""Airflow connection with the keys, region and endpoint of the bucket."""
+
+POSTGRES_CONN_ID = "cogmill_postgis"
+"""Airflow connection with the ledger's host, database and role."""
+
+GDAL_POOL = "gdal"
+"""Pool whose slots are the CPU threads of all workers together."""
+
+PUBLISH_POOL = "publish"
+"""Pool that limits how many collections draw and publish at the same time."""
+
+DAG_PREFIX = "collection__"
+"""The DAG of a collection is called by this and the collection's id."""
+
+
+def dag_id(collection_id: str) -> str:
+    """Return the id of a collection's DAG."""
+    return f"{DAG_PREFIX}{collection_id}"
