@@ -26,8 +26,8 @@ class Settings(BaseSettings):
     """S3 bucket with uploads and everything derived from them."""
     public_url: str = "http://127.0.0.1:9000/cogmill"
     """Where the public downloads a key: this address, a slash, the key."""
-    mapserver_url: str = "http://127.0.0.1:8081/wms/"
-    """Address of the MapServer hosts as clients call them, before `?map=`."""
+    mapserver_url: str = "http://127.0.0.1:8081"
+    """Address of the MapServer hosts as clients call them, before `/wms/?map=`."""
     public_acl: Literal["", "public-read"] = ""
     """ACL put on what the public may download. Empty: access is by bucket policy."""
     mapfile_mode: int = 33204
@@ -58,14 +58,12 @@ class Settings(BaseSettings):
     """A frame claimed this long ago by a worker that vanished may be claimed by another."""
     area: tuple[float, float, float, float] | None = None
     """Longitude and latitude the archive covers: west, south, east, north, as a JSON list. None: the whole world."""
-    output_srs: str = "EPSG:3857 EPSG:4326 EPSG:26914"
-    """Coordinate systems offered by the services, separated by blanks."""
     mapserv: Path = Path("/usr/lib/cgi-bin/mapserv")
     """The MapServer program that draws a mapfile before it is published."""
     collections_dir: Path = ROOT / "include" / "collections"
     """Folder of the collections that need more than the defaults."""
 
-    @field_validator("public_url")
+    @field_validator("public_url", "mapserver_url")
     @classmethod
     def _without_slash(cls, url: str) -> str:
         return url.rstrip("/")

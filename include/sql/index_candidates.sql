@@ -1,5 +1,6 @@
 -- Frames whose index row may have to change, with the key of their scan if there is one.
-SELECT f.id, f.bands, f.cog_key, f.date, f.roll, f.frame_num, f.acquired_from, f.acquired_to, (
+SELECT f.id, f.bands, f.cog_key, f.date, f.roll, f.frame_num, f.acquired_from, f.acquired_to, f.scan_stem,
+    ST_AsBinary(f.footprint) AS footprint_wkb, (
     SELECT min(s.key) FROM cogmill.scan AS s
     WHERE s.collection_id = f.collection_id AND s.bands = f.bands AND s.stem = f.scan_stem
 ) AS scan_key

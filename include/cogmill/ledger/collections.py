@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.cogmill.ledger.base import Part, Row, as_json
-from include.cogmill.model import Bands, Collection, Product
+from include.cogmill.model import Bands, Collection, FrameName, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class ServiceFacts:
     """What the tile index says about a whole collection."""
 
     frames: int
+    dated: int
+    """Frames whose day is known."""
     first_day: dt.date | None
     last_day: dt.date | None
     xmin: float | None
@@ -36,6 +38,22 @@ class ServiceFacts:
     xmax: float | None
     ymax: float | None
     """Extent in EPSG:3857 metres; None when there is no frame."""
+    inside: list[float] | None
+    """x and y of a point inside the newest frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A frame whose index row may have to change."""
+
+    id: int
+    bands: Bands
+    cog_key: str
+    scan_key: str | None
+    """Key of its scan; None when there is none."""
+    name: FrameName
+    footprint_wkb: bytes
+    """Polygon in EPSG:3857 metres."""
 
 
 class Collections(Part):
@@ -58,9 +76,9 @@ class Collections(Part):
         collection = Collection(row.pop("folder"), row.pop("agency"), row.pop("year"), Product(row.pop("product")))
         return CollectionState(collection, **row)
 
-    def index_candidates(self, collection_id: str) -> list[Row]:
+    def index_candidates(self, collection_id: str) -> list[Candidate]:
         """Return the frames whose index row may have to change; independent of the size of the collection."""
-        return self._rows("index_candidates", collection_id=collection_id)
+        return [_candidate(row) for row in self._rows("index_candidates", collection_id=collection_id)]
 
     def change_index(self, collection_id: str, root: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
         """Change the tile index in one transaction; readers see all of it or nothing.
@@ -115,3 +133,9 @@ class Collections(Part):
         """Return what became of a collection since a moment."""
         (row,) = self._rows("digest", collection_id=collection_id, since=since)
         return row
+
+
+def _candidate(row: Row) -> Candidate:
+    acquired = (row["acquired_from"], row["acquired_to"]) if row["acquired_from"] else None
+    name = FrameName(row["date"], row["roll"], row["frame_num"], acquired, row["scan_stem"])
+    return Candidate(row["id"], Bands(row["bands"]), row["cog_key"], row["scan_key"], name, row["footprint_wkb"])

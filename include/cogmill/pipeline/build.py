@@ -168,4 +168,6 @@ def _build_one(
 
 def _profile(declared: Mapping[str, Declared], upload: UploadKey) -> Profile:
     declaration = declared.get(upload.collection.id)
-    return declaration.profile(upload.bands) if declaration else default_profile(upload.bands)
+    return (
+        declaration.profile(upload.bands) if declaration else default_profile(upload.bands, upload.collection.product)
+    )

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import quote
 
 from include.cogmill import keys
-from include.cogmill.ledger.base import Row
-from include.cogmill.ledger.collections import CollectionState, ServiceFacts
-from include.cogmill.mapfile import Service, render
+from include.cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
+from include.cogmill.mapfile import Service, online_resource, render, service_title
 from include.cogmill.model import Bands, Collection
 from include.cogmill.pipeline.mill import Mill
-from include.cogmill.render_proof import prove_service
+from include.cogmill.profiles import load_declared
+from include.cogmill.render_proof import MapServerRunner, prove_service
 from include.cogmill.store import Upload
-from include.cogmill.tile_index import IndexRow, index_row, write_index_files
+from include.cogmill.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
 
 log = logging.getLogger(__name__)
+
+CONTENT_TYPES = {".zip": "application/zip", ".cpg": "text/plain", ".prj": "text/plain"}
+"""All other parts of a shapefile are bytes to a browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,142 @@ class Published:
     frames: int
     """Frames that became public with it."""
     service_url: str
-    """Address of the service up to and including `map=...&`; empty when it was withdrawn."""
+    """Address of the service up to and including `map=...&`; empty when it has no frame."""
+    extent: tuple[float, float, float, float] | None
+    """West, south, east, north of all footprints, EPSG:3857 metres."""
 
 
 def update_tile_index(mill: Mill, collection_id: str) -> IndexChange:
-    """Bring the tile index to what the ledger says, in one transaction; work is proportional to what changed."""
+    """Bring the tile index to what the ledger says, in one transaction; the work is proportional to what changed."""
     state = mill.ledger.collections.state(collection_id)
     candidates = mill.ledger.collections.index_candidates(collection_id)
-    rows = [_as_values(_index_row(mill, state.collection, facts)) for facts in candidates]
+    rows = [_values(_index_row(mill, state.collection, candidate)) for candidate in candidates]
     written, removed = mill.ledger.collections.change_index(collection_id, mill.vsi_root, rows)
     log.info("tile_index_updated collection=%s written=%d removed=%d", collection_id, written, removed)
     return IndexChange(written, removed)
+
+
+def export_index(mill: Mill, collection_id: str) -> list[str]:
+    """Write the downloadable index files of each bands folder when the index has changed; return the keys written."""
+    state = mill.ledger.collections.state(collection_id)
+    if state.exported_revision == state.revision:
+        return []
+    written = []
+    for bands in mill.ledger.collections.bands_of(collection_id):
+        written += _export(mill, state.collection, bands)
+    mill.ledger.collections.exported(collection_id, state.revision)
+    return written
+
+
+def publish_mapfile(mill: Mill, collection_id: str) -> Published:
+    """Render the mapfile, prove it by drawing it, and replace the published one only when its bytes differ.
+
+    Raises:
+        ProofFailed: MapServer does not draw the draft; what is published stays as it is.
+    """
+    state = mill.ledger.collections.state(collection_id)
+    facts = mill.ledger.collections.service_facts(collection_id)
+    extent = _extent(facts)
+    if extent is None:
+        return _withdraw(mill, collection_id, state)
+    service = _service(mill, state.collection, facts, extent)
+    text = render(service)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    key = keys.mapfile_key(collection_id)
+    present = mill.store.read(key)
+    changed = present is None or hashlib.sha256(present).hexdigest() != sha256
+    if changed or state.mapfile_revision != state.revision:
+        with _mapserver(mill) as mapserver:
+            prove_service(text, service, mapserver, point=_point(facts))
+    if changed:
+        mill.store.replace(key, text.encode(), _mapfile_upload(mill))
+    frames = mill.ledger.collections.published(collection_id, state.revision, sha256, mill.vsi_root)
+    log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
+    return Published(changed, frames, service.online_resource, extent)
+
+
+def _withdraw(mill: Mill, collection_id: str, state: CollectionState) -> Published:
+    """Take away the mapfile of a collection that has no frame to show."""
+    changed = state.mapfile_sha256 is not None
+    if changed:
+        mill.store.delete(keys.mapfile_key(collection_id))
+        mill.ledger.collections.published(collection_id, state.revision, None, mill.vsi_root)
+        log.warning("service_withdrawn collection=%s", collection_id)
+    return Published(changed=changed, frames=0, service_url="", extent=None)
+
+
+def _index_row(mill: Mill, collection: Collection, frame: Candidate) -> IndexRow:
+    zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
+    address = IndexAddress(collection.product, mill.store.bucket, mill.settings.public_url, zip_key)
+    known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
+    return index_row(known, address)
+
+
+def _values(row: IndexRow) -> dict[str, Any]:
+    values = asdict(row)
+    del values["geom_wkb"]  # the database copies the footprint itself
+    return values
+
+
+def _export(mill: Mill, collection: Collection, bands: Bands) -> list[str]:
+    rows = [IndexRow(**row) for row in mill.ledger.collections.index_rows(collection.id, bands)]
+    written = []
+    with TemporaryDirectory(prefix="cogmill-index-") as folder:
+        files = write_index_files(rows, Path(folder), collection.service_name)
+        for file in (*files.parts, files.archive):
+            content_type = CONTENT_TYPES.get(file.suffix, "application/octet-stream")
+            key = keys.tile_index_prefix(collection, bands) + file.name
+            mill.store.replace(key, file.read_bytes(), Upload(content_type, acl=mill.settings.public_acl))
+            written.append(key)
+    log.info("index_exported collection=%s bands=%s rows=%d", collection.id, bands, len(rows))
+    return written
+
+
+def _extent(facts: ServiceFacts) -> tuple[float, float, float, float] | None:
+    if facts.xmin is None or facts.ymin is None or facts.xmax is None or facts.ymax is None:
+        return None
+    return facts.xmin, facts.ymin, facts.xmax, facts.ymax
+
+
+def _point(facts: ServiceFacts) -> tuple[float, float] | None:
+    return (facts.inside[0], facts.inside[1]) if facts.inside else None
+
+
+def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
+    if facts.first_day is None or facts.last_day is None or facts.dated != facts.frames:
+        return None
+    return facts.first_day, facts.last_day
+
+
+def _service(
+    mill: Mill, collection: Collection, facts: ServiceFacts, extent: tuple[float, float, float, float]
+) -> Service:
+    declared = load_declared(mill.settings.collections_dir).get(collection.id)
+    return Service(
+        collection_id=collection.id,
+        service_name=collection.service_name,
+        title=declared.title if declared and declared.title else service_title(collection),
+        product=collection.product,
+        extent=extent,
+        online_resource=online_resource(mill.settings.mapserver_url, collection.id),
+        dates=_dates(facts),
+    )
+
+
+@contextmanager
+def _mapserver(mill: Mill) -> Iterator[MapServerRunner]:
+    """Give the local MapServer the clients this process has; its service file lives as long as the proof."""
+    with TemporaryDirectory(prefix="cogmill-proof-") as folder:
+        service_file = Path(folder) / "pg_service.conf"
+        service_file.touch(mode=0o600)
+        entry = mill.ledger.service_entry()
+        service_file.write_text("\n".join(["[cogmill]", *(f"{name}={value}" for name, value in entry.items()), ""]))
+        environment = {**mill.store.gdal_environment(), "PGSERVICEFILE": str(service_file)}
+        yield MapServerRunner(environment, str(mill.settings.mapserv))
+
+
+def _mapfile_upload(mill: Mill) -> Upload:
+    """Return the metadata that s3fs shows as mode, owner and time of the file."""
+    settings = mill.settings
+    owner = {"mode": str(settings.mapfile_mode), "uid": str(settings.mapfile_uid), "gid": str(settings.mapfile_gid)}
+    return Upload("text/plain; charset=utf-8", {**owner, "mtime": str(int(time.time()))})

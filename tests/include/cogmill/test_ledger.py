@@ -54,7 +54,7 @@ def build(ledger, owner="run/1", digest="d1"):
     ids = [frame.id for frame in ledger.frames.due(TRAVIS.id, 100)]
     for job in ledger.frames.claim(ids, owner, 60):
         assert ledger.frames.finish_built(job, owner, (f"cog/{job.id}.{digest}.tif", "s" * 64, "r"), cog())
-    return [index_row(f["id"], f["cog_key"]) for f in ledger.collections.index_candidates(TRAVIS.id)]
+    return [index_row(f.id, f.cog_key) for f in ledger.collections.index_candidates(TRAVIS.id)]
 
 
 def test_changes_nothing_when_migrated_again(database):
@@ -170,7 +170,7 @@ def test_offers_a_published_frame_again_when_its_scan_comes_late(ledger):
     ledger.arrivals.register_scans([scan | {"stem": "03-22-51_4-173", "etag": "s", "size": 1, "uploaded_at": NOW}])
 
     (candidate,) = ledger.collections.index_candidates(TRAVIS.id)
-    assert candidate["scan_key"].endswith(".TIF")
+    assert candidate.scan_key.endswith(".TIF")
     assert ledger.arrivals.due_collections(300) == [TRAVIS.id]
 
 
