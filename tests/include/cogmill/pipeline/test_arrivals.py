@@ -49,7 +49,9 @@ def test_fires_again_only_when_the_bytes_change(mill, put):
     assert arrivals.register(mill).collection_ids == ["travis_usda_1951_frames"]
 
 
-@pytest.mark.parametrize("name", ["03-22-51_4-17 4.tif", "03-22-51_4-17+4.tif", "03-22-51_4-17%204.tif", "03-22-51_4-Süd.tif"])
+@pytest.mark.parametrize(
+    "name", ["03-22-51_4-17 4.tif", "03-22-51_4-17+4.tif", "03-22-51_4-17%204.tif", "03-22-51_4-Süd.tif"]
+)
 def test_takes_in_names_with_blanks_plus_percent_and_umlauts(mill, put, name):
     put(FRAMES + "georef/" + name)
 
