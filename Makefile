@@ -1,0 +1,54 @@
+# What people type. `make` alone lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON := .venv/bin/python
+# The stack needs root: it runs programs as postgres and www-data, and mounts s3fs.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env)
+IF_SET_UP := test -x $(PYTHON) || { echo "nothing is set up here; see make setup"; exit 0; };
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2> /dev/null \
+	  || sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1  \2/p' $(MAKEFILE_LIST)
+
+setup: ## install Debian packages and .venv; quick when nothing changed
+	@setup/install.sh
+
+demo: setup ## start everything, fly a synthetic survey, wait for its map, save a picture
+	@$(SUDO) $(PYTHON) -m demo
+
+stack: setup ## start PostGIS, S3, MapServer, the mount and Airflow, without data
+	@$(SUDO) $(PYTHON) -m demo.stack start
+
+status: ## how each program of the stack is
+	@$(IF_SET_UP) $(SUDO) $(PYTHON) -m demo.stack status
+
+stop: ## stop the stack; no process, mount or port stays
+	@$(IF_SET_UP) $(SUDO) $(PYTHON) -m demo.stack stop
+
+clean: ## stop the stack and remove everything it wrote
+	@$(IF_SET_UP) $(SUDO) $(PYTHON) -m demo.stack clean
+
+test: setup lint ## what CI runs: lint, types, every test
+	@$(SUDO) $(PYTHON) -m pytest -q
+
+test-unit: setup ## the tests that start no servers
+	@$(PYTHON) -m pytest -q -m "not system"
+
+lint: setup ## ruff and mypy
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+bench: setup ## the benchmarks of COG building
+	@$(PYTHON) -m bench
+
+screenshots: setup ## the pictures in docs/, from the running demo
+	@$(PYTHON) -m demo.screenshots
+
+lock: setup ## resolve requirements anew into requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade requirements-dev.txt --universal \
+	  --python-version 3.11 --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+.PHONY: help setup demo stack status stop clean test test-unit lint bench screenshots lock

@@ -1,0 +1,68 @@
+"""Who runs, who listens, what is mounted: read from the kernel, so that nothing is left and no port is guessed at."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+POLL_S = 0.05
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process and all its descendants."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    return []
+
+
+def end(processes: list[psutil.Process], patience_s: float) -> None:
+    """Wait for processes to end by themselves, then kill the rest. Numbers used again by others are not touched."""
+    _, alive = psutil.wait_procs(processes, timeout=patience_s)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=5)
+
+
+def strays(home: Path) -> list[psutil.Process]:
+    """Return processes that a stack below `home` left behind, found by their folder, arguments or environment."""
+    own = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
+    return [process for process in psutil.process_iter() if process.pid not in own and _mentions(process, str(home))]
+
+
+def _mentions(process: psutil.Process, home: str) -> bool:
+    """The home as a whole path, or as the beginning of one; `/a/stack2` does not mention `/a/stack`."""
+    with contextlib.suppress(psutil.Error):
+        texts = [process.cwd(), *process.cmdline(), *process.environ().values()]
+        return any(text == home or f"{home}/" in text for text in texts)
+    return False
+
+
+def listener(port: int) -> str | None:
+    """Return who listens on a TCP port, as `name (pid)`, or None when it is free."""
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            if connection.pid is None:
+                return "an unknown process"
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return None
+
+
+def is_mounted(folder: Path) -> bool:
+    """Tell whether something is mounted there, without touching the folder: a dead mount would block."""
+    lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    return any(line.split(" ")[1] == str(folder) for line in lines)
+
+
+def unmount(folder: Path) -> None:
+    """Detach a FUSE mount, lazily, so that an open file or a dead server cannot hold it."""
+    deadline = time.monotonic() + 5
+    while is_mounted(folder) and time.monotonic() < deadline:
+        subprocess.run(["fusermount", "-uz", str(folder)], check=False, capture_output=True)
+        time.sleep(POLL_S)

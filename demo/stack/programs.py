@@ -1,0 +1,198 @@
+"""What runs: one table of programs, each with its account, its environment and the way it is stopped."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.stack import airflow_env
+from demo.stack.home import Home
+from demo.stack.settings import LOOPBACK, REPOSITORY, Mount, StackSettings
+from include.cogmill.errors import Unavailable
+
+AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
+"""Airflow's components; the executor's workers are children of the scheduler."""
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+BASE_ENVIRONMENT = {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "TZ": "UTC", "PROJ_NETWORK": "OFF"}
+"""All a program gets besides its own lines: no variable of the caller's shell reaches it by chance."""
+
+OLD_NOOBJ_DEFAULT = (1, 92)
+"""From this version on s3fs remembers by default that an object is absent, and knows the option to stop it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program under the supervisor."""
+
+    name: str
+    command: str
+    environment: dict[str, str]
+    folder: str = "/"
+    user: str = ""
+    """Account; empty keeps that of the supervisor."""
+    restart: str = "unexpected"
+    stop_signal: str = "TERM"
+    stop_wait_s: int = 10
+    """Seconds until SIGKILL."""
+    stop_as_group: bool = True
+    workers: int = 0
+    """Processes that share one FastCGI socket; 0 for everything that is not FastCGI."""
+    section: str = "program"
+    """`program`, or `fcgi-program`."""
+
+
+def postgres(home: Home) -> Program:
+    """PostgreSQL; SIGINT is its fast shutdown, and only the postmaster may get it."""
+    return Program(
+        name="postgres",
+        command=f"{postgres_folder()}/postgres -D {home.postgres}",
+        environment=BASE_ENVIRONMENT,
+        user="postgres",
+        stop_signal="INT",
+        stop_wait_s=20,
+        stop_as_group=False,
+    )
+
+
+def moto(home: Home, settings: StackSettings) -> Program:
+    """The S3 server. Never restarted alone: it forgets everything, so the ledger has to be made anew with it."""
+    return Program(
+        name="moto",
+        command=f"{sys.executable} -m moto.server -H {LOOPBACK} -p {settings.s3_port}",
+        environment=BASE_ENVIRONMENT | {"HOME": str(home.tmp), "MOTO_S3_DEFAULT_MAX_KEYS": "1000"},
+        folder=str(home.tmp),
+        restart="false",
+    )
+
+
+def s3fs(home: Home, settings: StackSettings) -> Program:
+    """The read-only mount of `mapfiles/`. A mount whose process was killed is detached before the next try."""
+    options = ",".join(s3fs_options(home, settings, s3fs_version()))
+    mount = f"exec s3fs {settings.bucket}:/mapfiles {home.mapfiles} -f -o {options}"
+    script = f"fusermount -uzq {home.mapfiles}; {mount}"
+    return Program(name="s3fs", command=f"/bin/sh -c {shlex.quote(script)}", environment=BASE_ENVIRONMENT)
+
+
+def s3fs_options(home: Home, settings: StackSettings, version: tuple[int, ...]) -> list[str]:
+    """Return the mount options for one version of s3fs. No folder marker is needed: the prefix may be empty."""
+    options = [
+        f"passwd_file={home.s3_password}",
+        f"url={settings.s3_url}",
+        "use_path_request_style",
+        "ro",
+        "allow_other",
+        "uid=33",  # www-data on every Debian
+        "gid=33",
+        "umask=0227",
+        "stat_cache_expire=5",  # seconds until a replaced mapfile is seen
+        "connect_timeout=5",
+        "readwrite_timeout=10",
+        "retries=2",
+        "dbglevel=warn",
+    ]
+    if version >= OLD_NOOBJ_DEFAULT:
+        options.append("disable_noobj_cache")  # a service asked for before it exists must not stay unknown
+    return options
+
+
+def s3fs_version() -> tuple[int, ...]:
+    """Return the version of the installed s3fs, such as (1, 90)."""
+    text = subprocess.run(["s3fs", "--version"], check=True, capture_output=True, text=True).stdout
+    match = re.search(r"V(\d+)\.(\d+)", text)
+    return tuple(int(part) for part in match.groups()) if match else (0, 0)
+
+
+def mapfile_copy(home: Home, settings: StackSettings) -> Program:
+    """The timed copy of `mapfiles/` for machines without FUSE."""
+    return Program(
+        name="mapfile-copy",
+        command=f"{sys.executable} -m demo.stack.mapfile_copy {home.root} {settings.s3_url} {settings.bucket}",
+        environment=BASE_ENVIRONMENT | s3_environment(settings) | {"HOME": str(home.tmp)},
+        folder=str(REPOSITORY),
+    )
+
+
+def mapserv(home: Home, settings: StackSettings) -> Program:
+    """Long-lived MapServer workers behind one FastCGI socket."""
+    gdal = {"AWS_S3_ENDPOINT": f"{LOOPBACK}:{settings.s3_port}", "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
+    own = {
+        "MAPSERVER_CONFIG_FILE": f"{home.mapserver}/mapserver.conf",
+        "PGSERVICEFILE": f"{home.mapserver}/pg_service.conf",
+        "HOME": str(home.mapserver),
+    }
+    return Program(
+        name="mapserv",
+        section="fcgi-program",
+        command="/usr/lib/cgi-bin/mapserv",
+        environment=BASE_ENVIRONMENT | s3_environment(settings) | gdal | own,
+        folder=str(home.mapserver),
+        user="www-data",
+        restart="true",
+        stop_signal="KILL",  # it keeps nothing, and does not leave its wait for requests for any other signal
+        workers=settings.mapserver_workers,
+    )
+
+
+def nginx(home: Home) -> Program:
+    """The door before MapServer, with its own prefix, process id and temporary folders."""
+    return Program(
+        name="nginx",
+        command=f"/usr/sbin/nginx -e stderr -p {home.nginx} -c {home.nginx}/nginx.conf -g 'daemon off;'",
+        environment=BASE_ENVIRONMENT,
+    )
+
+
+def airflow(home: Home, settings: StackSettings, name: str) -> Program:
+    """One component of Airflow."""
+    arguments = {"scheduler": " --skip-serve-logs", "triggerer": " --skip-serve-logs"}.get(name, "")
+    return Program(
+        name=name,
+        command=f"{sys.executable} -m airflow {name}{arguments}",
+        environment=BASE_ENVIRONMENT | airflow_env.environment(home, settings),
+        folder=str(REPOSITORY),
+        restart="true",
+        stop_wait_s=15,
+    )
+
+
+def all_programs(home: Home, settings: StackSettings) -> list[Program]:
+    """Return every program that may run; what is started is decided later."""
+    reading = [mapfile_copy(home, settings)]
+    if settings.mount is not Mount.SYNC:
+        reading.append(s3fs(home, settings))
+    return [
+        postgres(home),
+        moto(home, settings),
+        *reading,
+        mapserv(home, settings),
+        nginx(home),
+        *(airflow(home, settings, name) for name in AIRFLOW_PROGRAMS),
+    ]
+
+
+def s3_environment(settings: StackSettings) -> dict[str, str]:
+    """Return the S3 credentials as AWS tools read them."""
+    return {
+        "AWS_ACCESS_KEY_ID": settings.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.s3_secret_key.get_secret_value(),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def postgres_folder() -> Path:
+    """Return the folder of the newest installed PostgreSQL's server programs.
+
+    Raises:
+        Unavailable: None is installed.
+    """
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    if not folders:
+        raise Unavailable("PostgreSQL is not installed; run make setup")
+    return max(folders, key=lambda folder: int(folder.parent.name))

@@ -1,0 +1,70 @@
+"""The configuration files, from templates."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import jinja2
+
+from demo.stack.home import Home, make_folder, write_private
+from demo.stack.programs import Program
+from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
+from include.cogmill.errors import WrongSetting
+
+CURL_CACHE_BYTES = 64_000_000
+"""Per MapServer worker: what was read of COGs over HTTP."""
+
+BLOCK_CACHE_MB = 128
+"""Per MapServer worker: decoded blocks."""
+
+
+def render(template: str, **values: object) -> str:
+    """Fill one template of the stack or of `include/templates/`; a missing value is an error."""
+    folders = [REPOSITORY / "demo/stack/templates", REPOSITORY / "include/templates"]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701  # configuration files, not pages; settings admit nothing that needs quoting
+    )
+    environment.filters |= {"environment_line": environment_line, "percent": double_percent}
+    return environment.get_template(template).render(values, loopback=LOOPBACK)
+
+
+def write_configuration(home: Home, settings: StackSettings, programs: list[Program]) -> None:
+    """Write all configuration files, each readable only by the account that needs it."""
+    values = {"home": home, "settings": settings}
+    write_private(home.supervisor_conf, render("supervisord.conf.j2", programs=programs, **values))
+    for name in ("nginx.conf", "fastcgi_mapserv"):
+        write_private(home.nginx / name, render(f"{name}.j2", **values))
+    for name in ("body", "fastcgi", "proxy", "uwsgi", "scgi"):
+        shutil.rmtree(home.nginx / name, ignore_errors=True)
+        make_folder(home.nginx / name, 0o700, "www-data")
+    limits = {"curl_cache_bytes": CURL_CACHE_BYTES, "block_cache_mb": BLOCK_CACHE_MB}
+    mapserver = render("mapserver.conf.j2", mapfile_folder=str(home.mapfiles), **limits)
+    write_private(home.mapserver / "mapserver.conf", mapserver, "www-data")
+    write_private(home.mapserver / "pg_service.conf", render("pg_service.conf.j2", **values), "www-data")
+    write_private(home.s3_password, f"{settings.s3_access_key}:{settings.s3_secret_key.get_secret_value()}\n")
+
+
+def double_percent(text: str) -> str:
+    """Escape what the supervisor would expand."""
+    return text.replace("%", "%%")
+
+
+def environment_line(variables: dict[str, str]) -> str:
+    """Write variables as the supervisor reads them: quoted without escapes, so a value may hold one kind of quote.
+
+    Raises:
+        WrongSetting: A value cannot be written this way; the value itself is not repeated.
+    """
+    return ",".join(f"{name}={_quoted(name, value)}" for name, value in variables.items())
+
+
+def _quoted(name: str, value: str) -> str:
+    quote = "'" if '"' in value else '"'
+    if quote in value or re.search(r"[\r\n\x00]", value) or value[:1] in {"'", '"'} or value[-1:] in {"'", '"'}:
+        raise WrongSetting(f"{name}: holds a mixture of quotes, or a line break, which the supervisor cannot pass on")
+    return quote + double_percent(value) + quote

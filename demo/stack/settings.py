@@ -1,0 +1,132 @@
+"""What can be chosen about the embedded stack: environment first, then `.env`, then these defaults."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from include.cogmill.errors import WrongSetting
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""The checkout this stack belongs to."""
+
+LOOPBACK = "127.0.0.1"
+"""The only address anything listens on."""
+
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9/._-]+")
+"""The home ends up in nginx, supervisor and MapServer files, each with its own quoting: so nothing that needs any."""
+
+PLAIN_SECRET = re.compile(r"[^\s'\"\\\x00-\x1f]+")
+"""Secrets stand quoted in a libpq service file and in supervisor's environment lines."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Mount(StrEnum):
+    """How the MapServer side sees `mapfiles/`."""
+
+    AUTO = "auto"
+    """s3fs where FUSE works, else the timed copy, said loudly."""
+    S3FS = "s3fs"
+    SYNC = "sync"
+
+
+class StackSettings(BaseSettings):
+    """All `COGMILL_*` settings of the embedded stack; the program's own are in `include/cogmill/settings.py`."""
+
+    model_config = SettingsConfigDict(env_prefix="COGMILL_", env_file=REPOSITORY / ".env", extra="ignore", frozen=True)
+
+    home: Path = Path("/var/lib/cogmill")
+    """Everything the stack writes. Accounts `postgres` and `www-data` must be able to walk to it."""
+    bucket: str = Field("cogmill", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    s3_port: Port = 9000
+    s3_access_key: str = Field("cogmill", pattern=r"^[A-Za-z0-9_-]+$")
+    s3_secret_key: SecretStr = SecretStr("cogmill-secret")
+    postgis_port: Port = 5433
+    owner_password: SecretStr = SecretStr("cogmill-owner")
+    """Of the database role that owns the schema and runs migrations."""
+    writer_password: SecretStr = SecretStr("cogmill-writer")
+    """Of the role Airflow's tasks use."""
+    reader_password: SecretStr = SecretStr("cogmill-reader")
+    """Of MapServer's role."""
+    airflow_port: Port = 8080
+    airflow_parallelism: int = Field(4, ge=1)
+    """Task processes at a time."""
+    gdal_slots: int = Field(2, ge=1)
+    """Slots of the pool `gdal`: how many frames are built at a time."""
+    mapserver_port: Port = 8081
+    mapserver_workers: int = Field(3, ge=1)
+    public_url: str = ""
+    """As in the program's settings; empty follows the port of S3."""
+    mapserver_url: str = ""
+    """As in the program's settings; empty follows the port of MapServer."""
+    mount: Mount = Mount.AUTO
+    start_timeout_s: Seconds = 60.0
+    """Each program must answer within this time, or the start ends with the cause."""
+
+    @field_validator("home")
+    @classmethod
+    def _home_needs_no_quoting(cls, value: Path) -> Path:
+        if not PLAIN_PATH.fullmatch(str(value)) or ".." in value.parts:
+            raise ValueError("must be an absolute path of letters, digits and . _ - /")
+        return value
+
+    @field_validator("s3_secret_key", "owner_password", "writer_password", "reader_password")
+    @classmethod
+    def _secret_is_quotable(cls, value: SecretStr) -> SecretStr:
+        if not PLAIN_SECRET.fullmatch(value.get_secret_value()):
+            raise ValueError("must hold no blank, quote or backslash, and at least one character")
+        return value
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        ports = [self.s3_port, self.postgis_port, self.airflow_port, self.mapserver_port]
+        if len(set(ports)) < len(ports):
+            raise ValueError(f"the ports of S3, PostGIS, Airflow and MapServer must differ, not {ports}")
+        return self
+
+    @property
+    def s3_url(self) -> str:
+        """Endpoint of the S3 server."""
+        return f"http://{LOOPBACK}:{self.s3_port}"
+
+    @property
+    def airflow_url(self) -> str:
+        """Address of the Airflow UI and API."""
+        return f"http://{LOOPBACK}:{self.airflow_port}"
+
+    @property
+    def front_url(self) -> str:
+        """Address of the nginx before MapServer, without `/wms/`."""
+        return f"http://{LOOPBACK}:{self.mapserver_port}"
+
+    def program_environment(self) -> dict[str, str]:
+        """Return the program's own settings that follow from where this stack listens."""
+        return {
+            "COGMILL_BUCKET": self.bucket,
+            "COGMILL_PUBLIC_URL": self.public_url or f"{self.s3_url}/{self.bucket}",
+            "COGMILL_MAPSERVER_URL": self.mapserver_url or f"{self.front_url}/wms/",
+        }
+
+
+def load_settings() -> StackSettings:
+    """Read environment and `.env`.
+
+    Raises:
+        WrongSetting: Naming each wrong variable; values are not repeated, they may be secrets.
+    """
+    try:
+        return StackSettings()
+    except ValidationError as err:
+        raise WrongSetting("; ".join(_sentence(fault["loc"], fault["msg"]) for fault in err.errors())) from None
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    name = f"COGMILL_{str(location[0]).upper()}" if location else "COGMILL_*_PORT"
+    return f"{name}: {message}"

@@ -1,0 +1,126 @@
+"""Talking to the supervisor: start it, start and stop programs, and make sure that nothing outlives it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from typing import TYPE_CHECKING, Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from demo.stack import processes
+from demo.stack.programs import BASE_ENVIRONMENT
+from demo.stack.settings import REPOSITORY
+from include.cogmill.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from demo.stack.home import Home
+
+START_S = 10.0
+"""Time the supervisor itself may take to answer."""
+
+STOP_S = 40.0
+"""Longer than the longest `stopwaitsecs`, after which the supervisor kills."""
+
+
+NOW = False
+"""The supervisor's argument `wait`: come back at once."""
+
+ALIVE = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
+"""States in which a program still has, or will have, a process."""
+
+
+class Supervisor:
+    """Client of the supervisor of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    @property
+    def _rpc(self) -> Any:
+        """A fresh connection: the transport does not recover from one that failed."""
+        transport = SupervisorTransport(None, None, f"unix://{self.home.supervisor_socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def pid(self) -> int | None:
+        """Return its process id, or None when it does not answer."""
+        try:
+            return int(self._rpc.getPID())
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def launch(self, *, bound: bool = False) -> None:
+        """Start the supervisor, apart from the caller's terminal.
+
+        Args:
+            bound: End with the caller, however that ends.
+
+        Raises:
+            Unavailable: It does not answer in time.
+        """
+        log = self.home.log / "supervisord-start.log"
+        with log.open("wb") as output:
+            command = [
+                sys.executable,
+                "-m",
+                "demo.stack.daemon",
+                str(self.home.supervisor_conf),
+                *(["bound"] if bound else []),
+            ]
+            process = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env=BASE_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_S
+        while self.pid() is None:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Unavailable(f"the supervisor does not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
+            time.sleep(0.05)
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each program; of several workers the worst. Empty when nothing runs."""
+        try:
+            infos = self._rpc.getAllProcessInfo()
+        except (OSError, http.client.HTTPException):
+            return {}
+        states: dict[str, str] = {}
+        for info in infos:
+            if states.get(info["group"], "RUNNING") == "RUNNING":
+                states[info["group"]] = info["statename"]
+        return states
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start programs without waiting for them."""
+        for name in names:
+            self._rpc.startProcessGroup(name, NOW)
+
+    def stop(self, names: Iterable[str]) -> None:
+        """Stop programs side by side and wait until they are gone or killed."""
+        wanted = [name for name, state in self.states().items() if name in set(names) and state in ALIVE]
+        for name in wanted:
+            with contextlib.suppress(xmlrpc.client.Fault):  # it ended by itself in between
+                self._rpc.stopProcessGroup(name, NOW)
+        deadline = time.monotonic() + STOP_S
+        while any(self.states().get(name) in ALIVE for name in wanted) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def shutdown(self) -> None:
+        """End the supervisor and every process that ever descended from it."""
+        pid = self.pid()
+        if pid is None:
+            return
+        family = processes.family(pid)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self._rpc.shutdown()
+        processes.end(family, STOP_S)

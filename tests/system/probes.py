@@ -1,0 +1,63 @@
+"""What the system tests of the stack ask for: a small mapfile, and requests by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from demo.stack import Stack
+
+GET_MAP = (
+    "&SERVICE=WMS&VERSION=1.1.1&REQUEST=GetMap&LAYERS=box&STYLES=&SRS=EPSG:3857"
+    "&BBOX=0,0,100,100&WIDTH=50&HEIGHT=50&FORMAT=image/png"
+)
+
+PNG = b"\x89PNG"
+
+
+def mapfile(colour: str = "0 0 255") -> bytes:
+    """One square layer."""
+    return f"""
+MAP
+  NAME "PROBE" STATUS ON SIZE 100 100 EXTENT 0 0 100 100 UNITS METERS
+  PROJECTION "init=epsg:3857" END
+  WEB
+    METADATA
+      "wms_title" "probe" "wms_srs" "EPSG:3857" "wms_enable_request" "GetCapabilities GetMap"
+      "wms_onlineresource" "http://127.0.0.1/wms/?map=/mapfiles/probe.map&"
+    END
+    VALIDATION "immutable" "true" END
+  END
+  LAYER
+    NAME "box" TYPE POLYGON STATUS ON
+    METADATA "wms_title" "box" END
+    FEATURE POINTS 0 0 0 100 100 100 100 0 0 0 END END
+    CLASS STYLE COLOR {colour} END END
+  END
+END
+""".encode()
+
+
+def put_mapfile(stack: Stack, name: str, body: bytes) -> None:
+    """Upload as the program does: one PUT, no folder marker, no metadata."""
+    stack.s3_client().put_object(Bucket=stack.settings.bucket, Key=f"mapfiles/{name}.map", Body=body)
+
+
+def ask(stack: Stack, query: str) -> httpx.Response:
+    """Send a query as it stands, without any re-encoding."""
+    with httpx.Client(trust_env=False, timeout=15) as client:
+        return client.send(httpx.Request("GET", f"{stack.settings.front_url}/wms/?{query}"))
+
+
+def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
+    """Wait for something to become true; returns the seconds it took."""
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < limit_s, f"not within {limit_s} s"
+        time.sleep(0.1)
+    return time.monotonic() - begun
