@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 from cogmill_airflow import arrivals, docs
@@ -15,6 +15,8 @@ with DAG(
     "watch_uploads",
     description="Waits for uploads and asks for runs of their collections",
     schedule="@continuous",
+    # without it the first run's interval is empty, and Airflow takes the second run for the first for ever
+    start_date=datetime(2024, 1, 1, tzinfo=UTC),
     max_active_runs=1,
     catchup=False,
     is_paused_upon_creation=False,

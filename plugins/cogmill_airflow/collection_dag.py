@@ -50,7 +50,11 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
         )
         export = operators.ExportIndexOperator(task_id="export_index", doc_md=docs.EXPORT_INDEX, **about)
         mapfile = operators.PublishMapfileOperator(
-            task_id="publish_mapfile", pool=PUBLISH_POOL, doc_md=docs.PUBLISH_MAPFILE, **about
+            task_id="publish_mapfile",
+            service_name=entry["service_name"],
+            pool=PUBLISH_POOL,
+            doc_md=docs.PUBLISH_MAPFILE,
+            **about,
         )
         report = operators.ReportOperator(
             task_id="report",

@@ -195,14 +195,21 @@ class ExportIndexOperator(CollectionOperator):
 
 
 class PublishMapfileOperator(CollectionOperator):
-    """Render the mapfile, prove it by drawing it, and publish it if its bytes changed: the one visible act."""
+    """Render the mapfile, prove it by drawing it, and publish it if its bytes changed: the one visible act.
+
+    :param service_name: Name of the service's raster layer, for the preview.
+    """
 
     operator_extra_links: ClassVar[tuple[Any, ...]] = (WmsCapabilitiesLink(), MapPreviewLink())
     published: Mapping[str, Any] | None = None
     """What was published; the links read it when the task ends."""
 
+    def __init__(self, *, service_name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.service_name = service_name
+
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return whether the service changed, and its addresses.
+        """Return whether the service changed, how many frames became public with it, and its addresses.
 
         :param context: Context of the task instance.
         """
@@ -211,10 +218,8 @@ class PublishMapfileOperator(CollectionOperator):
         del context
         with self.mill() as mill:
             published = publish.publish_mapfile(mill, self.collection_id)
-            layer = mill.ledger.collections.state(self.collection_id).collection.service_name
-            facts = mill.ledger.collections.service_facts(self.collection_id)
-        extent = (facts.xmin, facts.ymin, facts.xmax, facts.ymax) if facts.frames else None
-        self.published = {"changed": published.changed, **addresses(published.service_url, layer, extent)}
+        links = addresses(published.service_url, self.service_name, published.extent)
+        self.published = {"changed": published.changed, "frames": published.frames, **links}
         self.log.info("mapfile_published collection=%s %s", self.collection_id, self.published)
         return dict(self.published)
 

@@ -27,6 +27,10 @@ class Refused(Protocol):
         """Word of the closed set."""
 
     @property
+    def detail(self) -> str:
+        """What was found."""
+
+    @property
     def advice(self) -> str:
         """What the person who uploaded it should do."""
 
@@ -46,4 +50,4 @@ def _box(label: str, frame: Refused) -> dict[str, str]:
     if len(label) > LONGEST_LABEL:
         half = LONGEST_LABEL // 2
         label = f"{label[: half - 1]}…{label[-half:]}"
-    return {"label": label, "reason": str(frame.reason), "advice": f"{frame.key}: {frame.advice}"}
+    return {"label": label, "reason": str(frame.reason), "advice": f"{frame.key}: {frame.detail}. {frame.advice}"}
