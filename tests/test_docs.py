@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from docs import tables
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [(tables.README, tables.readme), (tables.REJECTIONS, tables.rejections), (tables.ENV_EXAMPLE, tables.env_example)],
+    ids=["README.md", "rejections.md", ".env.example"],
+)
+def test_shows_what_the_code_says(page, expected):
+    assert page.read_text() == expected(), "out of date: run python -m docs.tables"
+
+
+def test_says_what_every_setting_means():
+    assert [name for name, _, meaning in tables.settings(tables.Settings) if not meaning] == []
+
+
+@pytest.mark.parametrize("page", [*sorted(tables.ROOT.glob("docs/*.md")), tables.README], ids=lambda p: p.name)
+def test_links_only_to_what_exists(page):
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_promises_only_what_a_test_shows():
+    tests = re.findall(r"`(tests/[^`]+)`", tables.README.read_text())
+
+    assert tests
+    assert [test for test in tests if not (tables.ROOT / test).exists()] == []
