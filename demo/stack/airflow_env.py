@@ -62,6 +62,7 @@ def environment(home: Home, settings: StackSettings) -> dict[str, str]:
         "API_AUTH__JWT_SECRET": keys["jwt_secret"],
         "DATABASE__SQL_ALCHEMY_CONN": _metadata_url(settings, keys["airflow"]),
         "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles()),
+        "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": f"{home.airflow}/bundles",
         "LOGGING__BASE_LOG_FOLDER": f"{home.airflow}/logs",
     }
     return {

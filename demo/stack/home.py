@@ -116,8 +116,8 @@ class Home:
     def keys(self) -> dict[str, str]:
         """Return the keys nobody needs to know (Airflow's, the database superuser's), made at first use."""
         if not self.secrets.exists():
-            names = ("postgres", "airflow", "api_secret", "jwt_secret", "fernet")
-            write_private(self.secrets, json.dumps({name: secrets.token_urlsafe(32) for name in names}))
+            sizes = {"postgres": 32, "airflow": 32, "api_secret": 64, "jwt_secret": 64, "fernet": 32}
+            write_private(self.secrets, json.dumps({name: secrets.token_urlsafe(size) for name, size in sizes.items()}))
         keys: dict[str, str] = json.loads(self.secrets.read_text(encoding="utf-8"))
         return keys
 

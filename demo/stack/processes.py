@@ -30,16 +30,17 @@ def end(processes: list[psutil.Process], patience_s: float) -> None:
 
 
 def strays(home: Path) -> list[psutil.Process]:
-    """Return processes that a stack below `home` left behind, found by their folder, arguments or environment."""
-    own = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
-    return [process for process in psutil.process_iter() if process.pid not in own and _mentions(process, str(home))]
+    """Return what a stack below `home` left behind: processes at work there that belong to no terminal.
+
+    Many of them rewrite their arguments and lose their environment with it; the working folder stays.
+    """
+    found = [process for process in psutil.process_iter() if _works_below(process, home)]
+    return [member for one in found for member in family(one.pid)]
 
 
-def _mentions(process: psutil.Process, home: str) -> bool:
-    """The home as a whole path, or as the beginning of one; `/a/stack2` does not mention `/a/stack`."""
+def _works_below(process: psutil.Process, home: Path) -> bool:
     with contextlib.suppress(psutil.Error):
-        texts = [process.cwd(), *process.cmdline(), *process.environ().values()]
-        return any(text == home or f"{home}/" in text for text in texts)
+        return process.terminal() is None and Path(process.cwd()).is_relative_to(home)
     return False
 
 

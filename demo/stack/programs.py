@@ -33,7 +33,8 @@ class Program:
     name: str
     command: str
     environment: dict[str, str]
-    folder: str = "/"
+    folder: str
+    """Working folder, below the home: by it a process is known as ours even when it rewrites its own name."""
     user: str = ""
     """Account; empty keeps that of the supervisor."""
     restart: str = "unexpected"
@@ -53,6 +54,7 @@ def postgres(home: Home) -> Program:
         name="postgres",
         command=f"{postgres_folder()}/postgres -D {home.postgres}",
         environment=BASE_ENVIRONMENT,
+        folder=str(home.postgres),
         user="postgres",
         stop_signal="INT",
         stop_wait_s=20,
@@ -76,7 +78,8 @@ def s3fs(home: Home, settings: StackSettings) -> Program:
     options = ",".join(s3fs_options(home, settings, s3fs_version()))
     mount = f"exec s3fs {settings.bucket}:/mapfiles {home.mapfiles} -f -o {options}"
     script = f"fusermount -uzq {home.mapfiles}; {mount}"
-    return Program(name="s3fs", command=f"/bin/sh -c {shlex.quote(script)}", environment=BASE_ENVIRONMENT)
+    command = f"/bin/sh -c {shlex.quote(script)}"
+    return Program(name="s3fs", command=command, environment=BASE_ENVIRONMENT, folder=str(home.run))
 
 
 def s3fs_options(home: Home, settings: StackSettings, version: tuple[int, ...]) -> list[str]:
@@ -113,8 +116,10 @@ def mapfile_copy(home: Home, settings: StackSettings) -> Program:
     return Program(
         name="mapfile-copy",
         command=f"{sys.executable} -m demo.stack.mapfile_copy {home.root} {settings.s3_url} {settings.bucket}",
-        environment=BASE_ENVIRONMENT | s3_environment(settings) | {"HOME": str(home.tmp)},
-        folder=str(REPOSITORY),
+        environment=BASE_ENVIRONMENT
+        | s3_environment(settings)
+        | {"HOME": str(home.tmp), "PYTHONPATH": str(REPOSITORY)},
+        folder=str(home.tmp),
     )
 
 
@@ -145,6 +150,7 @@ def nginx(home: Home) -> Program:
         name="nginx",
         command=f"/usr/sbin/nginx -e stderr -p {home.nginx} -c {home.nginx}/nginx.conf -g 'daemon off;'",
         environment=BASE_ENVIRONMENT,
+        folder=str(home.nginx),
     )
 
 
@@ -155,7 +161,7 @@ def airflow(home: Home, settings: StackSettings, name: str) -> Program:
         name=name,
         command=f"{sys.executable} -m airflow {name}{arguments}",
         environment=BASE_ENVIRONMENT | airflow_env.environment(home, settings),
-        folder=str(REPOSITORY),
+        folder=str(home.airflow),
         restart="true",
         stop_wait_s=15,
     )

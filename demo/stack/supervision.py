@@ -75,8 +75,8 @@ class Supervisor:
             ]
             process = subprocess.Popen(
                 command,
-                cwd=REPOSITORY,
-                env=BASE_ENVIRONMENT,
+                cwd=self.home.run,
+                env=BASE_ENVIRONMENT | {"PYTHONPATH": str(REPOSITORY)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
