@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import io
 import logging
 import os
@@ -13,14 +15,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import numpy as np
 import psycopg
 import pytest
+import rasterio
+import shapely
 from moto.server import ThreadedMotoServer
 from osgeo import gdal, osr
 from PIL import Image
+
+from include.cogmill.mapfile import Service, online_resource
+from include.cogmill.model import FrameName, Product
+from include.cogmill.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row
 
 gdal.UseExceptions()
 
@@ -54,6 +63,20 @@ class PostGis:
 
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(host="127.0.0.1", port=self.port, dbname="cogmill", user="postgres", autocommit=True)
+
+    def publish(self, row: IndexRow, collection_id: str) -> None:
+        values = [getattr(row, field.name) for field in dataclasses.fields(row)]
+        marks = "%s,%s,%s,%s,%s,%s,%s,%s,%s,ST_GeomFromWKB(%s,3857),%s"
+        columns = "oid,location,src_srs,date,roll,frame_num,dl_orig,dl_georef,dl_index,geom,acquired,collection_id"
+        with self.connect() as connection:
+            connection.execute(
+                f"INSERT INTO cogmill.tile_index ({columns}) VALUES ({marks},%s)",  # noqa: S608
+                [*values, collection_id],
+            )
+
+    def clear(self) -> None:
+        with self.connect() as connection:
+            connection.execute("TRUNCATE cogmill.tile_index")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -223,3 +246,73 @@ def mapserver(postgis: PostGis, store: Store, tmp_path_factory: pytest.TempPathF
         **store.environment,
     }
     return MapServer(folder, environment)
+
+
+Bounds = tuple[float, float, float, float]
+
+
+class Archive:
+    """A bucket with COGs and their tile index, filled by the tests."""
+
+    collection_id = "travis_usda_1951_frames"
+    name = "Travis_USDA_1951_frames"
+
+    def __init__(self, postgis: PostGis, store: Store) -> None:
+        self.postgis = postgis
+        self.store = store
+        self.extents: list[Bounds] = []
+
+    def add(self, key: str, cog: Path, *, day: dt.date | None = None, **text: str) -> Bounds:
+        """Upload a COG below `bw/Travis/...`, publish its row and return its bounds."""
+        with rasterio.open(cog) as source:
+            bounds: Bounds = tuple(source.bounds)
+        acquired = (day, day) if day else None
+        name = FrameName(text.get("date", "01-29-51"), "4", text.get("frame_num", "173"), acquired, None)
+        oid = len(self.extents)
+        frame = IndexedFrame(oid, name, key, key.replace("/cog/", "/scanned/"), shapely.box(*bounds).wkb)
+        address = IndexAddress(Product.FRAMES, BUCKET, f"https://s3.example.org/{BUCKET}", f"{key}_idx.zip")
+        self.store.put(key, cog)
+        self.postgis.publish(index_row(frame, address), self.collection_id)
+        self.extents.append(bounds)
+        return bounds
+
+    def service(self, **changes: Any) -> Service:
+        west, south, east, north = zip(*self.extents, strict=True)
+        given = Service(
+            collection_id=self.collection_id,
+            service_name=self.name,
+            title="Travis USDA 1951 Frames",
+            product=Product.FRAMES,
+            extent=(min(west), min(south), max(east), max(north)),
+            online_resource=online_resource("https://maps.example.org", self.collection_id),
+        )
+        return dataclasses.replace(given, **changes)
+
+
+@pytest.fixture
+def archive(postgis: PostGis, store: Store) -> Iterator[Archive]:
+    yield Archive(postgis, store)
+    postgis.clear()
+
+
+@pytest.fixture(scope="session")
+def get_map() -> Callable[..., str]:
+    """Return a writer of GetMap queries; `bounds` in the axis order of version and CRS."""
+
+    def query(layer: str, bounds: Bounds, size: tuple[int, int], crs: str = "EPSG:3857", version: str = "1.1.1") -> str:
+        words = {
+            "service": "WMS",
+            "version": version,
+            "request": "GetMap",
+            "layers": layer,
+            "styles": "",
+            "crs" if version == "1.3.0" else "srs": crs,
+            "bbox": ",".join(map(str, bounds)),
+            "width": size[0],
+            "height": size[1],
+            "format": "PNG" if version == "1.0.0" else "image/png",
+            "transparent": "true",
+        }
+        return urlencode(words)
+
+    return query
