@@ -1,0 +1,128 @@
+"""Each DAG file is parsed as Airflow does it, in a fresh interpreter with sockets blocked."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cogmill_airflow.shards import write_shards
+
+from tests.airflow_home import ENVIRONMENT, ROOT
+
+HEAVY = {"rasterio", "osgeo", "boto3", "botocore", "psycopg", "numpy", "shapely"}
+
+PARSE = """
+import json, socket, sys, time
+import airflow.settings
+from airflow.dag_processing.dagbag import DagBag
+
+def refuse(*args, **kwargs):
+    raise OSError("a DAG file opened a socket")
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
+before = set(sys.modules)
+started = time.monotonic()
+bag = DagBag(sys.argv[1])
+print("\\n" + json.dumps({
+    "seconds": time.monotonic() - started,
+    "errors": bag.import_errors,
+    "dags": {id: [t.task_id for t in d.topological_sort()] for id, d in bag.dags.items()},
+    "modules": sorted(m for m in set(sys.modules) - before if "." not in m),
+    "before": sorted(m for m in before if "." not in m),
+    "tags": {id: sorted(d.tags) for id, d in bag.dags.items()},
+}))
+"""
+
+
+def parse(file: Path, **environment: str) -> dict[str, object]:
+    env = {
+        **os.environ,
+        **ENVIRONMENT,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        "AIRFLOW_CONN_COGMILL_S3": "aws://key:canary@?endpoint_url=http%3A%2F%2F127.0.0.1%3A1",
+        **environment,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, str(file)], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    entries = [
+        {
+            "id": f"county{number}_usda_1951_frames",
+            "service_name": f"County{number}_USDA_1951_frames",
+            "county": f"County{number}",
+            "agency": "USDA",
+            "year": "1951",
+            "product": "frames",
+            "gdal_slots": 2,
+        }
+        for number in range(3000)
+    ]
+    write_shards(folder, entries)
+    return max(folder.glob("*.py"), key=lambda file: file.with_suffix(".json").stat().st_size)
+
+
+def test_watch_uploads_reads_as_its_graph_when_parsed() -> None:
+    seen = parse(ROOT / "dags" / "watch_uploads.py")
+
+    assert seen["errors"] == {}
+    (tasks,) = seen["dags"].values()
+    assert tasks[:2] == ["wait_for_uploads", "register_uploads"]
+    assert set(tasks[2:]) == {"trigger_collections", "list_refused", "refused_uploads"}
+    assert not HEAVY - {"boto3", "botocore"} & set(seen["modules"])  # boto3: by the provider's own sensor, not by us
+
+
+def test_collections_load_nothing_heavy_when_parsed(shard: Path) -> None:
+    seen = parse(shard)
+
+    assert seen["errors"] == {}
+    assert len(seen["dags"]) > 50
+    assert not HEAVY & {*seen["modules"], *seen["before"]}
+
+
+def test_one_of_3000_is_parsed_when_a_worker_starts_its_task(shard: Path) -> None:
+    wanted = "collection__" + json.loads(shard.with_suffix(".json").read_text())[5]["id"]
+
+    seen = parse(shard, _AIRFLOW_PARSING_CONTEXT_DAG_ID=wanted)
+
+    assert list(seen["dags"]) == [wanted]
+    assert seen["seconds"] < 2  # half a second on a quiet machine, nearly all of it importing
+
+
+def module_level_imports(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize(
+    "file", [*(ROOT / "dags").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")], ids=lambda file: file.name
+)
+def test_our_files_import_nothing_heavy_when_loaded(file: Path) -> None:
+    assert not HEAVY & module_level_imports(file)
+    assert "include" not in module_level_imports(file)
+
+
+def test_parsing_stays_cheap_when_thousands_of_collections_exist(shard: Path) -> None:
+    started = time.monotonic()
+
+    seen = parse(shard)
+
+    assert seen["seconds"] < 5, "94 DAGs take about a third of a second on a quiet machine"
+    assert time.monotonic() - started < 60

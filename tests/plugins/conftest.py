@@ -1,0 +1,62 @@
+"""Airflow connections, by environment, to the private PostgreSQL and S3 server of the tests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests import airflow_home  # noqa: F401  before the first import of airflow
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A fresh bucket and a fresh ledger that Airflow's connections lead to."""
+
+    client: Any
+    bucket: str
+    libpq: dict[str, object]
+
+    def upload(self, key: str, body: bytes = b"some bytes") -> None:
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+
+def postgres_connection(libpq: dict[str, object]) -> str:
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": libpq["host"],
+            "port": libpq["port"],
+            "login": libpq["user"],
+            "password": libpq["password"],
+            "schema": libpq["dbname"],
+        }
+    )
+
+
+@pytest.fixture
+def ledger_connection(database: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", postgres_connection(database))
+    return database
+
+
+@pytest.fixture
+def archive(
+    ledger_connection: dict[str, object],
+    bucket: tuple[Any, str],
+    s3_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Archive:
+    client, name = bucket
+    connection = {
+        "conn_type": "aws",
+        "login": "only",
+        "password": "canary-s3-secret",
+        "extra": {"endpoint_url": s3_server, "region_name": "us-east-1"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_S3", json.dumps(connection))
+    monkeypatch.setenv("COGMILL_BUCKET", name)
+    monkeypatch.setenv("COGMILL_POKE_SECONDS", "0.2")
+    return Archive(client, name, ledger_connection)
