@@ -1,0 +1,51 @@
+"""The outline of a frame's valid pixels on the ground."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.polygon import orient
+
+from include.cogmill.errors import FrameRejected, Reason
+from include.cogmill.raster import Affine6
+
+SPECK = 0.01
+"""Share of the valid area below which a separate part is dust and not a part of the outline."""
+
+TOLERANCE_PX = 0.75
+"""How far, in pixels of the level, the simplified outline may leave the staircase of pixels."""
+
+
+def footprint(valid: NDArray[np.bool_], geotransform: Affine6) -> bytes:
+    """Return the outline of the valid pixels as one polygon.
+
+    Parts of a frame that do not hang together are enclosed by their convex hull; holes are not cut out.
+
+    Args:
+        valid: Shape (rows, columns), True is picture; a low overview is enough.
+        geotransform: Of that level, in EPSG:3857.
+
+    Returns:
+        Well-known binary of a polygon in EPSG:3857, counter-clockwise, within about a pixel of the level.
+
+    Raises:
+        FrameRejected: all_blank when no pixel is valid.
+    """
+    boxes = [shapely.box(first, row, last, row + 1) for row, line in enumerate(valid) for first, last in _runs(line)]
+    if not boxes:
+        raise FrameRejected(Reason.ALL_BLANK, "no valid pixel")
+    parts = shapely.get_parts(shapely.union_all(boxes))
+    large = parts[shapely.area(parts) >= SPECK * shapely.area(parts).sum()]
+    filled = shapely.polygons(shapely.get_exterior_ring(large))
+    outline = filled[0] if len(filled) == 1 else shapely.convex_hull(shapely.union_all(filled))
+    simple = shapely.simplify(outline, TOLERANCE_PX)
+    west, width, _, north, _, height = geotransform
+    ground = shapely.transform(simple, lambda points: points * (width, height) + (west, north))
+    return bytes(shapely.to_wkb(orient(ground), byte_order=1))
+
+
+def _runs(line: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return first and last (exclusive) column of every run of True, shape (n, 2)."""
+    steps = np.diff(line.astype(np.int8), prepend=0, append=0)
+    return np.stack([np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)], axis=1)
