@@ -6,6 +6,7 @@ from include.cogmill.ledger import Ledger
 from include.cogmill.pipeline import Mill
 from include.cogmill.settings import Settings
 from include.cogmill.store import S3Store
+from tests.small_archive import SmallArchive
 
 
 @pytest.fixture
@@ -14,3 +15,8 @@ def mill(database, bucket):
     ledger = Ledger.connect(**database | {"user": "cogmill_writer"})
     yield Mill(S3Store(client, name), ledger, Settings(_env_file=None, bucket=name))
     ledger.close()
+
+
+@pytest.fixture
+def archive(mill, bucket, database):
+    return SmallArchive(mill, bucket[0], database)

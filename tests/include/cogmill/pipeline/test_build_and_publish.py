@@ -1,0 +1,244 @@
+"""One collection from upload to published mapfile: real S3 server, real PostGIS, real engine, real MapServer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from osgeo import gdal, osr
+
+from include.cogmill import keys
+from include.cogmill.errors import Reason, Unavailable
+from include.cogmill.pipeline import arrivals, build, publish, report
+from include.cogmill.store import S3Store
+
+gdal.UseExceptions()
+ID = "travis_usda_1951_frames"
+FRAMES = "bw/Travis/USDA_1951/frames/"
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
+
+def geotiff(path, *, west=-10_880_000.0, north=3_540_000.0, seed=1, bands=1, epsg=3857, size=256):
+    rng = np.random.default_rng(seed)
+    smooth = rng.integers(60, 200, (bands, size // 16, size // 16), dtype=np.uint8).repeat(16, 1).repeat(16, 2)
+    dataset = gdal.GetDriverByName("GTiff").Create(str(path), size, size, bands, gdal.GDT_Byte)
+    dataset.SetGeoTransform((west, 2, 0, north, 0, -2))
+    if epsg:
+        reference = osr.SpatialReference()
+        reference.ImportFromEPSG(epsg)
+        dataset.SetProjection(reference.ExportToWkt())
+    dataset.WriteArray(smooth if bands > 1 else smooth[0])
+    dataset.FlushCache()
+    del dataset
+    return path.read_bytes()
+
+
+@pytest.fixture
+def upload(bucket, tmp_path):
+    client, name = bucket
+
+    def put(stem, bands_folder="bw", **scene):
+        key = FRAMES.replace("bw/", f"{bands_folder}/", 1) + f"georef/03-22-51_{stem}.tif"
+        client.put_object(Bucket=name, Key=key, Body=geotiff(tmp_path / "frame.tif", **scene))
+        return key
+
+    return put
+
+
+def run(mill, owner="run/1"):
+    """What a run of the collection's DAG does, in a row."""
+    arrivals.register(mill)
+    results = [build.build_batch(mill, batch["frame_ids"], owner) for batch in build.plan(mill, ID)]
+    publish.update_tile_index(mill, ID)
+    publish.export_index(mill, ID)
+    return results, publish.publish_mapfile(mill, ID)
+
+
+def stored_keys(mill):
+    return [stored.key for page in mill.store.pages() for stored in page.objects]
+
+
+def snapshot(mill):
+    return {o.key: (o.etag, o.last_modified) for page in mill.store.pages() for o in page.objects}
+
+
+def test_turns_uploads_into_exactly_the_documented_objects(mill, upload):
+    upload("4-173")
+    upload("4-174", west=-10_879_800)
+
+    (result,), published = run(mill)
+
+    assert (result.built, result.rejected, result.failed) == (2, [], [])
+    assert (published.changed, published.frames) == (True, 2)
+    derived = [key.split("/", 3)[-1] for key in stored_keys(mill) if "/georef/" not in key]
+    parts = [
+        f"frames/cog/tile_index/Travis_USDA_1951_frames{end}"
+        for end in ("_idx.zip", *".cpg .dbf .prj .shp .shx".split())
+    ]
+    assert sorted(key for key in derived if "/cog/0" not in key) == sorted([*parts, f"{ID}.map"])
+    assert len([key for key in derived if key.startswith("frames/cog/03-22-51_4-17")]) == 2
+    head = mill.store._client.head_object(Bucket=mill.store.bucket, Key=keys.mapfile_key(ID))
+    assert {name: head["Metadata"][name] for name in ("mode", "uid", "gid")} == {
+        "mode": "33204",
+        "uid": "33",
+        "gid": "33",
+    }
+
+
+def test_does_no_pixel_work_and_no_put_when_nothing_changed(mill, upload):
+    upload("4-173")
+    run(mill)
+    before = snapshot(mill)
+
+    upload("4-173")
+    (result,), published = run(mill, "run/2")
+
+    assert (result.built, result.unchanged, published.changed) == (0, 0, False)
+    assert {k: v for k, v in snapshot(mill).items() if "/georef/" not in k} == {
+        k: v for k, v in before.items() if "/georef/" not in k
+    }
+
+
+def test_does_no_pixel_work_when_the_same_bytes_come_by_multipart(mill, upload, tmp_path):
+    key = upload("4-173")
+    run(mill)
+    cogs = [k for k in stored_keys(mill) if "/cog/0" in k]
+    client, name = mill.store._client, mill.store.bucket
+    begun = client.create_multipart_upload(Bucket=name, Key=key)["UploadId"]
+    part = client.upload_part(
+        Bucket=name, Key=key, UploadId=begun, PartNumber=1, Body=(tmp_path / "frame.tif").read_bytes()
+    )
+    whole = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    client.complete_multipart_upload(Bucket=name, Key=key, UploadId=begun, MultipartUpload=whole)
+
+    (result,), published = run(mill, "run/2")
+
+    assert (result.built, result.unchanged, published.changed) == (0, 1, False)
+    assert [k for k in stored_keys(mill) if "/cog/0" in k] == cogs
+
+
+def test_replaces_a_frame_and_keeps_the_old_cog_when_other_pixels_come(mill, upload):
+    upload("4-173")
+    run(mill)
+    (old,) = [k for k in stored_keys(mill) if "/cog/0" in k]
+    mapfile = mill.store.read(keys.mapfile_key(ID))
+
+    upload("4-173", seed=2)
+    (result,), published = run(mill, "run/2")
+
+    (row,) = mill.ledger.collections.index_rows(ID, "bw")
+    assert (result.built, published.changed) == (1, False)
+    assert old in stored_keys(mill)
+    assert not row["location"].endswith(old)
+    assert mill.store.read(keys.mapfile_key(ID)) == mapfile
+
+
+def test_rejects_one_frame_and_publishes_its_ten_neighbours(mill, upload):
+    for number in range(10):
+        upload(f"4-{number}", west=-10_880_000 + 400 * number)
+    bad = upload("4-99", epsg=None)
+
+    (result,), published = run(mill)
+
+    assert (result.built, published.frames) == (10, 10)
+    assert [(fault.key, fault.reason) for fault in result.rejected] == [(bad, Reason.NO_CRS)]
+    digest = report.digest(mill, ID, LONG_AGO)
+    assert (digest.published, digest.rejected[0].key) == (10, bad)
+    assert digest.rejected[0].advice in digest.text
+    assert len(digest.missing_scans) == 10
+
+
+def test_keeps_bw_and_nc_of_one_flight_side_by_side(mill, upload):
+    upload("4-173")
+    upload("4-173", bands_folder="nc", bands=3, west=-10_879_000)
+
+    _, published = run(mill)
+
+    assert published.frames == 2
+    exports = [key for key in stored_keys(mill) if key.endswith("_idx.zip")]
+    assert [key.split("/")[0] for key in exports] == ["bw", "nc"]
+
+
+def test_links_a_scan_that_comes_late(mill, upload, bucket):
+    client, name = bucket
+    upload("4-173")
+    run(mill)
+    client.put_object(Bucket=name, Key=FRAMES + "scanned/03-22-51_4-173.TIF", Body=b"scan")
+
+    assert arrivals.has_news(mill)
+    run(mill, "run/2")
+
+    (row,) = mill.ledger.collections.index_rows(ID, "bw")
+    assert row["dl_orig"].endswith("/scanned/03-22-51_4-173.TIF")
+    assert not arrivals.has_news(mill)
+
+
+def test_finishes_what_a_killed_run_left_behind(mill, upload):
+    upload("4-173")
+    arrivals.register(mill)
+    (batch,) = build.plan(mill, ID)
+    mill.ledger.frames.claim(batch["frame_ids"], "run/1", 900)  # and then the worker dies
+
+    assert build.build_batch(mill, batch["frame_ids"], "run/2").built == 0  # somebody else's lease
+    assert build.build_batch(mill, batch["frame_ids"], "run/1").built == 1  # its own retry
+
+
+class Broken(S3Store):
+    """A store whose downloads never arrive."""
+
+    def download(self, key, etag, target):
+        raise Unavailable(f"no answer for {key}")
+
+
+def test_gives_frames_back_when_s3_goes_away(mill, upload):
+    upload("4-173")
+    arrivals.register(mill)
+    (batch,) = build.plan(mill, ID)
+    away = replace(mill, store=Broken(mill.store._client, mill.store.bucket))
+
+    with pytest.raises(Unavailable):
+        build.build_batch(away, batch["frame_ids"], "run/1")
+
+    assert build.build_batch(mill, batch["frame_ids"], "run/2").built == 1
+
+
+def test_does_not_publish_what_mapserver_cannot_draw(mill, upload):
+    upload("4-173")
+    blind = replace(mill, settings=mill.settings.model_copy(update={"mapserv": "/bin/true"}))
+
+    with pytest.raises(Exception, match=r"mapserv|MapServer|GetCapabilities"):
+        run(blind)
+
+    assert mill.store.read(keys.mapfile_key(ID)) is None
+
+
+def test_writes_no_secret_into_a_mapfile(mill, upload):
+    upload("4-173")
+    run(mill)
+
+    text = mill.store.read(keys.mapfile_key(ID)).decode()
+
+    assert not [
+        word for word in ("only-for-tests", "for-tests", mill.store.bucket, "password", "127.0.0.1:5") if word in text
+    ]
+
+
+def test_leaves_no_temporary_folder_behind(mill, upload, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", None)
+    upload("4-173")
+    upload("4-174", epsg=None)
+
+    run(mill)
+
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_finds_mapserver_where_the_settings_say(mill):
+    version = subprocess.run([mill.settings.mapserv, "-v"], capture_output=True, text=True, check=False)
+
+    assert "MapServer" in version.stdout
