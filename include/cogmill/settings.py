@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Longitude and latitude the archive covers: west, south, east, north, as a JSON list. None: the whole world."""
     mapserv: Path = Path("/usr/lib/cgi-bin/mapserv")
     """The MapServer program that draws a mapfile before it is published."""
+    compile_extra_properties: bool = False
+    """Add date, roll, frame number and day to the features of the compiled index."""
     collections_dir: Path = ROOT / "include" / "collections"
     """Folder of the collections that need more than the defaults."""
 

@@ -111,6 +111,20 @@ class S3Store:
                 Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **upload.arguments()
             )
 
+    def replace_file(self, key: str, source: Path, upload: Upload) -> bool:
+        """Store a file under a fixed key with one PUT when the key does not hold these bytes; tell whether it was stored."""
+        with source.open("rb") as body:
+            digest = hashlib.file_digest(body, "sha256")
+            sha256 = digest.hexdigest()
+            if self.sha256(key) == sha256:
+                return False
+            body.seek(0)
+            checksum = base64.b64encode(digest.digest()).decode()
+            arguments = Upload(upload.content_type, {**upload.metadata, SHA256: sha256}, upload.acl).arguments()
+            with _translated(f"put s3://{self.bucket}/{key}"):
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **arguments)
+        return True
+
     def read(self, key: str) -> bytes | None:
         """Return a small object, or None when there is none."""
         try:

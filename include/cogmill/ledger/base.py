@@ -17,6 +17,9 @@ from include.cogmill.errors import Unavailable
 SQL = Path(__file__).resolve().parents[2] / "sql"
 """Folder of the statements."""
 
+FETCH = 2000
+"""Rows a server-side cursor brings at a time."""
+
 Row = dict[str, Any]
 
 
@@ -38,6 +41,7 @@ class Part:
             self._connection.transaction(),
             self._connection.cursor(name=statement, row_factory=dict_row) as cursor,
         ):
+            cursor.itersize = FETCH
             cursor.execute(_text(statement), values)
             yield from cursor
 

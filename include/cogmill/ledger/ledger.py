@@ -8,6 +8,7 @@ import psycopg
 
 from include.cogmill.errors import Unavailable
 from include.cogmill.ledger.arrivals import Arrivals
+from include.cogmill.ledger.catalog import Catalog
 from include.cogmill.ledger.collections import Collections
 from include.cogmill.ledger.frames import Frames
 
@@ -21,6 +22,7 @@ class Ledger:
         self.arrivals = Arrivals(connection)
         self.frames = Frames(connection)
         self.collections = Collections(connection)
+        self.catalog = Catalog(connection)
 
     @classmethod
     def connect(cls, **parameters: Any) -> Ledger:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import jsonschema
 import pyarrow.parquet as pq
@@ -85,7 +86,7 @@ def test_winds_rings_counter_clockwise_in_longitude_and_latitude(archive, compil
     del compiled
     for feature in geojson(archive)["features"]:
         (ring,) = feature["geometry"]["coordinates"]
-        area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(ring, ring[1:], strict=False))
+        area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))
         assert area > 0
         assert ring[0] == ring[-1]
         assert -99 < ring[0][0] < -97
@@ -135,7 +136,7 @@ def test_reports_a_broken_collection_and_keeps_the_others(archive, compiled, x):
     del compiled
     broken = f"ST_SetSRID(ST_MakePolygon(ST_MakeLine(ARRAY[ST_MakePoint({x},0), ST_MakePoint({x},9), ST_MakePoint(9,9), ST_MakePoint({x},0)])), 3857)"
     last = "SELECT max(oid) FROM cogmill.tile_index WHERE collection_id = %s"
-    archive.sql(f"UPDATE cogmill.tile_index SET geom = {broken} WHERE oid = ({last})", TRAVIS.id)
+    archive.sql(f"UPDATE cogmill.tile_index SET geom = {broken} WHERE oid = ({last})", TRAVIS.id)  # noqa: S608
 
     result = compilation.compile_indexes(archive.mill)
 

@@ -1,0 +1,27 @@
+"""The whole archive in one file, every night."""
+
+from __future__ import annotations
+
+import os
+
+import pendulum
+from airflow.sdk import DAG
+from cogmill_airflow import compilation, ops_docs
+from cogmill_airflow.retries import PATIENCE, FaultRetryPolicy
+
+with DAG(
+    "compile_indexes",
+    description="Every published footprint in one GeoJSON, FlatGeobuf and GeoParquet, and the list of services",
+    schedule=os.environ.get("COGMILL_COMPILE_SCHEDULE", "30 3 * * *"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    default_args={**PATIENCE, "retry_policy": FaultRetryPolicy(), "owner": "cogmill"},
+    tags=["cogmill"],
+    doc_md=ops_docs.COMPILE_INDEXES,
+) as dag:
+    compiled = compilation.CompileIndexesOperator(task_id="compile_indexes", doc_md=ops_docs.COMPILE)
+    compilation.CheckCompiledOperator(
+        task_id="check_compiled", compiled=compiled.output, doc_md=ops_docs.CHECK_COMPILED
+    )

@@ -1,0 +1,53 @@
+"""The DAGs that look after the archive parse without network and say when they run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.airflow_home import ROOT
+
+PARSE = """
+import socket
+def refuse(*args, **kwargs):
+    raise AssertionError("network at parse")
+socket.socket.connect = refuse
+import sys
+from tests import airflow_home
+sys.path.insert(0, "plugins")
+import importlib.util
+spec = importlib.util.spec_from_file_location("dag_file", f"dags/{sys.argv[1]}.py")
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from airflow.sdk import DAG
+(dag,) = [value for value in vars(module).values() if isinstance(value, DAG)] or [module.dag]
+heavy = {"rasterio", "osgeo", "numpy", "psycopg", "boto3", "pyarrow"} & set(sys.modules)
+assert dag.dag_id == sys.argv[1], dag.dag_id
+assert dag.max_active_runs == 1
+assert not dag.catchup
+assert dag.doc_md
+assert all(task.doc_md for task in dag.tasks), [task.task_id for task in dag.tasks if not task.doc_md]
+assert not heavy - {"boto3", "numpy"}, heavy
+print(dag.schedule)
+"""
+
+
+def parse(dag: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, dag],
+        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(("dag", "schedule"), [("compile_indexes", "30 3 * * *")])
+def test_parses_without_network_and_documents_every_task(dag: str, schedule: str) -> None:
+    assert parse(dag) == schedule
+
+
+def test_takes_its_schedule_from_the_environment() -> None:
+    assert parse("compile_indexes", COGMILL_COMPILE_SCHEDULE="@hourly") == "@hourly"

@@ -1,0 +1,111 @@
+"""An archive in a real bucket and a real ledger, without pixels: what the layers look like after frames were published."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import shapely
+
+from include.cogmill import keys
+from include.cogmill.model import Bands, BuiltCog, Collection, Product
+from include.cogmill.pipeline import Mill, arrivals
+from include.cogmill.store import Upload
+from include.cogmill.tile_index import IndexAddress, IndexedFrame, index_row
+
+TRAVIS = Collection("Travis", "USDA", "1951", Product.FRAMES)
+MAPFILE = "MAP END\n"
+
+
+@dataclass(frozen=True)
+class SmallArchive:
+    mill: Mill
+    client: Any
+    libpq: dict[str, object]
+
+    def put(self, key: str, body: bytes = b"x") -> None:
+        self.client.put_object(Bucket=self.mill.store.bucket, Key=key, Body=body)
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.mill.store.bucket, Key=key)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return [o.key for page in self.mill.store.pages(prefix) for o in page.objects]
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(**self.libpq, autocommit=True) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def upload(self, collection: Collection = TRAVIS, frames: int = 3, first: int = 1, body: bytes = b"x") -> list[str]:
+        prefix = collection.prefix(Bands.BW)
+        stems = [self.stem(collection, number) for number in range(first, first + frames)]
+        for stem in stems:
+            if collection.product != Product.MOSAIC:
+                self.put(f"{prefix}scanned/{stem}.tif")
+            self.put(f"{prefix}georef/{stem}.tif", body)
+        return [f"{prefix}georef/{stem}.tif" for stem in stems]
+
+    @staticmethod
+    def stem(collection: Collection, number: int) -> str:
+        names = {Product.FRAMES: f"03-22-51_4-{number}", Product.MOSAIC: f"mosaic_{number}"}
+        return names.get(collection.product, f"{collection.agency}_{collection.year}_{number:02d}")
+
+    def build(self, collection: Collection = TRAVIS) -> int:
+        """Stand in for the engine: store some bytes as the COG of each frame that is due."""
+        ledger = self.mill.ledger
+        jobs = ledger.frames.claim([f.id for f in ledger.frames.due(collection.id, 10_000)], "tests", 60)
+        for job in jobs:
+            upload = keys.parse_upload(job.source_key)
+            body = f"COG of {job.source_key} {job.etag}".encode()
+            sha256 = hashlib.sha256(body).hexdigest()
+            key = keys.cog_key(upload, sha256[:12])
+            path = Path(f"/tmp/cogmill-test-{sha256[:12]}.tif")  # noqa: S108
+            path.write_bytes(body)
+            self.mill.store.create(key, path, sha256, Upload("image/tiff"))
+            path.unlink()
+            ledger.frames.finish_built(job, "tests", (key, sha256, "recipe"), _cog(job.id, len(body), sha256))
+        return len(jobs)
+
+    def publish(self, collection: Collection = TRAVIS, mapfile: str = MAPFILE) -> None:
+        ledger = self.mill.ledger
+        rows = []
+        for frame in ledger.collections.index_candidates(collection.id):
+            zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
+            address = IndexAddress(collection.product, self.mill.store.bucket, self.mill.settings.public_url, zip_key)
+            known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
+            values = asdict(index_row(known, address))
+            del values["geom_wkb"]
+            rows.append(values)
+        ledger.collections.change_index(collection.id, self.mill.vsi_root, rows)
+        revision = ledger.collections.state(collection.id).revision
+        for bands in ledger.collections.bands_of(collection.id):
+            for part in ("cpg", "dbf", "shp", "shx", "prj"):
+                self.put(f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}.{part}")
+            self.put(f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip")
+        ledger.collections.exported(collection.id, revision)
+        self.put(keys.mapfile_key(collection.id), mapfile.encode())
+        sha256 = hashlib.sha256(mapfile.encode()).hexdigest()
+        ledger.collections.published(collection.id, revision, sha256, self.mill.vsi_root)
+
+    def published(self, collection: Collection = TRAVIS, frames: int = 3) -> SmallArchive:
+        """Take a collection all the way from its uploads to its mapfile."""
+        self.upload(collection, frames)
+        arrivals.register(self.mill)
+        self.build(collection)
+        self.publish(collection)
+        return self
+
+    def states(self, collection: Collection = TRAVIS) -> Sequence[str]:
+        query = "SELECT state FROM cogmill.frame WHERE collection_id = %s ORDER BY source_key"
+        return [state for (state,) in self.sql(query, collection.id)]
+
+
+def _cog(number: int, size: int, sha256: str) -> BuiltCog:
+    west = -10_900_000 + 800 * number
+    footprint = shapely.box(west, 3_500_000, west + 1000, 3_501_000)
+    return BuiltCog("x", size, sha256, shapely.to_wkb(footprint), 10, 10, 1.0, "EPSG:26914", "none", 0.5, 1)
