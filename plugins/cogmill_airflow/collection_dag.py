@@ -70,6 +70,6 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
             task_id="rejected_frames", map_index_template=LABEL_TEMPLATE, doc_md=docs.REJECTED_FRAMES
         ).expand(frame=rejected.output)
         [plan, cogs] >> index >> export >> mapfile
-        cogs >> rejected
-        mapfile >> report
+        # looking back takes CPU time, so it waits until the map is out
+        mapfile >> [report, rejected]
     return dag
