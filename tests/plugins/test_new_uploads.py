@@ -153,6 +153,17 @@ def test_uploads_are_taken_in_and_named_when_registered(archive: Any) -> None:
     assert [box["label"] for box in ti.pushed[arrivals.REFUSED]] == ["none rejected"]
 
 
+def test_empty_upload_is_named_when_registered(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COGMILL_SETTLE_SECONDS", "0")
+    archive.upload(FRAME, b"")
+    ti = TaskInstance()
+
+    collections = arrivals.RegisterUploadsOperator(task_id="register").execute({"ti": ti})
+
+    assert collections == [arrivals.NO_COLLECTION]
+    assert [box["label"] for box in ti.pushed[arrivals.REFUSED]] == ["03-22-51_4-173.tif: empty"]
+
+
 def trigger(collection_id: str = "travis_usda_1951_frames", **kwargs: Any) -> arrivals.TriggerCollectionOperator:
     return arrivals.TriggerCollectionOperator(task_id="trigger", collection_id=collection_id, **kwargs)
 

@@ -17,6 +17,8 @@ from include.cogmill.model import RejectedFrame, Stage, State, StoredObject, Upl
 from include.cogmill.pipeline.mill import Mill
 from include.cogmill.store import Listing
 
+NO_BYTES = "the upload has 0 bytes"
+
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
@@ -27,7 +29,7 @@ class Arrivals:
     frames: int
     scans: int
     refused: list[RejectedFrame] = field(default_factory=list)
-    """Keys whose names fit no grammar."""
+    """Uploads that no run will ever look at: names that fit no grammar, and empty files."""
 
 
 def has_news(mill: Mill) -> bool:
@@ -129,7 +131,8 @@ class _Batch:
         ]
 
     def refused(self) -> list[RejectedFrame]:
-        return [RejectedFrame(o.key, fault.reason, fault.detail, fault.advice) for o, fault in self.faults]
+        empty = [(o, FrameRejected(Reason.EMPTY, NO_BYTES)) for o, _ in self.frames if not o.size]
+        return [RejectedFrame(o.key, fault.reason, fault.detail, fault.advice) for o, fault in self.faults + empty]
 
 
 def _parse(objects: Sequence[StoredObject]) -> _Batch:
@@ -189,7 +192,7 @@ def _frame_row(stored: StoredObject, upload: UploadKey) -> dict[str, Any]:
         **_version(stored),
     }
     if not stored.size:
-        row |= {"state": State.REJECTED, "reason": Reason.EMPTY, "detail": "the upload has 0 bytes"}
+        row |= {"state": State.REJECTED, "reason": Reason.EMPTY, "detail": NO_BYTES}
     return row
 
 
