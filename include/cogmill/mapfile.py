@@ -38,6 +38,10 @@ TITLES: dict[Product, tuple[str, str]] = {
 }
 """Titles of the raster layer and of the footprint layer."""
 
+LAYER_NAME = r"(?!.*-_*-)[^\x00-\x1f\x7f,]{1,200}"
+"""A comma separates names in a request. MapServer repeats odd names in an XML comment, which a double hyphen would end,
+also one that appears only in the map's name, where underscores are left out."""
+
 PUBLIC_ITEMS = "date,roll,frame_num,dl_orig,dl_georef,dl_index"
 """What GetFeatureInfo and vector tiles tell. Never `location`: bucket paths are nobody's business."""
 
@@ -81,14 +85,11 @@ class Service:
     srs: tuple[str, ...] = DEFAULT_SRS
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[^\x00-\x1f\x7f,]{1,200}", self.service_name):
-            rule = "a layer name has 1 to 200 characters, none of them a comma or a control character"
+        if not re.fullmatch(LAYER_NAME, self.service_name):
+            rule = "a layer name has 1 to 200 characters and no comma, control character or double hyphen"
             raise ValueError(f"{rule}: {self.service_name!r}")
-        if (
-            not all(map(math.isfinite, self.extent))
-            or self.extent[0] > self.extent[2]
-            or self.extent[1] > self.extent[3]
-        ):
+        west, south, east, north = self.extent
+        if not (all(map(math.isfinite, self.extent)) and west <= east and south <= north):
             raise ValueError(f"an extent is west, south, east, north: {self.extent}")
         wrong = [code for code in self.srs if not re.fullmatch(r"[A-Z]{3,9}:[0-9]{2,7}", code)]
         if wrong or not self.srs:
@@ -120,10 +121,15 @@ class Service:
 def online_resource(base_url: str, collection_id: str) -> str:
     """Return the public address of a service, ready for parameters.
 
+    Args:
+        base_url: Address of the MapServer hosts, with or without the `/wms/` that all services share.
+        collection_id: Stem of the mapfile.
+
     >>> online_resource("https://maps.example.org/", "travis_usda_1951_frames")
     'https://maps.example.org/wms/?map=/mapfiles/travis_usda_1951_frames.map&'
     """
-    return f"{base_url.rstrip('/')}/wms/?map=/mapfiles/{quote(collection_id)}.map&"
+    host = base_url.rstrip("/").removesuffix("/wms")
+    return f"{host}/wms/?map=/mapfiles/{quote(collection_id)}.map&"
 
 
 def service_title(collection: Collection) -> str:

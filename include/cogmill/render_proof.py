@@ -20,6 +20,12 @@ PREVIEW_PX = 512
 OPAQUE = 255
 """Alpha of a pixel that hides what lies below."""
 
+PREVIEW_SPAN_M = 20_000
+"""Longest side of the ground that is drawn, in EPSG:3857 metres: some 70 overlapping frames of 1:20,000."""
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north in EPSG:3857 metres."""
+
 WMS = "{http://www.opengis.net/wms}"
 """Namespace of WMS 1.3.0 capabilities."""
 
@@ -30,21 +36,20 @@ def prove_service(
     mapserver: MapServerRunner,
     *,
     point: tuple[float, float] | None = None,
-    area: tuple[float, float, float, float] | None = None,
 ) -> bytes:
     """Draw a service from its draft mapfile, exactly as clients will ask for it.
+
+    MapServer opens every COG in the window of a map, so what is drawn stays small when a collection grows.
 
     Args:
         mapfile: Text that is to be published.
         service: What the text was rendered from.
         mapserver: The local MapServer.
         point: Easting and northing (EPSG:3857 metres) deep inside the valid pixels of one published frame: full-resolution
-            pixels and a footprint must appear there; see `tile_index.inner_point`. Without it only the map is proved.
-        area: West, south, east, north (EPSG:3857 metres) of the map to draw, with at least one frame in it; the whole
-            extent when None. Every COG inside is opened, so a collection of thousands should name a part.
+            pixels and a footprint must appear there. Without it only the map of the whole extent is proved.
 
     Returns:
-        A transparent PNG of the area.
+        A transparent PNG of the service, or of the surroundings of the point when the service is larger.
 
     Raises:
         ProofFailed: MapServer refuses the mapfile, or the map is wrong. The message holds its own words.
@@ -52,7 +57,7 @@ def prove_service(
     """
     with mapserv.draft(mapfile, mapserver) as draft:
         _prove_capabilities(draft, service)
-        preview = _prove_map(draft, service, area or service.map_extent)
+        preview = _prove_map(draft, service, _area(service, point))
         _prove_feature_info(draft, service, point)
         if point is not None:
             _prove_point(draft, service, point)
@@ -72,7 +77,17 @@ def _prove_capabilities(draft: Draft, service: Service) -> None:
         raise ProofFailed(f"GetCapabilities does not name {', '.join(sorted(missing))}")
 
 
-def _prove_map(draft: Draft, service: Service, area: tuple[float, float, float, float]) -> bytes:
+def _area(service: Service, point: tuple[float, float] | None) -> Bounds:
+    """Return what to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point."""
+    west, south, east, north = service.map_extent
+    if point is None:
+        return west, south, east, north
+    x, y = point
+    half = PREVIEW_SPAN_M / 2
+    return max(west, x - half), max(south, y - half), min(east, x + half), min(north, y + half)
+
+
+def _prove_map(draft: Draft, service: Service, area: Bounds) -> bytes:
     west, south, east, north = area
     scale = PREVIEW_PX / max(east - west, north - south)
     size = (max(1, round((east - west) * scale)), max(1, round((north - south) * scale)))
@@ -110,11 +125,11 @@ def _prove_feature_info(draft: Draft, service: Service, point: tuple[float, floa
         raise draft.failure(f"GetFeatureInfo knows no frame at {x:.1f} {y:.1f}", answer)
 
 
-def _draw(draft: Draft, service: Service, bounds: tuple[float, float, float, float], size: tuple[int, int]) -> Answer:
+def _draw(draft: Draft, service: Service, bounds: Bounds, size: tuple[int, int]) -> Answer:
     return draft.expect("image/png", request="GetMap", **_window(service.service_name, bounds, size))
 
 
-def _window(layer: str, bounds: tuple[float, float, float, float], size: tuple[int, int]) -> dict[str, str | int]:
+def _window(layer: str, bounds: Bounds, size: tuple[int, int]) -> dict[str, str | int]:
     """Return the parameters of WMS 1.3.0 that say what to look at; `bounds` in EPSG:3857, `size` as width and height."""
     return {
         "version": "1.3.0",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import shapely
 from osgeo import gdal, ogr, osr
 
 from include.cogmill.model import FrameName, Product
@@ -135,13 +134,6 @@ def _scan_url(frame: IndexedFrame, address: IndexAddress) -> str | None:
 
 def _single_day(acquired: tuple[dt.date, dt.date] | None) -> dt.date | None:
     return acquired[0] if acquired and acquired[0] == acquired[1] else None
-
-
-def inner_point(footprint_wkb: bytes) -> tuple[float, float]:
-    """Return easting and northing (EPSG:3857 metres) of the point of a footprint that is farthest from its edge."""
-    outline = shapely.from_wkb(footprint_wkb)
-    center, _ = shapely.maximum_inscribed_circle(outline, tolerance=outline.length / 1000).coords
-    return center[0], center[1]
 
 
 def write_index_files(rows: Sequence[IndexRow], folder: Path, name: str) -> IndexFiles:

@@ -91,7 +91,7 @@ def test_no_path_credential_or_host_of_the_back_end_is_written() -> None:
     assert 'CONNECTION "service=cogmill"' in text
 
 
-@pytest.mark.parametrize("name", ["", "a,b", "a\nb", "a\x00b", "x" * 201])
+@pytest.mark.parametrize("name", ["", "a,b", "a\nb", "a\x00b", "a--b", "a-__-b", "--><x/>", "x" * 201])
 def test_name_is_refused_when_no_layer_can_be_called_so(name: str) -> None:
     with pytest.raises(ValueError, match="a layer name has"):
         service(service_name=name)
@@ -111,3 +111,8 @@ def test_coordinate_system_is_refused_when_it_is_no_code(srs: tuple[str, ...]) -
 
 def test_address_is_percent_encoded_when_an_id_has_special_characters() -> None:
     assert online_resource("https://m.org/", "el paso_ä") == "https://m.org/wms/?map=/mapfiles/el%20paso_%C3%A4.map&"
+
+
+@pytest.mark.parametrize("base", ["https://m.org", "https://m.org/", "https://m.org/wms", "https://m.org/wms/"])
+def test_address_is_the_same_when_the_base_names_the_shared_path(base: str) -> None:
+    assert online_resource(base, "x") == "https://m.org/wms/?map=/mapfiles/x.map&"

@@ -21,7 +21,6 @@ from include.cogmill.tile_index import (
     IndexedFrame,
     IndexRow,
     index_row,
-    inner_point,
     public_url,
     write_index_files,
 )
@@ -101,15 +100,6 @@ def test_day_is_absent_when_only_a_year_is_known(acquired: tuple[dt.date, dt.dat
 )
 def test_url_is_percent_encoded_when_a_key_has_special_characters(key: str, expected: str) -> None:
     assert public_url("https://cdn.example.org/", key) == f"https://cdn.example.org/{expected}"
-
-
-def test_inner_point_lies_deep_inside_when_the_footprint_is_bent() -> None:
-    bent = shapely.Polygon([(0, 0), (100, 0), (100, 10), (10, 10), (10, 100), (0, 100)])
-
-    point = shapely.Point(inner_point(bent.wkb))
-
-    assert bent.contains(point)
-    assert point.distance(bent.exterior) > 4.5
 
 
 def test_shapefile_reads_back_when_texts_have_umlauts(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from include.cogmill.mapfile import render
 
+pytestmark = pytest.mark.system
+
 X, Y = -10900000.0, 3550000.0
 KEY = "bw/Travis/USDA_1951/frames/cog"
 RNG = np.random.default_rng(1951)

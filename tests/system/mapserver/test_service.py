@@ -16,6 +16,8 @@ from rasterio.warp import transform_bounds
 from include.cogmill.mapfile import PUBLIC_ITEMS, render
 from include.cogmill.model import Product
 
+pytestmark = pytest.mark.system
+
 X, Y = -10880000.0, 3540000.0
 KEY = "bw/Travis/USDA_1951/frames/cog"
 DAYS = (dt.date(1951, 1, 29), dt.date(1951, 3, 22))
