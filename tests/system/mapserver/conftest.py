@@ -1,16 +1,10 @@
-"""A private PostGIS, an S3 server and the real `mapserv`, for the tests of mapfiles; nothing outlives the session."""
+"""COGs in a bucket, their rows in PostGIS, and the real `mapserv` that draws them."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import io
-import logging
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,46 +17,29 @@ import psycopg
 import pytest
 import rasterio
 import shapely
-from moto.server import ThreadedMotoServer
 from osgeo import gdal, osr
-from PIL import Image
 
 from include.cogmill.mapfile import Service, online_resource
 from include.cogmill.model import FrameName, Product
 from include.cogmill.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row
+from tests.system.mapserver.cgi import MapServer
 
 gdal.UseExceptions()
 
-BUCKET = "cogmill"
-SECRET = "canary-secret-7f3a"  # must never turn up in any answer
-AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-
-TILE_INDEX = """
-CREATE EXTENSION postgis; CREATE EXTENSION btree_gist; CREATE SCHEMA cogmill;
-CREATE TABLE cogmill.tile_index (oid bigint PRIMARY KEY, location text, src_srs text, date text, roll text,
-  frame_num text, dl_orig text, dl_georef text, dl_index text, geom geometry(Polygon, 3857) NOT NULL,
-  collection_id text NOT NULL, acquired date);
-CREATE INDEX ON cogmill.tile_index USING gist (collection_id, geom);
-CREATE ROLE cogmill_reader LOGIN PASSWORD 'canary-secret-7f3a';
-GRANT USAGE ON SCHEMA cogmill TO cogmill_reader; GRANT SELECT ON cogmill.tile_index TO cogmill_reader;
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+BUCKET = "cogmill-maps"
+SECRET = "canary-for-s3"  # moto takes any key; like the password `only-for-tests` it must never turn up in an answer
 
 
 @dataclass(frozen=True)
 class PostGis:
-    """A running cluster with an empty tile index."""
+    """A database of which only the tile index matters here."""
 
-    folder: Path
-    port: int
+    libpq: Mapping[str, object]
+    """Parameters of the owner."""
+    service_file: Path
 
     def connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(host="127.0.0.1", port=self.port, dbname="cogmill", user="postgres", autocommit=True)
+        return psycopg.connect(**self.libpq, autocommit=True)
 
     def publish(self, row: IndexRow, collection_id: str) -> None:
         values = [getattr(row, field.name) for field in dataclasses.fields(row)]
@@ -80,54 +57,38 @@ class PostGis:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"PGSERVICEFILE": str(self.folder / "pg_service.conf")}
-
-
-def as_postgres(program: str, *arguments: str | Path) -> None:
-    """Run a program of the newest installed PostgreSQL; it refuses to work for root."""
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    command = [*AS_POSTGRES, binaries / program, *arguments]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-
-def start_cluster(folder: Path, port: int) -> None:
-    as_postgres("initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres", "-N")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    as_postgres("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start")
+        return {"PGSERVICEFILE": str(self.service_file)}
 
 
 @pytest.fixture(scope="session")
-def postgis() -> Iterator[PostGis]:
-    folder = Path(tempfile.mkdtemp(prefix="cogmill-pg-"))
-    if AS_POSTGRES:
-        shutil.chown(folder, "postgres")
-    folder.chmod(0o755)
-    cluster = PostGis(folder, free_port())
-    start_cluster(folder, cluster.port)
-    try:
-        with psycopg.connect(host="127.0.0.1", port=cluster.port, user="postgres", autocommit=True) as connection:
-            connection.execute("CREATE DATABASE cogmill")
-        with cluster.connect() as connection:
-            connection.execute(TILE_INDEX)
-        service = f"host=127.0.0.1\nport={cluster.port}\ndbname=cogmill\nuser=cogmill_reader\npassword={SECRET}\n"
-        (folder / "pg_service.conf").write_text(f"[cogmill]\n{service}")
+def postgis(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostGis]:
+    """The real schema, except that index rows need no frame in the ledger here."""
+    name = "maps"
+    service_file = tmp_path_factory.mktemp("libpq") / "pg_service.conf"
+    reader = postgres.parameters(name, "cogmill_reader")
+    service_file.write_text("\n".join(["[cogmill]", *(f"{key}={value}" for key, value in reader.items()), ""]))
+    with psycopg.connect(**postgres.parameters(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+        cluster = PostGis(postgres.parameters(name), service_file)
+        with cluster.connect() as own:
+            for constraint in ("tile_index_oid_fkey", "tile_index_collection_id_fkey"):
+                own.execute(f"ALTER TABLE cogmill.tile_index DROP CONSTRAINT {constraint}")
         yield cluster
-    finally:
-        as_postgres("pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @dataclass(frozen=True)
 class Store:
     """A bucket on a local S3 server."""
 
-    port: int
+    address: str
+    """Host and port."""
     client: Any
 
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "AWS_S3_ENDPOINT": f"127.0.0.1:{self.port}",
+            "AWS_S3_ENDPOINT": self.address,
             "AWS_HTTPS": "NO",
             "AWS_VIRTUAL_HOSTING": "FALSE",
             "AWS_ACCESS_KEY_ID": "cogmill",
@@ -143,21 +104,17 @@ class Store:
 
 
 @pytest.fixture(scope="session")
-def store() -> Iterator[Store]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # one line per request says nothing
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
+def store(s3_server: str) -> Iterator[Store]:
     client = boto3.client(
         "s3",
-        endpoint_url=f"http://127.0.0.1:{port}",
+        endpoint_url=s3_server,
         region_name="us-east-1",
         aws_access_key_id="cogmill",
         aws_secret_access_key=SECRET,
     )
     client.create_bucket(Bucket=BUCKET)
-    yield Store(port, client)
-    server.stop()
+    yield Store(s3_server.removeprefix("http://"), client)
+    client.close()
 
 
 @pytest.fixture(scope="session")
@@ -182,52 +139,6 @@ def make_cog(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return target
 
     return make
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the program `mapserv` said to one request."""
-
-    content_type: str
-    body: bytes
-    log: str
-
-    @property
-    def text(self) -> str:
-        return self.body.decode("utf-8")
-
-    @property
-    def rgba(self) -> np.ndarray:
-        """Pixels of a PNG, `(rows, columns, 4)`."""
-        assert self.content_type.startswith("image/png"), self.text
-        return np.asarray(Image.open(io.BytesIO(self.body)).convert("RGBA")).astype(int)
-
-
-@dataclass(frozen=True)
-class MapServer:
-    """The local `mapserv` with one folder of mapfiles."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-    def ask(self, mapfile: str, query: str, **environment: str) -> Answer:
-        path = self.folder / "draft.map"
-        path.write_text(mapfile, encoding="utf-8")
-        env = {
-            **self.environment,
-            "REQUEST_METHOD": "GET",
-            "QUERY_STRING": f"map={path}&{query}",
-            "SERVER_NAME": "maps.example.org",
-            "SERVER_PORT": "80",
-            "SCRIPT_NAME": "/wms/",
-            **environment,
-        }
-        done = subprocess.run(["mapserv"], env=env, capture_output=True, check=False, timeout=60, cwd=self.folder)
-        head, _, body = done.stdout.partition(b"\r\n\r\n")
-        content_type = next(
-            (line.partition(b": ")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-type")), b""
-        )
-        return Answer(content_type.decode(), body, done.stderr.decode())
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,7 @@ def refusal(travis, runner: MapServerRunner, text: str | None = None) -> Cogmill
     with pytest.raises((ProofFailed, Unavailable)) as caught:
         prove_service(text or render(service), service, runner, point=POINT)
     assert "canary" not in str(caught.value)
+    assert "only-for-tests" not in str(caught.value)
     assert "/vsis3" not in str(caught.value)
     assert tempfile.gettempdir() not in str(caught.value)
     return caught.value
@@ -153,12 +154,15 @@ def test_proof_waits_for_better_times_when_mapserver_is_too_slow(travis, runner,
     ("entry", "words"),
     [
         ("host=127.0.0.1\nport=9\nuser=cogmill_reader\npassword=canary", "Connection refused"),
-        ("host=127.0.0.1\nport={port}\nuser=nobody\npassword=canary", 'role "nobody" does not exist'),
+        (
+            "host=127.0.0.1\nport={port}\nuser=nobody\npassword=canary",
+            'password authentication failed for user "nobody"',
+        ),
     ],
 )
 def test_proof_waits_for_better_times_when_postgis_is_away(travis, runner, postgis, tmp_path, entry, words) -> None:
     service_file = tmp_path / "pg_service.conf"
-    service_file.write_text(f"[cogmill]\ndbname=cogmill\n{entry.format(port=postgis.port)}\n")
+    service_file.write_text(f"[cogmill]\ndbname=cogmill\n{entry.format(port=postgis.libpq['port'])}\n")
 
     fault = refusal(travis, changed(runner, PGSERVICEFILE=str(service_file)))
 
