@@ -124,18 +124,15 @@ def mapfile_copy(home: Home, settings: StackSettings) -> Program:
 
 
 def mapserv(home: Home, settings: StackSettings) -> Program:
-    """Long-lived MapServer workers behind one FastCGI socket."""
-    gdal = {"AWS_S3_ENDPOINT": f"{LOOPBACK}:{settings.s3_port}", "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
-    own = {
-        "MAPSERVER_CONFIG_FILE": f"{home.mapserver}/mapserver.conf",
-        "PGSERVICEFILE": f"{home.mapserver}/pg_service.conf",
-        "HOME": str(home.mapserver),
-    }
+    """Long-lived MapServer workers behind one FastCGI socket.
+
+    They read their configuration once; what libpq must find in the environment nginx sends with each request.
+    """
     return Program(
         name="mapserv",
         section="fcgi-program",
         command="/usr/lib/cgi-bin/mapserv",
-        environment=BASE_ENVIRONMENT | s3_environment(settings) | gdal | own,
+        environment=BASE_ENVIRONMENT | {"MAPSERVER_CONFIG_FILE": f"{home.mapserver}/mapserver.conf"},
         folder=str(home.mapserver),
         user="www-data",
         restart="true",

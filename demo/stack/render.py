@@ -43,9 +43,17 @@ def write_configuration(home: Home, settings: StackSettings, programs: list[Prog
         shutil.rmtree(home.nginx / name, ignore_errors=True)
         make_folder(home.nginx / name, 0o700, "www-data")
     limits = {"curl_cache_bytes": CURL_CACHE_BYTES, "block_cache_mb": BLOCK_CACHE_MB}
-    mapserver = render("mapserver.conf.j2", mapfile_folder=str(home.mapfiles), **limits)
+    extra = {
+        "AWS_S3_ENDPOINT": f"{LOOPBACK}:{settings.s3_port}",
+        "AWS_HTTPS": "NO",
+        "AWS_VIRTUAL_HOSTING": "FALSE",
+        "AWS_REGION": "us-east-1",
+        "CPL_AWS_CREDENTIALS_FILE": str(home.mapserver / "aws-credentials"),
+    }
+    mapserver = render("mapserver.conf.j2", mapfile_folder=str(home.mapfiles), extra=extra, **limits)
     write_private(home.mapserver / "mapserver.conf", mapserver, "www-data")
     write_private(home.mapserver / "pg_service.conf", render("pg_service.conf.j2", **values), "www-data")
+    write_private(home.mapserver / "aws-credentials", render("aws-credentials.j2", **values), "www-data")
     write_private(home.s3_password, f"{settings.s3_access_key}:{settings.s3_secret_key.get_secret_value()}\n")
 
 

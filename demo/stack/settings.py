@@ -111,7 +111,7 @@ class StackSettings(BaseSettings):
         return {
             "COGMILL_BUCKET": self.bucket,
             "COGMILL_PUBLIC_URL": self.public_url or f"{self.s3_url}/{self.bucket}",
-            "COGMILL_MAPSERVER_URL": self.mapserver_url or f"{self.front_url}/wms/",
+            "COGMILL_MAPSERVER_URL": self.mapserver_url or self.front_url,
         }
 
 
