@@ -212,13 +212,24 @@ def grow(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def flood(allowed: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of `allowed` that hang together with `seeds`, which must lie in it."""
+    """Return the pixels of `allowed` that hang together with `seeds` (by sides), which must lie in it."""
     region = seeds
     while True:
-        grown = grow(region) & allowed
-        if np.array_equal(grown, region):
+        spread = _sweep(region, allowed)
+        spread = _sweep(spread[:, ::-1], allowed[:, ::-1])[:, ::-1]
+        spread = _sweep(spread.T, allowed.T).T
+        spread = _sweep(spread.T[:, ::-1], allowed.T[:, ::-1])[:, ::-1].T
+        if np.array_equal(spread, region):
             return region
-        region = grown
+        region = spread
+
+
+def _sweep(region: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Spread a region along its rows, rightwards, up to the next pixel that is not allowed."""
+    column = np.arange(region.shape[1], dtype=np.int32)
+    last_seed = np.maximum.accumulate(np.where(region, column, -1), axis=1)
+    last_wall = np.maximum.accumulate(np.where(allowed, -1, column), axis=1)
+    return np.asarray(last_seed > last_wall)
 
 
 def _why_unreadable(upload: Upload, message: str) -> FrameRejected:

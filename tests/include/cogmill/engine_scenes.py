@@ -89,3 +89,42 @@ def read_cog(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
     dataset = gdal.OpenEx(str(path), gdal.OF_RASTER)
     data = dataset.ReadAsArray()
     return data if data.ndim == 3 else data[None], dataset.GetRasterBand(1).GetMaskBand().ReadAsArray()
+
+
+def film(
+    rows: int = 1800,
+    columns: int = 1700,
+    *,
+    collar: int = 90,
+    tone: float = 14,
+    grain: float = 5,
+    tilt: float = 1.2,
+    water: bool = True,
+    seed: int = 7,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a scan of a whole film frame, and where its photograph is (True).
+
+    The collar carries a frame number, a clock and fiducial marks; the photograph has black water that touches the
+    collar, and pure black and pure white inside.
+    """
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:rows, :columns]
+    lean = math.tan(math.radians(tilt))
+    left, right = collar + lean * (y - rows / 2), columns - collar + lean * (y - rows / 2)
+    top, bottom = collar - lean * (x - columns / 2), rows - collar - lean * (x - columns / 2)
+    inside = (x >= left) & (x < right) & (y >= top) & (y < bottom)
+    picture = photograph(rows, columns, seed)
+    if water:
+        picture[(x > columns * 0.35) & (x < columns * 0.7) & (y < rows * 0.3)] = 8
+        picture[(y > rows * 0.5) & (y < rows * 0.8) & (x < columns * 0.25 + 60 * np.sin(y / 40))] = 3
+    picture[rows // 2 : rows // 2 + 60, columns // 2 : columns // 2 + 60] = 0
+    picture[rows // 2 + 80 : rows // 2 + 140, columns // 2 : columns // 2 + 60] = 255
+    scan = np.clip(tone + grain * rng.standard_normal((rows, columns)), 0, 255)
+    for at in range(4):  # the strokes of a frame number
+        scan[collar // 3 : collar * 2 // 3, columns // 5 + 30 * at : columns // 5 + 30 * at + 8] = 230
+    clock = np.hypot(x - columns * 0.75, y - collar / 2)
+    scan[(clock < collar * 0.4) & (clock > collar * 0.15)] = 210
+    for row, column in ((rows // 2, collar // 2), (rows // 2, columns - collar // 2), (rows - collar // 2, columns // 2)):
+        scan[row - 4 : row + 4, column - 20 : column + 20] = 240
+    scan[inside] = picture[inside]
+    return scan.astype(np.uint8), inside
