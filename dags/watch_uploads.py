@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 from cogmill_airflow import arrivals, docs
 from cogmill_airflow.operators import ShowRejectedOperator
-from cogmill_airflow.retries import PATIENCE, FaultRetryPolicy
+from cogmill_airflow.retries import DEFAULTS
 from cogmill_airflow.sensors import NewUploadsSensor
 from cogmill_airflow.shown import LABEL_TEMPLATE
 
@@ -20,7 +20,7 @@ with DAG(
     max_active_runs=1,
     catchup=False,
     is_paused_upon_creation=False,
-    default_args={**PATIENCE, "retry_policy": FaultRetryPolicy(), "owner": "cogmill"},
+    default_args=DEFAULTS,
     tags=["cogmill"],
     doc_md=docs.WATCH_UPLOADS,
 ):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 from cogmill_airflow.hooks import mill_from_connections
 from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID, dag_id
@@ -129,6 +129,8 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
         super().execute(context)
 
     def _wait_until_visible(self, ti: Any) -> Any:
+        from include.cogmill.errors import Unavailable
+
         deadline = time.monotonic() + self.visible_within_s
         while True:
             try:
@@ -138,6 +140,6 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
                     raise
                 if time.monotonic() > deadline:
                     message = f"{self.trigger_dag_id} has not appeared within {self.visible_within_s:.0f} s"
-                    raise AirflowException(message) from err
+                    raise Unavailable(message) from err
                 self.log.info("collection_not_visible_yet dag=%s", self.trigger_dag_id)
             time.sleep(POLL_S)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, TriggerRule
 
 from cogmill_airflow import docs, operators
 from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, dag_id
-from cogmill_airflow.retries import PATIENCE, FaultRetryPolicy
+from cogmill_airflow.retries import DEFAULTS
 from cogmill_airflow.shown import LABEL_TEMPLATE
+
+LONGEST_BATCH = timedelta(hours=6)
+"""Far above what the limits per frame allow a batch to take; ends a task that hangs all the same."""
 
 
 def collection_dag(entry: Mapping[str, Any]) -> DAG:
@@ -22,12 +26,11 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
     """
     with DAG(
         dag_id(entry["id"]),
-        dag_display_name=entry["service_name"],
         description=f"Frames of {entry['service_name']} to its web map service",
         schedule=None,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        default_args={**PATIENCE, "retry_policy": FaultRetryPolicy(), "owner": "cogmill"},
+        default_args=DEFAULTS,
         tags=sorted({entry[key] for key in ("county", "agency", "year", "product")} - {""}),
         doc_md=docs.COLLECTION.format(**entry),
     ) as dag:
@@ -37,7 +40,8 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
             task_id="build_cogs",
             pool=GDAL_POOL,
             pool_slots=entry["gdal_slots"],
-            map_index_template="{{ task.batch['label'] }}",
+            map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
+            execution_timeout=LONGEST_BATCH,
             doc_md=docs.BUILD_COGS,
             **about,
         ).expand(batch=plan.output)

@@ -8,14 +8,7 @@ from typing import Any
 
 from airflow.sdk import Context, RetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
-
-PATIENCE: Mapping[str, Any] = {
-    "retries": 4,
-    "retry_delay": timedelta(seconds=30),
-    "retry_exponential_backoff": 2,
-    "max_retry_delay": timedelta(minutes=10),
-}
-"""Waits of 30 s, 1, 2 and 4 minutes and some jitter; what the scheduler applies unless the policy below says otherwise."""
+from airflow.sdk.exceptions import AirflowRuntimeError
 
 BUG_TRIES = 2
 """A fault that is not the world's is tried once more, because a full disk or a killed child may be over by then."""
@@ -25,7 +18,7 @@ BUG_DELAY = timedelta(seconds=60)
 
 
 class FaultRetryPolicy(RetryPolicy):
-    """Long patience for Unavailable and SourceChanged, one more try for all else, none for wrong settings."""
+    """Long patience for what is away, Airflow's own API included; one more try for all else, none for wrong settings."""
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
@@ -35,7 +28,7 @@ class FaultRetryPolicy(RetryPolicy):
 
         del max_tries, context
         fault = type(exception).__name__
-        if isinstance(exception, (Unavailable, SourceChanged)):
+        if isinstance(exception, (Unavailable, SourceChanged, AirflowRuntimeError)):
             return RetryDecision.default()
         if isinstance(exception, WrongSetting):
             return RetryDecision.fail(reason=f"{fault}: no retry before the setting is mended")
@@ -46,3 +39,15 @@ class FaultRetryPolicy(RetryPolicy):
     def serialize(self) -> dict[str, Any]:
         """Name the class; it has no parameters."""
         return {"__type": f"{type(self).__module__}.{type(self).__qualname__}"}
+
+
+DEFAULTS: Mapping[str, Any] = {
+    "owner": "cogmill",
+    "retries": 4,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": FaultRetryPolicy(),
+    "execution_timeout": timedelta(minutes=30),
+}
+"""Default arguments of every DAG: waits of 30 s, 1, 2 and 4 minutes and some jitter, unless the policy says otherwise."""

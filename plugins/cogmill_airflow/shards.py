@@ -59,15 +59,18 @@ def entries(dag_file: str) -> Iterator[Entry]:
 
 
 def knows(folder: Path, dag: str) -> bool:
-    """Tell whether the folder has an entry for this DAG.
+    """Tell whether the folder has an entry for this DAG; a file damaged by a crash of the host knows nothing.
 
     Args:
         folder: Where the shards are.
         dag: Id of a collection's DAG.
     """
     collection_id = dag.removeprefix(DAG_PREFIX)
-    data = (folder / shard_of(collection_id)).with_suffix(".json")
-    return data.exists() and any(entry["id"] == collection_id for entry in json.loads(data.read_bytes()))
+    try:
+        listed = json.loads((folder / shard_of(collection_id)).with_suffix(".json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return any(entry["id"] == collection_id for entry in listed)
 
 
 def write_shards(folder: Path, collections: Sequence[Entry]) -> set[Path]:

@@ -14,6 +14,7 @@ from cogmill_airflow.hooks import mill_from_connections
 from cogmill_airflow.sensors import TRIGGER, NewUploadsSensor
 from cogmill_airflow.triggers import NewUploadsTrigger
 
+from include.cogmill.errors import Unavailable
 from include.cogmill.pipeline.arrivals import register
 
 FRAME = "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif"
@@ -181,11 +182,9 @@ def test_run_is_asked_for_when_the_dag_appears_late(monkeypatch: pytest.MonkeyPa
 
 
 def test_trigger_gives_up_with_the_name_when_the_dag_never_appears(monkeypatch: pytest.MonkeyPatch) -> None:
-    from airflow.sdk.exceptions import AirflowException
-
     monkeypatch.setattr(arrivals, "POLL_S", 0.01)
 
-    with pytest.raises(AirflowException, match="collection__travis_usda_1951_frames has not appeared"):
+    with pytest.raises(Unavailable, match="collection__travis_usda_1951_frames has not appeared"):
         trigger(visible_within_s=0.1).execute({"ti": TaskInstance(visible_after=10_000)})
 
 

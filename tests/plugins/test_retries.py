@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.sdk import RetryAction
-from cogmill_airflow.retries import PATIENCE, FaultRetryPolicy
+from cogmill_airflow.retries import DEFAULTS, FaultRetryPolicy
 
 from include.cogmill.errors import ProofFailed, SourceChanged, Unavailable, WrongSetting
 
@@ -10,7 +10,7 @@ from include.cogmill.errors import ProofFailed, SourceChanged, Unavailable, Wron
 @pytest.mark.parametrize("fault", [Unavailable("S3 said 503"), SourceChanged("replaced")])
 @pytest.mark.parametrize("try_number", [1, 4])
 def test_patience_is_long_when_the_world_is_at_fault(fault: Exception, try_number: int) -> None:
-    decision = FaultRetryPolicy().evaluate(fault, try_number, PATIENCE["retries"])
+    decision = FaultRetryPolicy().evaluate(fault, try_number, DEFAULTS["retries"])
 
     assert decision.action is RetryAction.DEFAULT
 
@@ -19,7 +19,7 @@ def test_patience_is_long_when_the_world_is_at_fault(fault: Exception, try_numbe
 def test_second_try_is_the_last_when_we_are_at_fault(fault: Exception) -> None:
     policy = FaultRetryPolicy()
 
-    first, second = (policy.evaluate(fault, number, PATIENCE["retries"]) for number in (1, 2))
+    first, second = (policy.evaluate(fault, number, DEFAULTS["retries"]) for number in (1, 2))
 
     assert (first.action, first.retry_delay.total_seconds()) == (RetryAction.RETRY, 60)
     assert second.action is RetryAction.FAIL

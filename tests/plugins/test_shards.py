@@ -78,6 +78,14 @@ def test_folder_knows_a_dag_when_its_collection_was_written(tmp_path: Path) -> N
     assert not knows(tmp_path, "collection__county3_usda_1951_frames")
 
 
+def test_folder_knows_nothing_when_a_crash_left_an_empty_file(tmp_path: Path) -> None:
+    write_shards(tmp_path, many(1))
+    (data,) = tmp_path.glob("*.json")
+    data.write_bytes(b"")
+
+    assert not knows(tmp_path, "collection__county0_usda_1951_frames")
+
+
 def test_shard_stays_the_same_when_the_host_or_the_version_changes() -> None:
     # a literal: DAGs would move between files, and vanish for a moment, if this ever changed
     assert shard_of("travis_usda_1951_frames") == "collections_14"
