@@ -98,7 +98,10 @@ def choose_operation(srs: Any, area: tuple[float, float, float, float], error_m:
     Raises:
         FrameRejected: no_transformation, naming the best one there is and why it does not do.
     """
-    found = _operations(srs.ExportToWkt(["FORMAT=WKT2_2019"]), area)
+    try:
+        found = _operations(srs.ExportToWkt(["FORMAT=WKT2_2019"]), area)
+    except RuntimeError as err:
+        raise FrameRejected(Reason.NO_TRANSFORMATION, f"{crs_name(srs)} cannot be written down ({err})") from err
     usable = [each for each in found if each.instantiable and each.certain and each.accuracy_m <= error_m]
     if usable:
         return usable[0]

@@ -106,9 +106,15 @@ def degree_bounds(upload: Upload) -> Bounds:
     wgs84.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     corners = _apply(upload.geotransform, cog_ring(upload.width, upload.height))
     try:
-        moved = np.array(osr.CoordinateTransformation(upload.srs, wgs84).TransformPoints(corners.tolist()))[:, :2]
+        to_degrees = osr.CoordinateTransformation(upload.srs, wgs84)
     except RuntimeError as err:
         raise FrameRejected(Reason.NO_TRANSFORMATION, f"{crs_name(upload.srs)} leads nowhere ({err})") from err
+    try:
+        moved = np.array(to_degrees.TransformPoints(corners.tolist()))[:, :2]
+    except RuntimeError as err:
+        raise FrameRejected(
+            Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system ({err})"
+        ) from err
     west, south = moved.min(axis=0).tolist()
     east, north = moved.max(axis=0).tolist()
     if not (np.isfinite(moved).all() and -180 <= west <= east <= 180 and -85.06 <= south <= north <= 85.06):  # noqa: PLR2004

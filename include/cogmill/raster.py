@@ -71,6 +71,13 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, deep: bool, threads
     _check_size(path, limits)
     dataset = _open(path, threads)
     _check_extent(path, dataset, limits)
+    try:
+        return _inspect(path, dataset, bands, deep=deep)
+    except RuntimeError as err:
+        raise FrameRejected(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
+
+
+def _inspect(path: Path, dataset: Any, bands: Bands, *, deep: bool) -> Upload:
     geotransform = _geotransform(dataset)
     srs = _horizontal_srs(dataset)
     picture, alpha, palette = _choose_bands(dataset, bands)

@@ -85,7 +85,10 @@ class Projector:
         grid.SetGeoTransform(pixels.geotransform)
         grid.SetSpatialRef(pixels.srs)
         self._grid = grid
-        self._transformer = gdal.Transformer(grid, None, self.options)
+        try:
+            self._transformer = gdal.Transformer(grid, None, self.options)
+        except RuntimeError as err:
+            raise FrameRejected(Reason.NO_TRANSFORMATION, f"its coordinates cannot be projected ({err})") from err
 
     def forward(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return map coordinates, shape (n, 2), for pixel coordinates of that shape."""

@@ -77,9 +77,10 @@ def upload(
             dataset.GetRasterBand(number).SetNoDataValue(nodata)
         dataset.GetRasterBand(number).WriteArray(layer)
     if mask is not None:
-        with gdal.config_option("GDAL_TIFF_INTERNAL_MASK", "YES"):
-            dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
-            dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
+        gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
+        dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+        dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
+        gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", None)
     dataset.FlushCache()
     return path
 
@@ -124,7 +125,11 @@ def film(
         scan[collar // 3 : collar * 2 // 3, columns // 5 + 30 * at : columns // 5 + 30 * at + 8] = 230
     clock = np.hypot(x - columns * 0.75, y - collar / 2)
     scan[(clock < collar * 0.4) & (clock > collar * 0.15)] = 210
-    for row, column in ((rows // 2, collar // 2), (rows // 2, columns - collar // 2), (rows - collar // 2, columns // 2)):
+    for row, column in (
+        (rows // 2, collar // 2),
+        (rows // 2, columns - collar // 2),
+        (rows - collar // 2, columns // 2),
+    ):
         scan[row - 4 : row + 4, column - 20 : column + 20] = 240
     scan[inside] = picture[inside]
     return scan.astype(np.uint8), inside
