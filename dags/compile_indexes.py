@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG
 from cogmill_airflow import compilation, ops_docs
-from cogmill_airflow.retries import PATIENCE, FaultRetryPolicy
+from cogmill_airflow.retries import DEFAULTS
 
 with DAG(
     "compile_indexes",
@@ -17,7 +18,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
-    default_args={**PATIENCE, "retry_policy": FaultRetryPolicy(), "owner": "cogmill"},
+    default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
     tags=["cogmill"],
     doc_md=ops_docs.COMPILE_INDEXES,
 ) as dag:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import shapely
+from osgeo import gdal, osr
 
 from include.cogmill import keys
 from include.cogmill.model import Bands, BuiltCog, Collection, Product
-from include.cogmill.pipeline import Mill, arrivals
+from include.cogmill.pipeline import Mill, arrivals, build, publish
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import IndexAddress, IndexedFrame, index_row
 
@@ -33,7 +36,7 @@ class SmallArchive:
     def delete(self, key: str) -> None:
         self.client.delete_object(Bucket=self.mill.store.bucket, Key=key)
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def listed(self, prefix: str = "") -> list[str]:
         return [o.key for page in self.mill.store.pages(prefix) for o in page.objects]
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -92,6 +95,21 @@ class SmallArchive:
         sha256 = hashlib.sha256(mapfile.encode()).hexdigest()
         ledger.collections.published(collection.id, revision, sha256, self.mill.vsi_root)
 
+    def upload_real(self, number: int, collection: Collection = TRAVIS, seed: int = 1) -> str:
+        """Upload a small real frame, 128 px of 2 m, beside its neighbours."""
+        key = f"{collection.prefix(Bands.BW)}georef/{self.stem(collection, number)}.tif"
+        self.put(key, geotiff(-10_900_000 + 200 * number, seed))
+        return key
+
+    def run(self, collection: Collection = TRAVIS) -> None:
+        """Do what a run of the collection's DAG does."""
+        arrivals.register(self.mill)
+        for batch in build.plan(self.mill, collection.id):
+            build.build_batch(self.mill, batch["frame_ids"], "tests")
+        publish.update_tile_index(self.mill, collection.id)
+        publish.export_index(self.mill, collection.id)
+        publish.publish_mapfile(self.mill, collection.id)
+
     def published(self, collection: Collection = TRAVIS, frames: int = 3) -> SmallArchive:
         """Take a collection all the way from its uploads to its mapfile."""
         self.upload(collection, frames)
@@ -103,6 +121,22 @@ class SmallArchive:
     def states(self, collection: Collection = TRAVIS) -> Sequence[str]:
         query = "SELECT state FROM cogmill.frame WHERE collection_id = %s ORDER BY source_key"
         return [state for (state,) in self.sql(query, collection.id)]
+
+
+def geotiff(west: float, seed: int) -> bytes:
+    gdal.UseExceptions()
+    pixels = np.random.default_rng(seed).integers(60, 200, (8, 8), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    reference = osr.SpatialReference()
+    reference.ImportFromEPSG(3857)
+    path = f"/vsimem/{uuid.uuid4().hex}.tif"
+    dataset = gdal.GetDriverByName("GTiff").Create(path, 128, 128, 1, gdal.GDT_Byte)
+    dataset.SetGeoTransform((west, 2, 0, 3_500_000, 0, -2))
+    dataset.SetProjection(reference.ExportToWkt())
+    dataset.WriteArray(pixels)
+    dataset = None
+    body = bytes(gdal.VSIGetMemFileBuffer_unsafe(path))
+    gdal.Unlink(path)
+    return body
 
 
 def _cog(number: int, size: int, sha256: str) -> BuiltCog:

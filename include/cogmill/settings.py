@@ -62,6 +62,20 @@ class Settings(BaseSettings):
     """The MapServer program that draws a mapfile before it is published."""
     compile_extra_properties: bool = False
     """Add date, roll, frame number and day to the features of the compiled index."""
+    grace_hours: float = Field(24, ge=0)
+    """How long an upload, scan or mapfile must be gone before maintenance takes its deletion for meant."""
+    retired_cog_days: float = Field(30, ge=1)
+    """How long a replaced or withdrawn COG stays in the bucket; longer than every cache, and as far back as a rollback reaches."""
+    removal_frames: int = Field(100, ge=0)
+    """One maintenance run takes at most this many frames off the map without asking a person."""
+    removal_percent: float = Field(5, ge=0, le=100)
+    """The same as a share of one collection, for collections that lose more than ten frames at once."""
+    removal_services: int = Field(5, ge=0)
+    """One maintenance run withdraws at most this many services without asking a person."""
+    audit_nights: int = Field(30, ge=1)
+    """Every COG is read and hashed again once in this many nights."""
+    probe_services: int = Field(0, ge=0)
+    """Live services that maintenance asks for capabilities and a map each night, in turn. 0: none."""
     collections_dir: Path = ROOT / "include" / "collections"
     """Folder of the collections that need more than the defaults."""
 

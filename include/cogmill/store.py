@@ -149,6 +149,41 @@ class S3Store:
         with _translated(f"delete s3://{self.bucket}/{key}"):
             self._client.delete_object(Bucket=self.bucket, Key=key)
 
+    def digest(self, key: str) -> tuple[str, int] | None:
+        """Read a whole object and return the sha256 and number of its bytes; None when there is none."""
+        found, size = hashlib.sha256(), 0
+        try:
+            with _translated(f"get s3://{self.bucket}/{key}"):
+                for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
+                    found.update(chunk)
+                    size += len(chunk)
+        except SourceChanged:
+            return None
+        return found.hexdigest(), size
+
+    def move(self, key: str, target: str) -> bool:
+        """Put an object under another key without fetching it; False when there is none."""
+        try:
+            with _translated(f"move s3://{self.bucket}/{key}"):
+                self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
+        except SourceChanged:
+            return False
+        self.delete(key)
+        return True
+
+    def abort_uploads(self, before: dt.datetime) -> list[str]:
+        """Abort multipart uploads begun before a moment, whose parts are stored and paid for; return their keys."""
+        aborted = []
+        with _translated(f"abort uploads of s3://{self.bucket}"):
+            for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
+                for upload in page.get("Uploads", []):
+                    if upload["Initiated"] < before:
+                        self._client.abort_multipart_upload(
+                            Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
+                        aborted.append(upload["Key"])
+        return aborted
+
     def set_acl(self, key: str, acl: str) -> None:
         """Put a canned ACL on an existing object."""
         with _translated(f"set the ACL of s3://{self.bucket}/{key}"):

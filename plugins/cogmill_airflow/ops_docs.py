@@ -17,3 +17,39 @@ Red `check_compiled` means: the files are out, but the collections it names are 
 COMPILE = "Streams the ledger into three formats, reads each back, compares number and hash of all features, uploads what changed."
 
 CHECK_COMPILED = "Red when a collection could not be compiled; everything else is published all the same."
+
+MAINTENANCE = """
+### maintenance
+
+Compares all layers of the archive every night: scans, uploads, COGs, ledger, tile index, index files, mapfiles and, when
+`COGMILL_PROBE_SERVICES` says how many, live services. One number for each way in which two layers can disagree; zero is green.
+The report is in the log of `report` and in the bucket (`reports/maintenance/latest.json` and one per day).
+
+Mends by itself what takes nothing off the map. What was deleted (uploads, mapfiles) leaves the map after a grace period of
+`COGMILL_GRACE_HOURS`, in the order service, index, COG; above the limits of one run a person is asked (Required Actions).
+**Deleting a mapfile means: unpublish this service.** Uploading a frame brings it back.
+
+Start it with `dry_run` to see what it would do. Red means that something does not mend itself; `report` says what.
+"""
+
+COMPARE = (
+    "Lists the bucket once and compares it with the ledger. Remembers what it finds, which begins its grace period."
+)
+
+REPAIR = "Rows, links, index files, changed mapfiles, stray objects (moved to quarantine/), expired leases."
+
+REMOVE = (
+    "Deleted uploads and mapfiles leave the map, lost or damaged COGs are built again. Does nothing above the limits."
+)
+
+COLLECT = "Deletes COGs that were replaced or withdrawn long ago, aborts broken-off uploads, removes forgotten folders."
+
+AUDIT = "Reads and hashes one thirtieth of all COGs each night. A damaged one is put aside and built again."
+
+PROBE = "Asks live services for their capabilities and a map, some each night."
+
+MAINTENANCE_REPORT = "All numbers, what was mended, what waits. Red only for what needs a person."
+
+APPROVE = "Asks before an unusual amount leaves the map. Skipped when there is nothing to ask; without an answer nothing is removed."
+
+REMOVE_APPROVED = "Removes what was approved, and not more."

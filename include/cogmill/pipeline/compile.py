@@ -31,6 +31,7 @@ from include.cogmill.errors import ProofFailed
 from include.cogmill.ledger.catalog import PublicService
 from include.cogmill.mapfile import online_resource, service_title
 from include.cogmill.pipeline.mill import Mill
+from include.cogmill.profiles import Declared, load_declared
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import public_url
 
@@ -149,7 +150,8 @@ def _write_twins(stem: Path, names: Sequence[str]) -> Fingerprint:
 
 
 def _upload(mill: Mill, stem: Path, services: Sequence[PublicService]) -> tuple[list[str], list[str]]:
-    entries = [_entry(mill, service) for service in services]
+    declared = load_declared(mill.settings.collections_dir)
+    entries = [_entry(mill, service, declared.get(service.collection.id)) for service in services]
     stem.with_suffix(".json").write_text(services_json(entries), encoding="utf-8")
     stem.with_suffix(".html").write_text(services_page(entries), encoding="utf-8")
     content = [(COMPILED + suffix, suffix, content_type) for suffix, content_type in FORMATS.items()]
@@ -161,7 +163,7 @@ def _upload(mill: Mill, stem: Path, services: Sequence[PublicService]) -> tuple[
     return outcome[True], outcome[False]
 
 
-def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
+def _entry(mill: Mill, service: PublicService, declared: Declared | None) -> CatalogEntry:
     collection = service.collection
     wms = online_resource(mill.settings.mapserver_url, collection.id)
     archives = {
@@ -171,7 +173,7 @@ def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
     return CatalogEntry(
         id=collection.id,
         name=collection.service_name,
-        title=service_title(collection),
+        title=declared.title if declared and declared.title else service_title(collection),
         county=collection.county,
         agency=collection.agency,
         year=collection.year,

@@ -1,0 +1,64 @@
+"""All layers of the archive compared and mended, every night."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, Param, TriggerRule
+from cogmill_airflow import ops_docs, upkeep
+from cogmill_airflow.names import PUBLISH_POOL
+from cogmill_airflow.retries import DEFAULTS
+
+with DAG(
+    "maintenance",
+    description="Compares scans, uploads, COGs, rows, index files, mapfiles and services; mends, asks, reports",
+    schedule=os.environ.get("COGMILL_MAINTENANCE_SCHEDULE", "30 1 * * *"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
+    params={
+        "dry_run": Param(
+            default=False,
+            type="boolean",
+            title="Dry run",
+            description="Say what would be done, and do nothing.",
+        )
+    },
+    tags=["cogmill"],
+    doc_md=ops_docs.MAINTENANCE,
+) as dag:
+    compare = upkeep.CompareLayersOperator(task_id="compare_layers", doc_md=ops_docs.COMPARE)
+    repair = upkeep.RepairOperator(task_id="repair", pool=PUBLISH_POOL, doc_md=ops_docs.REPAIR)
+    remove = upkeep.RemoveOperator(task_id="remove", pool=PUBLISH_POOL, doc_md=ops_docs.REMOVE)
+    collect = upkeep.CollectGarbageOperator(task_id="collect_garbage", doc_md=ops_docs.COLLECT)
+    audit = upkeep.AuditCogsOperator(task_id="audit_cogs", doc_md=ops_docs.AUDIT)
+    probe = upkeep.ProbeServicesOperator(task_id="probe_services", doc_md=ops_docs.PROBE)
+    report = upkeep.MaintenanceReportOperator(
+        task_id="report",
+        parts={
+            "compared": compare.output,
+            "repairs": repair.output,
+            "removals": remove.output,
+            "garbage": collect.output,
+            "audit": audit.output,
+            "dead_services": probe.output,
+        },
+        trigger_rule=TriggerRule.ALL_DONE,
+        retries=0,
+        doc_md=ops_docs.MAINTENANCE_REPORT,
+    )
+    approve = upkeep.ApproveRemovalsOperator(
+        task_id="approve_removals",
+        compared=compare.output,
+        trigger_rule=TriggerRule.ALL_DONE,
+        wait=timedelta(hours=20),
+        doc_md=ops_docs.APPROVE,
+    )
+    remove_approved = upkeep.RemoveOperator(
+        task_id="remove_approved", approved=compare.output, pool=PUBLISH_POOL, doc_md=ops_docs.REMOVE_APPROVED
+    )
+    compare >> repair >> remove >> [collect, audit, probe] >> report >> approve >> remove_approved

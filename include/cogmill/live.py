@@ -1,0 +1,60 @@
+"""A live service asked as its clients ask it: capabilities, then a map."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from urllib.parse import urlencode
+
+TIMEOUT_S = 20.0
+"""Seconds for one answer."""
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+LONGEST = 1 << 24
+"""Bytes of an answer that are read at most."""
+
+
+def service_fault(wms: str, layer: str, point: tuple[float, float]) -> str | None:
+    """Ask a service for its capabilities and for a map around a point; return what is wrong, or None.
+
+    Args:
+        wms: Address of the service up to and including `map=...&`.
+        layer: Name of its raster layer.
+        point: x and y in EPSG:3857 metres inside one of its frames.
+    """
+    x, y = point
+    window: dict[str, str | int] = {
+        "LAYERS": layer,
+        "STYLES": "",
+        "CRS": "EPSG:3857",
+        "BBOX": f"{x - 50},{y - 50},{x + 50},{y + 50}",
+        "WIDTH": 64,
+        "HEIGHT": 64,
+        "FORMAT": "image/png",
+        "TRANSPARENT": "TRUE",
+    }
+    capabilities = _get(wms, {"REQUEST": "GetCapabilities"})
+    if isinstance(capabilities, str):
+        return f"GetCapabilities: {capabilities}"
+    if f"<Name>{layer}</Name>".encode() not in capabilities:
+        return "GetCapabilities does not name its layer"
+    picture = _get(wms, {"REQUEST": "GetMap", **window})
+    if isinstance(picture, str):
+        return f"GetMap: {picture}"
+    return None if picture.startswith(PNG) else "GetMap answers something else than a PNG"
+
+
+def _get(wms: str, parameters: dict[str, str | int]) -> bytes | str:
+    """Return the body of an answer, or in words why there is none."""
+    address = wms + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", **parameters})
+    if not address.startswith(("http://", "https://")):
+        return "COGMILL_MAPSERVER_URL is no http address"
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:  # noqa: S310  the scheme is checked above
+            body: bytes = answer.read(LONGEST)
+    except urllib.error.HTTPError as err:
+        return f"status {err.code}"
+    except OSError as err:
+        return f"no answer: {err}"
+    return body

@@ -1,0 +1,251 @@
+"""What maintenance does about its findings. Every act first looks again: the world may have healed since the comparison."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from include.cogmill.errors import CogmillError, Unavailable
+from include.cogmill.ledger.upkeep import Finding
+from include.cogmill.pipeline import publish, withdraw
+from include.cogmill.pipeline.mill import Mill
+from include.cogmill.upkeep import KINDS, QUARANTINE, Treatment
+
+log = logging.getLogger(__name__)
+
+FEW = 10
+"""A collection may lose this many frames without its share being looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One act of maintenance, done or planned."""
+
+    kind: str
+    """Finding it answers."""
+    subject: str
+    done: str
+    """What was done, in words; or what would be done."""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removals:
+    """What is to leave the map, and why a person should look at it first."""
+
+    frames: int
+    services: int
+    cogs: int
+    concerns: list[str] = field(default_factory=list)
+    """Limits that are exceeded; empty when everything may be done at once."""
+
+    def covers(self, other: Removals) -> bool:
+        """Tell whether somebody who agreed to this has agreed to the other."""
+        return other.frames <= self.frames and other.services <= self.services and other.cogs <= self.cogs
+
+    @property
+    def text(self) -> str:
+        """The plan in words."""
+        plan = (
+            f"{self.frames} frames and {self.services} services leave the map, {self.cogs} COGs are retired or rebuilt."
+        )
+        return "\n".join([plan, *(f"- {concern}" for concern in self.concerns)])
+
+
+def plan_removals(mill: Mill) -> Removals:
+    """Count what would leave the map now, from what was found and is older than its grace period."""
+    due = {kind: _due(mill, kind) for kind in KINDS if KINDS[kind].treatment == Treatment.REMOVE}
+    settings = mill.settings
+    concerns = []
+    frames, services = due["source_missing"], due["mapfile_missing"]
+    cogs = due["cog_missing"] + due["cog_damaged"]
+    for what, found in (("frames", frames), ("lost COGs", cogs), ("COGs without a frame", due["cog_orphan"])):
+        if len(found) > settings.removal_frames:
+            concerns.append(f"{len(found)} {what}, more than COGMILL_REMOVAL_FRAMES={settings.removal_frames}")
+    if len(services) > settings.removal_services:
+        concerns.append(f"{len(services)} services, more than COGMILL_REMOVAL_SERVICES={settings.removal_services}")
+    for collection_id, leaving in _by_collection(frames + cogs).items():
+        shown, _ = mill.ledger.upkeep.shown(collection_id or "", [])
+        if len(leaving) > FEW and len(leaving) > shown * settings.removal_percent / 100:
+            concerns.append(f"{len(leaving)} of the {shown} frames of {collection_id}")
+    return Removals(len(frames), len(services), len(cogs) + len(due["cog_orphan"]), concerns)
+
+
+def repair(mill: Mill, *, dry_run: bool = False) -> list[Action]:
+    """Mend what can be mended without taking anything off the map.
+
+    Raises:
+        Unavailable: S3 or the ledger went away; what was done stays done.
+    """
+    return _act(mill, _REPAIRS, dry_run=dry_run)
+
+
+def remove(mill: Mill, *, approved: Removals | None = None, dry_run: bool = False) -> list[Action]:
+    """Take off the map what has gone for good; nothing at all when a limit is exceeded and nobody approved.
+
+    Args:
+        mill: Clients and settings.
+        approved: What a person has agreed to; more than that is not done either.
+        dry_run: Only say what would be done.
+
+    Raises:
+        Unavailable: S3 or the ledger went away; what was done stays done.
+    """
+    removals = plan_removals(mill)
+    if removals.concerns and not dry_run and not (approved and approved.covers(removals)):
+        log.warning("removals_wait_for_approval concerns=%s", removals.concerns)
+        return []
+    return _act(mill, _REMOVALS, dry_run=dry_run)
+
+
+Act = Callable[[Mill, list[Finding]], Iterator[tuple[str, str]]]
+"""Answers findings of one kind; yields each subject with what was done about it."""
+
+
+def _act(mill: Mill, acts: dict[str, Act], *, dry_run: bool) -> list[Action]:
+    actions = []
+    for kind, act in acts.items():
+        for group in _by_collection(_due(mill, kind)).values():
+            if dry_run:
+                actions += [Action(kind, finding.subject, f"would be mended: {finding.detail}") for finding in group]
+            else:
+                actions += _attempt(mill, kind, act, group)
+    return actions
+
+
+def _attempt(mill: Mill, kind: str, act: Act, group: list[Finding]) -> list[Action]:
+    """Answer the findings of one collection; a collection that cannot be mended does not stop the others."""
+    try:
+        actions = [Action(kind, subject, done) for subject, done in act(mill, group)]
+    except Unavailable:
+        raise
+    except CogmillError as err:
+        log.exception("not_mended kind=%s collection=%s", kind, group[0].collection_id)
+        return [Action(kind, group[0].subject, f"{type(err).__name__}: {err}", failed=True)]
+    mill.ledger.upkeep.forget(kind, [finding.subject for finding in group])
+    return actions
+
+
+def _due(mill: Mill, kind: str) -> list[Finding]:
+    grace_s = mill.settings.grace_hours * 3600 if KINDS[kind].grace else 0
+    return mill.ledger.upkeep.due(kind, grace_s)
+
+
+def _by_collection(findings: Sequence[Finding]) -> dict[str | None, list[Finding]]:
+    grouped = defaultdict(list)
+    for finding in findings:
+        grouped[finding.collection_id].append(finding)
+    return grouped
+
+
+def _subjects(findings: Sequence[Finding]) -> list[str]:
+    return [finding.subject for finding in findings]
+
+
+def _absent(mill: Mill, findings: Sequence[Finding]) -> list[str]:
+    return [finding.subject for finding in findings if mill.store.sha256(finding.subject) is None]
+
+
+def _end_leases(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    mill.ledger.upkeep.end_leases()
+    yield from ((subject, "waits to be built again") for subject in _subjects(findings))
+
+
+def _forget_scans(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    gone = _absent(mill, findings)
+    mill.ledger.upkeep.forget_scans(gone)
+    yield from ((key, "forgotten; its frames lose the link with the next run") for key in gone)
+
+
+def _index_again(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    mill.ledger.upkeep.index_again(_subjects(findings))
+    yield from ((subject, "the next run writes its row") for subject in _subjects(findings))
+
+
+def _update_index(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    change = publish.update_tile_index(mill, str(findings[0].collection_id))
+    yield str(findings[0].collection_id), f"{change.removed} rows removed"
+
+
+def _export(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    for collection_id in _subjects(findings):
+        mill.ledger.collections.exported(collection_id, -1)  # no revision: whatever is there is written again
+        yield collection_id, f"{len(publish.export_index(mill, collection_id))} files written"
+
+
+def _publish(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    for collection_id in _subjects(findings):
+        published = publish.publish_mapfile(mill, collection_id)
+        yield collection_id, "mapfile written again" if published.changed else "found right"
+
+
+def _quarantine(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    for key in _subjects(findings):
+        if mill.store.move(key, QUARANTINE + key):
+            yield key, f"moved to {QUARANTINE}{key}"
+
+
+def _delete_index_files(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    for key in _subjects(findings):
+        mill.store.delete(key)
+        yield key, "deleted"
+
+
+def _withdraw_service(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    for collection_id in _subjects(findings):
+        withdraw.withdraw_service(mill, collection_id)
+        yield collection_id, "service withdrawn"
+
+
+def _unpublish(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    for collection_id in _subjects(findings):
+        yield collection_id, f"unpublished, {withdraw.unpublish(mill, collection_id)} frames withdrawn"
+
+
+def _withdraw_frames(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    withdraw.withdraw_frames(mill, findings[0].collection_id, _subjects(findings), "the upload was deleted")
+    yield from ((subject, "withdrawn") for subject in _subjects(findings))
+
+
+def _rebuild(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    gone = _absent(mill, findings)
+    mill.ledger.upkeep.rebuild_lost(gone, mill.vsi_root)
+    yield from ((key, "taken off the index, its frame is built again") for key in gone)
+
+
+def rebuild_damaged(mill: Mill, cog_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Take damaged COGs off the index, put them aside, and let their frames be built anew."""
+    mill.ledger.upkeep.rebuild_lost(cog_keys, mill.vsi_root)
+    for key in cog_keys:
+        mill.store.move(key, QUARANTINE + key)
+        yield key, f"moved to {QUARANTINE}{key}, its frame is built again"
+
+
+def _retire(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    mill.ledger.upkeep.retire(_subjects(findings))
+    yield from ((subject, "will be deleted after its time") for subject in _subjects(findings))
+
+
+_REPAIRS: dict[str, Act] = {
+    "lease_expired": _end_leases,
+    "scan_gone": _forget_scans,
+    "row_missing": _index_again,
+    "row_withdrawn": _update_index,
+    "index_files_missing": _export,
+    "index_files_orphan": _delete_index_files,
+    "mapfile_stray": _quarantine,
+    "mapfile_without_rows": _withdraw_service,
+    "mapfile_changed": _publish,
+    "service_missing": _publish,
+}
+
+_REMOVALS: dict[str, Act] = {
+    "mapfile_missing": _unpublish,
+    "source_missing": _withdraw_frames,
+    "cog_missing": _rebuild,
+    "cog_damaged": lambda mill, findings: rebuild_damaged(mill, _subjects(findings)),
+    "cog_orphan": _retire,
+}
+"""Service, index, COG."""

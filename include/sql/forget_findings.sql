@@ -1,0 +1,1 @@
+DELETE FROM cogmill.finding WHERE kind = %(kind)s AND subject = ANY(%(subjects)s);

@@ -1,0 +1,1 @@
+DELETE FROM cogmill.retired_cog WHERE key = ANY(%(keys)s);

@@ -1,0 +1,1 @@
+SELECT kind, count(*) AS count FROM found GROUP BY kind ORDER BY kind;
