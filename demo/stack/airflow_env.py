@@ -16,6 +16,16 @@ POOLS = {"gdal": "frames being built at the same time", "publish": "index and ma
 
 PUBLISH_SLOTS = 2
 
+PRELOAD = (
+    "airflow.executors.local_executor",
+    "airflow.sdk.execution_time.task_runner",
+    "airflow.providers.amazon.aws.hooks.s3",
+    "airflow.providers.postgres.hooks.postgres",
+    "cogmill_airflow.operators",
+    "include.cogmill.pipeline.publish",
+)
+"""Modules of the tasks; none of them loads GDAL, which has its own child process."""
+
 FIXED = {
     "CORE__EXECUTOR": "LocalExecutor",
     "CORE__LOAD_EXAMPLES": "False",
@@ -38,6 +48,9 @@ FIXED = {
     # A worker that was killed is noticed within about a minute.
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
+    # Task processes are forked from one that has imported what every task needs.
+    "SCHEDULER__MP_START_METHOD": "forkserver",
+    "CORE__MP_FORKSERVER_PRELOAD": ",".join(PRELOAD),
     "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
     "API__HOST": LOOPBACK,
     "API__WORKERS": "1",

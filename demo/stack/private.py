@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,14 @@ from pathlib import Path
 
 from demo.stack.control import Stack
 from demo.stack.settings import LOOPBACK, StackSettings
+
+PORTS = ("s3_port", "postgis_port", "airflow_port", "mapserver_port")
+
+PASSWORDS = ("s3_secret_key", "owner_password", "writer_password", "reader_password")
+"""Made up for each stack: a test that searches for them cannot find another's, nor a word of the documentation."""
+
+PATIENCE_S = 240.0
+"""Several stacks may be starting on the same few cores."""
 
 
 @contextlib.contextmanager
@@ -23,9 +32,10 @@ def private_stack(*, airflow: bool = False, **chosen: object) -> Iterator[Stack]
     Yields:
         The running stack. It also ends when the calling process is killed; then its temporary home stays.
     """
-    names = ("s3_port", "postgis_port", "airflow_port", "mapserver_port")
     with tempfile.TemporaryDirectory(prefix="cogmill-stack-") as folder:
-        values = {"home": Path(folder), **dict(zip(names, free_ports(len(names)), strict=True)), **chosen}
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        passwords = {name: secrets.token_urlsafe(16) for name in PASSWORDS}
+        values = {"home": Path(folder), "start_timeout_s": PATIENCE_S, **ports, **passwords, **chosen}
         stack = Stack(StackSettings(_env_file=None, **values), airflow=airflow, bound=True)  # type: ignore[arg-type]
         with stack:
             yield stack

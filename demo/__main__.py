@@ -1,0 +1,75 @@
+"""`make demo`: start the stack, drop a synthetic survey into the bucket, and wait until the map shows the ground."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from demo import maps
+from demo.stack import Stack, load_settings
+from demo.stack.__main__ import addresses
+from demo.stack.settings import REPOSITORY
+from demo.survey.generate import generate
+from demo.survey.landscape import Landscape
+from demo.survey.manifest import Manifest
+from include.cogmill.errors import CogmillError
+
+OUT = REPOSITORY / "out"
+"""Where the pictures go."""
+
+PATIENCE_S = 420
+"""Seconds until the demo gives up waiting for the map."""
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    begun = time.monotonic()
+    stack = Stack(load_settings())
+    try:
+        stack.start()
+        survey = generate(stack.home.root / "survey", say=lambda line: print(f"  {line}", flush=True))
+        drop(stack, survey)
+        wrong = look(stack, survey)
+    except (CogmillError, FileExistsError) as err:
+        print(f"cogmill: {err}", file=sys.stderr)
+        return 1
+    farewell(stack, survey, time.monotonic() - begun)
+    return 1 if wrong else 0
+
+
+def drop(stack: Stack, survey: Manifest) -> None:
+    """Upload like staff: every file under its key, and nothing else."""
+    client = stack.s3_client()
+    for item in survey.items:
+        client.upload_file(str(survey.path(item)), stack.settings.bucket, item.key)
+    print(f"Dropped {len(survey.items)} files into the bucket. From here on nobody does anything.", flush=True)
+
+
+def look(stack: Stack, survey: Manifest) -> list[str]:
+    """Wait for each map, compare it with the ground, save a picture; return the collections that are not right."""
+    landscape = Landscape(survey.seed, survey.step)
+    deadline = time.monotonic() + PATIENCE_S
+    OUT.mkdir(exist_ok=True)
+    wrong = []
+    for collection_id, frames in survey.collections.items():
+        service = maps.Service(stack, collection_id, frames)
+        seconds = service.wait(landscape, max(1.0, deadline - time.monotonic()))
+        verdict = service.verdict(landscape, service.overview(), OUT / f"{collection_id}.png")
+        print(f"{'right' if verdict.is_right else 'WRONG'} {collection_id}: {verdict} ({seconds:.0f} s)", flush=True)
+        wrong += [] if verdict.is_right else [collection_id]
+    return wrong
+
+
+def farewell(stack: Stack, survey: Manifest, seconds: float) -> None:
+    """Say where to look now."""
+    pictures = [str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) for path in [OUT]]
+    services = "\n".join(f"  {stack.wms_url(collection_id)}" for collection_id in survey.collections)
+    print(
+        f"\nDone in {seconds:.0f} s. Pictures of every map: {pictures[0]}/\n{addresses(stack)}\nServices:\n{services}\n"
+        "One frame without a coordinate system was rejected; see rejected_frames in the run of Travis_USDA_1951_frames."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
