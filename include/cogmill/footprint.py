@@ -13,8 +13,9 @@ from include.cogmill.raster import Affine6
 SPECK = 0.01
 """Share of the valid area below which a separate part is dust and not a part of the outline."""
 
-TOLERANCE_PX = 0.75
-"""How far, in pixels of the level, the simplified outline may leave the staircase of pixels."""
+TOLERANCE_PX = 1.2
+"""How far, in pixels of the level, the simplified outline may leave the staircase of pixels: just enough that a slanted
+edge becomes one line, which lies within 0.7 px of the true edge; with 0.75 it keeps 190 corners."""
 
 
 def footprint(valid: NDArray[np.bool_], geotransform: Affine6) -> bytes:

@@ -30,6 +30,9 @@ from include.cogmill.warp import Projector, Warped
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
 
+FARTHEST_DEGREES, FARTHEST_UNITS = 720.0, 1e9
+"""Largest coordinate that can mean anything; PROJ turns longitudes of 1e53 degrees round and round for ever."""
+
 LATTICE_POINTS = 24
 """Points a side at which the COG is compared with its source."""
 
@@ -105,6 +108,8 @@ def degree_bounds(upload: Upload) -> Bounds:
     wgs84.ImportFromEPSG(4326)
     wgs84.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     corners = _apply(upload.geotransform, cog_ring(upload.width, upload.height))
+    if np.abs(corners).max() > (FARTHEST_DEGREES if upload.srs.IsGeographic() else FARTHEST_UNITS):
+        raise FrameRejected(Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system: {corners[0]}")
     try:
         to_degrees = osr.CoordinateTransformation(upload.srs, wgs84)
     except RuntimeError as err:

@@ -206,6 +206,10 @@ def impossible_utm(path: Path) -> Path:
     return upload(path, grey(), epsg=26914, origin=(9e12, 9e12))
 
 
+def endless_longitude(path: Path) -> Path:
+    return upload(path, grey(), epsg=4326, geotransform=(-1e53, 1, 0, 0, 0, -1))
+
+
 def nad27(path: Path) -> Path:
     return upload(path, grey(), epsg=4267)
 
@@ -253,6 +257,7 @@ REJECTED = [
     (algeria, Reason.OUTSIDE_AREA),
     (off_the_earth, Reason.OUTSIDE_AREA),
     (impossible_utm, Reason.OUTSIDE_AREA),
+    (endless_longitude, Reason.OUTSIDE_AREA),
     (nad27, Reason.NO_TRANSFORMATION),
     (unknown_datum, Reason.NO_TRANSFORMATION),
 ]
