@@ -53,3 +53,32 @@ MAINTENANCE_REPORT = "All numbers, what was mended, what waits. Red only for wha
 APPROVE = "Asks before an unusual amount leaves the map. Skipped when there is nothing to ask; without an answer nothing is removed."
 
 REMOVE_APPROVED = "Removes what was approved, and not more."
+
+RENDER_MAPFILES = """
+### render_mapfiles
+
+Renders services again from the current template, for example after the template changed. Each is drawn by MapServer before it
+is published; one that cannot be drawn keeps its old mapfile and stops no other. A dry run shows the differences in the logs.
+"""
+
+PLAN_RENDERING = "All public services, or the chosen ones, in batches of 50."
+
+RENDER = (
+    "Renders and draws each service of the batch; publishes those whose mapfile changes. The log shows the differences."
+)
+
+LIST_RENDERED = "Lists the services that changed. Red when one could not be drawn."
+
+ROLLBACK = """
+### rollback
+
+Brings **one** collection back to its previous published revision: tile index, COGs, index files, mapfile. Works as far back as
+replaced COGs are kept (`COGMILL_RETIRED_COG_DAYS`). Running it twice goes forward again. It also brings a service back whose
+mapfile was deleted.
+
+Frames that came since then leave the map and wait in state *failed*: a new upload, or a backfill with *force*, takes them in again.
+"""
+
+ROLL_BACK = (
+    "Checks that all COGs of that time are there, changes the index in one transaction, then index files and mapfile."
+)

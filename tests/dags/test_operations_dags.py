@@ -44,7 +44,15 @@ def parse(dag: str, **environment: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize(("dag", "schedule"), [("compile_indexes", "30 3 * * *"), ("maintenance", "30 1 * * *")])
+@pytest.mark.parametrize(
+    ("dag", "schedule"),
+    [
+        ("compile_indexes", "30 3 * * *"),
+        ("maintenance", "30 1 * * *"),
+        ("render_mapfiles", "None"),
+        ("rollback", "None"),
+    ],
+)
 def test_parses_without_network_and_documents_every_task(dag: str, schedule: str) -> None:
     assert parse(dag) == schedule
 

@@ -11,6 +11,7 @@ from include.cogmill.ledger.arrivals import Arrivals
 from include.cogmill.ledger.catalog import Catalog
 from include.cogmill.ledger.collections import Collections
 from include.cogmill.ledger.frames import Frames
+from include.cogmill.ledger.revisions import Revisions
 from include.cogmill.ledger.upkeep import Upkeep
 
 
@@ -24,6 +25,7 @@ class Ledger:
         self.frames = Frames(connection)
         self.collections = Collections(connection)
         self.catalog = Catalog(connection)
+        self.revisions = Revisions(connection)
         self.upkeep = Upkeep(connection)
 
     @classmethod

@@ -57,6 +57,7 @@ def collect(mill: Mill, *, dry_run: bool = False) -> Collected:
         for key in cogs:
             mill.store.delete(key)
         mill.ledger.upkeep.forget_retired(cogs)
+        mill.ledger.revisions.forget(grace_s)
         uploads = mill.store.abort_uploads(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=A_DAY_S))
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)

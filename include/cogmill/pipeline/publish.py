@@ -16,10 +16,11 @@ from typing import Any
 from include.cogmill import keys
 from include.cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
 from include.cogmill.mapfile import Service, online_resource, render, service_title
+from include.cogmill.mapserv import MapServerRunner
 from include.cogmill.model import Bands, Collection
 from include.cogmill.pipeline.mill import Mill
 from include.cogmill.profiles import load_declared
-from include.cogmill.render_proof import MapServerRunner, prove_service
+from include.cogmill.render_proof import prove_service
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
 
@@ -51,6 +52,16 @@ class Published:
     """West, south, east, north of all footprints, EPSG:3857 metres."""
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mapfile that nobody sees yet."""
+
+    service: Service
+    text: str
+    point: tuple[float, float] | None
+    """x and y in EPSG:3857 metres inside its newest frame."""
+
+
 def update_tile_index(mill: Mill, collection_id: str) -> IndexChange:
     """Bring the tile index to what the ledger says, in one transaction; the work is proportional to what changed."""
     state = mill.ledger.collections.state(collection_id)
@@ -73,6 +84,26 @@ def export_index(mill: Mill, collection_id: str) -> list[str]:
     return written
 
 
+def draft(mill: Mill, collection_id: str) -> Draft | None:
+    """Render a mapfile from the current template; None for a collection without frames."""
+    facts = mill.ledger.collections.service_facts(collection_id)
+    extent = _extent(facts)
+    if extent is None:
+        return None
+    service = _service(mill, mill.ledger.collections.state(collection_id).collection, facts, extent)
+    return Draft(service, render(service), _point(facts))
+
+
+def prove(mill: Mill, drafted: Draft) -> None:
+    """Draw a draft with the local MapServer.
+
+    Raises:
+        ProofFailed: MapServer does not draw it.
+    """
+    with _mapserver(mill) as mapserver:
+        prove_service(drafted.text, drafted.service, mapserver, point=drafted.point)
+
+
 def publish_mapfile(mill: Mill, collection_id: str) -> Published:
     """Render the mapfile, prove it by drawing it, and replace the published one only when its bytes differ.
 
@@ -80,24 +111,20 @@ def publish_mapfile(mill: Mill, collection_id: str) -> Published:
         ProofFailed: MapServer does not draw the draft; what is published stays as it is.
     """
     state = mill.ledger.collections.state(collection_id)
-    facts = mill.ledger.collections.service_facts(collection_id)
-    extent = _extent(facts)
-    if extent is None:
+    drafted = draft(mill, collection_id)
+    if drafted is None:
         return _withdraw(mill, collection_id, state)
-    service = _service(mill, state.collection, facts, extent)
-    text = render(service)
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    body = drafted.text.encode()
     key = keys.mapfile_key(collection_id)
-    present = mill.store.read(key)
-    changed = present is None or hashlib.sha256(present).hexdigest() != sha256
+    changed = mill.store.read(key) != body
     if changed or state.mapfile_revision != state.revision:
-        with _mapserver(mill) as mapserver:
-            prove_service(text, service, mapserver, point=_point(facts))
+        prove(mill, drafted)
     if changed:
-        mill.store.replace(key, text.encode(), _mapfile_upload(mill))
+        mill.store.replace(key, body, _mapfile_upload(mill))
+    sha256 = hashlib.sha256(body).hexdigest()
     frames = mill.ledger.collections.published(collection_id, state.revision, sha256, mill.vsi_root)
     log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
-    return Published(changed, frames, service.online_resource, extent)
+    return Published(changed, frames, drafted.service.online_resource, drafted.service.extent)
 
 
 def _withdraw(mill: Mill, collection_id: str, state: CollectionState) -> Published:

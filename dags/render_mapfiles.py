@@ -1,0 +1,45 @@
+"""Services again from the current template, by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, TriggerRule
+from cogmill_airflow import known, ops_docs, rendering
+from cogmill_airflow.names import PUBLISH_POOL
+from cogmill_airflow.retries import DEFAULTS
+
+with DAG(
+    "render_mapfiles",
+    description="Renders, draws and publishes services from the current template",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    default_args={**DEFAULTS, "execution_timeout": timedelta(hours=2)},
+    params={
+        "collections": Param(
+            default=None,
+            type=["null", "array"],
+            items={"type": "string"},
+            examples=known.collection_ids(),
+            title="Collections",
+            description="Services to render. None chosen: all.",
+        ),
+        "dry_run": Param(
+            default=False, type="boolean", title="Dry run", description="Draw and show differences, publish nothing."
+        ),
+    },
+    tags=["cogmill"],
+    doc_md=ops_docs.RENDER_MAPFILES,
+) as dag:
+    plan = rendering.PlanRenderingOperator(task_id="plan_rendering", doc_md=ops_docs.PLAN_RENDERING)
+    render = rendering.RenderMapfilesOperator.partial(
+        task_id="render", pool=PUBLISH_POOL, map_index_template="{{ task.batch['label'] }}", doc_md=ops_docs.RENDER
+    ).expand(batch=plan.output)
+    rendering.ListRenderedOperator(
+        task_id="list_rendered",
+        renderings=render.output,
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+        doc_md=ops_docs.LIST_RENDERED,
+    )

@@ -1,0 +1,31 @@
+"""One collection back to its previous published revision, by hand."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+from cogmill_airflow import known, ops_docs, rendering
+from cogmill_airflow.names import PUBLISH_POOL
+from cogmill_airflow.retries import DEFAULTS
+
+with DAG(
+    "rollback",
+    description="Brings one collection back to its previous published revision",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    default_args=DEFAULTS,
+    params={
+        "collection": Param(
+            type="string",
+            minLength=1,
+            examples=known.collection_ids(),
+            title="Collection",
+            description="Id, for example travis_usda_1951_frames.",
+        ),
+        "dry_run": Param(default=False, type="boolean", title="Dry run", description="Only say what would change."),
+    },
+    tags=["cogmill"],
+    doc_md=ops_docs.ROLLBACK,
+) as dag:
+    rendering.RollbackOperator(task_id="roll_back", pool=PUBLISH_POOL, doc_md=ops_docs.ROLL_BACK)

@@ -1,0 +1,1 @@
+UPDATE cogmill.collection SET unpublished_at = NULL WHERE id = %(collection_id)s;

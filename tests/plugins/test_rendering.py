@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from cogmill_airflow import known, rendering
+from cogmill_airflow.shards import write_shards
+
+from include.cogmill.errors import WrongSetting
+
+
+def context(**params: object) -> dict[str, object]:
+    return {"params": {"collections": None, "dry_run": False} | params}
+
+
+def test_plans_one_empty_batch_when_nothing_is_public(archive) -> None:
+    (batch,) = rendering.PlanRenderingOperator(task_id="plan").execute(context())
+
+    assert batch == {"label": "no service", "ids": []}
+    assert rendering.RenderMapfilesOperator(task_id="render", batch=batch).execute(context()) == []
+
+
+def test_lists_what_changed_and_turns_red_when_one_was_not_drawn() -> None:
+    good = {"collection_id": "a", "changed": True, "diff": "", "fault": ""}
+    bad = {"collection_id": "b", "changed": False, "diff": "", "fault": "the map is empty"}
+
+    listed = rendering.ListRenderedOperator(task_id="list", renderings=[[good], []]).execute(context())
+    assert listed == {"changed": ["a"]}
+
+    with pytest.raises(AirflowFailException, match="b: the map is empty"):
+        rendering.ListRenderedOperator(task_id="list", renderings=[[good, bad]]).execute(context())
+
+
+def test_says_so_when_a_collection_cannot_be_rolled_back(archive) -> None:
+    with pytest.raises(WrongSetting, match="nowhere"):
+        rendering.RollbackOperator(task_id="roll_back").execute(context(collection="nowhere"))
+
+
+def test_offers_the_collections_of_the_bundle_in_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow.dag_processing.bundles.base.get_bundle_storage_root_path", lambda: tmp_path)
+    assert known.collection_ids() == []
+    (tmp_path / "collections").mkdir()
+    write_shards(tmp_path / "collections", [{"id": "b_usda_1951_frames"}, {"id": "a_usda_1951_frames"}])
+    (tmp_path / "collections" / "collections_99.json").write_text("damaged")
+
+    assert known.collection_ids() == ["a_usda_1951_frames", "b_usda_1951_frames"]
+    assert json.dumps(known.collection_ids())
