@@ -1,0 +1,196 @@
+"""Measures the frame engine against its rivals and against the floor: `python -m bench.engine`.
+
+All take turns on the same inputs within one run, so that what else the machine does hits them alike; what counts are
+the ratios of the medians. Prints a table and writes JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from osgeo import gdal
+
+from bench import rivals
+from bench.floor import floor, levels_of
+from bench.inputs import INPUTS, Input, make
+from bench.measure import Cost, call, median
+from bench.store import Bucket
+from include.cogmill.engine import Engine
+from include.cogmill.limits import Limits
+from include.cogmill.model import Bands, Product
+from include.cogmill.profiles import default_profile
+
+RESULTS = Path(__file__).parent / "results"
+
+BARS = {"gdal": 2.5, "rio": 3.0, "old+s3": 2.0, "old": 1.0}
+"""Wall time of a rival over ours, geometric mean over the inputs, that is asked for."""
+
+
+class Bench:
+    """One input and everything that is measured on it."""
+
+    def __init__(
+        self, item: Input, source: Path, engine: Engine, rio: Path, bucket: Bucket | None, threads: int
+    ) -> None:
+        self.item, self.source, self.engine, self.rio, self.bucket, self.threads = (
+            item,
+            source,
+            engine,
+            rio,
+            bucket,
+            threads,
+        )
+        self.sizes: dict[str, int] = {}
+        self.ours = RESULTS / "ours.tif"
+        self.run_ours(RESULTS)
+        self.levels = levels_of(self.ours)
+
+    def run_ours(self, _folder: Path) -> Cost:
+        """Build with the warm engine; proof and hash are part of it."""
+        bands = Bands.BW if self.item.bands == 1 else Bands.NC
+        profile = default_profile(bands, Product.INDEX if self.item.sheet else Product.FRAMES)
+        began = time.perf_counter()
+        built = self.engine.build(self.source, self.ours, bands=bands, profile=profile, provenance={}, area=None)
+        self.sizes["ours"] = built.size
+        return Cost(time.perf_counter() - began, built.cpu_s, built.peak_rss)
+
+    def run_ours_s3(self, folder: Path) -> Cost:
+        """Fetch the source, build, put the COG."""
+        return self.run_ours(folder) + call(lambda: self._travel([self.source], [self.ours]))
+
+    def run_old(self, folder: Path) -> Cost:
+        """Run the predecessor's chain on local files."""
+        cost, files = rivals.old_chain(self.item, self.source, folder)
+        self.sizes["old"] = files[-1].stat().st_size
+        return cost
+
+    def run_old_s3(self, folder: Path) -> Cost:
+        """Run the predecessor's chain with its four GETs and four PUTs."""
+        cost, files = rivals.old_chain(self.item, self.source, folder)
+        return cost + call(lambda: self._travel([*files[:3], files[2]], files[1:]))
+
+    def _travel(self, fetched: list[Path], put: list[Path]) -> None:
+        if self.bucket is not None:
+            for path in put:
+                self.bucket.put(path)
+            for path in fetched:
+                self.bucket.get(path)
+
+    def run_gdal(self, folder: Path) -> Cost:
+        """Run gdalwarp and gdal_translate -of COG."""
+        cost, cog = rivals.gdal_alone(self.item, self.source, folder)
+        self.sizes["gdal"] = cog.stat().st_size
+        return cost
+
+    def run_gdal_one_step(self, folder: Path) -> Cost:
+        """Run gdalwarp -dstalpha -of COG."""
+        return rivals.gdal_one_step(self.item, self.source, folder)[0]
+
+    def run_rio(self, folder: Path) -> Cost:
+        """Run rio warp and rio cogeo create."""
+        cost, cog = rivals.rio_cogeo(self.rio, self.item, self.source, folder)
+        self.sizes["rio"] = cog.stat().st_size
+        return cost
+
+    def run_floor(self, _folder: Path) -> Cost:
+        """Read the source and compress every block."""
+        return call(lambda: floor(self.source, self.levels, self.threads))
+
+    def run_warp(self, _folder: Path) -> Cost:
+        """Warp the decoded picture in memory, without a mask."""
+        if self.item.epsg == 3857:  # noqa: PLR2004
+            return Cost(0.0, 0.0, 0)
+        source = gdal.GetDriverByName("MEM").CreateCopy("", gdal.Open(str(self.source)))
+        warping = {"format": "MEM", "dstSRS": "EPSG:3857", "resampleAlg": "bilinear", "warpMemoryLimit": 512}
+        return call(lambda: gdal.Warp("", source, warpOptions=[f"NUM_THREADS={self.threads}"], **warping))
+
+    def measure(self, rounds: int, wanted: list[str]) -> dict[str, Any]:
+        """Return the median cost of each candidate, all taking turns."""
+        ways: dict[str, Callable[[Path], Cost]] = {
+            name: getattr(self, f"run_{name.replace('+', '_')}") for name in wanted
+        }
+        costs: dict[str, list[Cost]] = {name: [] for name in ways}
+        for number in range(rounds):
+            for name, way in ways.items():
+                with tempfile.TemporaryDirectory(dir=RESULTS) as folder:
+                    costs[name].append(way(Path(folder)))
+                print(f"  {self.item.name} round {number + 1} {name}: {costs[name][-1].wall_s:.2f} s", flush=True)
+        return {name: dataclasses.asdict(median(each)) for name, each in costs.items()} | {"sizes": self.sizes}
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """Return the results as a table: wall seconds, CPU seconds and peak memory, and the ratios to ours."""
+    names = [name for name in next(iter(results.values())) if name != "sizes"]
+    lines = ["wall s (CPU s, MiB)".ljust(14) + "".join(name.rjust(22) for name in names)]
+    for item, found in results.items():
+        cells = [f"{found[n]['wall_s']:.2f} ({found[n]['cpu_s']:.2f}, {found[n]['peak_rss'] >> 20})" for n in names]
+        lines.append(item.ljust(14) + "".join(cell.rjust(22) for cell in cells))
+    for name, ratio in ratios(results).items():
+        bar = f", {BARS[name]:g} asked" if name in BARS else ""
+        lines.append(f"{name}: {ratio:.2f} x our wall time (geometric mean{bar})")
+    return "\n".join(lines)
+
+
+def ratios(results: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return each rival's wall time over ours, geometric mean over the inputs; for the floor, ours over floor plus warp."""
+    found: dict[str, float] = {}
+    names = next(iter(results.values())).keys() - {"sizes", "ours", "ours+s3", "warp", "floor"}
+    for name in sorted(names):
+        ours = "ours+s3" if name.endswith("+s3") else "ours"
+        found[name] = _mean(row[name]["wall_s"] / row[ours]["wall_s"] for row in results.values())
+    if all("floor" in row and "warp" in row for row in results.values()):
+        found["1/(floor+warp)"] = _mean(
+            row["ours"]["wall_s"] / (row["floor"]["wall_s"] + row["warp"]["wall_s"]) for row in results.values()
+        )
+    return found
+
+
+def _mean(values: Any) -> float:
+    return math.exp(float(np.mean([math.log(each) for each in values])))
+
+
+def main() -> None:
+    """Measure and write the table and `results/engine.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the inputs, 1 being full size")
+    parser.add_argument("--only", nargs="*", default=[item.name for item in INPUTS])
+    parser.add_argument(
+        "--ways",
+        nargs="*",
+        default=["ours", "ours+s3", "old", "old+s3", "gdal", "gdal_one_step", "rio", "floor", "warp"],
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    chosen = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    gdal.UseExceptions()
+    rio = rivals.rio_environment(RESULTS) if "rio" in chosen.ways else Path()
+    results: dict[str, dict[str, Any]] = {}
+    with Engine(Limits(), threads=chosen.threads) as engine, Bucket.running() as bucket:
+        for item in INPUTS:
+            if item.name in chosen.only:
+                bench = Bench(item, make(item, RESULTS, chosen.scale), engine, rio, bucket, chosen.threads)
+                results[item.name] = bench.measure(chosen.rounds, chosen.ways)
+    facts = {"machine": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "threads": chosen.threads}
+    facts |= {"gdal": gdal.VersionInfo("RELEASE_NAME"), "rounds": chosen.rounds, "load": os.getloadavg()}
+    report = {"facts": facts, "results": results, "ratios": ratios(results)}
+    (RESULTS / "engine.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    print(table(results))
+    for leftover in RESULTS.glob("tmp*"):
+        shutil.rmtree(leftover)
+
+
+if __name__ == "__main__":
+    main()
