@@ -76,6 +76,7 @@ class Stack:
         names = set(self.supervisor.states())
         servers = {"postgres", "moto"}
         self.supervisor.stop(names - servers)  # readers first, so that nobody meets a missing server
+        self.supervisor.end_orphans()
         processes.unmount(self.home.mapfiles)
         self.supervisor.stop(names & servers)
         self.supervisor.shutdown()

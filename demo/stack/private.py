@@ -17,7 +17,7 @@ PORTS = ("s3_port", "postgis_port", "airflow_port", "mapserver_port")
 PASSWORDS = ("s3_secret_key", "owner_password", "writer_password", "reader_password")
 """Made up for each stack: a test that searches for them cannot find another's, nor a word of the documentation."""
 
-PATIENCE_S = 240.0
+PATIENCE_S = 120.0
 """Several stacks may be starting on the same few cores."""
 
 

@@ -10,6 +10,7 @@ import time
 import xmlrpc.client
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from demo.stack import processes
@@ -120,7 +121,17 @@ class Supervisor:
         pid = self.pid()
         if pid is None:
             return
-        family = processes.family(pid)
+        supervisor, *rest = processes.family(pid)
         with contextlib.suppress(OSError, http.client.HTTPException):
             self._rpc.shutdown()
-        processes.end(family, STOP_S)
+        processes.end([supervisor], STOP_S)
+        processes.end(rest, 0)
+
+    def end_orphans(self) -> None:
+        """Kill what the supervisor adopted: tasks of Airflow lead process groups of their own and outlive its programs."""
+        pid = self.pid()
+        if pid is None:
+            return
+        programs = {info["pid"] for info in self._rpc.getAllProcessInfo()}
+        adopted = [child for child in psutil.Process(pid).children() if child.pid not in programs]
+        processes.end([member for one in adopted for member in processes.family(one.pid)], 0)
