@@ -1,0 +1,86 @@
+"""`make screenshots`: the pictures in docs/images, from the running demo, by headless Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from demo.__main__ import OUT
+from demo.stack import load_settings
+from demo.stack.settings import REPOSITORY
+
+IMAGES = REPOSITORY / "docs" / "images"
+COLLECTION = "travis_usda_1951_frames"
+SIZE = {"width": 1400, "height": 900}
+SETTLE_MS = 4000
+"""Airflow draws its graphs after the data has come; nothing on the page says when it is done."""
+QUIET = ("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
+"""No sandbox: Chromium refuses it to root. The rest keeps the browser from calling home."""
+
+
+def main() -> int:
+    """Take every picture; returns the exit code."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("cogmill: no chromium here; install it with: apt-get install chromium", file=sys.stderr)
+        return 1
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    airflow = load_settings().airflow_url
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        page = browser.new_page(viewport=SIZE)
+        for name, address in pages(airflow).items():
+            shoot(page, address, IMAGES / f"{name}.png")
+        browser.close()
+    picture = OUT / f"{COLLECTION}.png"
+    if picture.exists():
+        Image.open(picture).resize((720, 656)).quantize(160).save(IMAGES / "demo-map.png", optimize=True)
+    return 0
+
+
+def pages(airflow: str) -> dict[str, str]:
+    """Return picture name -> address."""
+    dag = f"collection__{COLLECTION}"
+    run = quote(run_with_rejection(airflow, dag), safe="")
+    return {
+        "airflow-dags": f"{airflow}/dags",
+        "airflow-grid": f"{airflow}/dags/{dag}/runs/{run}",
+        "airflow-rejected": f"{airflow}/dags/{dag}/runs/{run}/tasks/rejected_frames/mapped",
+        "airflow-graph": f"{airflow}/dags/{dag}/runs/{run}",
+        "airflow-watch": f"{airflow}/dags/watch_uploads",
+    }
+
+
+def run_with_rejection(airflow: str, dag: str) -> str:
+    """Return the id of the run that shows a rejected frame, or of the newest."""
+    api = f"{airflow}/api/v2/dags/{dag}/dagRuns"
+    runs = [run["dag_run_id"] for run in httpx.get(api, trust_env=False).json()["dag_runs"]]
+    for run in runs:
+        answer = httpx.get(f"{api}/{quote(run, safe='')}/taskInstances", trust_env=False).json()
+        if any(ti["task_id"] == "rejected_frames" and ti["state"] == "skipped" for ti in answer["task_instances"]):
+            return run
+    return runs[-1]
+
+
+def shoot(page: Page, address: str, picture: Path) -> None:
+    """Save one page as a palette PNG."""
+    view = "graph" if picture.stem.endswith("graph") else "grid"
+    page.add_init_script(f"localStorage.setItem('default_dag_view', JSON.stringify('{view}'))")
+    page.goto(address)
+    page.wait_for_load_state("networkidle", timeout=60_000)
+    if view == "graph":
+        page.wait_for_selector(".react-flow__node", timeout=120_000)
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=picture)
+    Image.open(picture).convert("RGB").quantize(128).save(picture, optimize=True)
+    print(picture.relative_to(REPOSITORY))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
