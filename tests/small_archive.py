@@ -39,6 +39,9 @@ class SmallArchive:
     def listed(self, prefix: str = "") -> list[str]:
         return [o.key for page in self.mill.store.pages(prefix) for o in page.objects]
 
+    def etag(self, key: str) -> str:
+        return self.client.head_object(Bucket=self.mill.store.bucket, Key=key)["ETag"].strip('"')
+
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(**self.libpq, autocommit=True) as connection:
             cursor = connection.execute(statement, values)

@@ -11,10 +11,16 @@ from pydantic.fields import FieldInfo
 from demo.stack.home import Home
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
 
-POOLS = {"gdal": "frames being built at the same time", "publish": "index and mapfile changes at the same time"}
+POOLS = {
+    "gdal": "frames being built at the same time",
+    "publish": "index and mapfile changes at the same time",
+    "backfill": "tasks of backfills at the same time",
+}
 """Pools the DAGs name; their slots come from the settings."""
 
 PUBLISH_SLOTS = 2
+
+BACKFILL_SLOTS = 1
 
 PRELOAD = (
     "airflow.executors.local_executor",
@@ -117,7 +123,7 @@ def connections(settings: StackSettings) -> dict[str, str]:
 
 def pools(settings: StackSettings) -> dict[str, dict[str, object]]:
     """Return the pools in the form `airflow pools import` reads."""
-    slots = {"gdal": settings.gdal_slots, "publish": PUBLISH_SLOTS}
+    slots = {"gdal": settings.gdal_slots, "publish": PUBLISH_SLOTS, "backfill": BACKFILL_SLOTS}
     return {
         name: {"slots": slots[name], "description": text, "include_deferred": False} for name, text in POOLS.items()
     }

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     """Every COG is read and hashed again once in this many nights."""
     probe_services: int = Field(0, ge=0)
     """Live services that maintenance asks for capabilities and a map each night, in turn. 0: none."""
+    backfill_processes: int = Field(1, ge=1)
+    """Frames that one backfill task builds at the same time; the pool `backfill` limits the tasks."""
+    backfill_approval_frames: int = Field(1000, ge=0)
+    """A backfill of more frames than this shows its plan and waits for a person."""
     collections_dir: Path = ROOT / "include" / "collections"
     """Folder of the collections that need more than the defaults."""
 

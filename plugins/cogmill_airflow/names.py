@@ -14,6 +14,9 @@ GDAL_POOL = "gdal"
 PUBLISH_POOL = "publish"
 """Pool that limits how many collections draw and publish at the same time."""
 
+BACKFILL_POOL = "backfill"
+"""Pool that keeps backfills in a lane of their own; one slot is enough to use what new uploads leave."""
+
 DAG_PREFIX = "collection__"
 """The DAG of a collection is called by this and the collection's id."""
 

@@ -82,3 +82,26 @@ Frames that came since then leave the map and wait in state *failed*: a new uplo
 ROLL_BACK = (
     "Checks that all COGs of that time are there, changes the index in one transaction, then index files and mapfile."
 )
+
+BACKFILL = """
+### backfill
+
+Builds frames again by hand. The form chooses them: collections, a prefix of their keys, states, and an order. The plan (frames,
+bytes, time by the ledger's own history, what would change and why) stands in the log and the XCom of `plan_backfill` before
+anything happens; a large backfill waits there for approval (Required Actions). **Dry run** ends after the plan.
+
+It has a lane of its own, the pool `backfill`, and gives way to new uploads. Its progress is in the results of `build`.
+**Killed or red? Clear the run:** it goes on where it stopped and builds nothing twice.
+"""
+
+PLAN_BACKFILL = "Which frames, how many bytes, how long, and why. Changes nothing."
+
+APPROVE_BACKFILL = (
+    "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES frames; else passes at once."
+)
+
+BEGIN_BACKFILL = "Writes the plan down and cuts it into batches. Skipped in a dry run."
+
+BUILD_BACKFILL = "Builds a batch with low priority; publishes each collection when nothing of it is left to do."
+
+REPORT_BACKFILL = "What became of all frames. Red when some failed by our fault or are left."

@@ -51,6 +51,7 @@ def parse(dag: str, **environment: str) -> str:
         ("maintenance", "30 1 * * *"),
         ("render_mapfiles", "None"),
         ("rollback", "None"),
+        ("backfill", "None"),
     ],
 )
 def test_parses_without_network_and_documents_every_task(dag: str, schedule: str) -> None:
@@ -59,3 +60,13 @@ def test_parses_without_network_and_documents_every_task(dag: str, schedule: str
 
 def test_takes_its_schedule_from_the_environment() -> None:
     assert parse("compile_indexes", COGMILL_COMPILE_SCHEDULE="@hourly") == "@hourly"
+
+
+def test_offers_exactly_the_profiles_and_states_that_exist() -> None:
+    from dags.backfill import FORM, PROFILES
+    from include.cogmill.pipeline.backfill import ORDERS, STATES
+    from include.cogmill.profiles import PROFILES as KNOWN
+
+    assert set(PROFILES) == set(KNOWN)
+    assert FORM["order"].schema["enum"] == list(ORDERS)
+    assert set(FORM["states"].schema["examples"]) == {*map(str, STATES), "everything"}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -19,15 +19,18 @@ from typing import TypedDict
 
 from include.cogmill import keys
 from include.cogmill.engine import Engine, cog_digest, recipe_digest
-from include.cogmill.errors import CogmillError, FrameRejected, SourceChanged, Unavailable
+from include.cogmill.errors import CogmillError, FrameRejected, SourceChanged, Unavailable, WrongSetting
 from include.cogmill.ledger.frames import DueFrame, Job
 from include.cogmill.limits import Limits
 from include.cogmill.model import BuiltCog, RejectedFrame, UploadKey
 from include.cogmill.pipeline.mill import Mill
-from include.cogmill.profiles import Declared, Profile, default_profile, load_declared
+from include.cogmill.profiles import PROFILES, Profile, default_profile, load_declared
 from include.cogmill.store import Upload
 
 log = logging.getLogger(__name__)
+
+ProfileChooser = Callable[[UploadKey], Profile]
+"""Says how the COG of an upload is made."""
 
 
 class Batch(TypedDict):
@@ -70,22 +73,25 @@ def plan(mill: Mill, collection_id: str) -> list[Batch]:
     return [_batch(frames[start : start + size]) for start in range(0, len(frames), size)]
 
 
-def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str) -> BatchResult:
+def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: str | None = None) -> BatchResult:
     """Build the COGs of a batch and record each; no frame's fault costs another frame anything.
 
     Args:
         mill: Clients and settings.
         frame_ids: Frames of the ledger; those that are done or leased to somebody else are left out.
         owner: Who holds the leases: the same for each try of the same task.
+        profile: Name of the profile to use instead of the collection's own.
 
     Raises:
+        WrongSetting: There is no such profile.
         Unavailable: S3 or the ledger went away. What was done stays done, the rest is given back.
     """
+    choose = profile_chooser(mill, profile)
     jobs = mill.ledger.frames.claim(frame_ids, owner, mill.settings.lease_seconds)
     result = BatchResult()
     counts = {"built": 0, "unchanged": 0}
     away: list[Unavailable] = []
-    for job, outcome in _build_all(mill, jobs):
+    for job, outcome in _build_all(mill, jobs, choose):
         try:
             done = outcome.result()
         except FrameRejected as fault:
@@ -122,12 +128,30 @@ def _record(mill: Mill, job: Job, owner: str, done: _Built) -> bool:
     return recorded
 
 
-def _build_all(mill: Mill, jobs: Sequence[Job]) -> Iterator[tuple[Job, Future[_Built]]]:
+def profile_chooser(mill: Mill, override: str | None = None) -> ProfileChooser:
+    """Return how the profile of an upload is chosen: by name, else as its collection declares, else by default.
+
+    Raises:
+        WrongSetting: There is no profile of that name, or a collection file is wrong.
+    """
+    if override is not None and override not in PROFILES:
+        raise WrongSetting(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
+    declared = load_declared(mill.settings.collections_dir)
+
+    def choose(upload: UploadKey) -> Profile:
+        own = default_profile(upload.bands, upload.collection.product)
+        if upload.collection.id in declared:
+            own = declared[upload.collection.id].profile(upload.bands)
+        return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
+
+    return choose
+
+
+def _build_all(mill: Mill, jobs: Sequence[Job], choose: ProfileChooser) -> Iterator[tuple[Job, Future[_Built]]]:
     """Run as many builds side by side as the settings say; the ledger is spoken to by the caller's thread alone."""
     if not jobs:
         return
     lanes = min(mill.settings.build_processes, len(jobs))
-    declared = load_declared(mill.settings.collections_dir)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="cogmill-")))
         engines: SimpleQueue[Engine] = SimpleQueue()  # one warm child process per lane
@@ -135,17 +159,15 @@ def _build_all(mill: Mill, jobs: Sequence[Job]) -> Iterator[tuple[Job, Future[_B
             engines.put(stack.enter_context(Engine(Limits(), mill.settings.build_threads, scratch)))
         pool = stack.enter_context(ThreadPoolExecutor(lanes))
         stack.callback(pool.shutdown, cancel_futures=True)
-        futures = {pool.submit(_build_one, mill, job, engines, declared, scratch): job for job in jobs}
+        futures = {pool.submit(_build_one, mill, job, engines, choose, scratch): job for job in jobs}
         for future in as_completed(futures):
             yield futures[future], future
 
 
-def _build_one(
-    mill: Mill, job: Job, engines: SimpleQueue[Engine], declared: Mapping[str, Declared], scratch: Path
-) -> _Built:
+def _build_one(mill: Mill, job: Job, engines: SimpleQueue[Engine], choose: ProfileChooser, scratch: Path) -> _Built:
     """One GET, one pixel pass, one PUT."""
     upload = keys.parse_upload(job.source_key)
-    profile = _profile(declared, upload)
+    profile = choose(upload)
     recipe = recipe_digest(profile)
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
@@ -164,10 +186,3 @@ def _build_one(
             engines.put(engine)
         mill.store.create(cog_key, target, cog.sha256, Upload("image/tiff", acl=mill.settings.public_acl))
     return _Built(facts, cog)
-
-
-def _profile(declared: Mapping[str, Declared], upload: UploadKey) -> Profile:
-    declaration = declared.get(upload.collection.id)
-    return (
-        declaration.profile(upload.bands) if declaration else default_profile(upload.bands, upload.collection.product)
-    )

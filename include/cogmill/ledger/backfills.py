@@ -1,0 +1,128 @@
+"""Backfills in the ledger: what was chosen, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from include.cogmill.ledger.base import Part, Row, as_json
+
+PAGE = 5000
+"""Frames added by one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFrame:
+    """A frame that a backfill may take."""
+
+    id: int
+    source_key: str
+    collection_id: str
+    bands: str
+    size: int
+    """Bytes of the upload."""
+    state: str
+    reason: str | None
+    recipe: str | None
+    """How its present COG was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFrame:
+    """A frame of a backfill that is not done."""
+
+    id: int
+    collection_id: str
+    stem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a backfill has come."""
+
+    frames: int
+    done: int
+    bytes: int
+    bytes_done: int
+    built: int
+    unchanged: int
+    rejected: int
+    failed: int
+    seconds: float
+    """From its beginning to the last frame done."""
+
+    @property
+    def text(self) -> str:
+        """One line: frames done, rate, time left."""
+        rate = self.done / self.seconds if self.seconds else 0.0
+        left = f"{(self.frames - self.done) / rate / 60:.1f} min left" if rate else "time left unknown"
+        counts = f"{self.built} built, {self.unchanged} unchanged, {self.rejected} rejected, {self.failed} failed"
+        return f"{self.done} of {self.frames} frames ({counts}), {rate * 60:.1f} frames/min, {left}"
+
+
+class Backfills(Part):
+    """Frames to be built again by hand."""
+
+    def candidates(
+        self, collection_ids: Sequence[str], prefix: str, states: Sequence[str], order: str
+    ) -> Iterator[CandidateFrame]:
+        """Stream the frames that fit, in the wanted order: `oldest first`, `newest first`, `smallest first` or by name."""
+        rows = self._stream(
+            "backfill_candidates", collection_ids=list(collection_ids), prefix=prefix, states=list(states), order=order
+        )
+        return (CandidateFrame(**row) for row in rows)
+
+    def cpu_s_per_byte(self) -> dict[str, float]:
+        """Return what building has cost lately, by bands folder."""
+        rows = self._rows("build_history")
+        return {row["bands"]: row["cpu_s_per_byte"] for row in rows if row["cpu_s_per_byte"]}
+
+    def begin(self, backfill_id: str, profile: str | None, frames: Sequence[tuple[int, int]]) -> bool:
+        """Remember a backfill and its frames (id and size) in their order; False when it is known already."""
+        with self._transaction():
+            if not self._rows("begin_backfill", id=backfill_id, profile=profile):
+                return False
+            rows: list[Row] = [{"frame_id": f, "place": place, "size": size} for place, (f, size) in enumerate(frames)]
+            for start in range(0, len(rows), PAGE):
+                self._rows("add_backfill_frames", id=backfill_id, rows=as_json(rows[start : start + PAGE]))
+        return True
+
+    def profile(self, backfill_id: str) -> str | None:
+        """Return the profile a backfill insists on.
+
+        Raises:
+            KeyError: There is no such backfill.
+        """
+        rows = self._rows("backfill_profile", id=backfill_id)
+        if not rows:
+            raise KeyError(f"the ledger has no backfill {backfill_id!r}")
+        profile: str | None = rows[0]["profile"]
+        return profile
+
+    def waiting(self, backfill_id: str) -> list[WaitingFrame]:
+        """Return the frames that are not done, those that somebody finished without noting it left out."""
+        self._rows("finished_since", id=backfill_id)
+        return [WaitingFrame(**row) for row in self._rows("waiting_frames", id=backfill_id)]
+
+    def lend(self, backfill_id: str, frame_ids: Sequence[int], owner: str, lease_s: int) -> list[int]:
+        """Let frames start anew for the owner who claims them next; done ones and those in other hands are left out."""
+        rows = self._rows("lend_frames", id=backfill_id, ids=list(frame_ids), owner=owner, lease_s=lease_s)
+        return sorted(row["id"] for row in rows)
+
+    def settle(self, backfill_id: str, frame_ids: Sequence[int]) -> int:
+        """Note what became of frames; return how many are done by that."""
+        return len(self._rows("settle_backfill", id=backfill_id, ids=list(frame_ids)))
+
+    def progress(self, backfill_id: str) -> Progress:
+        """Return how far a backfill has come."""
+        (row,) = self._rows("backfill_progress", id=backfill_id)
+        return Progress(**row)
+
+    def finished(self, backfill_id: str, collection_ids: Sequence[str]) -> list[str]:
+        """Return which of these collections are done and wait for publication."""
+        rows = self._rows("finished_collections", id=backfill_id, collection_ids=list(collection_ids))
+        return [row["id"] for row in rows]
+
+    def collections(self, backfill_id: str) -> list[str]:
+        """Return all collections that a backfill touches."""
+        return [row["id"] for row in self._rows("backfill_collections", id=backfill_id)]

@@ -1,0 +1,197 @@
+"""Frames built again by hand: a plan that says what would change and why, then batches in a lane of their own."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from include.cogmill import keys
+from include.cogmill.errors import WrongSetting
+from include.cogmill.ledger.backfills import CandidateFrame, Progress
+from include.cogmill.model import State
+from include.cogmill.pipeline import publish
+from include.cogmill.pipeline.build import Batch, ProfileChooser, build_batch, profile_chooser
+from include.cogmill.pipeline.mill import Mill
+from include.cogmill.recipe import recipe_digest
+
+log = logging.getLogger(__name__)
+
+STATES = (State.REJECTED, State.FAILED, State.ARRIVED, State.BUILT, State.PUBLISHED)
+"""States from which a frame can be built again."""
+
+ORDERS = ("oldest first", "newest first", "smallest first", "by name")
+"""In which order frames are taken."""
+
+MOST_LINES = 200
+"""Lines of a plan that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for."""
+
+    collections: Sequence[str] = ()
+    """Ids; none means all."""
+    prefix: str = ""
+    """Beginning of the uploads' keys."""
+    states: Sequence[str] = (State.REJECTED, State.FAILED)
+    profile: str | None = None
+    """Name of a profile to use instead of the collections' own."""
+    force: bool = False
+    """Take published frames too when nothing about their recipe has changed."""
+    order: str = "oldest first"
+    limit: int | None = None
+
+
+@dataclass(slots=True)
+class Share:
+    """Frames of one collection that are taken for the same reason."""
+
+    collection_id: str
+    why: str
+    frames: int = 0
+    bytes: int = 0
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPlan:
+    """What would happen."""
+
+    shares: list[Share]
+    frames: list[tuple[int, int]] = field(repr=False)
+    """Id and size of each frame, in their order."""
+    has_history: bool
+    """Whether the ledger knows what building costs; without it times are unknown."""
+    processes: int
+    """Frames that the lane builds at the same time."""
+
+    @property
+    def text(self) -> str:
+        """The plan in words, one line per collection and reason."""
+        size, cpu_s = sum(s.bytes for s in self.shares), sum(s.cpu_s for s in self.shares)
+        wall = f"about {cpu_s:.0f} CPU seconds, {cpu_s / self.processes / 60:.1f} min in this lane"
+        lines = [f"{len(self.frames)} frames, {size / 1e6:.1f} MB, {wall if self.has_history else 'time unknown'}."]
+        for share in self.shares[:MOST_LINES]:
+            cost = f", {share.cpu_s:.0f} CPU s" if self.has_history else ""
+            lines.append(
+                f"- {share.collection_id}: {share.frames} frames, {share.bytes / 1e6:.1f} MB{cost}: {share.why}"
+            )
+        if len(self.shares) > MOST_LINES:
+            lines.append(f"- and {len(self.shares) - MOST_LINES} more lines")
+        return "\n".join(lines)
+
+
+def plan(mill: Mill, request: Request) -> BackfillPlan:
+    """Say which frames would be built again, why, and what that costs; changes nothing.
+
+    Raises:
+        WrongSetting: The request names a state, an order, a profile or a collection that does not exist.
+    """
+    choose = profile_chooser(mill, request.profile)
+    _check(mill, request)
+    cost = mill.ledger.backfills.cpu_s_per_byte()
+    shares: dict[tuple[str, str], Share] = {}
+    frames: list[tuple[int, int]] = []
+    recipes: dict[tuple[str, str], str] = {}
+    for frame in mill.ledger.backfills.candidates(request.collections, request.prefix, _states(request), request.order):
+        why = _why(frame, request, choose, recipes)
+        if why is None:
+            continue
+        if request.limit is not None and len(frames) >= request.limit:
+            break
+        share = shares.setdefault((frame.collection_id, why), Share(frame.collection_id, why))
+        share.frames += 1
+        share.bytes += frame.size
+        share.cpu_s += frame.size * cost.get(frame.bands, 0.0)
+        frames.append((frame.id, frame.size))
+    ordered = [shares[key] for key in sorted(shares)]
+    return BackfillPlan(ordered, frames, has_history=bool(cost), processes=mill.settings.backfill_processes)
+
+
+def begin(mill: Mill, backfill_id: str, request: Request, planned: BackfillPlan) -> list[Batch]:
+    """Remember the plan and cut what is not done of it into batches. Asked again under the same id it goes on where it was."""
+    mill.ledger.backfills.begin(backfill_id, request.profile, planned.frames)
+    return _batches(mill, backfill_id)
+
+
+def build(mill: Mill, backfill_id: str, frame_ids: Sequence[int], owner: str) -> Progress:
+    """Build a batch, a few frames at a time, and publish the collections that are done by that.
+
+    Raises:
+        Unavailable: S3 or the ledger went away; done frames are not built again by the next try.
+    """
+    profile = mill.ledger.backfills.profile(backfill_id)
+    step = mill.settings.batch_frames
+    for start in range(0, len(frame_ids), step):
+        few = frame_ids[start : start + step]
+        lent = mill.ledger.backfills.lend(backfill_id, few, owner, mill.settings.lease_seconds)
+        try:
+            build_batch(mill, lent, owner, profile=profile)
+        finally:
+            mill.ledger.backfills.settle(backfill_id, few)
+        log.info("backfill_progress %s", mill.ledger.backfills.progress(backfill_id).text)
+    publish_finished(mill, backfill_id)
+    return mill.ledger.backfills.progress(backfill_id)
+
+
+def publish_finished(mill: Mill, backfill_id: str) -> list[str]:
+    """Publish the collections in which nothing is left to do; return them."""
+    touched = mill.ledger.backfills.collections(backfill_id)
+    finished = mill.ledger.backfills.finished(backfill_id, touched)
+    for collection_id in finished:
+        publish.update_tile_index(mill, collection_id)
+        publish.export_index(mill, collection_id)
+        publish.publish_mapfile(mill, collection_id)
+    return finished
+
+
+def _check(mill: Mill, request: Request) -> None:
+    known = {row["id"] for row in mill.ledger.collections.all()}
+    for what, wrong, allowed in (
+        ("collections", set(request.collections) - known, "those of the ledger"),
+        ("states", set(request.states) - {*STATES, "everything"}, ", ".join([*STATES, "everything"])),
+        ("order", {request.order} - set(ORDERS), ", ".join(ORDERS)),
+    ):
+        if wrong:
+            raise WrongSetting(f"{what} {', '.join(sorted(wrong))}: unknown, allowed are {allowed}")
+
+
+def _states(request: Request) -> list[str]:
+    return [str(state) for state in STATES] if "everything" in request.states else list(request.states)
+
+
+def _why(
+    frame: CandidateFrame, request: Request, choose: ProfileChooser, recipes: dict[tuple[str, str], str]
+) -> str | None:
+    """Say why a frame is taken; None when there is no reason to."""
+    if frame.state == State.REJECTED:
+        return f"it was rejected ({frame.reason}) and is looked at again"
+    if frame.state == State.FAILED:
+        return "it failed and is tried again"
+    if frame.state == State.ARRIVED:
+        return "it waits to be built"
+    key = (frame.collection_id, frame.bands)
+    if key not in recipes:
+        recipes[key] = recipe_digest(choose(keys.parse_upload(frame.source_key)))
+    if frame.recipe != recipes[key]:
+        return "its COG was made by another recipe (profile, engine or GDAL)"
+    return "by force: it is read again, and its COG stays when nothing differs" if request.force else None
+
+
+def _batches(mill: Mill, backfill_id: str) -> list[Batch]:
+    waiting = mill.ledger.backfills.waiting(backfill_id)
+    if not waiting:
+        return [Batch(label="nothing to build", frame_ids=[])]
+    size = max(mill.settings.batch_frames, math.ceil(len(waiting) / mill.settings.max_batches))
+    batches = []
+    for start in range(0, len(waiting), size):
+        part = waiting[start : start + size]
+        collections: Mapping[str, int] = Counter(frame.collection_id for frame in part)
+        name = next(iter(collections)) if len(collections) == 1 else f"{len(collections)} collections"
+        label = f"{name}: {part[0].stem} … ({len(part)})"
+        batches.append(Batch(label=label, frame_ids=[frame.id for frame in part]))
+    return batches

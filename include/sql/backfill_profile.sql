@@ -1,0 +1,1 @@
+SELECT profile FROM cogmill.backfill WHERE id = %(id)s;
