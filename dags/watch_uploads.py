@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 from cogmill_airflow import arrivals, docs
-from cogmill_airflow.operators import ShowRejectedOperator
 from cogmill_airflow.retries import DEFAULTS
 from cogmill_airflow.sensors import NewUploadsSensor
-from cogmill_airflow.shown import LABEL_TEMPLATE
+from cogmill_airflow.shown import LABEL_TEMPLATE, ShowRejectedOperator
 
 with DAG(
     "watch_uploads",

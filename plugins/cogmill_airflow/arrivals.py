@@ -100,7 +100,7 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
     def __init__(self, *, collection_id: str, visible_within_s: float = 60, **kwargs: Any) -> None:
         super().__init__(
             trigger_dag_id=dag_id(collection_id),
-            trigger_run_id="uploads__{{ run_id }}",
+            trigger_run_id="uploads__{{ run_id | replace('scheduled__', '') }}",
             logical_date=None,
             skip_when_already_exists=True,
             **kwargs,

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, TriggerRule
 from cogmill_airflow import docs, operators
 from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, dag_id
 from cogmill_airflow.retries import DEFAULTS
-from cogmill_airflow.shown import LABEL_TEMPLATE
+from cogmill_airflow.shown import LABEL_TEMPLATE, ShowRejectedOperator
 
 LONGEST_BATCH = timedelta(hours=6)
 """Far above what the limits per frame allow a batch to take; ends a task that hangs all the same."""
@@ -70,7 +70,7 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
         rejected = operators.ListRejectedOperator(
             task_id="list_rejected", trigger_rule=TriggerRule.ALL_DONE, doc_md=docs.LIST_REJECTED, **about
         )
-        operators.ShowRejectedOperator.partial(
+        ShowRejectedOperator.partial(
             task_id="rejected_frames", map_index_template=LABEL_TEMPLATE, doc_md=docs.REJECTED_FRAMES
         ).expand(frame=rejected.output)
         [plan, cogs] >> index >> export >> mapfile

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from cogmill_airflow.hooks import mill_from_connections
 from cogmill_airflow.links import MapPreviewLink, WmsCapabilitiesLink, addresses
@@ -132,32 +132,6 @@ class ListRejectedOperator(CollectionOperator):
         with self.mill() as mill:
             digest = report.digest(mill, self.collection_id, context["dag_run"].start_date)
         return shown(digest.rejected)
-
-
-class ShowRejectedOperator(BaseOperator):
-    """One refused frame or upload, in its own box: skipped, because it is the frame's fault and nobody else waits for it.
-
-    :param frame: `label`, `reason` and `advice`; without a reason the task succeeds, as there was nothing to refuse.
-    """
-
-    template_fields: Sequence[str] = ("frame",)
-    ui_color = "#fbe3e8"
-
-    def __init__(self, *, frame: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.frame = frame
-
-    def execute(self, context: Context) -> None:
-        """Skip with the reason, or return.
-
-        :param context: Context of the task instance.
-        """
-        del context
-        if not self.frame["reason"]:
-            self.log.info("none_rejected")
-            return
-        self.log.warning("frame_rejected frame=%s advice=%s", self.frame["label"], self.frame["advice"])
-        raise AirflowSkipException(f"{self.frame['label']}. {self.frame['advice']}")
 
 
 class UpdateTileIndexOperator(CollectionOperator):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 MOST = 200
 """Boxes per run; the rest is in the report and in the ledger."""
@@ -51,3 +57,29 @@ def _box(label: str, frame: Refused) -> dict[str, str]:
         half = LONGEST_LABEL // 2
         label = f"{label[: half - 1]}…{label[-half:]}"
     return {"label": label, "reason": str(frame.reason), "advice": f"{frame.key}: {frame.detail}. {frame.advice}"}
+
+
+class ShowRejectedOperator(BaseOperator):
+    """One refused frame or upload, in its own box: skipped, because it is the frame's fault and nobody else waits for it.
+
+    :param frame: `label`, `reason` and `advice`; without a reason the task succeeds, as there was nothing to refuse.
+    """
+
+    template_fields: Sequence[str] = ("frame",)
+    ui_color = "#fbe3e8"
+
+    def __init__(self, *, frame: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.frame = frame
+
+    def execute(self, context: Context) -> None:
+        """Skip with the reason, or return.
+
+        :param context: Context of the task instance.
+        """
+        del context
+        if not self.frame["reason"]:
+            self.log.info("none_rejected")
+            return
+        self.log.warning("frame_rejected frame=%s advice=%s", self.frame["label"], self.frame["advice"])
+        raise AirflowSkipException(f"{self.frame['label']}. {self.frame['advice']}")

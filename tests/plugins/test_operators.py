@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from cogmill_airflow.links import MapPreviewLink, WmsCapabilitiesLink, addresses
-from cogmill_airflow.operators import PublishMapfileOperator, ShowRejectedOperator
-from cogmill_airflow.shown import LONGEST_LABEL, MOST, shown
+from cogmill_airflow.operators import PublishMapfileOperator
+from cogmill_airflow.shown import LONGEST_LABEL, MOST, ShowRejectedOperator, shown
 
 from include.cogmill.errors import ADVICE, Reason
 from include.cogmill.model import RejectedFrame
