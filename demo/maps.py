@@ -36,12 +36,17 @@ class Service:
         """Name of the raster layer: the folders of a key with underscores, case kept."""
         return "_".join(self.frames[0].key.split("/")[1:-2])
 
+    @property
+    def gsd(self) -> float:
+        """Size of a photograph's pixel, EPSG:3857 units."""
+        return self.frames[0].gsd
+
     def overview(self) -> tuple[Bounds, int, int]:
-        """Return bounds, width and height of a picture of the whole collection with a margin."""
+        """Return bounds, width and height of a picture of the whole collection with a margin, no finer than its photographs."""
         west, south, east, north = shapely.union_all([shapely.Polygon(f.outline) for f in self.frames]).bounds
         margin = 0.03 * max(east - west, north - south)
         bounds = (west - margin, south - margin, east + margin, north + margin)
-        scale = OVERVIEW_PX / max(bounds[2] - bounds[0], bounds[3] - bounds[1])
+        scale = min(OVERVIEW_PX / max(bounds[2] - bounds[0], bounds[3] - bounds[1]), 1 / self.gsd)
         return bounds, round((bounds[2] - bounds[0]) * scale), round((bounds[3] - bounds[1]) * scale)
 
     def draw(self, window: tuple[Bounds, int, int]) -> NDArray[np.uint8] | None:

@@ -84,11 +84,11 @@ def _make(shot: Shot, *, folder: Path, seed: int, gsd: float) -> list[Item]:
     else:
         write(folder / file, pixels, grid, crs, EXPORTS[shot.export])
     key = f"{prefix}/georef/{shot.name}"
-    items = [Item(key, file, collection_id, bands, [] if shot.reason else outline, shot.reason)]
+    items = [Item(key, file, collection_id, bands, [] if shot.reason else outline, photo.gsd, shot.reason)]
     if shot.scan:
         scan = f"{prefix}/scanned/{shot.scan}"
         save(folder / scan.replace("/", "__"), pixels, compress="jpeg" if bands == 1 else "deflate")
-        items.append(Item(scan, scan.replace("/", "__"), collection_id, bands, []))
+        items.append(Item(scan, scan.replace("/", "__"), collection_id, bands, [], photo.gsd))
     return items
 
 

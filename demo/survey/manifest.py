@@ -22,6 +22,8 @@ class Item:
     """1 for grey, 3 for colour."""
     outline: list[tuple[float, float]]
     """Ring of the photographed area in EPSG:3857; empty for scans and for frames that must be rejected."""
+    gsd: float
+    """Size of a pixel in EPSG:3857 units."""
     reason: str = ""
     """Why it must be rejected; empty for what must be drawn."""
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,12 @@ def ask(stack: Stack, query: str) -> httpx.Response:
     """Send a query as it stands, without any re-encoding."""
     with httpx.Client(trust_env=False, timeout=15) as client:
         return client.send(httpx.Request("GET", f"{stack.settings.front_url}/wms/?{query}"))
+
+
+def ledger_rows(stack: Stack, query: str) -> list[tuple]:
+    """Ask the ledger."""
+    with psycopg.connect(stack.dsn()) as connection:
+        return connection.execute(query).fetchall()
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
