@@ -118,6 +118,7 @@ def _hang(folder: Path, collection: str, specimen: Specimen, film: Film) -> Item
         file=file,
         collection_id=f"{collection}_frames".replace("/", "_").lower(),
         bands=1 if specimen.bands == "bw" else 3,
+        gsd=GSD,
         outline=[] if specimen.reason else film.photo.outline(film.crs),
         reason=str(specimen.reason or ""),
     )
