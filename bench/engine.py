@@ -41,7 +41,7 @@ BARS = {"gdal": 2.5, "rio": 3.0, "old+s3": 2.0, "old": 1.0}
 class Bench:
     """One input and everything that is measured on it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one of each of what a measurement needs
         self, item: Input, source: Path, engine: Engine, rio: Path, bucket: Bucket | None, threads: int
     ) -> None:
         self.item, self.source, self.engine, self.rio, self.bucket, self.threads = (

@@ -11,6 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+POLL_S = 0.02
+"""Seconds between two looks at a running program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -41,11 +44,24 @@ def run(command: Sequence[str | Path], environment: dict[str, str] | None = None
         stderr=subprocess.DEVNULL,
         env={**os.environ, **(environment or {})},
     )
-    _, status, used = os.wait4(process.pid, 0)
+    peak = 0
+    while True:
+        peak = max(peak, _peak_of(process.pid))  # ru_maxrss would begin with the memory of this process
+        done, status, used = os.wait4(process.pid, os.WNOHANG)
+        if done:
+            break
+        time.sleep(POLL_S)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    return Cost(time.perf_counter() - began, used.ru_utime + used.ru_stime, peak)
+
+
+def _peak_of(pid: int) -> int:
+    """Return the highest resident memory of a running program, bytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    _, found, after = status.partition("VmHWM:")
+    return int(after.split()[0]) * 1024 if found else 0
 
 
 def call(function: Callable[[], object]) -> Cost:

@@ -16,7 +16,7 @@ from include.cogmill.pixels import Bytes
 from include.cogmill.profiles import Profile
 from include.cogmill.raster import Affine6
 
-STATISTICS_PX = 2048
+STATISTICS_PX = 1024
 """Statistics are taken from the first level that is not wider than this; exact ones would cost a pass over all pixels."""
 
 COLOURS = {1: ["Gray"], 3: ["Red", "Green", "Blue"]}

@@ -33,8 +33,9 @@ def footprint(valid: NDArray[np.bool_], geotransform: Affine6) -> bytes:
     Raises:
         FrameRejected: all_blank when no pixel is valid.
     """
-    boxes = [shapely.box(first, row, last, row + 1) for row, line in enumerate(valid) for first, last in _runs(line)]
-    if not boxes:
+    rows, firsts, lasts = _runs(valid)
+    boxes = shapely.box(firsts, rows, lasts, rows + 1)
+    if not len(boxes):
         raise FrameRejected(Reason.ALL_BLANK, "no valid pixel")
     parts = shapely.get_parts(shapely.union_all(boxes))
     large = parts[shapely.area(parts) >= SPECK * shapely.area(parts).sum()]
@@ -46,7 +47,8 @@ def footprint(valid: NDArray[np.bool_], geotransform: Affine6) -> bytes:
     return bytes(shapely.to_wkb(orient(ground), byte_order=1))
 
 
-def _runs(line: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return first and last (exclusive) column of every run of True, shape (n, 2)."""
-    steps = np.diff(line.astype(np.int8), prepend=0, append=0)
-    return np.stack([np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)], axis=1)
+def _runs(valid: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return row, first column and last column (exclusive) of every run of True."""
+    steps = np.diff(np.pad(valid, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, firsts = np.nonzero(steps == 1)
+    return rows, firsts, np.nonzero(steps == -1)[1]

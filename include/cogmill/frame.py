@@ -92,7 +92,7 @@ def build_frame(request: Request) -> Built:
     straight = keeps_datum and upload.geotransform[2] == upload.geotransform[4] == 0
     del upload
     warped, likeness = _to_web_mercator(pixels, operation, request, straight=straight)
-    pixels.data, pixels.valid = pixels.data[:0], None
+    del pixels  # the source's share of memory is free before overviews and COG take theirs
     transformation = "none" if operation is None else operation.name
     tags = _tags(request, source_crs, transformation)
     return _write_and_prove(warped, likeness, request, tags, (source_crs, transformation))

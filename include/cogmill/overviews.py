@@ -17,6 +17,9 @@ ROWS = 128
 
 FILLED = 255
 
+PAIR = 0xFFFF
+"""Two valid pixels side by side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -74,9 +77,14 @@ def halve(level: Level) -> Level:
     for rows in strips(height, ROWS):
         double = slice(2 * rows.start, 2 * rows.stop)
         valid = _even(level.valid[double])
-        small.valid[rows] = valid.reshape(valid.shape[0] // 2, 2, -1, 2).max(axis=(1, 3)) if not valid.all() else FILLED
+        some, mixed = _reduce_mask(valid)
+        small.valid[rows] = some
         for number, band in enumerate(level.data):
-            small.data[number, rows] = _average(_even(band[double]), valid)
+            strip = _even(band[double])
+            small.data[number, rows] = _average(strip)
+            if mixed is not None:
+                _mend_rim(small.data[number, rows], strip, valid, mixed)
+                small.data[number, rows][some == 0] = 0
     return small
 
 
@@ -86,31 +94,35 @@ def _even(layer: Bytes) -> Bytes:
     return np.pad(layer, ((0, height % 2), (0, width % 2))) if height % 2 or width % 2 else layer
 
 
-def _average(band: Bytes, valid: Bytes) -> Bytes:
+def _reduce_mask(valid: Bytes) -> tuple[Bytes, NDArray[np.bool_] | None]:
+    """Return which pixels of the next level are valid, and which have both valid and other ones below.
+
+    The second is None when all are valid. Pairs of columns are looked at as one number of 16 bits.
+    """
+    upper, lower = (np.ascontiguousarray(valid[row::2]).view(np.uint16) for row in (0, 1))
+    every = (upper & lower) == PAIR
+    if every.all():
+        return np.full(every.shape, FILLED, np.uint8), None
+    some = (upper | lower) != 0
+    return some * np.uint8(FILLED), some & ~every
+
+
+def _average(band: Bytes) -> Bytes:
+    """Return the rounded mean of each four pixels."""
     columns = band[0::2].astype(np.uint16)
     columns += band[1::2]
     total = columns[:, 0::2] + columns[:, 1::2]
     total += 2
     total >>= 2
-    small = total.astype(np.uint8)
-    if not valid.all():
-        _mend_rim(small, band, valid)
-    return small
+    return total.astype(np.uint8)
 
 
-def _mend_rim(small: Bytes, band: Bytes, valid: Bytes) -> None:
-    """Set the pixels with one to three valid ones below to their average, and those with none to 0."""
-    count = _quads(valid != 0).sum(axis=0, dtype=np.uint8)
-    small[count == 0] = 0
-    rows, columns = np.nonzero((count > 0) & (count < 4))  # noqa: PLR2004
+def _mend_rim(small: Bytes, band: Bytes, valid: Bytes, mixed: NDArray[np.bool_]) -> None:
+    """Set the pixels with one to three valid ones below to the rounded average of those."""
+    rows, columns = np.nonzero(mixed)
     if rows.size == 0:
         return
     values = np.stack([band[2 * rows + y, 2 * columns + x] for y in (0, 1) for x in (0, 1)]).astype(np.uint16)
     known = np.stack([valid[2 * rows + y, 2 * columns + x] for y in (0, 1) for x in (0, 1)]) != 0
-    amount = count[rows, columns].astype(np.uint16)
-    small[rows, columns] = ((values * known).sum(axis=0, dtype=np.uint16) + amount // 2) // amount
-
-
-def _quads(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the four pixels below every pixel of the next level, shape (4, rows, columns)."""
-    return np.stack([flags[y::2, x::2] for y in (0, 1) for x in (0, 1)])
+    count = known.sum(axis=0, dtype=np.uint16)
+    small[rows, columns] = ((values * known).sum(axis=0, dtype=np.uint16) + count // 2) // count

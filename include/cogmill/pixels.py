@@ -26,6 +26,9 @@ OPAQUE = 128
 MAX_CLIPPED = 0.001
 """Share of pixels outside a declared scaling that is put down to dust and hot pixels; more is a wrong declaration."""
 
+SAMPLES = 1_000_000
+"""Pixels of a band that are looked at to tell a picture from nothing."""
+
 BLANK_RANGE = 3
 """Grey levels that JPEG noise alone can spread; a picture has more."""
 
@@ -67,7 +70,7 @@ def refuse_blank(data: Bytes, valid: Bytes | None) -> None:
     tones = np.zeros(256, np.int64)
     for band in data:
         picture = band if valid is None else band[valid != 0]
-        tones += np.bincount(picture.ravel()[:: max(1, picture.size // 4_000_000)], minlength=256)
+        tones += np.bincount(picture.ravel()[:: max(1, picture.size // SAMPLES)], minlength=256)
     used = np.flatnonzero(tones)
     if used.size == 0:
         raise FrameRejected(Reason.ALL_BLANK, "no valid pixel")
@@ -214,14 +217,15 @@ def grow(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def flood(allowed: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the pixels of `allowed` that hang together with `seeds` (by sides), which must lie in it."""
     region = seeds
-    while True:
+    while region.any():
         spread = _sweep(region, allowed)
         spread = _sweep(spread[:, ::-1], allowed[:, ::-1])[:, ::-1]
         spread = _sweep(spread.T, allowed.T).T
         spread = _sweep(spread.T[:, ::-1], allowed.T[:, ::-1])[:, ::-1].T
         if np.array_equal(spread, region):
-            return region
+            break
         region = spread
+    return region
 
 
 def _sweep(region: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -36,6 +36,10 @@ RIM_PX = 2 * ERROR_PX
 KERNEL_PX = {Resampling.BILINEAR: 1.0, Resampling.CUBIC: 2.0}
 """Reach of a kernel in pixels: how far from an outline a value can still come from beyond it."""
 
+KERNEL_SCALE = ("XSCALE=1", "YSCALE=1")
+"""The grid has the frame's own resolution. Left to itself, GDAL compares the bounding boxes of each chunk and takes a
+rotated frame for a reduced one: the kernel gets wider, the picture softer and the warp four times slower, by chunks."""
+
 CHUNK_BYTES = 256 * 1024**2
 """Memory of the warper for one chunk; larger chunks gain nothing and cost address space."""
 
@@ -167,7 +171,7 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
         resampleAlg=kernel.value,
         errorThreshold=ERROR_PX,
         warpMemoryLimit=CHUNK_BYTES,
-        warpOptions=["INIT_DEST=0", f"NUM_THREADS={threads}", "SAMPLE_GRID=YES"],
+        warpOptions=[*KERNEL_SCALE, "INIT_DEST=0", f"NUM_THREADS={threads}", "SAMPLE_GRID=YES"],
         transformerOptions=options,
         srcAlpha=False,
         dstAlpha=False,
