@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 # The stack needs root: it runs programs as postgres and www-data, and mounts s3fs.
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env env PYTHONDONTWRITEBYTECODE=1)
 IF_SET_UP := test -x $(PYTHON) || { echo "nothing is set up here; see make setup"; exit 0; };
 
 help: ## list the targets
@@ -31,7 +31,7 @@ clean: ## stop the stack and remove everything it wrote
 	@$(IF_SET_UP) $(SUDO) $(PYTHON) -m demo.stack clean
 
 test: setup lint ## what CI runs: lint, types, every test
-	@$(SUDO) $(PYTHON) -m pytest -q
+	@$(SUDO) $(PYTHON) -m pytest -q -p no:cacheprovider
 
 test-unit: setup ## the tests that start no servers
 	@$(PYTHON) -m pytest -q -m "not system"
@@ -42,9 +42,10 @@ lint: setup ## ruff and mypy
 	@.venv/bin/mypy
 
 bench: setup ## the benchmarks of COG building
-	@$(PYTHON) -m bench
+	@$(PYTHON) -m bench.engine
 
-screenshots: setup ## the pictures in docs/, from the running demo
+screenshots: ## the pictures in docs/, from the running demo
+	@setup/install.sh browser
 	@$(PYTHON) -m demo.screenshots
 
 lock: setup ## resolve requirements anew into requirements.lock

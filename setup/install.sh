@@ -2,7 +2,8 @@
 # Brings a bare Debian 12 or 13 to the point where the embedded stack and the tests run: packages, then .venv.
 # Safe to repeat: when nothing of its inputs changed it ends at once. Root, or a user who may sudo.
 #
-#   setup/install.sh            everything
+#   setup/install.sh            what the demo and the tests need
+#   setup/install.sh browser    also Chromium, for the screenshots
 #   COGMILL_SETUP_FORCE=1 ...   again, whatever the stamp says
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,6 +18,7 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 . /etc/os-release
 [ "${ID:-}" = debian ] || die "made for Debian 12 and 13, this is ${PRETTY_NAME:-unknown}; install the packages of setup/packages.sh by hand"
 . setup/packages.sh
+[ "${1:-}" != browser ] || packages+=(chromium)
 [ -n "$postgis" ] || die "made for Debian 12 and 13, this is ${PRETTY_NAME:-Debian}"
 
 root=()
@@ -31,11 +33,6 @@ inputs() {
 }
 digest() { inputs | sha256sum | cut -d' ' -f1; }
 
-if [ -z "${COGMILL_SETUP_FORCE:-}" ] && [ "$(cat "$stamp" 2> /dev/null)" = "$(digest)" ]; then
-  say "nothing to do"
-  exit 0
-fi
-
 missing_packages() {
   local name
   for name in "${packages[@]}"; do
@@ -43,10 +40,18 @@ missing_packages() {
   done
 }
 
+mapfile -t missing < <(missing_packages)
+if [ -z "${COGMILL_SETUP_FORCE:-}" ] && [ "${#missing[@]}" -eq 0 ] && [ "$(cat "$stamp" 2> /dev/null)" = "$(digest)" ]; then
+  say "nothing to do"
+  exit 0
+fi
+
 # Debian starts servers when it installs them. The stack runs its own, on its own ports; so no package may start one now.
 # Services that already run are left alone: the policy file exists only during this installation.
 install_packages() {
-  local policy=/usr/sbin/policy-rc.d
+  local policy=/usr/sbin/policy-rc.d ours=() unit
+  [ -e /usr/sbin/nginx ] || ours+=(nginx.service)
+  [ -e /usr/lib/postgresql ] || ours+=(postgresql.service)
   if ! [ -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" > /dev/null
     "${root[@]}" chmod 0755 "$policy"
@@ -60,9 +65,12 @@ install_packages() {
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" < /dev/null
+  # Nor may they start with the next boot, when it was we who brought them.
+  for unit in "${ours[@]}"; do
+    ! command -v systemctl > /dev/null || "${root[@]}" systemctl disable --quiet "$unit" 2> /dev/null || true
+  done
 }
 
-mapfile -t missing < <(missing_packages)
 if [ "${#missing[@]}" -gt 0 ]; then
   say "Debian packages: ${missing[*]}"
   install_packages "${missing[@]}"
@@ -86,8 +94,12 @@ gdal_version=$(gdal-config --version)
 # A wheel built against another numpy or GDAL must not come from uv's cache: the key of the cache knows neither.
 build_gdal() { pip install -q --no-build-isolation --no-cache --no-deps "GDAL==$gdal_version"; }
 build_rest() {
-  pip install -q -r requirements.lock --no-build-isolation-package rasterio --no-binary rasterio --refresh-package rasterio
+  local again=()
+  [ "$(rasterio_gdal)" = "$gdal_version" ] || again=(--reinstall-package rasterio)
+  pip install -q -r requirements.lock --no-build-isolation-package rasterio --no-binary rasterio \
+    --refresh-package rasterio "${again[@]}"
 }
+rasterio_gdal() { "$venv/bin/python" -c 'import rasterio; print(rasterio.__gdal_version__)' 2> /dev/null || true; }
 build_gdal & gdal=$!
 build_rest & rest=$!
 wait "$gdal" || die "the GDAL bindings could not be built against libgdal $gdal_version"
