@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.stack import Stack
-from demo.survey.compare import Verdict, compare
+from demo.survey.compare import LEAST_PSNR, Verdict, compare
 from demo.survey.landscape import Bounds, Landscape
 from demo.survey.manifest import Item
 
@@ -83,6 +83,18 @@ class Service:
             Image.fromarray(drawn).save(picture)
         diff = picture.with_name(f"{picture.stem}-truth.png") if picture else None
         return compare(drawn, window[0], self.frames, landscape, diff)
+
+    def wait_for_frame(self, landscape: Landscape, limit_s: float) -> float:
+        """Wait until the ground of the first frame is drawn right, whatever lies around it; return the seconds, or the limit."""
+        west, south, east, north = shapely.Polygon(self.frames[0].outline).buffer(-25 * self.gsd).bounds
+        window = ((west, south, east, north), round((east - west) / self.gsd), round((north - south) / self.gsd))
+        begun = time.monotonic()
+        while time.monotonic() - begun < limit_s:
+            verdict = self.verdict(landscape, window)
+            if verdict.psnr >= LEAST_PSNR and not verdict.holes and not verdict.wrong:
+                break
+            time.sleep(0.5)
+        return time.monotonic() - begun
 
     def wait(self, landscape: Landscape, limit_s: float) -> float:
         """Wait until the whole collection is drawn right; return the seconds it took, or the limit."""

@@ -55,10 +55,10 @@ def ask(stack: Stack, query: str) -> httpx.Response:
         return client.send(httpx.Request("GET", f"{stack.settings.front_url}/wms/?{query}"))
 
 
-def ledger_rows(stack: Stack, query: str) -> list[tuple]:
+def ledger_rows(stack: Stack, query: str, *values: object) -> list[tuple]:
     """Ask the ledger."""
     with psycopg.connect(stack.dsn()) as connection:
-        return connection.execute(query).fetchall()
+        return connection.execute(query, values).fetchall()
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
