@@ -10,6 +10,7 @@ import imagecodecs
 import numpy as np
 from osgeo import gdal
 
+from include.cogmill.arena import Arena
 from include.cogmill.overviews import BLOCK_PX, Level, build_levels
 
 
@@ -18,7 +19,7 @@ def levels_of(cog: Path) -> list[Level]:
     dataset = gdal.Open(str(cog))
     data = dataset.ReadAsArray()
     mask = dataset.GetRasterBand(1).GetMaskBand().ReadAsArray()
-    return build_levels(data if data.ndim == 3 else data[None], mask)  # noqa: PLR2004
+    return build_levels(data if data.ndim == 3 else data[None], mask, Arena(None))  # noqa: PLR2004
 
 
 def floor(source: Path, levels: list[Level], threads: int) -> None:

@@ -28,6 +28,9 @@ from include.cogmill.profiles import profile_from
 DRIVERS = {"GTiff", "COG", "MEM", "VRT"}
 """All that is ever needed: GTiff reads uploads, COG writes, MEM holds, VRT is how the COG driver reads its source."""
 
+MAPPED = 6
+"""Address space for the files of a streamed frame, in decoded sizes: source, warp, masks, overviews, at any angle."""
+
 CONFIG = {
     "GDAL_PAM_ENABLED": "NO",  # no .aux.xml is read or written
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .msk or world file beside the upload is seen
@@ -59,7 +62,11 @@ def main() -> None:
 
 def _confine(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
+    space = limits.memory_bytes + (
+        MAPPED * limits.decoded_bytes if limits.decoded_bytes > limits.in_memory_bytes else 0
+    )
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
 def _configure() -> None:

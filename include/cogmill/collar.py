@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from include.cogmill.arena import Arena
 from include.cogmill.line_fit import Line, fit_line
 from include.cogmill.outline import Ring, area, join, rectangle, shrink, sides
 from include.cogmill.pixels import Pixels
@@ -61,7 +62,7 @@ LEAST_PICTURE = 0.4
 """A result smaller than this share of what lies between the wedges is a mistake, and the frame is left as it is."""
 
 
-def find_picture(pixels: Pixels, reach: float) -> Ring:
+def find_picture(pixels: Pixels, reach: float, arena: Arena) -> Ring:
     """Return the outline of the photograph in pixel coordinates, convex and clockwise on the screen.
 
     Wedges that are no part of a rectangle are written into the frame's mask instead.
@@ -69,11 +70,12 @@ def find_picture(pixels: Pixels, reach: float) -> Ring:
     Args:
         pixels: The frame.
         reach: Pixels by which the outline keeps away from the collar, for a kernel that looks around.
+        arena: For a mask.
     """
     height, width = pixels.data.shape[1:]
     whole = rectangle(width, height)
     thumb = reduce_frame(pixels)
-    box = wedge_box(pixels, thumb)
+    box = wedge_box(pixels, thumb, arena)
     ring, cut = (whole, np.zeros(4, bool)) if box is None else (_rimmed(box, thumb), np.ones(4, bool))
     bend = np.zeros(4)
     for attempt in range(ROUNDS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,25 +14,21 @@ import numpy as np
 from osgeo import osr
 
 from include.cogmill import collar, proof, warp
+from include.cogmill.arena import Arena
 from include.cogmill.cog import write_cog
 from include.cogmill.datum import Operation, choose_operation, crs_name, is_web_mercator
 from include.cogmill.errors import FrameRejected, Reason
 from include.cogmill.footprint import footprint
 from include.cogmill.limits import Limits
+from include.cogmill.location import Bounds, apply, degree_bounds, refuse_outside
 from include.cogmill.model import Bands
-from include.cogmill.outline import Ring, area, densify, fill, rectangle
+from include.cogmill.outline import Ring, area, fill, rectangle
 from include.cogmill.overviews import build_levels, level_sizes
-from include.cogmill.pixels import Pixels, read_pixels, refuse_blank
+from include.cogmill.pixels import Bytes, Pixels, read_pixels, refuse_blank
 from include.cogmill.profiles import Profile
 from include.cogmill.raster import Affine6, Upload, open_upload
 from include.cogmill.recipe import ENGINE_VERSION, gdal_version, recipe_digest
 from include.cogmill.warp import Projector, Warped
-
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north in degrees."""
-
-FARTHEST_DEGREES, FARTHEST_UNITS = 720.0, 1e9
-"""Largest coordinate that can mean anything; PROJ turns longitudes of 1e53 degrees round and round for ever."""
 
 LATTICE_POINTS = 24
 """Points a side at which the COG is compared with its source."""
@@ -87,92 +84,43 @@ def build_frame(request: Request) -> Built:
     refuse_outside(bounds, request.area)
     keeps_datum = is_web_mercator(upload.srs)
     operation = None if keeps_datum else choose_operation(upload.srs, bounds, request.limits.area_error_m)
-    pixels = read_pixels(upload, request.profile)
-    source_crs = crs_name(upload.srs)
-    straight = keeps_datum and upload.geotransform[2] == upload.geotransform[4] == 0
+    decoded = upload.width * upload.height * upload.bands
+    with Arena(Path(tempfile.gettempdir()) if decoded > request.limits.in_memory_bytes else None) as arena:
+        return _build(upload, operation, request, arena)
+
+
+def _build(upload: Upload, operation: Operation | None, request: Request, arena: Arena) -> Built:
+    """Do everything that needs pixels."""
+    pixels = read_pixels(upload, request.profile, arena)
+    crs = (crs_name(upload.srs), "none" if operation is None else operation.name)
+    straight = operation is None and upload.geotransform[2] == upload.geotransform[4] == 0
     del upload
-    warped, likeness = _to_web_mercator(pixels, operation, request, straight=straight)
+    warped, likeness = _to_web_mercator(pixels, operation, request, arena, straight=straight)
     del pixels  # the source's share of memory is free before overviews and COG take theirs
-    transformation = "none" if operation is None else operation.name
-    tags = _tags(request, source_crs, transformation)
-    return _write_and_prove(warped, likeness, request, tags, (source_crs, transformation))
-
-
-def degree_bounds(upload: Upload) -> Bounds:
-    """Return the frame's bounds in degrees, good enough to choose an operation and to test an area.
-
-    Raises:
-        FrameRejected: outside_area when its coordinates are impossible, no_transformation when its CRS leads nowhere.
-    """
-    wgs84 = osr.SpatialReference()
-    wgs84.ImportFromEPSG(4326)
-    wgs84.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    corners = _apply(upload.geotransform, cog_ring(upload.width, upload.height))
-    if np.abs(corners).max() > (FARTHEST_DEGREES if upload.srs.IsGeographic() else FARTHEST_UNITS):
-        raise FrameRejected(Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system: {corners[0]}")
-    try:
-        to_degrees = osr.CoordinateTransformation(upload.srs, wgs84)
-    except RuntimeError as err:
-        raise FrameRejected(Reason.NO_TRANSFORMATION, f"{crs_name(upload.srs)} leads nowhere ({err})") from err
-    try:
-        moved = np.array(to_degrees.TransformPoints(corners.tolist()))[:, :2]
-    except RuntimeError as err:
-        raise FrameRejected(
-            Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system ({err})"
-        ) from err
-    west, south = moved.min(axis=0).tolist()
-    east, north = moved.max(axis=0).tolist()
-    if not (np.isfinite(moved).all() and -180 <= west <= east <= 180 and -85.06 <= south <= north <= 85.06):  # noqa: PLR2004
-        raise FrameRejected(Reason.OUTSIDE_AREA, f"its corners lie at {_degrees((west, south, east, north))}")
-    return west, south, east, north
-
-
-def cog_ring(width: int, height: int) -> Ring:
-    """Return corners and middles of the sides of an image, so that a bent side is not cut off."""
-    return densify(rectangle(width, height), 2)
-
-
-def _apply(geotransform: Affine6, points: Ring) -> Ring:
-    a, b, c, d, e, f = geotransform
-    moved: Ring = points @ np.array([(b, e), (c, f)]) + np.array([a, d])
-    return moved
-
-
-def refuse_outside(bounds: Bounds, allowed: Bounds | None) -> None:
-    """Raise outside_area when a frame has nothing in common with the allowed area, or is larger than it."""
-    if allowed is None:
-        return
-    west, south, east, north = bounds
-    apart = east < allowed[0] or west > allowed[2] or north < allowed[1] or south > allowed[3]
-    larger = east - west > allowed[2] - allowed[0] or north - south > allowed[3] - allowed[1]
-    if apart or larger:
-        raise FrameRejected(Reason.OUTSIDE_AREA, f"it lies at {_degrees(bounds)}, allowed is {_degrees(allowed)}")
-
-
-def _degrees(bounds: Bounds) -> str:
-    west, south, east, north = bounds
-    return f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"
+    return _write_and_prove(warped, likeness, request, crs, arena)
 
 
 def _to_web_mercator(
-    pixels: Pixels, operation: Operation | None, request: Request, *, straight: bool
+    pixels: Pixels, operation: Operation | None, request: Request, arena: Arena, *, straight: bool
 ) -> tuple[Warped, proof.Likeness]:
     """Find the picture, mask the rest, and bring both onto the COG's grid."""
     height, width = pixels.data.shape[1:]
     reach = 0.0 if straight else warp.KERNEL_PX[request.profile.resampling]
-    ring = collar.find_picture(pixels, reach) if request.profile.collar else rectangle(width, height)
+    ring = collar.find_picture(pixels, reach, arena) if request.profile.collar else rectangle(width, height)
     if pixels.valid is not None:
-        pixels.valid &= fill(ring, (height, width))
+        pixels.valid &= fill(ring, arena.zeros((height, width)))
     _refuse_hidden(pixels, ring)
     if straight:
-        warped = _keep(pixels, ring)
+        warped = _keep(pixels, ring, arena)
         turn = np.array(warped.geotransform)[[1, 5]] / np.array(pixels.geotransform)[[1, 5]]
         return warped, _likeness(pixels, warped, lambda points: np.where(turn > 0, points, (width, height) - points))
     projector = Projector(pixels, (height, width), operation)
     lattice = warp.choose_lattice(projector, ring, request.profile.grid)
     _refuse_huge(lattice, request.limits)
-    warped = warp.warp(pixels, ring, projector, lattice, request.profile.resampling, threads=request.threads)
-    return warped, _likeness(pixels, warped, lambda points: projector.backward(_apply(warped.geotransform, points)))
+    warped = warp.warp(
+        pixels, ring, projector, lattice, request.profile.resampling, threads=request.threads, arena=arena
+    )
+    return warped, _likeness(pixels, warped, lambda points: projector.backward(apply(warped.geotransform, points)))
 
 
 def _refuse_hidden(pixels: Pixels, ring: Ring) -> None:
@@ -189,17 +137,26 @@ def _refuse_huge(lattice: warp.Lattice, limits: Limits) -> None:
         raise FrameRejected(Reason.TOO_LARGE, f"{lattice.width} x {lattice.height} px in EPSG:3857")
 
 
-def _keep(pixels: Pixels, ring: Ring) -> Warped:
+def _keep(pixels: Pixels, ring: Ring, arena: Arena) -> Warped:
     """Return a frame that already lies on a straight grid of EPSG:3857, turned north up but otherwise bit for bit."""
     height, width = pixels.data.shape[1:]
     a, b, _, d, _, f = pixels.geotransform
-    valid = fill(ring, (height, width)) if pixels.valid is None else pixels.valid
+    valid = fill(ring, arena.zeros((height, width))) if pixels.valid is None else pixels.valid
     data = pixels.data
     if b < 0:
         a, b, data, valid = a + b * width, -b, data[:, :, ::-1], valid[:, ::-1]
     if f > 0:
         d, f, data, valid = d + f * height, -f, data[:, ::-1], valid[::-1]
-    return Warped(np.ascontiguousarray(data), np.ascontiguousarray(valid), (a, b, 0.0, d, 0.0, f))
+    return Warped(_in_order(data, arena), _in_order(valid, arena), (a, b, 0.0, d, 0.0, f))
+
+
+def _in_order(layers: Bytes, arena: Arena) -> Bytes:
+    """Return an array itself, or a copy of a mirrored one."""
+    if layers.flags.c_contiguous:
+        return layers
+    copy = arena.zeros(layers.shape)
+    copy[...] = layers
+    return copy
 
 
 def _likeness(pixels: Pixels, warped: Warped, to_source: Any) -> proof.Likeness:
@@ -239,15 +196,17 @@ def _tags(request: Request, source_crs: str, transformation: str) -> dict[str, s
 
 
 def _write_and_prove(
-    warped: Warped, likeness: proof.Likeness, request: Request, tags: Mapping[str, str], crs: tuple[str, str]
+    warped: Warped, likeness: proof.Likeness, request: Request, crs: tuple[str, str], arena: Arena
 ) -> Built:
     """Write the COG beside its target, prove it, and only then give it its name."""
     profile, threads = request.profile, request.threads
-    data = np.repeat(warped.data, 3, axis=0) if profile.rgb and len(warped.data) == 1 else warped.data
-    levels = build_levels(data, warped.valid)
+    data = warped.data
+    if profile.rgb and len(data) == 1:
+        data = np.broadcast_to(data, (3, *data.shape[1:]))  # three names for the same pixels
+    levels = build_levels(data, warped.valid, arena)
     height, width = warped.valid.shape
     part = request.target.with_name(request.target.name + ".part")
-    write_cog(levels, warped.geotransform, part, profile, tags, threads=threads)
+    write_cog(levels, warped.geotransform, part, profile, _tags(request, *crs), threads=threads)
     proof.prove_layout(part, width, height)
     proof.prove_pixels(part, levels, lossless=profile.lossless, threads=threads)
     last = len(levels) - 1

@@ -31,10 +31,10 @@ class Limits:
     area_error_m: float = 5.0
     """Accuracy in metres that a datum transformation must claim; NAD83 to WGS 84 claims 4, NAD27 without its grid 7 to 12."""
     memory_bytes: int = 6 * GIB
-    """Address space of the child process (`RLIMIT_AS`): 2.5 x the largest frame in memory, libraries and thread stacks."""
-    cpu_s: int = 900
+    """Memory of the child process (`RLIMIT_DATA`, and `RLIMIT_AS` with room for the files of streamed frames)."""
+    cpu_s: int = 1800
     """CPU seconds of one frame (`RLIMIT_CPU`), all threads together."""
-    wall_s: float = 600.0
+    wall_s: float = 1500.0
     """Wall clock of one frame; a reader that sleeps costs no CPU but holds a slot."""
     start_s: float = 60.0
     """Wall clock for the child process to come up, on a busy machine."""

@@ -49,14 +49,14 @@ def shrink(ring: Ring, margin: float) -> Ring:
     return join(ring + inward * margin, along)
 
 
-def fill(ring: Ring, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a mask with 255 where a pixel's centre lies inside the ring (even-odd), else 0.
+def fill(ring: Ring, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Set a mask to 255 where a pixel's centre lies inside the ring (even-odd), and return it.
 
     Args:
         ring: Outline; it may leave the image.
-        shape: Rows and columns.
+        mask: Shape (rows, columns), all 0.
     """
-    mask = np.zeros(shape, np.uint8)
+    shape = mask.shape
     rows, columns = _crossings(ring, shape[0])
     order = np.lexsort((columns, rows))
     rows, columns = rows[order], columns[order]

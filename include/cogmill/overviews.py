@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from include.cogmill.pixels import Bytes, strips
+from include.cogmill.arena import Arena
+from include.cogmill.pixels import Bytes
+from include.cogmill.regions import strips
 
 BLOCK_PX = 512
 """Side of a block: 512 is one or two range requests per screen tile; 256 quadruples the index, 1024 reads too much."""
@@ -53,27 +55,28 @@ def level_sizes(width: int, height: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def build_levels(data: Bytes, valid: Bytes) -> list[Level]:
+def build_levels(data: Bytes, valid: Bytes, arena: Arena) -> list[Level]:
     """Return a frame and all its overviews, full resolution first.
 
     Args:
         data: Shape (bands, rows, columns).
         valid: Shape (rows, columns), 255 is picture and 0 is not.
+        arena: For the overviews.
     """
     levels = [Level(data, valid)]
     while max(levels[-1].width, levels[-1].height) > BLOCK_PX:
-        levels.append(halve(levels[-1]))
+        levels.append(halve(levels[-1], arena))
     return levels
 
 
-def halve(level: Level) -> Level:
+def halve(level: Level, arena: Arena) -> Level:
     """Return a level at half its resolution, rounded up.
 
     A pixel is the average of the valid ones among its four, rounded to nearest, and valid when any of them is. Averaging
     only valid pixels keeps the outline from darkening.
     """
     height, width = -(-level.height // 2), -(-level.width // 2)
-    small = Level(np.empty((len(level.data), height, width), np.uint8), np.empty((height, width), np.uint8))
+    small = Level(arena.zeros((len(level.data), height, width)), arena.zeros((height, width)))
     for rows in strips(height, ROWS):
         double = slice(2 * rows.start, 2 * rows.stop)
         valid = _even(level.valid[double])

@@ -12,11 +12,12 @@ from osgeo import gdal
 
 from include.cogmill.errors import ProofFailed
 from include.cogmill.overviews import BLOCK_PX, Level, level_sizes
-from include.cogmill.pixels import Bytes, strips
+from include.cogmill.pixels import Bytes
+from include.cogmill.regions import strips
 from include.cogmill.tiff import Directory, read_directories
 
-STRIP_ROWS = 4 * BLOCK_PX
-"""Rows decoded at a time; whole blocks, so that none is decoded twice."""
+STRIP_BYTES = 48 * 1024**2
+"""Pixels decoded at a time, in whole rows of blocks, so that none is decoded twice."""
 
 STRIDE = 4
 """Lossy pixels are compared on every fourth row and column: 16 samples in each 16 x 16 unit of JPEG."""
@@ -103,7 +104,7 @@ def prove_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: in
 
 def _prove_level(written: Any, level: Level, where: str, *, lossless: bool) -> None:
     mask = written.GetRasterBand(1).GetMaskBand()
-    for rows in strips(level.height, STRIP_ROWS):
+    for rows in strips(level.height, BLOCK_PX * max(1, STRIP_BYTES // (BLOCK_PX * level.width * len(level.data)))):
         window = (0, rows.start, level.width, rows.stop - rows.start)
         if not np.array_equal(mask.ReadAsArray(*window), level.valid[rows]):
             raise ProofFailed(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal
 
+from include.cogmill.arena import Arena
 from include.cogmill.datum import Operation, web_mercator
 from include.cogmill.errors import FrameRejected, Reason
 from include.cogmill.outline import Ring, densify, fill, shrink
 from include.cogmill.pixels import Bytes, Pixels
 from include.cogmill.profiles import Grid, Resampling
 from include.cogmill.raster import Affine6
+from include.cogmill.regions import strips
 
 WEB_EXTENT_M = 20037508.342789244
 """Half the side of the web-mercator square, metres."""
@@ -147,7 +149,14 @@ def _zoom_resolution(resolution: float) -> float:
 
 
 def warp(  # noqa: PLR0913 - a frame, where it goes, and how
-    pixels: Pixels, ring: Ring, projector: Projector, lattice: Lattice, kernel: Resampling, *, threads: int
+    pixels: Pixels,
+    ring: Ring,
+    projector: Projector,
+    lattice: Lattice,
+    kernel: Resampling,
+    *,
+    threads: int,
+    arena: Arena,
 ) -> Warped:
     """Resample a frame onto a grid.
 
@@ -159,10 +168,11 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
         lattice: Grid of the result.
         kernel: How values between pixels are found.
         threads: Threads of the warper.
+        arena: For the result.
     """
     layers = list(pixels.data) if pixels.valid is None else [*pixels.data, pixels.valid]
     source = dataset_of(layers, pixels.geotransform, pixels.srs)
-    result = np.zeros((len(layers), lattice.height, lattice.width), np.uint8)
+    result = arena.zeros((len(layers), lattice.height, lattice.width))
     target = dataset_of(list(result), lattice.geotransform, web_mercator())
     options = [*projector.options, f"SRC_SRS={pixels.srs.ExportToWkt()}"]
     gdal.Warp(
@@ -179,9 +189,10 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
     target.FlushCache()
     bands = len(pixels.data)
     outline = projector.forward(densify(shrink(ring, RIM_PX), OUTLINE_STEPS))
-    valid = fill(to_cells(outline, lattice), (lattice.height, lattice.width))
+    valid = fill(to_cells(outline, lattice), arena.zeros((lattice.height, lattice.width)))
     if pixels.valid is not None:
-        valid &= (result[bands] == 255) * np.uint8(255)  # noqa: PLR2004
+        for rows in strips(lattice.height):
+            valid[rows][result[bands, rows] != 255] = 0  # noqa: PLR2004
     return Warped(result[:bands], valid, lattice.geotransform)
 
 

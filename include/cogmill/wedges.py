@@ -6,8 +6,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from include.cogmill.arena import Arena
 from include.cogmill.outline import Ring, area
-from include.cogmill.pixels import Pixels, edge_connected, flood
+from include.cogmill.pixels import Pixels
+from include.cogmill.regions import flood, keep_edge_connected, strips, valid_where_not
 from include.cogmill.thumb import Thumb
 
 WEDGE_NOISE = 3
@@ -20,7 +22,7 @@ RECTANGULAR = 0.85
 """Share of its smallest rectangle that a rotated frame fills."""
 
 
-def wedge_box(pixels: Pixels, thumb: Thumb) -> Ring | None:
+def wedge_box(pixels: Pixels, thumb: Thumb, arena: Arena) -> Ring | None:
     """Return the rectangle of a frame that was rotated into plain black or white before it came here."""
     empty = thumb.empty.copy()
     if pixels.valid is None:
@@ -37,7 +39,7 @@ def wedge_box(pixels: Pixels, thumb: Thumb) -> Ring | None:
         return None
     box = _smallest_box(picture)
     if box is None or np.count_nonzero(picture) < RECTANGULAR * area(box):
-        _mask_wedges(pixels)
+        _mask_wedges(pixels, arena)
         return None
     thumb.empty[:] = empty
     ring: Ring = box * thumb.factor
@@ -75,11 +77,15 @@ def _corners(plain: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return seeds & plain
 
 
-def _mask_wedges(pixels: Pixels) -> None:
+def _mask_wedges(pixels: Pixels, arena: Arena) -> None:
     """Mask the plain edge of a frame whose outline is bent, pixel by pixel."""
     if pixels.valid is not None:
         return
-    valid = np.full(pixels.data.shape[1:], 255, np.uint8)
+    found = arena.zeros(pixels.data.shape[1:]).view(bool)
+    plain = arena.zeros(pixels.data.shape[1:]).view(bool)
     for value in (0, 255):
-        valid[edge_connected((pixels.data == value).all(axis=0))] = 0
-    pixels.valid = valid
+        for rows in strips(len(plain)):
+            plain[rows] = (pixels.data[:, rows] == value).all(axis=0)
+        keep_edge_connected(plain)
+        found |= plain
+    pixels.valid = valid_where_not(found)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import shapely
 
+from include.cogmill.arena import Arena
 from include.cogmill.errors import FrameRejected
 from include.cogmill.footprint import footprint
 from include.cogmill.outline import area, densify, fill, rectangle, shrink
 from include.cogmill.overviews import Level, build_levels, halve
-from include.cogmill.pixels import edge_connected
+from include.cogmill.regions import keep_edge_connected
 
 GRID = (1000.0, 2.0, 0.0, 5000.0, 0.0, -2.0)
 
@@ -33,7 +34,7 @@ def test_averages_the_valid_pixels_only(shape):
     data = rng.integers(0, 256, shape, np.uint8)
     valid = ((rng.random(shape) > 0.3) * 255).astype(np.uint8)
 
-    small = halve(Level(data[None], valid))
+    small = halve(Level(data[None], valid), Arena(None))
 
     expected, mask = slow_half(data, valid)
     assert np.array_equal(small.data[0], expected)
@@ -41,7 +42,7 @@ def test_averages_the_valid_pixels_only(shape):
 
 
 def test_ends_in_a_single_block():
-    levels = build_levels(np.zeros((3, 1025, 700), np.uint8), np.full((1025, 700), 255, np.uint8))
+    levels = build_levels(np.zeros((3, 1025, 700), np.uint8), np.full((1025, 700), 255, np.uint8), Arena(None))
 
     assert [(level.width, level.height) for level in levels] == [(700, 1025), (350, 513), (175, 257)]
 
@@ -51,7 +52,7 @@ def test_outlines_a_rotated_frame_within_a_pixel(degrees):
     turn = np.radians(degrees)
     corners = np.array([(-150, -100), (150, -100), (150, 100), (-150, 100)])
     ring = corners @ np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))]) + 200
-    valid = fill(ring, (400, 400)) != 0
+    valid = fill(ring, np.zeros((400, 400), np.uint8)) != 0
 
     outline = shapely.from_wkb(footprint(valid, GRID))
 
@@ -77,8 +78,11 @@ def test_refuses_to_outline_nothing():
 
 
 def test_fills_the_pixels_whose_centres_lie_inside():
-    assert fill(rectangle(3, 2), (4, 5)).astype(bool).tolist() == [[True] * 3 + [False] * 2] * 2 + [[False] * 5] * 2
-    assert fill(rectangle(3, 2) + 0.6, (4, 5)).astype(bool).sum() == 6
+    assert (
+        fill(rectangle(3, 2), np.zeros((4, 5), np.uint8)).astype(bool).tolist()
+        == [[True] * 3 + [False] * 2] * 2 + [[False] * 5] * 2
+    )
+    assert fill(rectangle(3, 2) + 0.6, np.zeros((4, 5), np.uint8)).astype(bool).sum() == 6
     assert area(shrink(densify(rectangle(10, 8), 1), 1)) == 48
 
 
@@ -88,7 +92,8 @@ def test_follows_nodata_from_the_edge_only():
     empty[-3:] = True
     empty[60:80, 60:90] = True
 
-    found = edge_connected(empty)
+    found = empty.copy()
+    keep_edge_connected(found)
 
     assert found[:30, :50].all()
     assert found[-3:].all()

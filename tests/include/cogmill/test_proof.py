@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from osgeo import gdal
 
+from include.cogmill.arena import Arena
 from include.cogmill.cog import write_cog
 from include.cogmill.errors import ProofFailed
 from include.cogmill.overviews import Level, build_levels
@@ -34,7 +35,7 @@ def frame(bands: int) -> list[Level]:
     data = colour(1100, 1300) if bands == 3 else photograph(1100, 1300)[None]
     valid = np.full((1100, 1300), 255, np.uint8)
     valid[:, :200] = 0
-    return build_levels(np.ascontiguousarray(data), valid)
+    return build_levels(np.ascontiguousarray(data), valid, Arena(None))
 
 
 @pytest.fixture(scope="module", params=["bw", "nc", "archive_zstd"])

@@ -1,0 +1,78 @@
+"""Hands out the large arrays of a frame: from memory, or for very large frames from files in the scratch folder."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIB = 1024**2
+
+RESIDENT_BYTES = 1024 * MIB
+"""Memory above which mapped pages are given back to the kernel, which keeps them in its cache or writes them out."""
+
+WATCH_S = 0.05
+"""Seconds between two looks at the memory: at 5 GB/s, 250 MB may come in between."""
+
+
+class Arena:
+    """A source of arrays for one frame. Use as a context manager, and let no array outlive it.
+
+    In files, the arrays are shared mappings of unlinked temporary files: the same code works on them, but what is not
+    being worked on need not stay in memory. A thread drops the mapped pages whenever too many are resident; their
+    content is not lost, it is in the page cache or in the file.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        """Prepare.
+
+        Args:
+            folder: For the files; None for arrays in memory.
+        """
+        self._folder = folder
+        self._maps: list[mmap.mmap] = []
+        self._done = threading.Event()
+        self._watch = threading.Thread(target=self._keep_small, daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._folder is not None:
+            self._watch.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        if self._folder is not None:
+            self._watch.join()
+        self._maps.clear()  # each mapping ends with its last array
+
+    def zeros(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Return an array of bytes, all 0."""
+        size = math.prod(shape)
+        if self._folder is None or size < MIB:
+            return np.zeros(shape, np.uint8)
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            file.truncate(size)
+            mapped = mmap.mmap(file.fileno(), size)
+        self._maps.append(mapped)
+        return np.frombuffer(mapped, np.uint8).reshape(shape)
+
+    def _keep_small(self) -> None:
+        while not self._done.wait(WATCH_S):
+            if _resident() > RESIDENT_BYTES:
+                for mapped in list(self._maps):
+                    mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _resident() -> int:
+    """Return the memory of this process in use now, bytes."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * mmap.PAGESIZE
