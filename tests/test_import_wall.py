@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = ROOT / "include" / "cogmill"
-EDGES = {"include.cogmill.store", "include.cogmill.ledger"}
+EDGES = {"include.cogmill.store", "include.cogmill.sqs", "include.cogmill.ledger"}
+SPEAKS_AWS = {"store.py", "sqs.py"}
 FOUNDATION = {"include.cogmill.model", "include.cogmill.errors"}
 
 
@@ -34,7 +35,7 @@ def modules(folder: Path) -> list[Path]:
 
 
 def is_edge(file: Path) -> bool:
-    return file.name == "store.py" or file.parent.name == "ledger"
+    return file.name in SPEAKS_AWS or file.parent.name == "ledger"
 
 
 PURE = [f for f in modules(PROGRAM) if not is_edge(f) and f.parent.name != "pipeline"]
@@ -43,7 +44,7 @@ PURE = [f for f in modules(PROGRAM) if not is_edge(f) and f.parent.name != "pipe
 @pytest.mark.parametrize("file", modules(PROGRAM), ids=lambda f: str(f.relative_to(PROGRAM)))
 def test_keeps_airflow_s3_and_sql_where_they_belong(file):
     assert not roots(file) & {"airflow", "cogmill_airflow", "plugins", "dags"}
-    assert file.name == "store.py" or not roots(file) & {"boto3", "botocore"}
+    assert file.name in SPEAKS_AWS or not roots(file) & {"boto3", "botocore"}
     assert file.parent.name == "ledger" or "psycopg" not in roots(file)
 
 

@@ -80,6 +80,14 @@ class Settings(BaseSettings):
     """Frames that one backfill task builds at the same time; the pool `backfill` limits the tasks."""
     backfill_approval_frames: int = Field(1000, ge=0)
     """A backfill of more frames than this shows its plan and waits for a person."""
+    events: Literal["", "sqs"] = ""
+    """`sqs`: S3 notifications announce uploads, and the bucket is only listed every `sweep_seconds`. Empty: it is listed always."""
+    events_queue_url: str = ""
+    """Queue that receives the bucket's ObjectCreated notifications."""
+    events_dead_letter_url: str = ""
+    """Queue of the messages that could not be read; maintenance reports what lies there."""
+    sweep_seconds: int = Field(600, ge=10)
+    """With events, the bucket is compared with the ledger this often all the same: events may get lost."""
     collections_dir: Path = ROOT / "include" / "collections"
     """Folder of the collections that need more than the defaults."""
 

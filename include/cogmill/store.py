@@ -144,6 +144,15 @@ class S3Store:
         value: str = head["Metadata"].get(SHA256, "")
         return value
 
+    def find(self, key: str) -> StoredObject | None:
+        """Return what a key holds now, by one HEAD; None when it does not exist."""
+        try:
+            with _translated(f"head s3://{self.bucket}/{key}"):
+                head = self._client.head_object(Bucket=self.bucket, Key=key)
+        except SourceChanged:
+            return None
+        return StoredObject(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
+
     def delete(self, key: str) -> None:
         """Remove a key; a key that does not exist is no error."""
         with _translated(f"delete s3://{self.bucket}/{key}"):

@@ -59,6 +59,7 @@ KINDS: dict[str, Kind] = {
     "scan_missing": Kind("published frames without a scan", Treatment.NOTICE),
     "scan_gone": Kind("scans that were deleted", Treatment.REPAIR, grace=True),
     "lease_expired": Kind("frames claimed by a worker that vanished", Treatment.REPAIR),
+    "event_dead": Kind("S3 notifications that nobody could read", Treatment.REPORT),
     # COGs
     "cog_missing": Kind("COGs that are gone", Treatment.REMOVE),
     "cog_damaged": Kind("COGs with other bytes than were proven", Treatment.REMOVE),

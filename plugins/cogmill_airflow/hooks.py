@@ -14,6 +14,8 @@ from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
 if TYPE_CHECKING:
     from include.cogmill.ledger import Ledger
     from include.cogmill.pipeline import Mill
+    from include.cogmill.settings import Settings
+    from include.cogmill.sqs import EventQueue
 
 CONNECT_TIMEOUT_S = 10
 """Seconds until a host that does not answer counts as unavailable; the connection's own extra wins."""
@@ -76,5 +78,23 @@ def mill_from_connections(
 
     settings = load_settings()
     store = S3Store(s3_client(aws_conn_id), settings.bucket)
+    queue = event_queue(settings, aws_conn_id) if settings.events == "sqs" else None
     with ledger_from_connection(postgres_conn_id) as ledger:
-        yield Mill(store=store, ledger=ledger, settings=settings)
+        yield Mill(store=store, ledger=ledger, settings=settings, queue=queue)
+
+
+def event_queue(settings: Settings, aws_conn_id: str = AWS_CONN_ID) -> EventQueue:
+    """Return the queue of S3 notifications; endpoint and credentials are those of the S3 connection.
+
+    Raises:
+        WrongSetting: Events are on, but no queue is named.
+    """
+    from airflow.providers.amazon.aws.hooks.sqs import SqsHook
+
+    from include.cogmill.errors import WrongSetting
+    from include.cogmill.sqs import EventQueue
+
+    if not settings.events_queue_url:
+        raise WrongSetting("COGMILL_EVENTS=sqs needs COGMILL_EVENTS_QUEUE_URL, the address of the queue")
+    client = SqsHook(aws_conn_id=aws_conn_id).get_conn()
+    return EventQueue(client, settings.events_queue_url, settings.events_dead_letter_url)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from include.cogmill import keys
 from include.cogmill.errors import FrameRejected, Reason
 from include.cogmill.ledger.arrivals import Watermark
 from include.cogmill.model import RejectedFrame, Stage, State, StoredObject, UploadKey
+from include.cogmill.pipeline import notices
 from include.cogmill.pipeline.mill import Mill
 from include.cogmill.store import Listing
 
@@ -35,10 +36,15 @@ class Arrivals:
 def has_news(mill: Mill) -> bool:
     """Tell whether the ledger would change by `register`, or a collection waits for a run nobody asked for.
 
-    Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys.
+    Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys. With a queue of events it costs
+    one HEAD per announced key instead, and the bucket is listed only now and then.
     """
     if mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds):
         return True
+    if mill.queue is not None and notices.has_news(mill, mill.queue):
+        return True
+    if not _is_sweep_due(mill):
+        return False
     sweep = _Sweep(mill)
     found = any(sweep.unknown_pages())
     if not found:
@@ -48,22 +54,40 @@ def has_news(mill: Mill) -> bool:
 
 def register(mill: Mill) -> Arrivals:
     """Take every unknown upload into the ledger and name the collections that have work to do."""
-    sweep = _Sweep(mill)
-    frames = scans = 0
-    refused: list[RejectedFrame] = []
-    for page in sweep.unknown_pages():
-        batch = _parse(page)
-        _refuse_other_spelling(mill, batch)
-        frames += mill.ledger.arrivals.register_frames(batch.frame_rows())
-        mill.ledger.arrivals.register_scans(batch.scan_rows())
-        scans += len(batch.scans)
-        refused += batch.refused()
-        _open_to_the_public(mill, batch.scans)
-    sweep.complete()
+    taken = Arrivals([], 0, 0)
+    if mill.queue is not None:
+        for announced in notices.announcements(mill, mill.queue):
+            taken = _take_in(mill, announced.uploads, taken)
+            mill.queue.delete(announced.messages)
+    if _is_sweep_due(mill):
+        sweep = _Sweep(mill)
+        for page in sweep.unknown_pages():
+            taken = _take_in(mill, page, taken)
+        sweep.complete()
     due = mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds)
     # marked before the runs exist: a trigger that gets lost is repeated after `retrigger_seconds`, never at once and for ever
     mill.ledger.arrivals.mark_triggered(due)
-    return Arrivals(due, frames, scans, refused)
+    return replace(taken, collection_ids=due)
+
+
+def _take_in(mill: Mill, page: Sequence[StoredObject], taken: Arrivals) -> Arrivals:
+    """Take some uploads into the ledger and add them up."""
+    batch = _parse(page)
+    _refuse_other_spelling(mill, batch)
+    frames = mill.ledger.arrivals.register_frames(batch.frame_rows())
+    mill.ledger.arrivals.register_scans(batch.scan_rows())
+    _open_to_the_public(mill, batch.scans)
+    return Arrivals([], taken.frames + frames, taken.scans + len(batch.scans), taken.refused + batch.refused())
+
+
+def _is_sweep_due(mill: Mill) -> bool:
+    """Tell whether the bucket is to be listed: always, but with events only every `sweep_seconds`."""
+    if mill.queue is None:
+        return True
+    known_until = mill.ledger.arrivals.watermark().known_until
+    margin = dt.timedelta(seconds=mill.settings.watermark_margin_seconds)
+    pause = dt.timedelta(seconds=mill.settings.sweep_seconds)
+    return known_until is None or dt.datetime.now(dt.UTC) - (known_until + margin) >= pause
 
 
 class _Sweep:

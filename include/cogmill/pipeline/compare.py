@@ -79,6 +79,8 @@ def _collection_findings(mill: Mill, clock: dt.datetime) -> Iterator[dict[str, A
     layers = mill.ledger.upkeep.collections()
     yield from _index_file_findings(mill, layers)
     yield from _mapfile_findings(mill, layers, clock)
+    if mill.queue is not None and (dead := mill.queue.dead_letters()):
+        yield _finding("event_dead", "dead-letter queue", None, f"{dead} messages")
 
 
 def _index_file_findings(mill: Mill, layers: list[CollectionLayers]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from include.cogmill.ledger import Ledger
 from include.cogmill.settings import Settings
+from include.cogmill.sqs import EventQueue
 from include.cogmill.store import S3Store
 
 
@@ -16,6 +17,8 @@ class Mill:
     store: S3Store
     ledger: Ledger
     settings: Settings
+    queue: EventQueue | None = None
+    """Where uploads are announced; None: the bucket is listed each time."""
 
     @property
     def vsi_root(self) -> str:

@@ -1,0 +1,67 @@
+"""S3 notifications, read strictly. They may come twice, late, in any order or never; they only say where to look."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+
+class NotAnEvent(ValueError):
+    """A message that no S3 notification looks like; it belongs into the dead-letter queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadEvent:
+    """Something was stored or removed under a key."""
+
+    key: str
+    """Decoded once."""
+    created: bool
+    """False: it was removed."""
+    sequencer: str
+    """Orders the events of one key; hexadecimal."""
+
+
+def parse_message(body: str, bucket: str) -> list[UploadEvent]:
+    """Return the events of one message about one bucket; also of one that came through SNS. Test events are none.
+
+    Raises:
+        NotAnEvent: The message is something else.
+
+    Examples:
+        >>> record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "a%2Bb+c.tif"}}}
+        >>> [event.key for event in parse_message(json.dumps({"Records": [record]}), "b")]
+        ['a+b c.tif']
+    """
+    try:
+        message = json.loads(body)
+        if "Message" in message and "Records" not in message:
+            message = json.loads(message["Message"])
+        if message.get("Event") == "s3:TestEvent":
+            return []
+        return [_event(record) for record in message["Records"] if record["s3"]["bucket"]["name"] == bucket]
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise NotAnEvent(f"{type(err).__name__}: {err}") from err
+
+
+def newest(events: list[UploadEvent]) -> dict[str, UploadEvent]:
+    """Return the last event of each key; sequencers are compared as hexadecimal numbers padded on the right."""
+    latest: dict[str, UploadEvent] = {}
+    for event in events:
+        known = latest.get(event.key)
+        if known is None or _is_after(event, known):
+            latest[event.key] = event
+    return latest
+
+
+def _is_after(event: UploadEvent, known: UploadEvent) -> bool:
+    width = max(len(event.sequencer), len(known.sequencer))
+    return event.sequencer.upper().ljust(width, "0") > known.sequencer.upper().ljust(width, "0")
+
+
+def _event(record: dict[str, Any]) -> UploadEvent:
+    stored = record["s3"]["object"]
+    created = record["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
+    return UploadEvent(unquote_plus(stored["key"]), created, stored.get("sequencer", ""))
