@@ -53,3 +53,15 @@ lock: setup ## resolve requirements anew into requirements.lock
 	  --python-version 3.11 --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 .PHONY: help setup demo stack status stop clean test test-unit lint bench screenshots lock
+
+.venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
+	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible
+	@.venv/bin/uv pip install -q --python .venv-ansible/bin/python -r ansible/requirements.txt && touch $@
+
+ansible-lint: .venv-ansible/bin/ansible-lint ## ansible-lint, profile production
+	@cd ansible && PATH=$(CURDIR)/.venv-ansible/bin:$$PATH ansible-lint -q
+
+ansible-test: ansible-lint ## the roles on fresh Debian 12 and 13 machines, in containers; needs root, 30 minutes and more
+	@COGMILL_HOST_TESTS=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/ansible
+
+.PHONY: ansible-lint ansible-test

@@ -1,0 +1,37 @@
+"""These tests start machines: only where they were asked for, see `make ansible-test`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ansible.hosts import Host, engine, fresh_host
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    asked = os.environ.get("COGMILL_HOST_TESTS")
+    for item in items:
+        if "tests/ansible/" in str(item.path):
+            item.add_marker(pytest.mark.timeout(2400))
+            if not asked:
+                item.add_marker(pytest.mark.skip(reason="starts machines; make ansible-test runs it"))
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[str]:
+    with engine() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def host13(docker_engine: str) -> Iterator[Host]:
+    with fresh_host(13) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def host12(docker_engine: str) -> Iterator[Host]:
+    with fresh_host(12) as host:
+        yield host

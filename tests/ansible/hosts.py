@@ -1,0 +1,258 @@
+"""Machines for the roles: containers whose process 1 is systemd, each with an S3 server and PostGIS in its own network.
+
+The servers run from this machine's packages but inside the container's network, on its loopback: so a role sees what it would
+see on a real site, and no request of a test leaves the test's own network.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ANSIBLE = ROOT / "ansible"
+BASES = {12: ("bookworm", "debian:bookworm-slim"), 13: ("trixie", "debian:trixie-slim")}
+S3_PORT = 9000
+POSTGIS_PORT = 5433
+S3_SECRET = "canary-s3-7f3a91"
+POSTGIS_SECRET = "canary-pg-5c20d4"
+SURVEY = tempfile.mkdtemp(prefix="cogmill-survey-", dir="/var/tmp")
+atexit.register(shutil.rmtree, SURVEY)
+LOOPS = [f"--device=/dev/loop{number}" for number in range(8) if Path(f"/dev/loop{number}").exists()]
+RIGHTS = [
+    "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
+    "--security-opt=systempaths=unconfined", "--device=/dev/fuse", "--device=/dev/loop-control", *LOOPS,
+    "--tmpfs=/run", "--tmpfs=/tmp:exec",
+]  # fmt: skip
+
+
+def docker(*arguments: str, check: bool = True, limit_s: float = 600) -> str:
+    done = subprocess.run(
+        ["docker", *arguments], check=False, capture_output=True, text=True, timeout=limit_s, env=os.environ
+    )
+    if check and done.returncode:
+        raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr or done.stdout}")
+    return done.stdout
+
+
+@contextmanager
+def engine() -> Iterator[str]:
+    """Return the address of a Docker Engine; one that had to be started ends with the tests."""
+    given = os.environ.get("DOCKER_HOST")
+    if given:
+        yield given
+        return
+    os.environ["DOCKER_HOST"] = subprocess.run(
+        [ROOT / "docker/engine.sh", "start"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    try:
+        yield os.environ["DOCKER_HOST"]
+    finally:
+        del os.environ["DOCKER_HOST"]
+        subprocess.run([ROOT / "docker/engine.sh", "stop"], check=True)
+
+
+def build_image(release: int) -> str:
+    """Make the image of a fresh machine; returns its name."""
+    suite, base = BASES[release]
+    subprocess.run([ROOT / "docker/base.sh", suite, base], check=True)
+    name = f"cogmill-test-host:{release}"
+    docker("build", "-q", "--build-arg", f"base={base}", "-t", name, str(HERE), limit_s=900)
+    return name
+
+
+@dataclass
+class Host:
+    """One running machine."""
+
+    name: str
+    release: int
+    process: int
+    """Process 1 of the machine, as this machine numbers it."""
+    folder: Path
+    """Of the servers that run beside it, and of its inventory."""
+    variables: dict[str, Any] = field(default_factory=dict)
+    servers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def run(self, command: str, *, check: bool = True) -> str:
+        """Run a shell command on the machine."""
+        return docker("exec", self.name, "sh", "-c", command, check=check).strip()
+
+    def wait_for_start(self) -> None:
+        """Wait until systemd has started everything a fresh machine starts."""
+        deadline = time.monotonic() + 60
+        while self.run("systemctl is-system-running", check=False) != "running":
+            assert time.monotonic() < deadline, self.run("systemctl --failed", check=False)
+            time.sleep(0.5)
+
+    def inside(self, *command: str | Path) -> list[str]:
+        """Return a command of this machine that runs in the other's network."""
+        return ["nsenter", "-t", str(self.process), "-n", *map(str, command)]
+
+    def ask(self, action: str, *arguments: str, limit_s: float = 600) -> Any:
+        """Run one action of inside.py in the machine's network; returns what it printed as JSON."""
+        command = self.inside(ROOT / ".venv/bin/python", HERE / "inside.py", action, self.folder, *arguments)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "S3_SECRET": S3_SECRET,
+            "POSTGIS_SECRET": POSTGIS_SECRET,
+            "SURVEY": SURVEY,
+        }
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=limit_s, env=environment, cwd=self.folder
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def start_s3(self) -> None:
+        """Start the S3 server; it forgets everything when it ends."""
+        command = self.inside(ROOT / ".venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(S3_PORT))
+        with (self.folder / "moto.log").open("ab") as log:
+            self.servers["s3"] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self._wait_for_port(S3_PORT)
+
+    def pause_s3(self, *, paused: bool) -> None:
+        """Stop the S3 server without closing its connections, or let it go on."""
+        os.killpg(self.servers["s3"].pid, signal.SIGSTOP if paused else signal.SIGCONT)
+
+    def start_postgis(self) -> None:
+        """Start a cluster with the roles of the project, password and all."""
+        programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+        user = pwd.getpwnam("postgres")
+        data = self.folder / "postgres"
+        data.mkdir()
+        os.chown(data, user.pw_uid, user.pw_gid)
+        password = self.folder / "owner"
+        password.write_text(POSTGIS_SECRET)
+        as_postgres = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": data}
+        initdb = [programs / "initdb", "-D", data / "c", "-U", "cogmill_owner", "-A", "scram-sha-256", "-E", "UTF8"]
+        subprocess.run([*initdb, f"--pwfile={password}", "--no-sync"], check=True, capture_output=True, **as_postgres)
+        options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off -c port={POSTGIS_PORT}"
+        server = f"exec {programs}/postgres -D {data}/c {options}"
+        # Into the network as root, to the account afterwards.
+        command = self.inside("runuser", "-u", "postgres", "--", "sh", "-c", server)
+        with (self.folder / "postgres.log").open("ab") as log:
+            self.servers["postgis"] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd="/")
+        self._wait_for_port(POSTGIS_PORT)
+
+    def stop_servers(self) -> None:
+        """End what was started beside the machine."""
+        for server in self.servers.values():
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGCONT)
+                os.killpg(server.pid, signal.SIGKILL)
+            server.wait(30)
+
+    def play(self, *arguments: str, extra: Mapping[str, Any] | None = None, book: str = "site.yml") -> Play:
+        """Run a playbook against the machine, to its end."""
+        return Play.start(self, arguments, extra or {}, book).finish()
+
+    def _wait_for_port(self, port: int) -> None:
+        probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
+        deadline = time.monotonic() + 60
+        while subprocess.run(self.inside("python3", "-c", probe), check=False, capture_output=True).returncode:
+            assert time.monotonic() < deadline, f"nothing listens on port {port}"
+            time.sleep(0.2)
+
+
+@dataclass
+class Play:
+    """A run of ansible-playbook."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    @classmethod
+    def start(cls, host: Host, arguments: Sequence[str], extra: Mapping[str, Any], book: str) -> Play:
+        inventory = host.folder / "inventory.json"
+        machine = {host.name: {"ansible_connection": "community.docker.docker"}}
+        groups = {group: {"hosts": {host.name: None}} for group in ("maps",)}
+        inventory.write_text(
+            json.dumps({"all": {"hosts": machine, "vars": {**host.variables, **extra}, "children": groups}})
+        )
+        inventory.chmod(0o600)
+        log = host.folder / f"play-{uuid.uuid4().hex[:6]}.log"
+        environment = {
+            **os.environ,
+            "PATH": f"{ROOT}/.venv-ansible/bin:{os.environ['PATH']}",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "PYTHONUNBUFFERED": "1",
+        }
+        with log.open("w") as sink:
+            process = subprocess.Popen(
+                ["ansible-playbook", "-i", str(inventory), book, *arguments],
+                stdout=sink, stderr=subprocess.STDOUT, text=True, cwd=ANSIBLE, env=environment, start_new_session=True,
+            )  # fmt: skip
+        return cls(process, log)
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text()
+
+    @property
+    def changed(self) -> int:
+        recap = self.text.rsplit("PLAY RECAP", 1)[-1]
+        return int(recap.split("changed=")[1].split()[0])
+
+    def finish(self, limit_s: float = 900) -> Play:
+        self.process.wait(limit_s)
+        assert self.process.returncode == 0, self.text[-6000:]
+        return self
+
+    def kill_at(self, task: str, limit_s: float = 600) -> None:
+        """Let the play come to a task, and kill it there without a chance to tidy up."""
+        deadline = time.monotonic() + limit_s
+        while f"{task}]" not in self.text:
+            assert self.process.poll() is None, self.text[-3000:]
+            assert time.monotonic() < deadline, f"the play never came to: {task}"
+            time.sleep(0.05)
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
+
+@contextmanager
+def fresh_host(release: int) -> Iterator[Host]:
+    """A machine nobody has touched, with an S3 server and PostGIS in its network."""
+    image = build_image(release)
+    name = f"cogmill-host-{release}-{uuid.uuid4().hex[:6]}"
+    docker("run", "-d", "--name", name, "--hostname", f"h{release}", *RIGHTS, image)
+    folder = Path(tempfile.mkdtemp(prefix="cogmill-host-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    host = Host(name, release, int(docker("inspect", "-f", "{{.State.Pid}}", name)), folder)
+    host.variables = {
+        "s3fs_bucket": "cogmill",
+        "s3fs_endpoint_url": f"http://127.0.0.1:{S3_PORT}",
+        "s3fs_path_style": True,
+        "s3fs_iam_role": "",
+        "s3fs_access_key": "cogmill",
+        "s3fs_secret_key": S3_SECRET,
+        "mapserver_s3_access_key": "cogmill",
+        "mapserver_s3_secret_key": S3_SECRET,
+        "mapserver_postgis_port": POSTGIS_PORT,
+        "mapserver_postgis_password": POSTGIS_SECRET,
+    }
+    try:
+        host.wait_for_start()
+        host.start_s3()
+        host.start_postgis()
+        yield host
+    finally:
+        docker("rm", "-f", "-v", name, check=False)
+        host.stop_servers()
+        shutil.rmtree(folder)

@@ -1,0 +1,98 @@
+"""The roles s3fs and mapserver on machines nobody has touched. The tests of a file build upon each other, in this order."""
+
+from __future__ import annotations
+
+import re
+
+from tests.ansible.hosts import POSTGIS_SECRET, S3_SECRET, Host, Play
+
+
+def assert_serves(host: Host) -> None:
+    assert host.ask("judge") == {}
+
+
+def test_check_mode_changes_nothing_on_a_fresh_machine(host13: Host) -> None:
+    before = host13.run(
+        "dpkg -l | md5sum; find /etc /usr/local /srv -newer /etc/hostname -type f | grep -v ld.so | sort"
+    )
+
+    play = host13.play("--check", "--diff")
+
+    assert play.changed > 0
+    assert (
+        host13.run("dpkg -l | md5sum; find /etc /usr/local /srv -newer /etc/hostname -type f | grep -v ld.so | sort")
+        == before
+    )
+
+
+def test_converges_when_it_was_killed_in_the_middle(host13: Host) -> None:
+    host13.ask("fill")
+    for task in ("Ensure the helper is installed", "Ensure the watcher runs", "Ensure MapServer knows the database"):
+        Play.start(host13, [], {}, "site.yml").kill_at(task)
+
+    host13.play()
+
+    assert_serves(host13)
+
+
+def test_second_run_changes_nothing_and_shows_no_secret(host13: Host) -> None:
+    play = host13.play("-vvv", "--diff")
+
+    assert play.changed == 0
+    assert S3_SECRET not in play.text
+    assert POSTGIS_SECRET not in play.text
+
+
+def test_secrets_lie_only_in_files_that_their_owner_alone_reads(host13: Host) -> None:
+    files = host13.run(
+        f"grep -rlE '{S3_SECRET}|{POSTGIS_SECRET}' /etc /usr/local /var/lib/systemd /var/log /root /tmp 2>/dev/null; true"
+    )
+    modes = {path: host13.run(f"stat -c %a {path}") for path in files.split()}
+
+    assert set(modes) == {
+        "/etc/s3fs/mapfiles.passwd",
+        "/etc/mapserver/pg_service.conf",
+        "/etc/mapserver/aws-credentials",
+    }
+    assert all(mode in {"400", "600"} for mode in modes.values())
+    assert S3_SECRET not in host13.run("ps axwwe; journalctl --no-pager")
+
+
+def test_a_change_whose_play_was_killed_before_the_handler_is_carried_out_by_the_next(host13: Host) -> None:
+    changed = {"mapserver_cache_seconds": 777, "mapserver_block_cache_mb": 99}
+    Play.start(host13, [], changed, "site.yml").kill_at("Reload nginx")
+
+    host13.play(extra=changed)
+
+    headers = host13.ask("headers")
+    assert headers["cache-control"] == "public, max-age=777"
+    assert host13.play(extra=changed).changed == 0
+    newest = host13.run("stat -c %Y /etc/mapserver/mapserver.conf")
+    started = host13.run("stat -c %Y /proc/$(systemctl show -p MainPID --value mapserver@1)")
+    assert int(started) >= int(newest)
+
+
+def test_workers_and_mount_run_as_accounts_that_can_do_little(host13: Host) -> None:
+    accounts = {
+        name: host13.run(f"ps -o user= -p $(systemctl show -p MainPID --value {name})")
+        for name in ("s3fs-mapfiles", "mapserver@1", "nginx")
+    }
+    worker = host13.run("cat /proc/$(systemctl show -p MainPID --value mapserver@1)/status")
+
+    assert accounts["s3fs-mapfiles"] == "s3fs"
+    assert accounts["mapserver@1"] == "mapserve" or accounts["mapserver@1"] == "mapserver"
+    assert re.search(r"NoNewPrivs:\s+1", worker)
+    assert re.search(r"CapEff:\s+0+\n", worker)
+    assert re.search(r"CapBnd:\s+0+\n", worker)
+    enter = "nsenter -t $(systemctl show -p MainPID --value mapserver@1) -m --"
+    assert "Read-only" in host13.run(f"{enter} touch /usr/x 2>&1", check=False)
+    assert host13.run("runuser -u nobody -- cat /srv/cogmill/mapfiles/* 2>&1 | head -1", check=False).endswith("denied")
+
+
+def test_serves_on_debian_12_too(host12: Host) -> None:
+    host12.ask("fill")
+    assert host12.play("--check").changed > 0
+    host12.play()
+
+    assert_serves(host12)
+    assert host12.play().changed == 0
