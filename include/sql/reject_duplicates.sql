@@ -4,4 +4,5 @@ UPDATE cogmill.frame AS f SET state = 'rejected', reason = %(reason)s,
 FROM cogmill.frame AS o
 WHERE f.id = ANY(%(ids)s) AND f.state = 'arrived'
     AND o.collection_id = f.collection_id AND o.bands = f.bands AND o.stem = f.stem AND o.id < f.id
-    AND o.state NOT IN ('rejected', 'withdrawn');
+    AND o.state NOT IN ('rejected', 'withdrawn')
+RETURNING f.source_key, f.detail;

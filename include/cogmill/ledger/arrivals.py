@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.cogmill.errors import Reason
+from include.cogmill.errors import FrameRejected, Reason
 from include.cogmill.ledger.base import Part, as_json
 from include.cogmill.model import Collection, StoredObject
 
@@ -45,12 +45,16 @@ class Arrivals(Part):
         ]
         return {row["id"]: row["service_name"] for row in self._rows("register_collections", rows=as_json(rows))}
 
-    def register_frames(self, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Take in frames, refused names included; return how many were news."""
+    def register_frames(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, FrameRejected]]:
+        """Take in frames, refused names included.
+
+        Returns:
+            How many were news, and the keys among them that repeat the name of another frame.
+        """
         with self._transaction():
             ids = [row["id"] for row in self._rows("register_frames", rows=as_json(rows))]
-            self._rows("reject_duplicates", ids=ids, reason=Reason.DUPLICATE_NAME)
-        return len(ids)
+            twins = self._rows("reject_duplicates", ids=ids, reason=Reason.DUPLICATE_NAME)
+        return len(ids), {row["source_key"]: FrameRejected(Reason.DUPLICATE_NAME, row["detail"]) for row in twins}
 
     def register_scans(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take in raw scans."""

@@ -30,7 +30,7 @@ class Arrivals:
     frames: int
     scans: int
     refused: list[RejectedFrame] = field(default_factory=list)
-    """Uploads that no run will ever look at: names that fit no grammar, and empty files."""
+    """Uploads that no run will ever look at: names that fit no grammar or repeat another's, and empty files."""
 
 
 def has_news(mill: Mill) -> bool:
@@ -74,10 +74,11 @@ def _take_in(mill: Mill, page: Sequence[StoredObject], taken: Arrivals) -> Arriv
     """Take some uploads into the ledger and add them up."""
     batch = _parse(page)
     _refuse_other_spelling(mill, batch)
-    frames = mill.ledger.arrivals.register_frames(batch.frame_rows())
+    frames, twins = mill.ledger.arrivals.register_frames(batch.frame_rows())
     mill.ledger.arrivals.register_scans(batch.scan_rows())
     _open_to_the_public(mill, batch.scans)
-    return Arrivals([], taken.frames + frames, taken.scans + len(batch.scans), taken.refused + batch.refused())
+    refused = taken.refused + batch.refused() + [_refused(key, fault) for key, fault in twins.items()]
+    return Arrivals([], taken.frames + frames, taken.scans + len(batch.scans), refused)
 
 
 def _is_sweep_due(mill: Mill) -> bool:
@@ -156,7 +157,11 @@ class _Batch:
 
     def refused(self) -> list[RejectedFrame]:
         empty = [(o, FrameRejected(Reason.EMPTY, NO_BYTES)) for o, _ in self.frames if not o.size]
-        return [RejectedFrame(o.key, fault.reason, fault.detail, fault.advice) for o, fault in self.faults + empty]
+        return [_refused(o.key, fault) for o, fault in self.faults + empty]
+
+
+def _refused(key: str, fault: FrameRejected) -> RejectedFrame:
+    return RejectedFrame(key, fault.reason, fault.detail, fault.advice)
 
 
 def _parse(objects: Sequence[StoredObject]) -> _Batch:

@@ -35,7 +35,8 @@ def frame_row(stem="03-22-51_4-173", etag="e1", extension="tif", **changes):
 
 def arrive(ledger, *rows):
     ledger.arrivals.register_collections([TRAVIS])
-    return ledger.arrivals.register_frames(rows or [frame_row()])
+    news, _ = ledger.arrivals.register_frames(rows or [frame_row()])
+    return news
 
 
 def cog(size=100):

@@ -72,6 +72,17 @@ def test_refuses_a_bad_name_alone_and_remembers_it(mill, put):
     assert not arrivals.has_news(mill)
 
 
+def test_names_the_later_of_two_files_that_differ_in_their_extension(mill, put):
+    put(FRAME)
+    arrivals.register(mill)
+
+    put(FRAME.replace(".tif", ".TIF"))
+
+    (twin,) = arrivals.register(mill).refused
+    assert (twin.reason, twin.detail) == (Reason.DUPLICATE_NAME, f"the same name as {FRAME}")
+    assert not arrivals.has_news(mill)
+
+
 def test_refuses_a_folder_that_differs_only_in_capital_letters(mill, put):
     put(FRAME)
     arrivals.register(mill)
