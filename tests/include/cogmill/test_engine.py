@@ -11,7 +11,7 @@ from osgeo import gdal
 
 from include.cogmill.engine import Engine, cog_digest, recipe_digest
 from include.cogmill.errors import FrameRejected
-from include.cogmill.limits import Limits
+from include.cogmill.limits import MIB, Limits
 from include.cogmill.model import Bands, BuiltCog
 from include.cogmill.profiles import PROFILES, Profile
 from tests.include.cogmill.engine_scenes import AREA, colour, photograph, read_cog, upload
@@ -150,3 +150,19 @@ def test_leaves_nothing_behind_when_a_frame_is_rejected(engine, tmp_path):
         build(engine, source)
 
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize("nodata", [None, 0])
+def test_gives_the_same_bytes_when_the_frame_is_streamed(engine, tmp_path, nodata):
+    picture = photograph(1600, 1500)
+    picture[:200, :300] = 0
+    source = upload(tmp_path / "a.tif", picture, degrees=3, nodata=nodata)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    in_memory = build(engine, source)
+    with Engine(Limits(in_memory_bytes=MIB), scratch=scratch) as streaming:
+        streamed = build(streaming, source)
+        assert not [path for path in scratch.rglob("*") if path.is_file() and path.name != "child.log"]
+
+    assert streamed.sha256 == in_memory.sha256
