@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from demo.stack import Stack
 from demo.stack.private import private_stack
+
+TEXAS = "[-107, 25, -93, 37]"
+"""The area that the archive of these tests covers."""
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +24,9 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def airflow_stack() -> Iterator[Stack]:
     """The whole stack; Airflow sees every upload by itself."""
-    with private_stack(airflow=True) as running:
+    with ExitStack() as kept:
+        # the stack hands its caller's settings on to Airflow when it starts; no other test must meet them
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("COGMILL_AREA", TEXAS)
+            running = kept.enter_context(private_stack(airflow=True))
         yield running

@@ -1,0 +1,106 @@
+"""What the system tests ask Airflow: over its REST API as a person would, and in the files of its task logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from demo.stack import Stack
+from tests.system.probes import wait_until
+
+UNFINISHED = ("queued", "running")
+"""States of a run that will change by themselves."""
+
+WATCH = "watch_uploads"
+
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One task instance as the Grid view shows it."""
+
+    run_id: str
+    task: str
+    state: str
+    label: str
+    """Name of a mapped instance; empty for a plain task."""
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowApi:
+    """Airflow of one stack, asked as its anonymous admin."""
+
+    stack: Stack
+
+    def get(self, path: str, **parameters: Any) -> dict[str, Any]:
+        """Ask one question."""
+        return self._send("GET", path, params=parameters)
+
+    def trigger(self, dag_id: str) -> str:
+        """Ask for a run, as the button does; returns its id."""
+        run_id: str = self._send("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"]
+        return run_id
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Return all runs of a DAG, the oldest first; none when there is no such DAG."""
+        try:
+            return list(self._pages(f"dags/{dag_id}/dagRuns", "dag_runs", order_by="run_after"))
+        except httpx.HTTPStatusError as err:
+            if err.response.status_code == httpx.codes.NOT_FOUND:
+                return []
+            raise
+
+    def boxes(self, dag_id: str, run_id: str = "~") -> list[Box]:
+        """Return the task instances of a run, or of all runs of a DAG."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        return [
+            Box(one["dag_run_id"], one["task_id"], str(one["state"]), one["rendered_map_index"] or "")
+            for one in self._pages(path, "task_instances")
+        ]
+
+    def wait_for_rest(self, dag_id: str, limit_s: float) -> list[dict[str, Any]]:
+        """Wait until a DAG has runs and all of them are over; returns them."""
+
+        def at_rest() -> bool:
+            runs = self.runs(dag_id)
+            return bool(runs) and all(run["state"] not in UNFINISHED for run in runs)
+
+        wait_until(at_rest, limit_s)
+        return self.runs(dag_id)
+
+    def is_quiet(self) -> bool:
+        """Whether no run goes on but the watch's newest, and that waits for uploads."""
+        for dag in self._pages("dags", "dags"):
+            runs = [run for run in self.runs(dag["dag_id"]) if run["state"] in UNFINISHED]
+            if dag["dag_id"] != WATCH and runs:
+                return False
+        (newest,) = self.runs(WATCH)[-1:] or [None]
+        boxes = self.boxes(WATCH, newest["dag_run_id"]) if newest else []
+        return [box.state for box in boxes if box.task == "wait_for_uploads"] == ["deferred"]
+
+    def log(self, dag_id: str, task: str = "*", run_id: str = "*") -> str:
+        """Return what all tries of a task wrote into their log files."""
+        folder = self.stack.home.airflow / "logs" / f"dag_id={dag_id}"
+        files = folder.glob(f"run_id={run_id}/task_id={task}/**/*.log")
+        return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in sorted(files))
+
+    def _pages(self, path: str, name: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            page = self.get(path, limit=PAGE, offset=offset, **parameters)
+            yield from page[name]
+            offset += len(page[name])
+            if not page[name] or offset >= page["total_entries"]:
+                return
+
+    def _send(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        with httpx.Client(base_url=self.stack.settings.airflow_url, trust_env=False, timeout=60) as client:
+            token = client.get("/auth/token").raise_for_status().json()["access_token"]
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = client.request(method, f"/api/v2/{path}", headers=headers, **options)
+            found: dict[str, Any] = answer.raise_for_status().json()
+            return found
