@@ -66,6 +66,7 @@ def postgres(run_folder: Path) -> Iterator[Postgres]:
     initdb = [programs / "initdb", "-D", home / "data", "-U", "cogmill_owner", "-A", "scram-sha-256", "-E", "UTF8"]
     subprocess.run([*initdb, f"--pwfile={password}", "--no-sync"], check=True, capture_output=True, **as_user)
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(home), "fsync": "off"}
+    options["dynamic_shared_memory_type"] = "mmap"  # /dev/shm may be closed in a container
     arguments = [f"-c{name}={value}" for name, value in options.items()]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
