@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
-from cogmill_airflow import backfilling, known, ops_docs
+from cogmill_airflow import backfilling, known, notify, ops_docs
 from cogmill_airflow.names import BACKFILL_POOL
 from cogmill_airflow.retries import DEFAULTS
 
@@ -98,6 +98,10 @@ with DAG(
         doc_md=ops_docs.BUILD_BACKFILL,
     ).expand(batch=begin.output)
     report = backfilling.ReportBackfillOperator(
-        task_id="report", trigger_rule="all_done_min_one_success", doc_md=ops_docs.REPORT_BACKFILL
+        task_id="report",
+        trigger_rule="all_done_min_one_success",
+        on_success_callback=notify.DigestNotifier(),
+        on_failure_callback=notify.DigestNotifier(),
+        doc_md=ops_docs.REPORT_BACKFILL,
     )
     plan >> approve >> begin >> build >> report

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG
-from cogmill_airflow import compilation, ops_docs
+from cogmill_airflow import compilation, notify, ops_docs
 from cogmill_airflow.retries import DEFAULTS
 
 with DAG(
@@ -19,10 +19,16 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
+    deadline=notify.deadline("compile_indexes", int(os.environ.get("COGMILL_COMPILE_DEADLINE_MINUTES", "60"))),
     tags=["cogmill"],
     doc_md=ops_docs.COMPILE_INDEXES,
 ) as dag:
-    compiled = compilation.CompileIndexesOperator(task_id="compile_indexes", doc_md=ops_docs.COMPILE)
+    compiled = compilation.CompileIndexesOperator(
+        task_id="compile_indexes", on_failure_callback=notify.DigestNotifier(), doc_md=ops_docs.COMPILE
+    )
     compilation.CheckCompiledOperator(
-        task_id="check_compiled", compiled=compiled.output, doc_md=ops_docs.CHECK_COMPILED
+        task_id="check_compiled",
+        compiled=compiled.output,
+        on_failure_callback=notify.DigestNotifier(),
+        doc_md=ops_docs.CHECK_COMPILED,
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG, Param, TriggerRule
-from cogmill_airflow import ops_docs, upkeep
+from cogmill_airflow import notify, ops_docs, upkeep
 from cogmill_airflow.names import PUBLISH_POOL
 from cogmill_airflow.retries import DEFAULTS
 
@@ -49,6 +49,8 @@ with DAG(
         },
         trigger_rule=TriggerRule.ALL_DONE,
         retries=0,
+        on_success_callback=notify.DigestNotifier(),
+        on_failure_callback=notify.DigestNotifier(),
         doc_md=ops_docs.MAINTENANCE_REPORT,
     )
     approve = upkeep.ApproveRemovalsOperator(

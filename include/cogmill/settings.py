@@ -6,7 +6,7 @@ Connections (keys, passwords) are not settings: they arrive as ready clients.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     """Queue of the messages that could not be read; maintenance reports what lies there."""
     sweep_seconds: int = Field(600, ge=10)
     """With events, the bucket is compared with the ledger this often all the same: events may get lost."""
+    notify_topic: str = ""
+    """SNS topic that gets one message per run. Empty: none."""
+    notifiers: list[dict[str, Any]] = []
+    """More Airflow notifiers, as JSON: `[{"class": "...SlackNotifier", "kwargs": {"text": "{{ digest_text }}"}}]`."""
     collections_dir: Path = ROOT / "include" / "collections"
     """Folder of the collections that need more than the defaults."""
 

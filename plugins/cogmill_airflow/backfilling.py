@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from cogmill_airflow.notify import DIGEST
 from cogmill_airflow.upkeep import ArchiveOperator
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class ReportBackfillOperator(ArchiveOperator):
             published = backfill.publish_finished(mill, context["run_id"])
             progress = mill.ledger.backfills.progress(context["run_id"])
         self.log.info("backfill_done published=%s %s", published, progress.text)
+        context["ti"].xcom_push(key=DIGEST, value=progress.text)
         if progress.failed or progress.done < progress.frames:
             left = progress.frames - progress.done
             raise AirflowFailException(f"{progress.failed} frames failed, {left} are left; clear this run to go on")

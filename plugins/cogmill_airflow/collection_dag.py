@@ -10,6 +10,7 @@ from airflow.sdk import DAG, TriggerRule
 
 from cogmill_airflow import docs, operators
 from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, dag_id
+from cogmill_airflow.notify import DigestNotifier
 from cogmill_airflow.retries import DEFAULTS
 from cogmill_airflow.shown import LABEL_TEMPLATE, ShowRejectedOperator
 
@@ -64,6 +65,8 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
             task_id="report",
             published=mapfile.output,
             trigger_rule=TriggerRule.ALL_DONE,
+            on_success_callback=DigestNotifier(),
+            on_failure_callback=DigestNotifier(),
             doc_md=docs.REPORT,
             **about,
         )

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.hooks import mill_from_connections
 from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
+from cogmill_airflow.notify import DIGEST
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -225,8 +226,9 @@ class MaintenanceReportOperator(ArchiveOperator):
         with self.mill() as mill:
             report = maintenance.write_report(mill, parts, begun, dry_run=dry_run)
         self.log.info("maintenance_report\n%s", maintenance.report_text(report))
+        if report["faults"]:
+            context["ti"].xcom_push(key=DIGEST, value=maintenance.report_text(report))
         asked = maintenance.needs_a_person(report)
         if asked:
-            context["ti"].xcom_push(key="faults", value=report["faults"])
             raise AirflowFailException("; ".join(asked))
         return {"green": report["green"], **report["faults"]}

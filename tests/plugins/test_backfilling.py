@@ -19,7 +19,7 @@ FORM = {
 
 
 def context(**params: Any) -> Any:
-    ti = SimpleNamespace(dag_id="backfill", run_id="manual__1", map_index=0, id="x")
+    ti = SimpleNamespace(dag_id="backfill", run_id="manual__1", map_index=0, id="x", xcom_push=lambda **_: None)
     return {"params": FORM | params, "run_id": "manual__1", "ti": ti, "task_instance": ti}
 
 

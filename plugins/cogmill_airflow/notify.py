@@ -1,0 +1,118 @@
+"""One message per run to the people who look after the archive, through whatever Airflow notifiers the settings name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from cogmill_airflow.names import AWS_CONN_ID, DAG_PREFIX
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+SNS = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
+"""Notifier used for COGMILL_NOTIFY_TOPIC."""
+
+DIGEST = "digest"
+"""XCom key under which a task leaves what its message should say."""
+
+LONGEST_SUBJECT = 100
+"""Letters; SNS takes no more."""
+
+LONGEST_TEXT = 100_000
+"""Letters; SNS takes 256 KiB."""
+
+
+class DigestNotifier(BaseNotifier):
+    """Send what a run did: for a collection the ledger's digest, for other DAGs what the task left, or why it failed.
+
+    Sends nothing when nothing happened, or when no notifier is configured. A message that cannot be sent never fails a run.
+    """
+
+    def notify(self, context: Context) -> None:
+        """Send.
+
+        :param context: Context of the task instance whose end this is.
+        """
+        ti = context["ti"]
+        if ti.dag_id.startswith(DAG_PREFIX):
+            text = _collection_digest(ti.dag_id.removeprefix(DAG_PREFIX), context)
+        else:
+            text = ti.xcom_pull(task_ids=ti.task_id, key=DIGEST) or ""
+        failure = context.get("exception")
+        text = "\n".join(filter(None, [str(failure) if failure else "", text]))
+        if text:
+            link = getattr(ti, "log_url", "")
+            send(f"Cogmill: {ti.dag_id} {'failed' if failure else 'done'}", f"{text}\n\nRun: {link}")
+
+
+def send(subject: str, text: str) -> int:
+    """Send one message by all configured notifiers; return their number.
+
+    :param subject: One line.
+    :param text: The message.
+    """
+    count = 0
+    for notifier in _configured():
+        notifier({"digest_subject": subject[:LONGEST_SUBJECT], "digest_text": text[:LONGEST_TEXT]})
+        count += 1
+    return count
+
+
+async def run_is_late(dag: str, minutes: int, context: Mapping[str, Any] | None = None) -> int:
+    """Say that a run has not ended in time; called in the triggerer by a deadline.
+
+    :param dag: Which DAG.
+    :param minutes: How long it was given.
+    :param context: What Airflow knows about the run.
+    """
+    run = (context or {}).get("dag_run") or {}
+    text = f"{dag} has not ended within {minutes} minutes. Run: {run.get('run_id', 'unknown') if isinstance(run, dict) else run}"
+    return await asyncio.to_thread(send, f"Cogmill: {dag} is late", text)
+
+
+def deadline(dag: str, minutes: int) -> DeadlineAlert:
+    """Return the alert for a run that does not end in time after it was queued.
+
+    :param dag: Id of the DAG.
+    :param minutes: How long a run may take.
+    """
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=minutes),
+        callback=AsyncCallback(run_is_late, kwargs={"dag": dag, "minutes": minutes}),
+    )
+
+
+def _configured() -> Iterator[BaseNotifier]:
+    from airflow.sdk.module_loading import import_string
+
+    from include.cogmill.settings import load_settings
+
+    settings = load_settings()
+    entries = list(settings.notifiers)
+    if settings.notify_topic:
+        message = {"message": "{{ digest_text }}", "subject": "{{ digest_subject }}"}
+        kwargs = {"target_arn": settings.notify_topic, "aws_conn_id": AWS_CONN_ID, **message}
+        entries.append({"class": SNS, "kwargs": kwargs})
+    for entry in entries:
+        yield import_string(entry["class"])(**entry.get("kwargs", {}))
+
+
+def _collection_digest(collection_id: str, context: Context) -> str:
+    from cogmill_airflow.hooks import mill_from_connections
+    from include.cogmill.mapfile import online_resource
+    from include.cogmill.pipeline import report
+
+    with mill_from_connections() as mill:
+        digest = report.digest(mill, collection_id, context["dag_run"].start_date)
+        service = online_resource(mill.settings.mapserver_url, collection_id)
+    if not (digest.published or digest.rejected or digest.failed or digest.missing_scans):
+        return ""
+    return f"{digest.text}\nService: {service}SERVICE=WMS&REQUEST=GetCapabilities"
