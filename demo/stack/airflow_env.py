@@ -54,6 +54,8 @@ FIXED = {
     # A worker that was killed is noticed within about a minute.
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
+    # There is no other scheduler: one that stood still for a while on a busy machine must not disown its own tasks.
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "180",
     # Task processes are forked from one that has imported what every task needs.
     "SCHEDULER__MP_START_METHOD": "forkserver",
     "CORE__MP_FORKSERVER_PRELOAD": ",".join(PRELOAD),
