@@ -93,10 +93,10 @@ def read_cog(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def film(
-    rows: int = 1800,
-    columns: int = 1700,
+    rows: int = 1250,
+    columns: int = 1200,
     *,
-    collar: int = 90,
+    collar: int = 65,
     tone: float = 14,
     grain: float = 5,
     tilt: float = 1.2,

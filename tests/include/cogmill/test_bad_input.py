@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import struct
@@ -190,6 +191,28 @@ def bomb(path: Path) -> Path:
     return path
 
 
+def huge_tag(path: Path) -> Path:
+    """Claim that the description has 2 GiB of text, and that the block index has 4 billion entries."""
+    upload(path, grey())
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, first)
+    for at in range(first + 2, first + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", content, at)[0] in (324, 325):
+            struct.pack_into("<I", content, at + 4, 0xFFFFFFF0)
+    path.write_bytes(content)
+    return path
+
+
+def ocean_of_nothing(path: Path) -> Path:
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        str(path), 200_000, 200_000, 1, gdal.GDT_Byte, ["TILED=YES", "SPARSE_OK=TRUE", "BIGTIFF=YES"]
+    )
+    dataset.SetGeoTransform((600000, 0.1, 0, 3300000, 0, -0.1))
+    dataset.FlushCache()
+    return path
+
+
 def too_wide(path: Path) -> Path:
     return upload(path, np.zeros((1, 60_001), np.uint8))
 
@@ -254,6 +277,7 @@ REJECTED = [
     (all_nodata, Reason.ALL_BLANK),
     (bomb, Reason.TOO_LARGE),
     (too_wide, Reason.TOO_LARGE),
+    (ocean_of_nothing, Reason.TOO_LARGE),
     (algeria, Reason.OUTSIDE_AREA),
     (off_the_earth, Reason.OUTSIDE_AREA),
     (impossible_utm, Reason.OUTSIDE_AREA),
@@ -302,6 +326,11 @@ def test_ignores_files_beside_the_upload(engine, tmp_path):
 
 def test_reads_the_first_directory_when_the_directories_form_a_loop(engine, tmp_path):
     build(engine, directory_loop(tmp_path / "a.tif"))
+
+
+def test_survives_an_index_that_claims_billions_of_blocks(engine, tmp_path):
+    with contextlib.suppress(FrameRejected):  # older versions of libtiff refuse it, newer ones read what they need
+        build(engine, huge_tag(tmp_path / "a.tif"))
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def turned(layer: np.ndarray, degrees: float, empty: int) -> np.ndarray:
         {"tone": 55, "grain": 10},
         {"tone": 250, "grain": 4},
         {"tone": 0, "grain": 0},
-        {"collar": 30},
-        {"collar": 200},
+        {"collar": 24},
+        {"collar": 110},
         {"water": False},
     ],
     ids=str,
@@ -72,7 +72,7 @@ def test_removes_the_whole_collar_and_nothing_else(kind):
 @pytest.mark.parametrize("degrees", [3, 12, 37, 45])
 @pytest.mark.parametrize("kind", [{}, {"tone": 0, "grain": 0}, {"tone": 250, "grain": 3}], ids=str)
 def test_removes_wedges_and_collar_when_the_scan_was_rotated_before(kind, degrees, empty):
-    scan, inside = film(1200, 1100, collar=70, **kind)
+    scan, inside = film(1000, 900, collar=55, **kind)
 
     left, lost, _ = judge(turned(scan, degrees, empty), turned(inside.astype(np.uint8), degrees, 0) != 0)
 
