@@ -76,7 +76,7 @@ def test_turns_uploads_into_exactly_the_documented_objects(mill, upload):
     derived = [key.split("/", 3)[-1] for key in stored_keys(mill) if "/georef/" not in key]
     parts = [
         f"frames/cog/tile_index/Travis_USDA_1951_frames{end}"
-        for end in ("_idx.zip", *".cpg .dbf .prj .shp .shx".split())
+        for end in ("_idx.zip", *[".cpg", ".dbf", ".prj", ".shp", ".shx"])
     ]
     assert sorted(key for key in derived if "/cog/0" not in key) == sorted([*parts, f"{ID}.map"])
     assert len([key for key in derived if key.startswith("frames/cog/03-22-51_4-17")]) == 2
