@@ -225,6 +225,7 @@ def _environment(scratch: str) -> dict[str, str]:
         "PROJ_USER_WRITABLE_DIRECTORY": scratch,
         "OPENBLAS_NUM_THREADS": "1",  # numpy multiplies nothing here, but each of its threads takes address space
         "MALLOC_ARENA_MAX": "2",  # as do malloc's arenas
+        "MALLOC_MMAP_THRESHOLD_": "4194304",  # else glibc learns to keep a frame's arrays for the next frame
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
     }
 
