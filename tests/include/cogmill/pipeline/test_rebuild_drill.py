@@ -1,0 +1,36 @@
+"""The database is lost: ledger, index, index files and mapfile come back from the bucket alone, equal to what they were."""
+
+from __future__ import annotations
+
+from include.cogmill import keys
+from include.cogmill.model import Bands
+from include.cogmill.pipeline.compare import compare
+from tests.small_archive import TRAVIS
+
+FACTS = (
+    "SELECT source_key, etag, state, cog_key, cog_size, cog_sha256, source_sha256, recipe, ST_AsText(footprint), scan_stem"
+    " FROM cogmill.frame ORDER BY source_key"
+)
+ROWS = (
+    "SELECT location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, ST_AsText(geom), acquired"
+    " FROM cogmill.tile_index ORDER BY location"
+)
+
+
+def test_everything_comes_back_when_the_database_is_lost(archive):
+    prefix = TRAVIS.prefix(Bands.BW)
+    for number in (1, 2):
+        archive.upload_real(number)
+        archive.put(f"{prefix}scanned/{archive.stem(TRAVIS, number)}.tif")
+    archive.run()
+    before = archive.sql(FACTS), archive.sql(ROWS), archive.mill.store.read(keys.mapfile_key(TRAVIS.id))
+    cogs = {o.key: o.last_modified for page in archive.mill.store.pages(prefix + "cog/03") for o in page.objects}
+    archive.sql("TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog CASCADE")
+    archive.sql("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
+
+    archive.run()
+
+    assert (archive.sql(FACTS), archive.sql(ROWS), archive.mill.store.read(keys.mapfile_key(TRAVIS.id))) == before
+    after = {o.key: o.last_modified for page in archive.mill.store.pages(prefix + "cog/03") for o in page.objects}
+    assert after == cogs  # not one COG was written again
+    assert not any(compare(archive.mill).counts.values())
