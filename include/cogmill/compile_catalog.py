@@ -8,20 +8,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+from include.cogmill.wms import Extent
 
-PREVIEW_PX = 256
-"""Longer side of a preview."""
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 EARTH_RADIUS_M = 6378137.0
 """Of the sphere of EPSG:3857."""
-
-Extent = tuple[float, float, float, float]
-"""West, south, east, north."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,31 +44,6 @@ class CatalogEntry:
     preview: str
     downloads: dict[str, str]
     """Address of the zipped shapefile by bands folder."""
-
-
-def preview_url(wms: str, layer: str, extent: Extent) -> str:
-    """Return a GetMap request for a whole collection as one small transparent PNG."""
-    west, south, east, north = extent
-    scale = PREVIEW_PX / max(east - west, north - south, 1e-9)
-    window = {
-        "SERVICE": "WMS",
-        "VERSION": "1.3.0",
-        "REQUEST": "GetMap",
-        "LAYERS": layer,
-        "STYLES": "",
-        "CRS": "EPSG:3857",
-        "BBOX": ",".join(f"{edge:.2f}" for edge in extent),
-        "WIDTH": max(1, round((east - west) * scale)),
-        "HEIGHT": max(1, round((north - south) * scale)),
-        "FORMAT": "image/png",
-        "TRANSPARENT": "TRUE",
-    }
-    return wms + urlencode(window, safe=",:/")
-
-
-def capabilities_url(wms: str) -> str:
-    """Return the address of a service's description of itself."""
-    return wms + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetCapabilities"})
 
 
 def degrees(extent: Extent) -> Extent:

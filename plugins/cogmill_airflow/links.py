@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from airflow.sdk import BaseOperatorLink
 
@@ -26,25 +25,11 @@ def addresses(service_url: str, layer: str, extent: tuple[float, float, float, f
     """
     if not service_url or extent is None:
         return {}
-    west, south, east, north = extent
-    scale = PREVIEW_PX / max(east - west, north - south, 1e-9)
-    capabilities = {"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetCapabilities"}
-    preview = {
-        "SERVICE": "WMS",
-        "VERSION": "1.3.0",
-        "REQUEST": "GetMap",
-        "LAYERS": layer,
-        "STYLES": "",
-        "CRS": "EPSG:3857",
-        "BBOX": ",".join(f"{edge:.2f}" for edge in extent),
-        "WIDTH": max(1, round((east - west) * scale)),
-        "HEIGHT": max(1, round((north - south) * scale)),
-        "FORMAT": "image/png",
-        "TRANSPARENT": "TRUE",
-    }
+    from include.cogmill.wms import capabilities_url, preview_url
+
     return {
-        "capabilities_url": service_url + urlencode(capabilities),
-        "preview_url": service_url + urlencode(preview, safe=",:/"),
+        "capabilities_url": capabilities_url(service_url),
+        "preview_url": preview_url(service_url, layer, extent, PREVIEW_PX),
     }
 
 

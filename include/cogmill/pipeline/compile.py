@@ -12,9 +12,7 @@ from tempfile import TemporaryDirectory
 from include.cogmill import keys
 from include.cogmill.compile_catalog import (
     CatalogEntry,
-    capabilities_url,
     degrees,
-    preview_url,
     services_json,
     services_page,
 )
@@ -34,8 +32,12 @@ from include.cogmill.pipeline.mill import Mill
 from include.cogmill.profiles import Declared, load_declared
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import public_url
+from include.cogmill.wms import capabilities_url, preview_url
 
 log = logging.getLogger(__name__)
+
+PREVIEW_PX = 256
+"""Longer side of a preview in the catalogue."""
 
 COMPILED = "geojson/compiled_historical_indexes"
 """Key of the compiled index, before its extension."""
@@ -184,6 +186,6 @@ def _entry(mill: Mill, service: PublicService, declared: Declared | None) -> Cat
         extent_4326=degrees(service.extent),
         wms=wms,
         capabilities=capabilities_url(wms),
-        preview=preview_url(wms, collection.service_name, service.extent),
+        preview=preview_url(wms, collection.service_name, service.extent, PREVIEW_PX),
         downloads={bands: public_url(mill.settings.public_url, key) for bands, key in archives.items()},
     )
