@@ -105,7 +105,7 @@ class Health:
         return ""
 
     def _mount(self) -> str:
-        return "" if processes.is_mounted(self.home.mapfiles) else "nothing is mounted yet"
+        return processes.mount_fault(self.home.mapfiles, ANSWER_S)
 
     def _copy(self) -> str:
         return "" if self.home.mapfiles.is_symlink() else "no copy of the mapfiles yet"

@@ -61,6 +61,17 @@ def is_mounted(folder: Path) -> bool:
     return any(line.split(" ")[1] == str(folder) for line in lines)
 
 
+def mount_fault(folder: Path, limit_s: float) -> str:
+    """Return what is wrong with a mount, or an empty text. Listed by a child: a mount that hangs holds only that."""
+    if not is_mounted(folder):
+        return "nothing is mounted"
+    try:
+        done = subprocess.run(["ls", str(folder)], check=False, capture_output=True, text=True, timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        return "the mount does not answer"
+    return done.stderr.strip()
+
+
 def unmount(folder: Path) -> None:
     """Detach a FUSE mount, lazily, so that an open file or a dead server cannot hold it."""
     deadline = time.monotonic() + 5

@@ -22,8 +22,8 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BASE_ENVIRONMENT = {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "TZ": "UTC", "PROJ_NETWORK": "OFF"}
 """All a program gets besides its own lines: no variable of the caller's shell reaches it by chance."""
 
-OLD_NOOBJ_DEFAULT = (1, 92)
-"""From this version on s3fs remembers by default that an object is absent, and knows the option to stop it."""
+NEW_DEFAULTS = (1, 92)
+"""From this version on s3fs remembers that an object is absent, and wants a marker object for a folder, unless told not to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,11 @@ def s3fs_options(home: Home, settings: StackSettings, version: tuple[int, ...]) 
         "retries=2",
         "dbglevel=warn",
     ]
-    if version >= OLD_NOOBJ_DEFAULT:
+    if version >= NEW_DEFAULTS:
         options.append("disable_noobj_cache")  # a service asked for before it exists must not stay unknown
+        options.append(
+            "compat_dir"
+        )  # the bucket holds no folder markers; without this an empty prefix cannot be mounted
     return options
 
 

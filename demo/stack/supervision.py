@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from demo.stack.home import Home
 
-START_S = 10.0
+START_S = 60.0
 """Time the supervisor itself may take to answer."""
 
 STOP_S = 40.0

@@ -54,9 +54,10 @@ def test_nothing_is_removed_when_a_folder_is_no_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "expected"), [((1, 90), False), ((1, 92), True), ((1, 95), True)])
-def test_absent_objects_are_not_remembered_when_s3fs_would_do_so(version: tuple[int, ...], expected: bool) -> None:  # noqa: FBT001
+def test_absent_objects_and_folders_need_no_marker_when_s3fs_is_new(version: tuple[int, ...], expected: bool) -> None:  # noqa: FBT001
     options = s3fs_options(Home(Path("/x")), StackSettings(_env_file=None), version)
 
     assert ("disable_noobj_cache" in options) is expected
+    assert ("compat_dir" in options) is expected
     assert "ro" in options
     assert "use_cache" not in " ".join(options)
