@@ -58,7 +58,7 @@ def ask(stack: Stack, query: str) -> httpx.Response:
 def ledger_rows(stack: Stack, query: str, *values: object) -> list[tuple]:
     """Ask the ledger."""
     with psycopg.connect(stack.dsn()) as connection:
-        return connection.execute(query, values).fetchall()
+        return connection.execute(query, values or None).fetchall()  # else a % in the query is a placeholder
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
