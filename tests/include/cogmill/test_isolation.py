@@ -61,10 +61,10 @@ def test_rejects_as_too_heavy_when_cpu_time_runs_out_and_goes_on(small, large):
 
 
 def test_rejects_as_too_heavy_when_memory_runs_out_and_goes_on(small, tmp_path):
-    huge = upload(tmp_path / "huge.tif", photograph(5000, 5000))
+    huge = upload(tmp_path / "huge.tif", photograph(9000, 9000))
     with Engine(Limits(memory_bytes=700 * MIB), threads=2) as engine:
         build(engine, small)
-    with Engine(Limits(memory_bytes=390 * MIB)) as engine:
+    with Engine(Limits(memory_bytes=330 * MIB)) as engine:
         assert reason_of(engine, huge) is Reason.TOO_HEAVY
         assert build(engine, small).size > 0
 
