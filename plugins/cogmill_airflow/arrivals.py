@@ -10,8 +10,8 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from cogmill_airflow.hooks import mill_from_connections
-from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID, dag_id
+from cogmill_airflow.base import MillOperator
+from cogmill_airflow.names import dag_id
 from cogmill_airflow.shown import shown
 
 if TYPE_CHECKING:
@@ -30,19 +30,8 @@ NOT_FOUND = 404
 """HTTP status with which Airflow answers for a DAG it does not know."""
 
 
-class RegisterUploadsOperator(BaseOperator):
-    """Take every upload the ledger does not know into it.
-
-    :param aws_conn_id: Connection used for S3.
-    :param postgres_conn_id: Connection used for the ledger.
-    """
-
-    def __init__(
-        self, *, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-        self.postgres_conn_id = postgres_conn_id
+class RegisterUploadsOperator(MillOperator):
+    """Take every upload the ledger does not know into it."""
 
     def execute(self, context: Context) -> list[str]:
         """Return the collections that have work to do.
@@ -51,7 +40,7 @@ class RegisterUploadsOperator(BaseOperator):
         """
         from include.cogmill.pipeline import arrivals
 
-        with mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id) as mill:
+        with self.mill() as mill:
             taken = arrivals.register(mill)
         for upload in taken.refused:
             self.log.warning("upload_refused key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)

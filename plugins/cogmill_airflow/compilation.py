@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.hooks import mill_from_connections
-from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
+from cogmill_airflow.base import MillOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -19,21 +18,11 @@ MOST_NAMED = 50
 """Broken collections named in an XCom; all are in the log."""
 
 
-class CompileIndexesOperator(BaseOperator):
+class CompileIndexesOperator(MillOperator):
     """Compile what is public in three formats, prove that they are equal, and upload what changed.
 
     Safe to rerun: an archive that did not change causes no upload.
-
-    :param aws_conn_id: Connection used for S3.
-    :param postgres_conn_id: Connection used for the ledger.
     """
-
-    def __init__(
-        self, *, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-        self.postgres_conn_id = postgres_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return what was compiled and which keys changed.
@@ -43,7 +32,7 @@ class CompileIndexesOperator(BaseOperator):
         from include.cogmill.pipeline import compile as compilation
 
         del context
-        with mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id) as mill:
+        with self.mill() as mill:
             compiled = asdict(compilation.compile_indexes(mill))
         broken = compiled["broken"]
         for entry in broken:

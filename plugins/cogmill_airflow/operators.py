@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from cogmill_airflow.hooks import mill_from_connections
+from cogmill_airflow.base import MillOperator
 from cogmill_airflow.links import MapPreviewLink, WmsCapabilitiesLink, addresses
-from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
 from cogmill_airflow.shown import shown
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.cogmill.pipeline import Mill
 
 BROKEN = ("failed", "upstream_failed")
 """Task states that are our fault."""
@@ -28,32 +24,17 @@ class FramesFailed(AirflowException):
     """Some frames of a batch were not built, and it was not their fault."""
 
 
-class CollectionOperator(BaseOperator):
+class CollectionOperator(MillOperator):
     """Base of the tasks that work on one collection.
 
     :param collection_id: The collection. (templated)
-    :param aws_conn_id: Connection used for S3.
-    :param postgres_conn_id: Connection used for the ledger.
     """
 
     template_fields: Sequence[str] = ("collection_id",)
 
-    def __init__(
-        self,
-        *,
-        collection_id: str,
-        aws_conn_id: str = AWS_CONN_ID,
-        postgres_conn_id: str = POSTGRES_CONN_ID,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, collection_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.collection_id = collection_id
-        self.aws_conn_id = aws_conn_id
-        self.postgres_conn_id = postgres_conn_id
-
-    def mill(self) -> AbstractContextManager[Mill]:
-        """Open bucket, ledger and settings."""
-        return mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)
 
 
 class PlanFramesOperator(CollectionOperator):

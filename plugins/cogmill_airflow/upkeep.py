@@ -8,42 +8,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from cogmill_airflow.hooks import mill_from_connections
-from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
+from cogmill_airflow.base import MillOperator
 from cogmill_airflow.notify import DIGEST
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from airflow.sdk import Context
 
-    from include.cogmill.pipeline import Mill
     from include.cogmill.pipeline.repair import Action
 
 MOST_ACTIONS = 500
 """Acts that an XCom and the report name; all are in the task's log."""
 
 
-class ArchiveOperator(BaseOperator):
-    """Base of the tasks that work on the whole archive.
-
-    :param aws_conn_id: Connection used for S3.
-    :param postgres_conn_id: Connection used for the ledger.
-    """
-
-    def __init__(
-        self, *, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-        self.postgres_conn_id = postgres_conn_id
-
-    def mill(self) -> AbstractContextManager[Mill]:
-        """Open bucket, ledger and settings."""
-        return mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)
+class ArchiveOperator(MillOperator):
+    """Base of the tasks that work on the whole archive."""
 
     def report_actions(self, actions: Sequence[Action]) -> list[dict[str, Any]]:
         """Log every act and return as many as an XCom should hold.
