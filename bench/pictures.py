@@ -20,7 +20,7 @@ from include.cogmill.limits import Limits
 from include.cogmill.model import Bands
 from include.cogmill.profiles import PROFILES
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIDE, COLLAR = 1400, 90
 HIDDEN = (255, 0, 200)
 
