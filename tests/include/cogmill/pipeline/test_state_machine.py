@@ -1,0 +1,177 @@
+"""Random uploads, re-uploads, deletions, duplicates, crashes and clock jumps: the layers agree after each reconciliation, and what
+is visible never points to something that is not there.
+
+COGs are stand-ins here, made by `tests.small_archive`; bucket, ledger, tile index and the withdrawal are the real ones.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+import boto3
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from moto import mock_aws
+
+from include.cogmill import keys
+from include.cogmill.ledger import Ledger
+from include.cogmill.model import Bands
+from include.cogmill.pipeline import Mill, arrivals, publish
+from include.cogmill.pipeline.compare import compare
+from include.cogmill.pipeline.housekeeping import collect
+from include.cogmill.pipeline.repair import remove, repair
+from include.cogmill.settings import Settings
+from include.cogmill.store import S3Store
+from tests.small_archive import TRAVIS, SmallArchive
+
+LONG = bool(os.environ.get("COGMILL_LONG"))
+EXAMPLES = int(os.environ.get("COGMILL_EXAMPLES", "1000" if LONG else "50"))
+STEPS = 30 if LONG else 15
+NUMBERS = st.integers(1, 4)
+BODIES = st.sampled_from([b"one", b"two", b"three"])
+PREFIX = TRAVIS.prefix(Bands.BW)
+MAPFILE = keys.mapfile_key(TRAVIS.id)
+EXPECTED = {"scan_missing", "upload_unknown"}
+"""Kinds that reconciliation does not mend: nobody uploaded the scans, and COGs are younger than an hour."""
+
+
+class ArchiveMachine(RuleBasedStateMachine):
+    """People and workers around one collection."""
+
+    connection: dict[str, object]
+    client: object
+
+    @initialize()
+    def begin(self):
+        name = f"cogmill-{uuid.uuid4().hex[:12]}"
+        self.client.create_bucket(Bucket=name)
+        with psycopg.connect(**self.connection, autocommit=True) as connection:
+            connection.execute(
+                "TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog RESTART IDENTITY CASCADE"
+            )
+            connection.execute("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
+        self.ledger = Ledger.connect(**self.connection)
+        mill = Mill(S3Store(self.client, name), self.ledger, Settings(_env_file=None, bucket=name, grace_hours=0))
+        self.archive = SmallArchive(mill, self.client, self.connection)
+        self.sources: dict[str, bytes] = {}
+        self.reconciled = True
+
+    def teardown(self):
+        if hasattr(self, "ledger"):
+            self.ledger.close()
+
+    @rule(number=NUMBERS, body=BODIES)
+    def upload(self, number, body):
+        key = f"{PREFIX}georef/03-22-51_4-{number}.tif"
+        self.archive.put(key, body)
+        self.sources[key] = body
+        self.reconciled = False
+
+    @precondition(lambda self: self.sources)
+    @rule(data=st.data())
+    def delete_upload(self, data):
+        key = data.draw(st.sampled_from(sorted(self.sources)))
+        self.archive.delete(key)
+        del self.sources[key]
+        self.reconciled = False
+
+    @rule()
+    def register_twice(self):
+        arrivals.register(self.archive.mill)
+        arrivals.register(self.archive.mill)
+
+    @rule()
+    def build(self):
+        self.archive.build()
+
+    @rule()
+    def crash_while_building(self):
+        ledger = self.archive.mill.ledger
+        ledger.frames.claim([frame.id for frame in ledger.frames.due(TRAVIS.id, 2)], "killed", 60)
+
+    @rule()
+    def publish_index_and_crash(self):
+        self._publish(crash_before_mapfile=True)
+
+    @rule()
+    def publish(self):
+        self._publish()
+
+    @rule(days=st.integers(1, 40))
+    def jump_the_clock(self, days):
+        for table, column in (("finding", "first_seen"), ("retired_cog", "retired_at"), ("frame", "lease_until")):
+            self.archive.sql(f"UPDATE cogmill.{table} SET {column} = {column} - make_interval(days => %s)", days)  # noqa: S608
+
+    @rule()
+    def collect_garbage(self):
+        collect(self.archive.mill)
+
+    @rule()
+    def reconcile(self):
+        mill = self.archive.mill
+        steps = (arrivals.register, compare, repair, remove, lambda _: self.archive.build(), lambda _: self._publish())
+        for step in steps * 4:  # a deletion, the run it asks for, and what that leaves
+            step(mill)
+            self.nothing_visible_points_to_nothing()
+        found = {kind: n for kind, n in compare(mill).counts.items() if n and kind not in EXPECTED}
+        assert found == {}
+        states = self.archive.sql("SELECT source_key FROM cogmill.frame WHERE state = 'published' ORDER BY 1")
+        assert [key for (key,) in states] == sorted(self.sources)
+        shown = self.archive.sql(
+            "SELECT f.source_key FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid ORDER BY 1"
+        )
+        assert shown == states
+        assert (MAPFILE in self.archive.listed("mapfiles/")) == bool(self.sources)
+
+    @invariant()
+    def nothing_visible_points_to_nothing(self):
+        if not hasattr(self, "archive"):
+            return
+        present = set(self.archive.listed())
+        root = self.archive.mill.vsi_root
+        rows = self.archive.sql("SELECT location FROM cogmill.tile_index")
+        assert {location.removeprefix(root) for (location,) in rows} <= present
+        if MAPFILE in present:
+            assert rows
+
+    def _publish(self, *, crash_before_mapfile=False):
+        """What a run does after its builds: index, index files, mapfile; the drawing is tested elsewhere."""
+        if not self.archive.sql("SELECT id FROM cogmill.collection"):
+            return
+        mill = self.archive.mill
+        publish.update_tile_index(mill, TRAVIS.id)
+        if crash_before_mapfile:
+            return
+        publish.export_index(mill, TRAVIS.id)
+        publish.publish_mapfile(mill, TRAVIS.id)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36_000 if LONG else 1800)
+@mock_aws
+def test_layers_agree_after_every_reconciliation(database, monkeypatch):
+    """The bucket lives in this process here: thousands of examples would spend their time in sockets."""
+    monkeypatch.setattr(publish, "prove", lambda *args: None)  # stand-in COGs are no pictures
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="only", aws_secret_access_key="tests")
+    machine = type("Machine", (ArchiveMachine,), {"connection": database, "client": client})
+    examples = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=not LONG,
+        database=None,
+    )
+
+    run_state_machine_as_test(machine, settings=examples)
