@@ -158,9 +158,9 @@ class Host:
                 os.killpg(server.pid, signal.SIGKILL)
             server.wait(30)
 
-    def play(self, *arguments: str, extra: Mapping[str, Any] | None = None, book: str = "site.yml") -> Play:
-        """Run a playbook against the machine, to its end."""
-        return Play.start(self, arguments, extra or {}, book).finish()
+    def play(self, *arguments: str, extra: Mapping[str, Any] | None = None, groups: Sequence[str] = ("maps",)) -> Play:
+        """Run site.yml against the machine as a member of some groups, to its end."""
+        return Play.start(self, arguments, extra or {}, groups).finish()
 
     def _wait_for_port(self, port: int) -> None:
         probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
@@ -178,12 +178,14 @@ class Play:
     log: Path
 
     @classmethod
-    def start(cls, host: Host, arguments: Sequence[str], extra: Mapping[str, Any], book: str) -> Play:
+    def start(
+        cls, host: Host, arguments: Sequence[str], extra: Mapping[str, Any], groups: Sequence[str] = ("maps",)
+    ) -> Play:
         inventory = host.folder / "inventory.json"
         machine = {host.name: {"ansible_connection": "community.docker.docker"}}
-        groups = {group: {"hosts": {host.name: None}} for group in ("maps",)}
+        children = {group: {"hosts": {host.name: None}} for group in groups}
         inventory.write_text(
-            json.dumps({"all": {"hosts": machine, "vars": {**host.variables, **extra}, "children": groups}})
+            json.dumps({"all": {"hosts": machine, "vars": {**host.variables, **extra}, "children": children}})
         )
         inventory.chmod(0o600)
         log = host.folder / f"play-{uuid.uuid4().hex[:6]}.log"
@@ -196,7 +198,7 @@ class Play:
         }
         with log.open("w") as sink:
             process = subprocess.Popen(
-                ["ansible-playbook", "-i", str(inventory), book, *arguments],
+                ["ansible-playbook", "-i", str(inventory), "site.yml", *arguments],
                 stdout=sink, stderr=subprocess.STDOUT, text=True, cwd=ANSIBLE, env=environment, start_new_session=True,
             )  # fmt: skip
         return cls(process, log)

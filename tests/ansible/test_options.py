@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tests.ansible.options import PAGE, ROLES, ROOT, filled, options
+
+
+def test_page_shows_the_options_as_they_are() -> None:
+    assert filled(PAGE.read_text()) == PAGE.read_text()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_option_is_specified_and_has_a_reason(role: str) -> None:
+    specified = yaml.safe_load((ROOT / f"ansible/roles/{role}/meta/argument_specs.yml").read_text())
+    names = [name for name, _, _ in options(role)]
+
+    assert set(names) == set(specified["argument_specs"]["main"]["options"])
+    assert all(name.startswith(f"{role}_") for name in names)
