@@ -1,5 +1,6 @@
 -- A ledger as it is after years of work. Collection 0 has %(large)s frames and collection 1 has %(small)s, all published; the others
--- share the rest unevenly, with a few frames refused, waiting, failed and withdrawn among them. The same numbers give the same ledger.
+-- share the rest unevenly, with a few frames refused, waiting, failed and withdrawn among them. Frames are those of 1:20,000 with the
+-- usual overlap. The same numbers give the same ledger.
 
 INSERT INTO cogmill.collection (id, service_name, folder, agency, year, product, revision, exported_revision, mapfile_revision,
     mapfile_sha256, triggered_at, published_at, created_at)
@@ -21,6 +22,7 @@ SELECT f.*, c.id AS collection_id, c.product, c.agency, c.year, c.created_at,
     END AS stem
 FROM (
     SELECT g, c, row_number() OVER (PARTITION BY c ORDER BY g) AS k, g %% 9 + 1 AS roll,
+        ceil(sqrt(1.8 * count(*) OVER (PARTITION BY c)))::int AS across,
         make_date(1935 + c %% 55, 1 + g %% 12, 1 + g %% 28) AS day,
         CASE WHEN c < 2 THEN 'published' WHEN dice < 40 THEN 'rejected' WHEN dice < 45 THEN 'failed' WHEN dice < 47 THEN 'arrived'
             WHEN dice < 60 THEN 'withdrawn' ELSE 'published' END AS state
@@ -47,13 +49,13 @@ SELECT collection_id, folder || 'georef/' || stem || '.tif', bands, stem, md5(g:
     CASE WHEN product <> 'mosaic' THEN stem END, md5(g::text) || md5(stem), '0123456789ab',
     CASE WHEN is_built THEN folder || 'cog/' || stem || '.' || substr(md5(g::text), 1, 12) || '.tif' END,
     CASE WHEN is_built THEN 18000000 + g %% 9000000 END, CASE WHEN is_built THEN md5(stem) || md5(g::text) END,
-    CASE WHEN is_built THEN ST_Rotate(ST_MakeEnvelope(x, y, x + 1600, y + 1600, 3857), radians(c %% 7), x, y) END,
-    7200, 7200, 0.22, 'EPSG:26914', 4 + g %% 5, 1, created_at, created_at, created_at, created_at,
+    CASE WHEN is_built THEN ST_Rotate(ST_MakeEnvelope(x, y, x + 5200, y + 5200, 3857), radians(c %% 7), x, y) END,
+    7200, 7200, 0.72, 'EPSG:26914', 4 + g %% 5, 1, created_at, created_at, created_at, created_at,
     now() - make_interval(days => g %% 30)
 FROM made, LATERAL (
     SELECT bands || '/County' || c / 3 || '/' || agency || '_' || year || '/' || product || '/' AS folder,
         state IN ('published', 'withdrawn') AS is_built,
-        -11800000 + (c %% 60) * 20000 + (k %% 100) * 1000 AS x, 2980000 + (c / 60) * 28000 + (k / 100) * 1000 AS y
+        -11800000 + (c %% 60) * 20000 + (k %% across) * 2000 AS x, 2980000 + (c / 60) * 28000 + (k / across) * 3600 AS y
 ) AS place
 ORDER BY collection_id, k;
 
@@ -74,3 +76,8 @@ WHERE state = 'published';
 
 INSERT INTO cogmill.publication (collection_id, revision, mapfile_sha256, published_at)
 SELECT id, revision, mapfile_sha256, published_at FROM cogmill.collection;
+
+-- The triggers that keep it were off.
+UPDATE cogmill.collection AS c SET extent = measured.extent
+FROM (SELECT collection_id, ST_Extent(geom) AS extent FROM cogmill.tile_index GROUP BY collection_id) AS measured
+WHERE c.id = measured.collection_id;

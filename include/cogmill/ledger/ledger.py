@@ -9,6 +9,7 @@ import psycopg
 from include.cogmill.errors import Unavailable
 from include.cogmill.ledger.arrivals import Arrivals
 from include.cogmill.ledger.backfills import Backfills
+from include.cogmill.ledger.browse import Browse
 from include.cogmill.ledger.catalog import Catalog
 from include.cogmill.ledger.collections import Collections
 from include.cogmill.ledger.frames import Frames
@@ -26,6 +27,7 @@ class Ledger:
         self.frames = Frames(connection)
         self.collections = Collections(connection)
         self.catalog = Catalog(connection)
+        self.browse = Browse(connection)
         self.revisions = Revisions(connection)
         self.backfills = Backfills(connection)
         self.upkeep = Upkeep(connection)
