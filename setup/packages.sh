@@ -15,4 +15,6 @@ packages=(
   # The map server, its front door, and the mount of the mapfiles.
   cgi-mapserver nginx-light s3fs fuse
   fonts-dejavu-core ca-certificates
+  # The map of the page Collections in the Airflow UI.
+  libjs-leaflet
 )

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """SNS topic that gets one message per run. Empty: none."""
     notifiers: list[dict[str, Any]] = []
     """More Airflow notifiers, as JSON: `[{"class": "...SlackNotifier", "kwargs": {"text": "{{ digest_text }}"}}]`."""
+    leaflet_dir: Path = Path("/usr/share/javascript/leaflet")
+    """Folder with `leaflet.js` and `leaflet.css`, the map library of the page Collections; the default is Debian's package."""
     collections_dir: Path = ROOT / "include" / "collections"
     """Folder of the collections that need more than the defaults."""
 

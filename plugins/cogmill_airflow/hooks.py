@@ -37,8 +37,12 @@ def s3_client(aws_conn_id: str = AWS_CONN_ID) -> Any:
 
 
 @contextmanager
-def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID) -> Iterator[Ledger]:
+def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameters: Any) -> Iterator[Ledger]:
     """Open the ledger and close its database connection at the end.
+
+    Args:
+        postgres_conn_id: Airflow's name of the connection.
+        parameters: More libpq parameters; they win over the connection's own.
 
     Raises:
         Unavailable: PostgreSQL does not answer or refuses the role.
@@ -51,7 +55,7 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID) -> Iterator
 
     account = BaseHook.get_connection(postgres_conn_id)
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "cogmill"}
-    account.extra = json.dumps({**defaults, **account.extra_dejson})
+    account.extra = json.dumps({**defaults, **account.extra_dejson, **parameters})
     try:
         connection = PostgresHook(connection=account).get_conn()
     except OperationalError as err:

@@ -1,0 +1,24 @@
+"""The page "Collections" in the Airflow UI: what the archive holds, what waits, what was refused and why, on one map."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+
+PREFIX = "/cogmill"
+"""Where Airflow's API server mounts the page."""
+
+
+async def page(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
+    """Answer one request, as an ASGI application.
+
+    Every component of Airflow imports the plugin, and only the API server serves the page: so its parts are loaded with the first
+    request.
+    """
+    from cogmill_airflow.page.app import app
+
+    await app(scope, receive, send)
