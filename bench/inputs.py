@@ -32,17 +32,20 @@ INPUTS = [
 ]
 """In the order of the table."""
 
+PACKED = ("COMPRESS=LZW", "PREDICTOR=2", "NUM_THREADS=ALL_CPUS")
+"""Without the differences LZW makes colour frames larger than they are raw."""
+
 ORIGINS = {26914: (620_000.0, 3_350_000.0), 3857: (-10_881_745.0, 3_539_044.0)}
 
 
 def make(item: Input, folder: Path, scale: float = 1.0) -> Path:
-    """Write the frame of an input, once, as a tool like ArcMap exports it: tiled, LZW."""
+    """Write the frame of an input, once, as georeferencing tools export it: tiled, LZW with differences of pixels."""
     width, height = round(item.width * scale), round(item.height * scale)
     path = folder / f"{item.name}_{width}.tif"
     if path.exists():
         return path
     dataset = gdal.GetDriverByName("GTiff").Create(
-        str(path), width, height, item.bands, gdal.GDT_Byte, ["TILED=YES", "COMPRESS=LZW", "NUM_THREADS=ALL_CPUS"]
+        str(path), width, height, item.bands, gdal.GDT_Byte, ["TILED=YES", *PACKED]
     )
     srs = osr.SpatialReference()
     srs.ImportFromEPSG(item.epsg)

@@ -56,7 +56,7 @@ def gdal_alone(item: Input, source: Path, folder: Path) -> tuple[Cost, Path]:
     """
     cog, virtual = folder / "cog.tif", folder / "warped.vrt"
     if item.epsg == 3857:  # noqa: PLR2004
-        return run(["gdal_translate", "-q", *cog_options(item), source, cog], CLEAN), cog
+        return run(["gdal_translate", "-q", "-mask", "mask", *cog_options(item), source, cog], CLEAN), cog
     warp = ["-r", "bilinear", "-dstalpha", "-multi", "-wo", "NUM_THREADS=ALL_CPUS", "-wm", "512"]
     cost = run(["gdalwarp", "-q", "-overwrite", "-of", "VRT", "-t_srs", WEB_MERCATOR, *warp, source, virtual], CLEAN)
     bands = [part for number in range(1, item.bands + 1) for part in ("-b", str(number))]
@@ -88,7 +88,7 @@ def rio_environment(folder: Path) -> Path:
 def rio_cogeo(rio: Path, item: Input, source: Path, folder: Path) -> tuple[Cost, Path]:
     """Run rio warp and rio cogeo create, both with all threads, the mask made from what the warp left at 0."""
     warped, cog = folder / "rio.tif", folder / "cog.tif"
-    cost, nodata = NOTHING, []
+    cost, nodata = NOTHING, ["--add-mask"]
     if item.epsg != 3857:  # noqa: PLR2004
         how = ["--dst-crs", WEB_MERCATOR, "--resampling", "bilinear", "--threads", "2", "--overwrite"]
         cost += run([rio, "warp", source, warped, *how, "--src-nodata", "0", "--dst-nodata", "0"])

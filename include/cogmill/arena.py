@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 
 MIB = 1024**2
 
-RESIDENT_BYTES = 1024 * MIB
-"""Memory above which mapped pages are given back to the kernel, which keeps them in its cache or writes them out."""
+RESIDENT_SHARE = 1.5
+"""Resident memory at which mapped pages are given back to the kernel, in decoded frames: 2.5 are allowed, and what the
+libraries take and what comes in between two looks must fit in between."""
 
-WATCH_S = 0.05
-"""Seconds between two looks at the memory: at 5 GB/s, 250 MB may come in between."""
+RESIDENT_BYTES = 1024 * MIB
+"""The same for the largest frames."""
+
+WATCH_S = 0.01
+"""Seconds between two looks at the memory: at 5 GB/s, 50 MB may come in between."""
 
 
 class Arena:
@@ -30,13 +34,15 @@ class Arena:
     content is not lost, it is in the page cache or in the file.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, decoded_bytes: int = 0) -> None:
         """Prepare.
 
         Args:
             folder: For the files; None for arrays in memory.
+            decoded_bytes: Size of the decoded frame; with files, a multiple of it is what may be resident.
         """
         self._folder = folder
+        self._resident = min(RESIDENT_BYTES, int(RESIDENT_SHARE * decoded_bytes))
         self._maps: list[mmap.mmap] = []
         self._done = threading.Event()
         self._watch = threading.Thread(target=self._keep_small, daemon=True)
@@ -67,7 +73,7 @@ class Arena:
 
     def _keep_small(self) -> None:
         while not self._done.wait(WATCH_S):
-            if _resident() > RESIDENT_BYTES:
+            if _resident() > self._resident:
                 for mapped in list(self._maps):
                     mapped.madvise(mmap.MADV_DONTNEED)
 

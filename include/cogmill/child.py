@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+import cv2
 from osgeo import gdal, ogr, osr
 
 from include.cogmill.errors import FrameRejected, ProofFailed
@@ -71,6 +72,7 @@ def _confine(limits: Limits) -> None:
 
 
 def _configure() -> None:
+    cv2.setNumThreads(0)  # the threads are ours: as many as the task has slots
     for module in (gdal, ogr, osr):
         module.UseExceptions()
     for key, value in CONFIG.items():

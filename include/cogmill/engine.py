@@ -223,6 +223,8 @@ def _environment(scratch: str) -> dict[str, str]:
         "CPL_TMPDIR": scratch,
         "PROJ_NETWORK": "OFF",
         "PROJ_USER_WRITABLE_DIRECTORY": scratch,
+        # The same instructions on every processor: fused ones round otherwise, and the bytes would tell the worker.
+        "OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX512_SKX",
         "OPENBLAS_NUM_THREADS": "1",  # numpy multiplies nothing here, but each of its threads takes address space
         "MALLOC_ARENA_MAX": "2",  # as do malloc's arenas
         "MALLOC_MMAP_THRESHOLD_": "4194304",  # else glibc learns to keep a frame's arrays for the next frame

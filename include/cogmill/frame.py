@@ -19,6 +19,7 @@ from include.cogmill.cog import write_cog
 from include.cogmill.datum import Operation, choose_operation, crs_name, is_web_mercator
 from include.cogmill.errors import FrameRejected, Reason
 from include.cogmill.footprint import footprint
+from include.cogmill.lattice import Lattice, Projector, choose_lattice
 from include.cogmill.limits import Limits
 from include.cogmill.location import Bounds, apply, degree_bounds, refuse_outside
 from include.cogmill.model import Bands
@@ -27,8 +28,8 @@ from include.cogmill.overviews import build_levels, level_sizes
 from include.cogmill.pixels import Bytes, Pixels, read_pixels, refuse_blank
 from include.cogmill.profiles import Profile
 from include.cogmill.raster import Affine6, Upload, open_upload
-from include.cogmill.recipe import ENGINE_VERSION, gdal_version, recipe_digest
-from include.cogmill.warp import Projector, Warped
+from include.cogmill.recipe import ENGINE_VERSION, gdal_version, opencv_version, recipe_digest
+from include.cogmill.warp import Warped
 
 LATTICE_POINTS = 24
 """Points a side at which the COG is compared with its source."""
@@ -85,7 +86,8 @@ def build_frame(request: Request) -> Built:
     keeps_datum = is_web_mercator(upload.srs)
     operation = None if keeps_datum else choose_operation(upload.srs, bounds, request.limits.area_error_m)
     decoded = upload.width * upload.height * upload.bands
-    with Arena(Path(tempfile.gettempdir()) if decoded > request.limits.in_memory_bytes else None) as arena:
+    scratch = Path(tempfile.gettempdir()) if decoded > request.limits.in_memory_bytes else None
+    with Arena(scratch, decoded) as arena:
         return _build(upload, operation, request, arena)
 
 
@@ -115,7 +117,7 @@ def _to_web_mercator(
         turn = np.array(warped.geotransform)[[1, 5]] / np.array(pixels.geotransform)[[1, 5]]
         return warped, _likeness(pixels, warped, lambda points: np.where(turn > 0, points, (width, height) - points))
     projector = Projector(pixels, (height, width), operation)
-    lattice = warp.choose_lattice(projector, ring, request.profile.grid)
+    lattice = choose_lattice(projector, ring, request.profile.grid)
     _refuse_huge(lattice, request.limits)
     warped = warp.warp(
         pixels, ring, projector, lattice, request.profile.resampling, threads=request.threads, arena=arena
@@ -132,7 +134,7 @@ def _refuse_hidden(pixels: Pixels, ring: Ring) -> None:
         raise FrameRejected(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
 
 
-def _refuse_huge(lattice: warp.Lattice, limits: Limits) -> None:
+def _refuse_huge(lattice: Lattice, limits: Limits) -> None:
     if max(lattice.width, lattice.height) > 2 * limits.side_px:
         raise FrameRejected(Reason.TOO_LARGE, f"{lattice.width} x {lattice.height} px in EPSG:3857")
 
@@ -188,6 +190,7 @@ def _tags(request: Request, source_crs: str, transformation: str) -> dict[str, s
         "recipe": recipe_digest(request.profile),
         "engine": ENGINE_VERSION,
         "gdal": gdal_version(),
+        "opencv": opencv_version(),
         "proj": f"{osr.GetPROJVersionMajor()}.{osr.GetPROJVersionMinor()}.{osr.GetPROJVersionMicro()}",
         "source_crs": source_crs,
         "transformation": transformation,
@@ -203,7 +206,7 @@ def _write_and_prove(
     data = warped.data
     if profile.rgb and len(data) == 1:
         data = np.broadcast_to(data, (3, *data.shape[1:]))  # three names for the same pixels
-    levels = build_levels(data, warped.valid, arena)
+    levels = build_levels(data, warped.valid, arena, threads)
     height, width = warped.valid.shape
     part = request.target.with_name(request.target.name + ".part")
     write_cog(levels, warped.geotransform, part, profile, _tags(request, *crs), threads=threads)

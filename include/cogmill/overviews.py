@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,21 +56,23 @@ def level_sizes(width: int, height: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def build_levels(data: Bytes, valid: Bytes, arena: Arena) -> list[Level]:
+def build_levels(data: Bytes, valid: Bytes, arena: Arena, threads: int = 1) -> list[Level]:
     """Return a frame and all its overviews, full resolution first.
 
     Args:
         data: Shape (bands, rows, columns).
         valid: Shape (rows, columns), 255 is picture and 0 is not.
         arena: For the overviews.
+        threads: Threads that average; they change nothing in the result.
     """
     levels = [Level(data, valid)]
-    while max(levels[-1].width, levels[-1].height) > BLOCK_PX:
-        levels.append(halve(levels[-1], arena))
+    with ThreadPoolExecutor(threads) as pool:
+        while max(levels[-1].width, levels[-1].height) > BLOCK_PX:
+            levels.append(halve(levels[-1], arena, pool))
     return levels
 
 
-def halve(level: Level, arena: Arena) -> Level:
+def halve(level: Level, arena: Arena, pool: Executor) -> Level:
     """Return a level at half its resolution, rounded up.
 
     A pixel is the average of the valid ones among its four, rounded to nearest, and valid when any of them is. Averaging
@@ -77,18 +80,23 @@ def halve(level: Level, arena: Arena) -> Level:
     """
     height, width = -(-level.height // 2), -(-level.width // 2)
     small = Level(arena.zeros((len(level.data), height, width)), arena.zeros((height, width)))
-    for rows in strips(height, ROWS):
-        double = slice(2 * rows.start, 2 * rows.stop)
-        valid = _even(level.valid[double])
-        some, mixed = _reduce_mask(valid)
-        small.valid[rows] = some
-        for number, band in enumerate(level.data):
-            strip = _even(band[double])
-            small.data[number, rows] = _average(strip)
-            if mixed is not None:
-                _mend_rim(small.data[number, rows], strip, valid, mixed)
-                small.data[number, rows][some == 0] = 0
+    for _ in pool.map(lambda rows: _halve_rows(level, small, rows), strips(height, ROWS)):
+        pass
     return small
+
+
+def _halve_rows(level: Level, small: Level, rows: slice) -> None:
+    """Fill some rows of the smaller level."""
+    double = slice(2 * rows.start, 2 * rows.stop)
+    valid = _even(level.valid[double])
+    some, mixed = _reduce_mask(valid)
+    small.valid[rows] = some
+    for number, band in enumerate(level.data):
+        strip = _even(band[double])
+        small.data[number, rows] = _average(strip)
+        if mixed is not None:
+            _mend_rim(small.data[number, rows], strip, valid, mixed)
+            small.data[number, rows][some == 0] = 0
 
 
 def _even(layer: Bytes) -> Bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,6 @@ from include.cogmill.overviews import BLOCK_PX, Level, level_sizes
 from include.cogmill.pixels import Bytes
 from include.cogmill.regions import strips
 from include.cogmill.tiff import Directory, read_directories
-
-STRIP_BYTES = 48 * 1024**2
-"""Pixels decoded at a time, in whole rows of blocks, so that none is decoded twice."""
 
 STRIDE = 4
 """Lossy pixels are compared on every fourth row and column: 16 samples in each 16 x 16 unit of JPEG."""
@@ -94,27 +93,40 @@ def prove_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: in
     Raises:
         ProofFailed: A block does not decode or decodes to something else.
     """
-    try:
-        for number, level in enumerate(levels):
-            written = open_level(path, number, threads)
-            _prove_level(written, level, f"level {number}", lossless=lossless)
-    except RuntimeError as err:
-        raise ProofFailed(f"a block does not decode: {err}") from err
+
+    def prove(piece: tuple[int, slice]) -> None:
+        number, rows = piece
+        _prove_rows(path, number, levels[number], rows, lossless=lossless)
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for _ in pool.map(prove, _rows_of_blocks(levels)):
+                pass
+        except RuntimeError as err:
+            raise ProofFailed(f"a block does not decode: {err}") from err
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _prove_level(written: Any, level: Level, where: str, *, lossless: bool) -> None:
-    mask = written.GetRasterBand(1).GetMaskBand()
-    for rows in strips(level.height, BLOCK_PX * max(1, STRIP_BYTES // (BLOCK_PX * level.width * len(level.data)))):
-        window = (0, rows.start, level.width, rows.stop - rows.start)
-        if not np.array_equal(mask.ReadAsArray(*window), level.valid[rows]):
-            raise ProofFailed(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")
-        found = written.ReadAsArray(*window).reshape(len(level.data), -1, level.width)
-        _compare(found, level.data[:, rows], where, lossless=lossless)
+def _rows_of_blocks(levels: list[Level]) -> Iterator[tuple[int, slice]]:
+    """Yield level and rows of every row of blocks: no block is decoded twice, and no two threads share one."""
+    for number, level in enumerate(levels):
+        for rows in strips(level.height, BLOCK_PX):
+            yield number, rows
 
 
-def open_level(path: Path, level: int, threads: int = 1) -> Any:
-    """Open one level of a COG, 0 being full resolution."""
-    options = ["GEOREF_SOURCES=INTERNAL", f"NUM_THREADS={threads}"]
+def _prove_rows(path: Path, number: int, level: Level, rows: slice, *, lossless: bool) -> None:
+    written, where = open_level(path, number), f"level {number}"
+    window = (0, rows.start, level.width, rows.stop - rows.start)
+    if not np.array_equal(written.GetRasterBand(1).GetMaskBand().ReadAsArray(*window), level.valid[rows]):
+        raise ProofFailed(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")
+    found = written.ReadAsArray(*window).reshape(len(level.data), -1, level.width)
+    _compare(found, level.data[:, rows], where, lossless=lossless)
+
+
+def open_level(path: Path, level: int) -> Any:
+    """Open one level of a COG, 0 being full resolution; for use by one thread."""
+    options = ["GEOREF_SOURCES=INTERNAL", "NUM_THREADS=1"]
     if level:
         options.append(f"OVERVIEW_LEVEL={level - 1}")
     return gdal.OpenEx(str(path), gdal.OF_RASTER, allowed_drivers=["GTiff"], open_options=options)

@@ -9,7 +9,7 @@ import json
 
 from include.cogmill.profiles import Profile
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Raised with every change that alters the bytes of any COG."""
 
 DIGEST_DIGITS = 12
@@ -21,9 +21,15 @@ def gdal_version() -> str:
     return importlib.metadata.version("GDAL")
 
 
+def opencv_version() -> str:
+    """Return the version of OpenCV that the engine resamples with, without loading it."""
+    return importlib.metadata.version("opencv-python-headless")
+
+
 def recipe_digest(profile: Profile) -> str:
     """Return a hex digest over everything but the source that decides a COG's bytes."""
-    values = {"profile": dataclasses.asdict(profile), "engine": ENGINE_VERSION, "gdal": gdal_version()}
+    programs = {"engine": ENGINE_VERSION, "gdal": gdal_version(), "opencv": opencv_version()}
+    values = {"profile": dataclasses.asdict(profile), **programs}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ from cogmill_airflow.shards import write_shards
 
 from tests.airflow_home import ENVIRONMENT, ROOT
 
-HEAVY = {"rasterio", "osgeo", "boto3", "botocore", "psycopg", "numpy", "shapely"}
+HEAVY = {"rasterio", "osgeo", "cv2", "boto3", "botocore", "psycopg", "numpy", "shapely"}
 
 PARSE = """
 import json, socket, sys, time

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import shapely
@@ -34,7 +36,8 @@ def test_averages_the_valid_pixels_only(shape):
     data = rng.integers(0, 256, shape, np.uint8)
     valid = ((rng.random(shape) > 0.3) * 255).astype(np.uint8)
 
-    small = halve(Level(data[None], valid), Arena(None))
+    with ThreadPoolExecutor(2) as pool:
+        small = halve(Level(data[None], valid), Arena(None), pool)
 
     expected, mask = slow_half(data, valid)
     assert np.array_equal(small.data[0], expected)

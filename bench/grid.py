@@ -1,0 +1,130 @@
+"""Measures what `grid: web` costs and gains: `python -m bench.grid`.
+
+The same frame once in its own resolution and once on the web-mercator zoom grid: size and time of the COG, and what
+MapServer needs to draw it tile by tile, as web maps ask for it, at the frame's own zoom level and at the next coarser one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import resource
+import statistics
+from pathlib import Path
+from typing import Any
+
+from osgeo import gdal
+
+from bench.engine import RESULTS
+from bench.inputs import INPUTS, make
+from include.cogmill.engine import Engine
+from include.cogmill.lattice import WEB_EXTENT_M
+from include.cogmill.limits import Limits
+from include.cogmill.mapserv import Draft, MapServerRunner, draft
+from include.cogmill.model import Bands
+from include.cogmill.profiles import PROFILES, Grid
+
+TILE_PX = 256
+
+MAPFILE = """MAP
+  SIZE 256 256
+  EXTENT -1 -1 1 1
+  PROJECTION
+    "init=epsg:3857"
+  END
+  OUTPUTFORMAT
+    NAME "png"
+    DRIVER "AGG/PNG"
+    MIMETYPE "image/png"
+    IMAGEMODE RGBA
+    TRANSPARENT ON
+  END
+  WEB
+    METADATA
+      "ows_title" "grid"
+      "ows_enable_request" "*"
+      "ows_srs" "EPSG:3857"
+      "ows_onlineresource" "http://localhost/"
+    END
+  END
+  LAYER
+    NAME "frame"
+    STATUS ON
+    TYPE RASTER
+    DATA "%s"
+    PROJECTION
+      "init=epsg:3857"
+    END
+    PROCESSING "RESAMPLE=AVERAGE"
+    PROCESSING "OVERSAMPLE_RATIO=3"
+  END
+END
+"""
+"""One COG without a tile index, drawn as the services draw theirs."""
+
+
+def drawing_s(served: Draft, cog: Path, zoom: float, count: int) -> float:
+    """Return the CPU seconds MapServer needs per tile in the middle of a frame, program start excluded.
+
+    Args:
+        served: MapServer with the frame's mapfile.
+        cog: The frame.
+        zoom: Level of the web-mercator pyramid.
+        count: Tiles to draw.
+    """
+    info = gdal.Open(str(cog))
+    west, size, _, north, _, _ = info.GetGeoTransform()
+    x, y = west + size * info.RasterXSize / 2, north - size * info.RasterYSize / 2
+    side = 2 * WEB_EXTENT_M / 2**zoom
+    column, row = int((x + WEB_EXTENT_M) / side), int((WEB_EXTENT_M - y) / side)
+    across = max(1, int(count**0.5))
+    costs = [_tile_s(served, column + n % across, row + n // across, side) for n in range(count)]
+    empty = [_tile_s(served, 0, 0, side) for _ in range(count)]
+    return statistics.median(costs) - statistics.median(empty)
+
+
+def _tile_s(served: Draft, column: int, row: int, side: float) -> float:
+    west, north = column * side - WEB_EXTENT_M, WEB_EXTENT_M - row * side
+    box = ",".join(f"{value:.9f}" for value in (west, north - side, west + side, north))
+    how: dict[str, str | int] = {"version": "1.1.1", "srs": "EPSG:3857", "styles": "", "format": "image/png"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    served.expect("image/png", request="GetMap", layers="frame", bbox=box, width=TILE_PX, height=TILE_PX, **how)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measure(source: Path, grid: Grid, zoom: int, rounds: int) -> dict[str, Any]:
+    """Build the frame on a grid and draw it."""
+    profile = dataclasses.replace(PROFILES["bw"], grid=grid)
+    cog = RESULTS / f"grid_{grid.value}.tif"
+    with Engine(Limits(), threads=os.cpu_count() or 1) as engine:
+        built = [
+            engine.build(source, cog, bands=Bands.BW, profile=profile, provenance={}, area=None) for _ in range(rounds)
+        ]
+    with draft(MAPFILE % cog.resolve(), MapServerRunner({"PROJ_NETWORK": "OFF"})) as served:
+        tiles = {f"tile_z{level}_s": drawing_s(served, cog, level, 25) for level in (zoom, zoom - 1)}
+    facts = {"size": built[0].size, "width": built[0].width, "height": built[0].height}
+    return {**facts, "cpu_s": statistics.median(each.cpu_s for each in built), **tiles}
+
+
+def main() -> None:
+    """Measure, print and write `results/grid.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=0.5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--zoom", type=int, default=19, help="level that the web grid of the inputs (0.5 m) falls on")
+    chosen = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    source = make(INPUTS[0], RESULTS, chosen.scale)
+    found = {grid.value: measure(source, grid, chosen.zoom, chosen.rounds) for grid in Grid}
+    (RESULTS / "grid.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    for name, each in found.items():
+        print(name, ", ".join(f"{key} {value:.4g}" for key, value in each.items()))
+    web, native = found["web"], found["native"]
+    print("web / native: " + ", ".join(f"{key} {web[key] / native[key]:.2f}" for key in web))
+
+
+if __name__ == "__main__":
+    main()
