@@ -42,7 +42,7 @@ class Bench:
     """One input and everything that is measured on it."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - one of each of what a measurement needs
-        self, item: Input, source: Path, engine: Engine, rio: Path, bucket: Bucket | None, threads: int
+        self, item: Input, source: Path, engine: Engine, rio: Path, bucket: Bucket, threads: int
     ) -> None:
         self.item, self.source, self.engine, self.rio, self.bucket, self.threads = (
             item,
@@ -53,6 +53,9 @@ class Bench:
             threads,
         )
         self.sizes: dict[str, int] = {}
+        self.journeys: dict[str, tuple[list[Path], list[Path]]] = {}
+        """By name of a way, the files it gets from S3 and those it puts there."""
+        bucket.put(source)
         self.ours = RESULTS / "ours.tif"
         self.run_ours(RESULTS)
         self.levels = levels_of(self.ours)
@@ -64,29 +67,28 @@ class Bench:
         began = time.perf_counter()
         built = self.engine.build(self.source, self.ours, bands=bands, profile=profile, provenance={}, area=None)
         self.sizes["ours"] = built.size
+        self.journeys["ours"] = ([self.source], [self.ours])
         return Cost(time.perf_counter() - began, built.cpu_s, built.peak_rss)
-
-    def run_ours_s3(self, folder: Path) -> Cost:
-        """Fetch the source, build, put the COG."""
-        return self.run_ours(folder) + call(lambda: self._travel([self.source], [self.ours]))
 
     def run_old(self, folder: Path) -> Cost:
         """Run the predecessor's chain on local files."""
         cost, files = rivals.old_chain(self.item, self.source, folder)
         self.sizes["old"] = files[-1].stat().st_size
+        # Each step of the chain fetched what the step before had put.
+        self.journeys["old"] = ([*files[:3], files[2]], files[1:])
         return cost
 
-    def run_old_s3(self, folder: Path) -> Cost:
-        """Run the predecessor's chain with its four GETs and four PUTs."""
-        cost, files = rivals.old_chain(self.item, self.source, folder)
-        return cost + call(lambda: self._travel([*files[:3], files[2]], files[1:]))
+    def travel(self, name: str) -> Cost:
+        """Fetch and put what a way fetches and puts when source and COG live in S3."""
+        fetched, put = self.journeys[name]
 
-    def _travel(self, fetched: list[Path], put: list[Path]) -> None:
-        if self.bucket is not None:
+        def go() -> None:
             for path in put:
                 self.bucket.put(path)
             for path in fetched:
                 self.bucket.get(path)
+
+        return call(go)
 
     def run_gdal(self, folder: Path) -> Cost:
         """Run gdalwarp and gdal_translate -of COG."""
@@ -118,41 +120,60 @@ class Bench:
 
     def measure(self, rounds: int, wanted: list[str]) -> dict[str, Any]:
         """Return the median cost of each candidate, all taking turns."""
-        ways: dict[str, Callable[[Path], Cost]] = {
-            name: getattr(self, f"run_{name.replace('+', '_')}") for name in wanted
-        }
-        costs: dict[str, list[Cost]] = {name: [] for name in ways}
+        ways: dict[str, Callable[[Path], Cost]] = {name: getattr(self, f"run_{name}") for name in wanted}
+        costs: dict[str, list[Cost]] = {}
         for number in range(rounds):
             for name, way in ways.items():
                 with tempfile.TemporaryDirectory(dir=RESULTS) as folder:
-                    costs[name].append(way(Path(folder)))
-                print(f"  {self.item.name} round {number + 1} {name}: {costs[name][-1].wall_s:.2f} s", flush=True)
+                    cost = way(Path(folder))
+                    costs.setdefault(name, []).append(cost)
+                    if name in self.journeys:
+                        costs.setdefault(f"{name}+s3", []).append(cost + self.travel(name))
+                print(f"  {self.item.name} round {number + 1} {name}: {cost.wall_s:.2f} s", flush=True)
         return {name: dataclasses.asdict(median(each)) for name, each in costs.items()} | {"sizes": self.sizes}
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
     """Return the results as a table: wall seconds, CPU seconds and peak memory, and the ratios to ours."""
-    names = [name for name in next(iter(results.values())) if name != "sizes"]
+    names = [name for name in next(iter(results.values())) if name not in ("sizes", "load")]
     lines = ["wall s (CPU s, MiB)".ljust(14) + "".join(name.rjust(22) for name in names)]
     for item, found in results.items():
         cells = [f"{found[n]['wall_s']:.2f} ({found[n]['cpu_s']:.2f}, {found[n]['peak_rss'] >> 20})" for n in names]
         lines.append(item.ljust(14) + "".join(cell.rjust(22) for cell in cells))
-    for name, ratio in ratios(results).items():
+    for name, ratio in ratios(results, "wall_s").items():
         bar = f", {BARS[name]:g} asked" if name in BARS else ""
         lines.append(f"{name}: {ratio:.2f} x our wall time (geometric mean{bar})")
+    lines += [f"{name}: {ratio:.2f} x our CPU time" for name, ratio in ratios(results, "cpu_s").items()]
+    for item, found in results.items():
+        sizes = found["sizes"]
+        lines.append(
+            f"{item}: " + ", ".join(f"{sizes['ours'] / sizes[each]:.3f} x the size of {each}" for each in sizes)
+        )
     return "\n".join(lines)
 
 
-def ratios(results: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return each rival's wall time over ours, geometric mean over the inputs; for the floor, ours over floor plus warp."""
+def ratios(results: dict[str, dict[str, Any]], what: str) -> dict[str, float]:
+    """Return each rival's seconds over ours, geometric mean over the inputs; for the floor, ours over floor plus warp.
+
+    Args:
+        results: By input, by candidate.
+        what: `wall_s` or `cpu_s`.
+    """
     found: dict[str, float] = {}
-    names = next(iter(results.values())).keys() - {"sizes", "ours", "ours+s3", "warp", "floor"}
+    names = set.intersection(*(set(row) for row in results.values())) - {
+        "sizes",
+        "load",
+        "ours",
+        "ours+s3",
+        "warp",
+        "floor",
+    }
     for name in sorted(names):
         ours = "ours+s3" if name.endswith("+s3") else "ours"
-        found[name] = _mean(row[name]["wall_s"] / row[ours]["wall_s"] for row in results.values())
+        found[name] = _mean(row[name][what] / row[ours][what] for row in results.values())
     if all("floor" in row and "warp" in row for row in results.values()):
         found["1/(floor+warp)"] = _mean(
-            row["ours"]["wall_s"] / (row["floor"]["wall_s"] + row["warp"]["wall_s"]) for row in results.values()
+            row["ours"][what] / (row["floor"][what] + row["warp"][what]) for row in results.values()
         )
     return found
 
@@ -162,7 +183,7 @@ def _mean(values: Any) -> float:
 
 
 def main() -> None:
-    """Measure and write the table and `results/engine.json`."""
+    """Measure and write the table and `results/engine.json`; inputs measured earlier in the same way stay in both."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the inputs, 1 being full size")
@@ -170,23 +191,28 @@ def main() -> None:
     parser.add_argument(
         "--ways",
         nargs="*",
-        default=["ours", "ours+s3", "old", "old+s3", "gdal", "gdal_one_step", "rio", "floor", "warp"],
+        default=["ours", "old", "gdal", "rio", "floor", "warp"],
+        help="also gdal_one_step",
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     chosen = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     gdal.UseExceptions()
     rio = rivals.rio_environment(RESULTS) if "rio" in chosen.ways else Path()
-    results: dict[str, dict[str, Any]] = {}
+    file = RESULTS / "engine.json"
+    report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    facts = {"machine": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "threads": chosen.threads}
+    facts |= {"gdal": gdal.VersionInfo("RELEASE_NAME"), "rounds": chosen.rounds, "scale": chosen.scale}
+    if report.get("facts") != facts:
+        report = {"facts": facts, "results": {}}
+    results: dict[str, dict[str, Any]] = report["results"]
     with Engine(Limits(), threads=chosen.threads) as engine, Bucket.running() as bucket:
         for item in INPUTS:
             if item.name in chosen.only:
                 bench = Bench(item, make(item, RESULTS, chosen.scale), engine, rio, bucket, chosen.threads)
-                results[item.name] = bench.measure(chosen.rounds, chosen.ways)
-    facts = {"machine": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "threads": chosen.threads}
-    facts |= {"gdal": gdal.VersionInfo("RELEASE_NAME"), "rounds": chosen.rounds, "load": os.getloadavg()}
-    report = {"facts": facts, "results": results, "ratios": ratios(results)}
-    (RESULTS / "engine.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+                results[item.name] = {**bench.measure(chosen.rounds, chosen.ways), "load": os.getloadavg()}
+    report |= {"ratios": {what: ratios(results, what) for what in ("wall_s", "cpu_s")}}
+    file.write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(table(results))
     for leftover in RESULTS.glob("tmp*"):
         shutil.rmtree(leftover)

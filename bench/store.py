@@ -60,7 +60,5 @@ class Bucket:
             self._client.put_object(Bucket="bench", Key=path.name, Body=body)
 
     def get(self, path: Path) -> None:
-        """Fetch the object of a file's name, putting it there first when nobody has."""
-        if not self._client.list_objects_v2(Bucket="bench", Prefix=path.name)["KeyCount"]:
-            self.put(path)
+        """Fetch the object of a file's name."""
         self._client.get_object(Bucket="bench", Key=path.name)["Body"].read()
