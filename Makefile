@@ -51,6 +51,8 @@ screenshots: ## the pictures in docs/, from the running demo
 lock: setup ## resolve requirements anew into requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade requirements-dev.txt --universal \
 	  --python-version 3.11 --no-emit-index-url --no-emit-find-links -o requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade docker/requirements.in -c requirements.lock \
+	  --python-version 3.13 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/requirements.lock
 
 .PHONY: help setup demo stack status stop clean test test-unit lint bench screenshots lock
 
@@ -65,3 +67,11 @@ ansible-test: ansible-lint ## the roles on fresh Debian 12 and 13 machines, in c
 	@COGMILL_HOST_TESTS=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/ansible
 
 .PHONY: ansible-lint ansible-test
+
+compose-test: setup ## builds the images, starts docker-compose.yaml, draws maps, kills a worker; needs Docker or root, 8 to 25 minutes
+	@COGMILL_COMPOSE_TESTS=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_compose.py
+
+compose-scale: setup ## 400 frames with one worker slot and with two workers; half an hour
+	@COGMILL_COMPOSE_TESTS=1 COGMILL_SCALE_TEST=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_scale.py
+
+.PHONY: compose-test compose-scale

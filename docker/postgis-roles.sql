@@ -1,0 +1,17 @@
+-- Roles and databases, brought to what the environment says at each start. Passwords arrive as variables of psql.
+SELECT format('CREATE ROLE %I LOGIN', name) FROM (VALUES ('cogmill_owner'), ('cogmill_writer'), ('cogmill_reader'), ('airflow')) AS r(name)
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
+ALTER ROLE cogmill_owner CREATEROLE PASSWORD :'owner';
+ALTER ROLE cogmill_writer PASSWORD :'writer';
+ALTER ROLE cogmill_reader PASSWORD :'reader';
+ALTER ROLE airflow PASSWORD :'airflow';
+GRANT cogmill_writer, cogmill_reader TO cogmill_owner WITH ADMIN OPTION;
+ALTER ROLE cogmill_reader SET statement_timeout = '5s';
+ALTER ROLE cogmill_reader SET default_transaction_read_only = on;
+SELECT format('CREATE DATABASE %I OWNER %I', name, owner) FROM (VALUES ('cogmill', 'cogmill_owner'), ('airflow', 'airflow')) AS d(name, owner)
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name) \gexec
+REVOKE TEMPORARY ON DATABASE cogmill FROM PUBLIC;
+REVOKE CONNECT ON DATABASE airflow FROM PUBLIC;
+\connect cogmill
+CREATE EXTENSION IF NOT EXISTS postgis;
+CREATE EXTENSION IF NOT EXISTS btree_gist;

@@ -1,0 +1,104 @@
+"""`docker compose up` alone ends in a system that turns photographs into maps, and survives the loss of a worker."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from demo.maps import Service
+from demo.survey.generate import generate
+from demo.survey.landscape import Landscape
+from demo.survey.manifest import Manifest
+from tests.ansible.hosts import docker
+from tests.compose.composed import ROOT, System
+from tests.conftest import wait_until
+
+pytestmark = pytest.mark.system
+
+PATIENCE_S = 1200
+AS_NOBODY_SPECIAL = (
+    "s3", "postgis", "redis", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer",
+    "airflow-worker",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The samples, and when they were in the bucket."""
+
+    survey: Manifest
+    at: float
+
+
+@pytest.fixture(scope="module")
+def disturbed(system: System) -> Iterator[Upload]:
+    """Samples uploaded by the one command, and a worker killed while it built them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)  # for the account of the container
+        command = ("python", "docker/samples.py", "/samples")
+        print(system.compose("run", "--rm", "-v", f"{folder}:/samples", "samples", *command).splitlines()[-1])
+        uploaded = time.monotonic()
+        victim = system.wait_for_worker_of("build_cogs", PATIENCE_S)
+        docker("kill", victim)
+        print(f"killed worker {victim[:12]} {time.monotonic() - uploaded:.0f} s after the upload")
+        yield Upload(generate(Path(folder) / "survey", say=lambda _: None), uploaded)
+
+
+def test_runs_as_nobody_special_and_cannot_write_its_programs(system: System) -> None:
+    for service in AS_NOBODY_SPECIAL:
+        for container in system.containers(service):
+            assert docker("exec", container, "id", "-u").strip() != "0", service
+            assert system.inspect(container)["HostConfig"]["ReadonlyRootfs"], service
+            assert system.inspect(container)["HostConfig"]["CapDrop"] == ["ALL"], service
+
+
+def test_shares_no_disk_between_dag_processor_and_workers(system: System) -> None:
+    mounts = {
+        service: [mount["Name"] for one in system.containers(service) for mount in system.inspect(one)["Mounts"]]
+        for service in ("airflow-dag-processor", "airflow-scheduler", "airflow-worker")
+    }
+
+    assert mounts["airflow-dag-processor"] == mounts["airflow-scheduler"] == []
+    assert len(set(mounts["airflow-worker"])) == 2
+
+
+def test_reads_mapfiles_through_a_mount(system: System) -> None:
+    (maps,) = system.containers("maps")
+
+    assert "fuse.s3fs" in docker("exec", maps, "grep", "/srv/cogmill/mapfiles", "/proc/mounts")
+
+
+def test_shows_the_ground_although_a_worker_was_killed(system: System, disturbed: Upload) -> None:
+    landscape = Landscape(disturbed.survey.seed, disturbed.survey.step)
+    pictures = ROOT / "out/compose"
+    pictures.mkdir(parents=True, exist_ok=True)
+    wrong = {}
+    for name, frames in disturbed.survey.collections.items():
+        service = Service(system.stack, name, frames)
+        service.wait(landscape, max(1.0, disturbed.at + PATIENCE_S - time.monotonic()))
+        verdict = service.verdict(landscape, service.overview(), pictures / f"{name}.png")
+        print(f"{name}: {verdict}, {time.monotonic() - disturbed.at:.0f} s after the upload")
+        wrong |= {} if verdict.is_right else {name: str(verdict)}
+
+    assert wrong == {}
+
+
+def test_keeps_logs_although_their_worker_is_gone(system: System, disturbed: Upload) -> None:
+    client = system.stack.s3_client()
+
+    def stored() -> bool:
+        return client.list_objects_v2(Bucket="cogmill-logs", MaxKeys=1)["KeyCount"] > 0
+
+    wait_until(stored, "the first log in the bucket", PATIENCE_S)
+
+
+def test_has_no_secret_and_no_path_of_the_building_machine_in_an_image(system: System) -> None:
+    for target in ("airflow", "maps", "tools", "postgis", "redis"):
+        said = docker("history", "--no-trunc", f"cogmill/{target}:local") + docker("inspect", f"cogmill/{target}:local")
+        assert "cogmill-secret" not in said
+        assert str(ROOT) not in said
