@@ -28,11 +28,10 @@ class CollectionState:
 class ServiceFacts:
     """What the tile index says about a whole collection."""
 
-    frames: int
-    dated: int
-    """Frames whose day is known."""
     first_day: dt.date | None
     last_day: dt.date | None
+    undated: bool
+    """The day of some frame is not known."""
     xmin: float | None
     ymin: float | None
     xmax: float | None
@@ -113,7 +112,7 @@ class Collections(Part):
         return self._stream("index_rows", collection_id=collection_id, bands=bands)
 
     def service_facts(self, collection_id: str) -> ServiceFacts:
-        """Return extent, dates and number of frames from the tile index."""
+        """Return extent and dates of the tile index; independent of the size of the collection."""
         (row,) = self._rows("service_facts", collection_id=collection_id)
         return ServiceFacts(**row)
 

@@ -175,7 +175,7 @@ def _point(facts: ServiceFacts) -> tuple[float, float] | None:
 
 
 def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
-    if facts.first_day is None or facts.last_day is None or facts.dated != facts.frames:
+    if facts.first_day is None or facts.last_day is None or facts.undated:
         return None
     return facts.first_day, facts.last_day
 
