@@ -6,13 +6,14 @@ COGs are stand-ins here, made by `tests.small_archive`; bucket, ledger, tile ind
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 
 import boto3
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,7 +28,7 @@ from moto import mock_aws
 from include.cogmill import keys
 from include.cogmill.ledger import Ledger
 from include.cogmill.model import Bands
-from include.cogmill.pipeline import Mill, arrivals, publish
+from include.cogmill.pipeline import Mill, arrivals, publish, withdraw
 from include.cogmill.pipeline.compare import compare
 from include.cogmill.pipeline.housekeeping import collect
 from include.cogmill.pipeline.repair import remove, repair
@@ -42,8 +43,20 @@ NUMBERS = st.integers(1, 4)
 BODIES = st.sampled_from([b"one", b"two", b"three"])
 PREFIX = TRAVIS.prefix(Bands.BW)
 MAPFILE = keys.mapfile_key(TRAVIS.id)
+ZIP = f"{keys.tile_index_prefix(TRAVIS, Bands.BW)}{TRAVIS.service_name}_idx.zip"
 EXPECTED = {"scan_missing", "upload_unknown"}
 """Kinds that reconciliation does not mend: nobody uploaded the scans, and COGs are younger than an hour."""
+
+VISIBLE = {
+    "store": ("create", "replace", "delete", "move"),
+    "ledger.collections": ("change_index", "published"),
+    "ledger.upkeep": ("withdraw_frames", "unpublish"),
+}
+"""Acts that somebody outside can see, each followed by a look."""
+
+
+class Crash(Exception):
+    """The worker is killed right after something visible."""
 
 
 class ArchiveMachine(RuleBasedStateMachine):
@@ -64,19 +77,41 @@ class ArchiveMachine(RuleBasedStateMachine):
         self.ledger = Ledger.connect(**self.connection)
         mill = Mill(S3Store(self.client, name), self.ledger, Settings(_env_file=None, bucket=name, grace_hours=0))
         self.archive = SmallArchive(mill, self.client, self.connection)
+        self.reader = psycopg.connect(**self.connection, autocommit=True)
+        self.acts_until_crash = 0
+        self._watch()
         self.sources: dict[str, bytes] = {}
-        self.reconciled = True
+
+    def _watch(self):
+        """Look after each visible act, not only between the steps."""
+        for path, names in VISIBLE.items():
+            target = self.archive.mill
+            for part in path.split("."):
+                target = getattr(target, part)
+            for name in names:
+                setattr(target, name, self._watched(getattr(target, name)))
+
+    def _watched(self, act):
+        def watched(*args, **kwargs):
+            done = act(*args, **kwargs)
+            self.nothing_visible_points_to_nothing()
+            self.acts_until_crash -= 1
+            if self.acts_until_crash == 0:
+                raise Crash
+            return done
+
+        return watched
 
     def teardown(self):
-        if hasattr(self, "ledger"):
+        if hasattr(self, "reader"):
             self.ledger.close()
+            self.reader.close()
 
     @rule(number=NUMBERS, body=BODIES)
     def upload(self, number, body):
         key = f"{PREFIX}georef/03-22-51_4-{number}.tif"
         self.archive.put(key, body)
         self.sources[key] = body
-        self.reconciled = False
 
     @precondition(lambda self: self.sources)
     @rule(data=st.data())
@@ -84,7 +119,6 @@ class ArchiveMachine(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.sources)))
         self.archive.delete(key)
         del self.sources[key]
-        self.reconciled = False
 
     @rule()
     def register_twice(self):
@@ -107,6 +141,15 @@ class ArchiveMachine(RuleBasedStateMachine):
     @rule()
     def publish(self):
         self._publish()
+
+    @rule(acts=st.integers(1, 8))
+    def crash_in_maintenance(self, acts):
+        compare(self.archive.mill)
+        self.acts_until_crash = acts
+        with contextlib.suppress(Crash):
+            repair(self.archive.mill)
+            remove(self.archive.mill)
+        self.acts_until_crash = 0
 
     @rule(days=st.integers(1, 40))
     def jump_the_clock(self, days):
@@ -136,14 +179,15 @@ class ArchiveMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_visible_points_to_nothing(self):
-        if not hasattr(self, "archive"):
+        if not hasattr(self, "reader"):
             return
         present = set(self.archive.listed())
         root = self.archive.mill.vsi_root
-        rows = self.archive.sql("SELECT location FROM cogmill.tile_index")
-        assert {location.removeprefix(root) for (location,) in rows} <= present
+        rows = self.reader.execute("SELECT location FROM cogmill.tile_index").fetchall()
+        assert {location.removeprefix(root) for (location,) in rows} <= present, "a row without its COG"
         if MAPFILE in present:
-            assert rows
+            assert rows, "a service without rows"
+            assert ZIP in present, "a service whose download is missing"
 
     def _publish(self, *, crash_before_mapfile=False):
         """What a run does after its builds: index, index files, mapfile; the drawing is tested elsewhere."""
@@ -157,21 +201,83 @@ class ArchiveMachine(RuleBasedStateMachine):
         publish.publish_mapfile(mill, TRAVIS.id)
 
 
+def run_machine(database, **chosen):
+    """Let people and workers act; the bucket lives in this process: thousands of examples would spend their time in sockets."""
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="only", aws_secret_access_key="tests")
+    machine = type("Machine", (ArchiveMachine,), {"connection": database, "client": client})
+    common = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+    run_state_machine_as_test(machine, settings=settings(**common, **chosen))
+
+
+@pytest.fixture
+def unproven(monkeypatch):
+    """Stand-in COGs are no pictures."""
+    monkeypatch.setattr(publish, "prove", lambda *args: None)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(36_000 if LONG else 1800)
 @mock_aws
-def test_layers_agree_after_every_reconciliation(database, monkeypatch):
-    """The bucket lives in this process here: thousands of examples would spend their time in sockets."""
-    monkeypatch.setattr(publish, "prove", lambda *args: None)  # stand-in COGs are no pictures
-    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="only", aws_secret_access_key="tests")
-    machine = type("Machine", (ArchiveMachine,), {"connection": database, "client": client})
-    examples = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize=not LONG,
-        database=None,
-    )
+def test_layers_agree_after_every_reconciliation(database, unproven):
+    run_machine(database, max_examples=EXAMPLES, stateful_step_count=STEPS, derandomize=not LONG)
 
-    run_state_machine_as_test(machine, settings=examples)
+
+def withdraw_the_service_last(monkeypatch):
+    frames, service = withdraw.withdraw_frames, withdraw.withdraw_service
+
+    def wrong(mill, collection_id, *args):
+        frames(mill, collection_id, *args)
+        service(mill, collection_id)
+
+    monkeypatch.setattr(withdraw, "withdraw_service", lambda *args: None)
+    monkeypatch.setattr(withdraw, "withdraw_frames", wrong)
+
+
+def delete_cogs_before_their_rows(monkeypatch):
+    frames = withdraw.withdraw_frames
+
+    def wrong(mill, collection_id, *args):
+        for page in mill.store.pages(f"{PREFIX}cog/03-"):
+            for stored in page.objects:
+                mill.store.delete(stored.key)
+        return frames(mill, collection_id, *args)
+
+    monkeypatch.setattr(withdraw, "withdraw_frames", wrong)
+
+
+def publish_the_mapfile_before_the_index_files(monkeypatch):
+    mapfile, export = publish.publish_mapfile, publish.export_index
+    monkeypatch.setattr(publish, "export_index", lambda *args: None)
+    monkeypatch.setattr(publish, "publish_mapfile", lambda *args: (mapfile(*args), export(*args)))
+
+
+def index_before_the_cogs_are_stored(monkeypatch):
+    create, mapfile, waiting = S3Store.create, publish.publish_mapfile, []
+
+    def late(*args):
+        for body, (store, key, path, *rest) in [waiting.pop(0) for _ in list(waiting)]:
+            path.write_bytes(body)
+            create(store, key, path, *rest)
+            path.unlink()
+        return mapfile(*args)
+
+    monkeypatch.setattr(S3Store, "create", lambda *args: waiting.append((args[2].read_bytes(), args)))
+    monkeypatch.setattr(publish, "publish_mapfile", late)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("break_order", "found"),
+    [
+        (withdraw_the_service_last, "a service without rows"),
+        (delete_cogs_before_their_rows, "a row without its COG"),
+        (publish_the_mapfile_before_the_index_files, "a service whose download is missing"),
+        (index_before_the_cogs_are_stored, "a row without its COG"),
+    ],
+)
+@mock_aws
+def test_machine_notices_when_an_order_is_broken(database, unproven, monkeypatch, break_order, found):
+    break_order(monkeypatch)
+
+    with pytest.raises(AssertionError, match=found):
+        run_machine(database, max_examples=30, stateful_step_count=15, derandomize=True, phases=[Phase.generate])
