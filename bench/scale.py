@@ -1,0 +1,140 @@
+"""The archive at full size: `python -m bench.scale`; a million frames in 3,000 collections, rows without pixels.
+
+Everything runs against a private PostGIS, S3 server and MapServer, started and removed here. Prints a table with the bar of each
+figure and writes `results/scale.json`. The exit code is 1 when a bar is missed. The dag processor has its own: `bench.scale_airflow`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+from bench import growth, listing
+from bench.ledger_seed import LARGE_ID, SMALL_ID, Size, seed
+from bench.measure import run
+from bench.scale_steps import BUCKET
+from demo.stack import Stack
+from demo.stack.private import private_stack
+from include.cogmill.ledger import Ledger
+from include.cogmill.pipeline import Mill, build
+from include.cogmill.settings import Settings
+from include.cogmill.store import S3Store
+
+RESULTS = Path(__file__).parent / "results"
+MB = 1 << 20
+PLANS = 50
+"""Collections that are planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value."""
+
+    what: str
+    value: float
+    unit: str
+    bar: float | None = None
+    """It must stay below; None for what is only told."""
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it is not below its bar."""
+        return self.bar is not None and self.value >= self.bar
+
+    def __str__(self) -> str:
+        bar = "" if self.bar is None else f"< {self.bar:g}"
+        return f"{self.what:58} {self.value:10.2f} {self.unit:3} {bar:>8} {'MISSED' if self.is_missed else ''}"
+
+
+def main() -> int:
+    """Measure, print, write; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
+    parser.add_argument("--frames", type=int, default=Size.frames)
+    parser.add_argument("--collections", type=int, default=Size.collections)
+    chosen = parser.parse_args()
+    size = Size(chosen.frames, chosen.collections, large=min(Size.large, chosen.frames // 2))
+    with private_stack(bucket=BUCKET) as stack:
+        return report("scale", size, measure(stack, size))
+
+
+def report(name: str, size: Size, figures: Iterator[Figure]) -> int:
+    """Print figures as they come and write them down; returns the exit code."""
+    found = []
+    for figure in figures:
+        found.append(figure)
+        print(figure, flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    content = {"size": asdict(size), "load": os.getloadavg(), "figures": [asdict(figure) for figure in found]}
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return int(any(figure.is_missed for figure in found))
+
+
+def measure(stack: Stack, size: Size) -> Iterator[Figure]:
+    """Seed the ledger of a stack and measure it."""
+    libpq = conninfo_to_dict(stack.dsn("owner"))
+    yield Figure("seeding the ledger", seed(size, bucket=BUCKET, **libpq), "s", 120)
+    ledger = Ledger.connect(**libpq)
+    try:
+        mill = Mill(S3Store(stack.s3_client(), BUCKET), ledger, Settings(_env_file=None, bucket=BUCKET))
+        yield from _plans(mill)
+        yield from _growth(stack, mill, size)
+    finally:
+        ledger.close()
+    environment = {**os.environ, **{f"PG{_PG[name]}": str(value) for name, value in libpq.items()}}
+    yield from _sweep(environment)
+    yield from _compile(environment, stack.settings.s3_url)
+
+
+_PG = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "password": "PASSWORD"}
+
+
+def _plans(mill: Mill) -> Iterator[Figure]:
+    ids = [row["id"] for row in mill.ledger.collections.all()]
+    chosen = [LARGE_ID, *ids[:: max(1, len(ids) // PLANS)]]
+    growth.timed(lambda: build.plan(mill, chosen[0]))  # opens caches
+    seconds = [growth.timed(lambda c=c: build.plan(mill, c)) * 1000 for c in chosen]
+    yield Figure("plan of one collection, median", statistics.median(seconds), "ms")
+    yield Figure("plan of one collection, worst", max(seconds), "ms", 100)
+
+
+def _growth(stack: Stack, mill: Mill, size: Size) -> Iterator[Figure]:
+    libpq = conninfo_to_dict(stack.dsn("owner"))
+    costs = growth.add_frames(mill, stack.s3_client(), libpq, (SMALL_ID, LARGE_ID))
+    steps = {
+        "index and mapfile": (growth.Costs.ledger, 1.3),
+        "index, mapfile, proof, PUT": (
+            lambda cost: [i + p for i, p in zip(cost.index, cost.publish, strict=True)],
+            1.3,
+        ),
+        "index files (once per run)": (lambda cost: cost.export, None),
+    }
+    for what, (seconds, bar) in steps.items():
+        small, large = (statistics.median(seconds(costs[c])) * 1000 for c in (SMALL_ID, LARGE_ID))
+        yield Figure(f"{what}: one more among {size.small}", small, "ms")
+        yield Figure(f"{what}: one more among {size.large}", large, "ms")
+        yield Figure(f"{what}: growth", large / small, "x", bar)
+
+
+def _sweep(environment: dict[str, str]) -> Iterator[Figure]:
+    with listing.serving(environment) as address:
+        cost = run([sys.executable, "-m", "bench.scale_steps", "sweep", address], environment)
+    yield Figure("sweep of an unchanged bucket", cost.wall_s, "s", 120)
+    yield Figure("sweep of an unchanged bucket, peak memory", cost.peak_rss / MB, "MB", 500)
+
+
+def _compile(environment: dict[str, str], endpoint: str) -> Iterator[Figure]:
+    cost = run([sys.executable, "-m", "bench.scale_steps", "compile", endpoint], environment)
+    yield Figure("compile in all formats", cost.wall_s, "s", 300)
+    yield Figure("compile in all formats, peak memory", cost.peak_rss / MB, "MB", 500)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""One step of `bench.scale` in a process of its own, so that its memory is its own: `python -m bench.scale_steps STEP ENDPOINT`."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import listing
+from include.cogmill.ledger import Ledger
+from include.cogmill.ledger.arrivals import Watermark
+from include.cogmill.pipeline import Mill, arrivals
+from include.cogmill.pipeline import compile as compilation
+from include.cogmill.settings import Settings
+from include.cogmill.store import S3Store
+
+BUCKET = "cogmill"
+
+
+def sweep(mill: Mill) -> None:
+    """Compare every key of the bucket with the ledger, as after an hour or a restart; nothing is new."""
+    mill.ledger.arrivals.set_watermark(Watermark(None, None))
+    if arrivals.has_news(mill):
+        sys.exit("the sweep found news in an unchanged bucket")
+
+
+def compile_all(mill: Mill) -> None:
+    """Write, prove and upload all formats and the catalogue."""
+    compiled = compilation.compile_indexes(mill)
+    if compiled.broken or not compiled.uploaded:
+        sys.exit(f"not compiled: {compiled}")
+
+
+STEPS = {"sweep": sweep, "compile": compile_all}
+
+
+def main() -> None:
+    """Run one step with the ledger of libpq's variables."""
+    step, endpoint = sys.argv[1:]
+    ledger = Ledger.connect()
+    STEPS[step](Mill(S3Store(listing.client(endpoint), BUCKET), ledger, Settings(_env_file=None, bucket=BUCKET)))
+    ledger.close()
+
+
+if __name__ == "__main__":
+    main()
