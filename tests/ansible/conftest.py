@@ -14,7 +14,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     asked = os.environ.get("COGMILL_HOST_TESTS")
     for item in items:
         if "tests/ansible/" in str(item.path) and item.path.name != "test_options.py":
-            item.add_marker(pytest.mark.timeout(2400))
+            item.add_marker(pytest.mark.timeout(3600))
             if not asked:
                 item.add_marker(pytest.mark.skip(reason="starts machines; make ansible-test runs it"))
 
@@ -27,11 +27,14 @@ def docker_engine() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def host13(docker_engine: str) -> Iterator[Host]:
+    """The one Debian 13 of all tests: untouched at first, with a filled bucket and ledger beside it."""
     with fresh_host(13) as host:
+        host.ask("fill")
         yield host
 
 
 @pytest.fixture(scope="module")
 def host12(docker_engine: str) -> Iterator[Host]:
     with fresh_host(12) as host:
+        host.ask("fill")
         yield host

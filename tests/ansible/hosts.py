@@ -212,12 +212,16 @@ class Play:
         recap = self.text.rsplit("PLAY RECAP", 1)[-1]
         return int(recap.split("changed=")[1].split()[0])
 
-    def finish(self, limit_s: float = 900) -> Play:
-        self.process.wait(limit_s)
+    def finish(self, limit_s: float = 1800) -> Play:
+        try:
+            self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
         assert self.process.returncode == 0, self.text[-6000:]
         return self
 
-    def kill_at(self, task: str, limit_s: float = 600) -> None:
+    def kill_at(self, task: str, limit_s: float = 1800) -> None:
         """Let the play come to a task, and kill it there without a chance to tidy up."""
         deadline = time.monotonic() + limit_s
         while f"{task}]" not in self.text:
@@ -229,11 +233,13 @@ class Play:
 
 
 @contextmanager
-def fresh_host(release: int) -> Iterator[Host]:
-    """A machine nobody has touched, with an S3 server and PostGIS in its network."""
-    image = build_image(release)
+def fresh_host(release: int, image: str = "") -> Iterator[Host]:
+    """A machine nobody has touched, or one from an image, with an S3 server and PostGIS in its network."""
+    image = image or build_image(release)
     name = f"cogmill-host-{release}-{uuid.uuid4().hex[:6]}"
-    docker("run", "-d", "--name", name, "--hostname", f"h{release}", *RIGHTS, image)
+    # Packages are fetched once for all machines; each still installs its own.
+    fetched = f"--volume=cogmill-host-packages-{release}:/var/cache/apt/archives"
+    docker("run", "-d", "--name", name, "--hostname", f"h{release}", fetched, *RIGHTS, image)
     folder = Path(tempfile.mkdtemp(prefix="cogmill-host-", dir="/var/tmp"))
     folder.chmod(0o755)
     host = Host(name, release, int(docker("inspect", "-f", "{{.State.Pid}}", name)), folder)

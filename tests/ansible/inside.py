@@ -73,10 +73,16 @@ def mill() -> Mill:
     return Mill(S3Store(client(), BUCKET), Ledger.connect(**libpq("cogmill_writer")), settings)
 
 
+def make_bucket(_: Path) -> str:
+    """Make the bucket, with nothing in it."""
+    client().create_bucket(Bucket=BUCKET)
+    return BUCKET
+
+
 def fill(folder: Path) -> dict[str, int]:
     """Do what staff and Airflow would: drop the files, build, publish."""
     store = client()
-    store.create_bucket(Bucket=BUCKET)
+    make_bucket(folder)
     make_database()
     made = survey(folder)
     for item in made.items:
@@ -220,7 +226,7 @@ def during(folder: Path, seconds: str) -> dict[str, Any]:
 
 def hostile(_: Path) -> dict[str, Any]:
     """Ask what nobody should answer; returns what was answered, was slow, or said too much."""
-    faults, slowest = [], 0.0
+    faults, slowest, read = [], 0.0, times_read()
     with trap(9999) as caught, httpx.Client(trust_env=False, timeout=15) as asker:
         for method, address, body in HOSTILE:
             begun = time.monotonic()
@@ -228,7 +234,22 @@ def hostile(_: Path) -> dict[str, Any]:
             slowest = max(slowest, time.monotonic() - begun)
             if why := _betrays(answer):
                 faults.append([method, address[:120], why])
-    return {"asked": len(HOSTILE), "faults": faults, "slowest": slowest, "caught": len(caught)}
+    counts = {"asked": len(HOSTILE), "caught": len(caught), "read": times_read() - read}
+    return {**counts, "faults": faults, "slowest": slowest}
+
+
+def times_read() -> int:
+    """Return how many sessions MapServer had with the database, and how often any table was read."""
+    time.sleep(11)  # a server process that has nothing to do tells its numbers after 10 s
+    sessions = "SELECT sessions FROM pg_stat_database WHERE datname = 'cogmill'"
+    scans = "SELECT sum(seq_scan + coalesce(idx_scan, 0))::int FROM pg_stat_user_tables"
+    with (
+        psycopg.connect(**libpq("cogmill_owner")) as inner,
+        psycopg.connect(**libpq("cogmill_owner", "postgres")) as outer,
+    ):
+        inner.execute("SELECT pg_stat_clear_snapshot()")
+        # Its own session is one more each time.
+        return outer.execute(sessions).fetchone()[0] + inner.execute(scans).fetchone()[0]
 
 
 def _betrays(answer: httpx.Response) -> str:
@@ -291,6 +312,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "migrate": migrate_installed,
     "read": read,
     "empty_mapfiles": empty_mapfiles,
+    "make_bucket": make_bucket,
     "fill": fill,
     "judge": judge,
     "headers": headers,

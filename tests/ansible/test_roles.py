@@ -26,7 +26,6 @@ def test_check_mode_changes_nothing_on_a_fresh_machine(host13: Host) -> None:
 
 
 def test_converges_when_it_was_killed_in_the_middle(host13: Host) -> None:
-    host13.ask("fill")
     for task in ("Ensure the helper is installed", "Ensure the watcher runs", "Ensure MapServer knows the database"):
         Play.start(host13, [], {}).kill_at(task)
 
@@ -86,12 +85,3 @@ def test_workers_and_mount_run_as_accounts_that_can_do_little(host13: Host) -> N
     enter = "nsenter -t $(systemctl show -p MainPID --value mapserver@1) -m --"
     assert "Read-only" in host13.run(f"{enter} touch /usr/x 2>&1", check=False)
     assert host13.run("runuser -u nobody -- cat /srv/cogmill/mapfiles/* 2>&1 | head -1", check=False).endswith("denied")
-
-
-def test_serves_on_debian_12_too(host12: Host) -> None:
-    host12.ask("fill")
-    assert host12.play("--check").changed > 0
-    host12.play()
-
-    assert_serves(host12)
-    assert host12.play().changed == 0

@@ -1,0 +1,13 @@
+"""The roles s3fs and mapserver on the release before."""
+
+from __future__ import annotations
+
+from tests.ansible.hosts import Host
+
+
+def test_serves_on_debian_12_too(host12: Host) -> None:
+    assert host12.play("--check").changed > 0
+    host12.play()
+
+    assert host12.ask("judge") == {}
+    assert host12.play().changed == 0
