@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=0.5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--zoom", type=int, default=19, help="level that the web grid of the inputs (0.5 m) falls on")
+    parser.add_argument("--zoom", type=int, default=18, help="level that the web grid of the inputs falls on")
     chosen = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     source = make(INPUTS[0], RESULTS, chosen.scale)
