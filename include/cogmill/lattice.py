@@ -126,9 +126,7 @@ def to_cells(points: NDArray[np.float64], lattice: Lattice) -> Ring:
     return cells
 
 
-def back_from(
-    lattice: Lattice, columns: NDArray[Any], rows: NDArray[Any], projector: Projector
-) -> NDArray[np.float64]:
+def back_from(lattice: Lattice, columns: NDArray[Any], rows: NDArray[Any], projector: Projector) -> NDArray[np.float64]:
     """Return the source's pixel coordinates for a mesh of a grid's, shape (rows, columns, 2)."""
     mesh = np.stack(np.meshgrid(columns, rows), axis=-1)
     points = apply(lattice.geotransform, mesh.reshape(-1, 2))

@@ -46,8 +46,10 @@ class Settings(BaseSettings):
     """Keys changed this recently are always compared; covers slow multipart uploads and clocks that differ."""
     retrigger_seconds: int = Field(300, ge=10)
     """A collection with unfinished frames and no trigger for this long is triggered again."""
-    batch_frames: int = Field(20, ge=1, le=50)
-    """Frames per mapped task."""
+    batch_frames: int = Field(100, ge=1, le=200)
+    """Frames per mapped task at most. Small ones go by the hundred, since starting a task takes as long as ten of them."""
+    batch_megabytes: int = Field(1024, ge=1)
+    """Uploads per mapped task at most, in MiB; one frame may be more. Frames of 9 inches go by the two dozen."""
     max_batches: int = Field(200, ge=1, le=1000)
     """Mapped tasks per run; what does not fit waits for the next run."""
     build_processes: int = Field(2, ge=1)

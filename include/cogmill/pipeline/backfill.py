@@ -25,6 +25,9 @@ STATES = (State.REJECTED, State.FAILED, State.ARRIVED, State.BUILT, State.PUBLIS
 ORDERS = ("oldest first", "newest first", "smallest first", "by name")
 """In which order frames are taken."""
 
+STEP_FRAMES = 20
+"""Frames leased and reported at a time."""
+
 MOST_LINES = 200
 """Lines of a plan that are shown."""
 
@@ -125,9 +128,8 @@ def build(mill: Mill, backfill_id: str, frame_ids: Sequence[int], owner: str) ->
         Unavailable: S3 or the ledger went away; done frames are not built again by the next try.
     """
     profile = mill.ledger.backfills.profile(backfill_id)
-    step = mill.settings.batch_frames
-    for start in range(0, len(frame_ids), step):
-        few = frame_ids[start : start + step]
+    for start in range(0, len(frame_ids), STEP_FRAMES):
+        few = frame_ids[start : start + STEP_FRAMES]
         lent = mill.ledger.backfills.lend(backfill_id, few, owner, mill.settings.lease_seconds)
         try:
             build_batch(mill, lent, owner, profile=profile)

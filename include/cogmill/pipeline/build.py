@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -21,13 +22,16 @@ from include.cogmill import keys
 from include.cogmill.engine import Engine, cog_digest, recipe_digest
 from include.cogmill.errors import CogmillError, FrameRejected, SourceChanged, Unavailable, WrongSetting
 from include.cogmill.ledger.frames import DueFrame, Job
-from include.cogmill.limits import Limits
+from include.cogmill.limits import MIB, Limits
 from include.cogmill.model import BuiltCog, RejectedFrame, UploadKey
 from include.cogmill.pipeline.mill import Mill
 from include.cogmill.profiles import PROFILES, Profile, default_profile, load_declared
 from include.cogmill.store import Upload
 
 log = logging.getLogger(__name__)
+
+ROUNDING = 1e-9
+"""What a sum of a thousand shares may be off by."""
 
 ProfileChooser = Callable[[UploadKey], Profile]
 """Says how the COG of an upload is made."""
@@ -50,6 +54,10 @@ class BatchResult:
     rejected: list[RejectedFrame] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     """`<key>: <what happened>` for each failure of ours."""
+    bytes_read: int = 0
+    """Of the uploads that were built or found unchanged."""
+    bytes_written: int = 0
+    """Of the COGs that were stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +67,37 @@ class _Built:
     facts: tuple[str, str, str]
     cog: BuiltCog | None
 
+    @property
+    def size(self) -> int:
+        """Bytes that were stored."""
+        return self.cog.size if self.cog else 0
+
 
 def plan(mill: Mill, collection_id: str) -> list[Batch]:
     """Cut the due frames of a collection into batches, those that wait longest first.
 
     Never empty: with nothing to do there is one batch without frames, so that the task is seen to succeed.
     """
-    at_most = mill.settings.batch_frames * mill.settings.max_batches
-    frames = mill.ledger.frames.due(collection_id, at_most)
+    settings = mill.settings
+    frames = mill.ledger.frames.due(collection_id, settings.batch_frames * settings.max_batches)
     if not frames:
         return [Batch(label="nothing to build", frame_ids=[])]
-    size = math.ceil(len(frames) / math.ceil(len(frames) / mill.settings.batch_frames))  # batches of equal size
-    return [_batch(frames[start : start + size]) for start in range(0, len(frames), size)]
+    parts = cut(frames, settings.batch_frames, settings.batch_megabytes * MIB)
+    return [_batch(part) for part in parts[: settings.max_batches]]
+
+
+def cut(frames: Sequence[DueFrame], at_most: int, at_most_bytes: int) -> list[list[DueFrame]]:
+    """Cut frames, in their order, into as few parts as the limits allow, all about equally full.
+
+    Only a part that ends with a large frame may exceed `at_most_bytes`, and by less than that frame.
+    """
+    shares = [max(1 / at_most, frame.size / at_most_bytes) for frame in frames]
+    ends = list(accumulate(shares))
+    count = math.ceil(ends[-1] - ROUNDING)
+    parts: dict[int, list[DueFrame]] = {}
+    for frame, share, end in zip(frames, shares, ends, strict=True):
+        parts.setdefault(int((end - share + ROUNDING) * count / ends[-1]), []).append(frame)
+    return list(parts.values())
 
 
 def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: str | None = None) -> BatchResult:
@@ -89,7 +116,7 @@ def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: st
     choose = profile_chooser(mill, profile)
     jobs = mill.ledger.frames.claim(frame_ids, owner, mill.settings.lease_seconds)
     result = BatchResult()
-    counts = {"built": 0, "unchanged": 0}
+    counts = {"built": 0, "unchanged": 0, "bytes_read": 0, "bytes_written": 0}
     away: list[Unavailable] = []
     for job, outcome in _build_all(mill, jobs, choose):
         try:
@@ -110,6 +137,8 @@ def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: st
             result.failed.append(f"{job.source_key}: {type(err).__name__}: {err}")
         else:
             counts["built" if done.cog else "unchanged"] += _record(mill, job, owner, done)
+            counts["bytes_read"] += job.size
+            counts["bytes_written"] += done.size
     if away:
         raise away[0]
     return BatchResult(**counts, rejected=result.rejected, failed=result.failed)
