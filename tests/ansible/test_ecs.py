@@ -1,0 +1,139 @@
+"""`ecs.yml` against a server that speaks Amazon's interfaces: what is created, and that a second run has nothing to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REGION = "us-east-1"
+KEYS = {"AWS_ACCESS_KEY_ID": "only", "AWS_SECRET_ACCESS_KEY": "for-tests", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@pytest.fixture(scope="module")
+def amazon(s3_server: str) -> Any:
+    """Return a maker of clients."""
+
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=s3_server,
+            region_name=REGION,
+            aws_access_key_id="only",
+            aws_secret_access_key="for-tests",
+        )
+
+    client("route53").create_hosted_zone(Name="example.org", CallerReference="test")
+    return client
+
+
+def play(address: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= KEYS | {"PATH": f"{ROOT}/.venv-ansible/bin:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+    settings = {"ecs_endpoint_url": address, "ecs_notified_emails": ["scans@example.org"]}
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", "ecs.yml", "-e", json.dumps(settings)],
+        cwd=ROOT / "ansible", env=environment, check=False, capture_output=True, text=True, timeout=1800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def plays(amazon: Any, s3_server: str) -> list[str]:
+    ec2 = amazon("ec2")
+    any_image = ec2.describe_images()["Images"][0]["ImageId"]
+    (machine,) = ec2.run_instances(ImageId=any_image, MinCount=1, MaxCount=1)["Instances"]
+    ec2.create_image(InstanceId=machine["InstanceId"], Name="cogmill-maps-1")
+    return [play(s3_server), play(s3_server)]
+
+
+def test_second_run_changes_nothing(plays: list[str]) -> None:
+    first, second = plays
+
+    assert "changed=0" not in first
+    assert "changed=0" in second
+
+
+def test_bucket_forgets_nothing_at_once_and_tells_the_queue(plays: list[str], amazon: Any) -> None:
+    store = amazon("s3")
+    name = "cogmill-example-org"
+
+    rules = {rule["ID"] for rule in store.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]}
+    told = store.get_bucket_notification_configuration(Bucket=name)["QueueConfigurations"]
+    policy = json.loads(store.get_bucket_policy(Bucket=name)["Policy"])
+
+    assert store.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+    assert rules == {"unfinished-uploads", "old-versions"}
+    assert {rule["QueueArn"].rsplit(":", 1)[-1] for rule in told} == {"cogmill-uploads"}
+    assert {rule["Filter"]["Key"]["FilterRules"][0]["Value"] for rule in told} == {".tif", ".TIF", ".tiff", ".TIFF"}
+    public = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+    assert [one["Action"] for one in public] == ["s3:GetObject"]
+    assert not [resource for one in public for resource in one["Resource"] if "mapfiles" in resource]
+
+
+def test_roles_may_do_what_they_need_and_no_key_exists(plays: list[str], amazon: Any) -> None:
+    iam = amazon("iam")
+    allowed = {
+        role: {
+            action
+            for one in iam.get_role_policy(RoleName=f"cogmill-{role}", PolicyName=role)["PolicyDocument"]["Statement"]
+            for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+        }
+        for role in ("hosts", "task", "execution", "airflow")
+    }
+
+    assert allowed["task"] == {"s3:GetObject"}
+    assert {action for action in allowed["hosts"] if action.startswith("s3:")} == {"s3:GetObject", "s3:ListBucket"}
+    assert not [action for actions in allowed.values() for action in actions if action.endswith("*")]
+    assert iam.list_users()["Users"] == []
+
+
+def test_container_reads_the_mount_and_writes_its_log(plays: list[str], amazon: Any) -> None:
+    ecs = amazon("ecs")
+    service = ecs.describe_services(cluster="cogmill", services=["maps"])["services"][0]
+    task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+    (container,) = task["containerDefinitions"]
+
+    assert container["mountPoints"] == [
+        {"sourceVolume": "mapfiles", "containerPath": "/srv/cogmill/mapfiles", "readOnly": True}
+    ]
+    assert task["volumes"] == [{"name": "mapfiles", "host": {"sourcePath": "/srv/cogmill/mapfiles"}}]
+    assert [(port["containerPort"], port["hostPort"]) for port in container["portMappings"]] == [(8081, 8081)]
+    assert container["logConfiguration"]["options"]["awslogs-group"] == "/cogmill/maps"
+    assert "PASSWORD" not in json.dumps(container["environment"])
+    assert service["desiredCount"] == 2
+
+
+def test_balancer_asks_a_map_and_the_public_name_leads_to_it(plays: list[str], amazon: Any) -> None:
+    balancing = amazon("elbv2")
+    (balancer,) = balancing.describe_load_balancers(Names=["cogmill-maps"])["LoadBalancers"]
+    (group,) = balancing.describe_target_groups(Names=["cogmill-maps"])["TargetGroups"]
+    zone = amazon("route53").list_hosted_zones()["HostedZones"][0]["Id"]
+    records = amazon("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+
+    assert (group["HealthCheckPath"], group["Port"]) == ("/health", 8081)
+    alias = {record["Name"]: record.get("AliasTarget", {}).get("DNSName", "") for record in records}
+    assert alias["maps.example.org."].rstrip(".").endswith(balancer["DNSName"])
+
+
+def test_hosts_start_from_the_image_and_only_the_balancer_reaches_them(plays: list[str], amazon: Any) -> None:
+    ec2 = amazon("ec2")
+    (template,) = ec2.describe_launch_template_versions(LaunchTemplateName="cogmill-hosts")["LaunchTemplateVersions"]
+    (image,) = ec2.describe_images(Filters=[{"Name": "name", "Values": ["cogmill-maps-1"]}])["Images"]
+    groups = {group["GroupName"]: group for group in ec2.describe_security_groups()["SecurityGroups"]}
+    (rule,) = groups["cogmill-hosts"]["IpPermissions"]
+
+    assert template["LaunchTemplateData"]["ImageId"] == image["ImageId"]
+    assert template["LaunchTemplateData"]["MetadataOptions"]["HttpTokens"] == "required"
+    assert (rule["FromPort"], rule["IpRanges"]) == (8081, [])
+    assert rule["UserIdGroupPairs"][0]["GroupId"] == groups["cogmill-balancer"]["GroupId"]
+    assert amazon("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]["DesiredCapacity"] == 2
+    assert amazon("ecr").describe_repositories()["repositories"][0]["repositoryName"] == "cogmill/maps"
+    assert amazon("sns").list_topics()["Topics"][0]["TopicArn"].endswith(":cogmill-digest")
