@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from demo.stack import Stack
 from demo.stack.settings import StackSettings
 from tests.ansible.hosts import docker
-from tests.conftest import free_port, wait_until
+from tests.conftest import free_port
 from tests.system.airflow_api import AirflowApi
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,14 @@ def program() -> list[str]:
     """Compose as it is here: Docker's plugin, or Debian's program."""
     plugin = subprocess.run(["docker", "compose", "version"], check=False, capture_output=True)
     return ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
+
+
+def wait_until(ready: Callable[[], bool], what: str, limit_s: float) -> None:
+    """Look every two seconds: what is waited for takes minutes, and each look costs the watched system something."""
+    deadline = time.monotonic() + limit_s
+    while not ready():
+        assert time.monotonic() < deadline, f"not within {limit_s:.0f} s: {what}"
+        time.sleep(2)
 
 
 @dataclass(frozen=True)
@@ -106,10 +114,7 @@ class System:
         }
 
     def wait_for_health(self, limit_s: float = START_LIMIT_S) -> None:
-        deadline = time.monotonic() + limit_s
-        while set((health := self.health()).values()) != {"healthy"}:
-            assert time.monotonic() < deadline, health
-            time.sleep(2)
+        wait_until(lambda: set(self.health().values()) == {"healthy"}, "all containers healthy", limit_s)
 
     def wait_for_worker_of(self, task: str, limit_s: float) -> str:
         """Wait until an instance of a task of any collection runs; returns the container it runs in."""
