@@ -15,6 +15,7 @@ import shapely
 from osgeo import gdal, osr
 
 from include.cogmill import keys
+from include.cogmill.ledger.frames import Job
 from include.cogmill.model import Bands, BuiltCog, Collection, Product
 from include.cogmill.pipeline import Mill, arrivals, build, publish
 from include.cogmill.store import Upload
@@ -22,6 +23,8 @@ from include.cogmill.tile_index import IndexAddress, IndexedFrame, index_row
 
 TRAVIS = Collection("Travis", "USDA", "1951", Product.FRAMES)
 MAPFILE = "MAP END\n"
+SIDE_M = 1000
+"""Metres along one side of a frame without pixels."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class SmallArchive:
         jobs = ledger.frames.claim([f.id for f in ledger.frames.due(collection.id, 10_000)], "tests", 60)
         for job in jobs:
             upload = keys.parse_upload(job.source_key)
-            body = f"COG of {job.source_key} {job.etag}".encode()
+            body = self.cog_body(job)
             sha256 = hashlib.sha256(body).hexdigest()
             key = keys.cog_key(upload, sha256[:12])
             path = Path(f"/tmp/cogmill-test-{sha256[:12]}.tif")  # noqa: S108
@@ -76,6 +79,9 @@ class SmallArchive:
             path.unlink()
             ledger.frames.finish_built(job, "tests", (key, sha256, "recipe"), _cog(job.id, len(body), sha256))
         return len(jobs)
+
+    def cog_body(self, job: Job) -> bytes:
+        return f"COG of {job.source_key} {job.etag}".encode()
 
     def publish(self, collection: Collection = TRAVIS, mapfile: str = MAPFILE) -> None:
         ledger = self.mill.ledger
@@ -127,13 +133,18 @@ class SmallArchive:
 
 
 def geotiff(west: float, seed: int) -> bytes:
-    gdal.UseExceptions()
     pixels = np.random.default_rng(seed).integers(60, 200, (8, 8), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    return raster(pixels, west, 3_500_000, 2)
+
+
+def raster(pixels: np.ndarray, west: float, north: float, pixel_m: float) -> bytes:
+    """Write a GeoTIFF of one band in EPSG:3857."""
+    gdal.UseExceptions()
     reference = osr.SpatialReference()
     reference.ImportFromEPSG(3857)
     path = f"/vsimem/{uuid.uuid4().hex}.tif"
-    dataset = gdal.GetDriverByName("GTiff").Create(path, 128, 128, 1, gdal.GDT_Byte)
-    dataset.SetGeoTransform((west, 2, 0, 3_500_000, 0, -2))
+    dataset = gdal.GetDriverByName("GTiff").Create(path, pixels.shape[1], pixels.shape[0], 1, gdal.GDT_Byte)
+    dataset.SetGeoTransform((west, pixel_m, 0, north, 0, -pixel_m))
     dataset.SetProjection(reference.ExportToWkt())
     dataset.WriteArray(pixels)
     dataset = None
@@ -142,7 +153,12 @@ def geotiff(west: float, seed: int) -> bytes:
     return body
 
 
+def west_of(number: int) -> float:
+    """Return where a frame without pixels begins; neighbours overlap by 200 m."""
+    return -10_900_000 + 800 * number
+
+
 def _cog(number: int, size: int, sha256: str) -> BuiltCog:
-    west = -10_900_000 + 800 * number
-    footprint = shapely.box(west, 3_500_000, west + 1000, 3_501_000)
+    west = west_of(number)
+    footprint = shapely.box(west, 3_500_000, west + SIDE_M, 3_500_000 + SIDE_M)
     return BuiltCog("x", size, sha256, shapely.to_wkb(footprint), 10, 10, 1.0, "EPSG:26914", "none", 0.5, 1)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+import numpy as np
 import psycopg
 import pytest
+from PIL import Image
 
+from include.cogmill import mapserv
 from include.cogmill.ledger import Ledger
+from include.cogmill.ledger.frames import Job
 from include.cogmill.model import Bands
 from include.cogmill.pipeline import Mill, arrivals, publish
-from tests.small_archive import TRAVIS
+from tests.small_archive import SIDE_M, TRAVIS, SmallArchive, raster, west_of
 
 ROUNDS = 50 if os.environ.get("COGMILL_LONG") else 8
 PREFIX = TRAVIS.prefix(Bands.BW)
@@ -47,25 +53,73 @@ def test_index_equals_the_model_when_one_run_adds_and_another_withdraws(archive,
     assert archive.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
 
 
-def test_reader_sees_only_the_old_or_the_new_index(archive, database):
-    archive.published(frames=3)
-    seen: set[int] = set()
-    done = threading.Event()
+@dataclass(frozen=True)
+class PaintedArchive(SmallArchive):
+    """An archive whose frames are plain pictures, all of one grey that changes with each round."""
 
-    def read():
-        with psycopg.connect(**database, autocommit=True) as connection:
-            while not done.is_set():
-                row = connection.execute("SELECT count(*), count(DISTINCT location) FROM cogmill.tile_index").fetchone()
-                assert row[0] == row[1]
-                seen.add(row[0])
+    greys: list[int]
 
-    with ThreadPoolExecutor(1) as pool:
-        reader = pool.submit(read)
-        for number in range(ROUNDS):
-            archive.upload(frames=3, body=f"round {number}".encode())
-            arrivals.register(archive.mill)
-            archive.build()
-            archive.publish()
+    def cog_body(self, job: Job) -> bytes:
+        pixels = np.full((100, 100), self.greys[-1], np.uint8)
+        return raster(pixels, west_of(job.id), 3_500_000 + SIDE_M, SIDE_M / 100)
+
+    def repaint(self, grey: int) -> None:
+        """Replace all frames by those of another grey, with one publication."""
+        self.greys.append(grey)
+        self.upload(frames=3, body=f"grey {grey}".encode())
+        arrivals.register(self.mill)
+        self.build()
+        self.publish()
+
+
+def map_reader(painted: PaintedArchive, done: threading.Event, ledger: Ledger) -> list[set[int]]:
+    """Draw the whole collection over and over with the real MapServer; return the greys of each picture."""
+    mill = Mill(painted.mill.store, ledger, painted.mill.settings)
+    drafted = publish.draft(mill, TRAVIS.id)
+    west, south, east, north = drafted.service.extent
+    window = {"crs": "EPSG:3857", "bbox": f"{west},{south},{east},{north}", "width": 260, "height": 100}
+    layer = {"layers": drafted.service.service_name, "styles": "", "format": "image/png", "transparent": "true"}
+    pictures = []
+    with publish._mapserver(mill) as runner, mapserv.draft(drafted.text, runner) as service:
+        while not done.is_set():
+            answer = service.expect("image/png", request="GetMap", version="1.3.0", **window, **layer)
+            picture = np.asarray(Image.open(io.BytesIO(answer.body)).convert("RGBA"))
+            assert (picture[..., 3] == 255).mean() > 0.99, "a frame was missing"
+            pictures.append(set(np.unique(picture[picture[..., 3] == 255][:, 0]).tolist()))
+    return pictures
+
+
+def sql_reader(database: dict[str, object], done: threading.Event) -> list[frozenset[str]]:
+    """Read the index over and over; return the COGs of each reading."""
+    readings = []
+    with psycopg.connect(**database, autocommit=True) as connection:
+        while not done.is_set():
+            rows = connection.execute("SELECT location FROM cogmill.tile_index").fetchall()
+            readings.append(frozenset(location for (location,) in rows))
+    return readings
+
+
+def test_readers_of_index_and_map_see_only_the_old_or_the_new_while_all_frames_are_replaced(mill, bucket, database):
+    painted = PaintedArchive(mill, bucket[0], database, [])
+    painted.repaint(50)
+    versions = [frozenset(location for (location,) in painted.sql("SELECT location FROM cogmill.tile_index"))]
+    done, ledger = threading.Event(), Ledger.connect(**database | {"user": "cogmill_writer"})
+
+    with ThreadPoolExecutor(2) as pool:
+        pictures = pool.submit(map_reader, painted, done, ledger)
+        readings = pool.submit(sql_reader, database, done)
+        for number in range(1, ROUNDS + 1):
+            painted.repaint(50 + 3 * number)
+            rows = painted.sql("SELECT location FROM cogmill.tile_index")
+            versions.append(frozenset(location for (location,) in rows))
         done.set()
-        reader.result()
-    assert seen == {3}
+    ledger.close()
+
+    assert len(set(versions)) == ROUNDS + 1
+    assert set(readings.result()) <= set(versions)
+    drawn = pictures.result()
+    print(f"{len(readings.result())} readings and {len(drawn)} maps during {ROUNDS} publications")
+    assert {len(greys) for greys in drawn} == {1}, "old and new frames in one picture"
+    shown = [grey for greys in drawn for grey in greys]
+    assert shown == sorted(shown), "an old map after a new one"
+    assert set(shown) <= set(painted.greys)
