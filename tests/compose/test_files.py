@@ -11,6 +11,7 @@ import pytest
 import yaml
 from airflow.configuration import AirflowConfigParser, retrieve_configuration_description
 
+from docs import sizing
 from include.cogmill.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -106,3 +107,7 @@ def test_has_one_version_of_each_package() -> None:
     ours, image = pins("requirements.lock"), pins("docker/requirements.lock")
 
     assert {name: image[name] for name in image if image[name] != ours.get(name, image[name])} == {}
+
+
+def test_shows_on_the_page_on_sizing_what_its_figures_give() -> None:
+    assert sizing.PAGE.read_text() == sizing.page(), "out of date: run python -m docs.sizing"

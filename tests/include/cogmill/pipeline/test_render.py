@@ -7,6 +7,7 @@ import pytest
 from include.cogmill import keys
 from include.cogmill.errors import ProofFailed, WrongSetting
 from include.cogmill.model import Bands, Collection, Product
+from include.cogmill.pipeline import publish
 from include.cogmill.pipeline.compare import compare
 from include.cogmill.pipeline.render import render_mapfiles, rollback, services
 from include.cogmill.pipeline.repair import remove
@@ -104,6 +105,20 @@ def test_stays_as_it_is_after_the_next_run(real):
     real.run()
 
     assert shown(real) == before
+
+
+def test_goes_back_in_what_is_shown_but_not_in_the_template(real, monkeypatch):
+    """A former text may not fit today's hosts; a template that went wrong is mended in the template, for all services at once."""
+    before = real.mill.store.read(MAPFILE)
+    real.upload_real(3)
+    real.run()
+    render = publish.render
+    monkeypatch.setattr(publish, "render", lambda service: render(service).replace("# A Cogmill", "# Today's Cogmill"))
+
+    rollback(real.mill, TRAVIS.id)
+
+    assert real.mill.store.read(MAPFILE) == before.replace(b"# A Cogmill", b"# Today's Cogmill")
+    assert faults(real) == {}
 
 
 def test_brings_an_unpublished_service_back(real):
