@@ -40,10 +40,29 @@ class AirflowApi:
         """Ask one question."""
         return self._send("GET", path, params=parameters)
 
-    def trigger(self, dag_id: str) -> str:
-        """Ask for a run, as the button does; returns its id."""
-        run_id: str = self._send("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})["dag_run_id"]
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        """Ask for a run, as the form does; returns its id."""
+        asked = {"logical_date": None, "conf": conf}
+        run_id: str = self._send("POST", f"dags/{dag_id}/dagRuns", json=asked)["dag_run_id"]
         return run_id
+
+    def run(self, dag_id: str, limit_s: float, **conf: Any) -> str:
+        """Ask for a run and wait for its end; returns its state."""
+        run_id = self.trigger(dag_id, **conf)
+
+        def state() -> str:
+            return str(self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+        wait_until(lambda: state() not in UNFINISHED, limit_s)
+        return state()
+
+    def set_paused(self, dag_id: str, *, paused: bool) -> None:
+        """Turn a DAG's switch."""
+        self._send("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
+
+    def instances(self, dag_id: str, run_id: str = "~") -> list[dict[str, Any]]:
+        """Return all that Airflow knows about the task instances of a run, or of all runs of a DAG."""
+        return list(self._pages(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances"))
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Return all runs of a DAG, the oldest first; none when there is no such DAG."""
@@ -56,10 +75,9 @@ class AirflowApi:
 
     def boxes(self, dag_id: str, run_id: str = "~") -> list[Box]:
         """Return the task instances of a run, or of all runs of a DAG."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         return [
             Box(one["dag_run_id"], one["task_id"], str(one["state"]), one["rendered_map_index"] or "")
-            for one in self._pages(path, "task_instances")
+            for one in self.instances(dag_id, run_id)
         ]
 
     def wait_for_rest(self, dag_id: str, limit_s: float) -> list[dict[str, Any]]:
