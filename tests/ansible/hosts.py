@@ -233,13 +233,13 @@ class Play:
 
 
 @contextmanager
-def fresh_host(release: int, image: str = "") -> Iterator[Host]:
+def fresh_host(release: int, image: str = "", *, shares_packages: bool = True) -> Iterator[Host]:
     """A machine nobody has touched, or one from an image, with an S3 server and PostGIS in its network."""
     image = image or build_image(release)
     name = f"cogmill-host-{release}-{uuid.uuid4().hex[:6]}"
     # Packages are fetched once for all machines; each still installs its own.
-    fetched = f"--volume=cogmill-host-packages-{release}:/var/cache/apt/archives"
-    docker("run", "-d", "--name", name, "--hostname", f"h{release}", fetched, *RIGHTS, image)
+    fetched = [f"--volume=cogmill-host-packages-{release}:/var/cache/apt/archives"] if shares_packages else []
+    docker("run", "-d", "--name", name, "--hostname", f"h{release}", *fetched, *RIGHTS, image)
     folder = Path(tempfile.mkdtemp(prefix="cogmill-host-", dir="/var/tmp"))
     folder.chmod(0o755)
     host = Host(name, release, int(docker("inspect", "-f", "{{.State.Pid}}", name)), folder)

@@ -111,9 +111,13 @@ def judge(folder: Path, limit_s: str = "60") -> dict[str, str]:
     wrong = {}
     for collection_id, frames in made.collections.items():
         service = maps.Service(Front(), collection_id, frames)
-        # The clock decides: a map that was right once may be late the next time, on a machine that is busy.
-        if service.wait(landscape, float(limit_s)) >= float(limit_s):
-            wrong[collection_id] = str(service.verdict(landscape, service.overview()))
+        deadline = time.monotonic() + float(limit_s)
+        # Right is right, however long the comparison took on a machine that is busy.
+        while not (verdict := service.verdict(landscape, service.overview())).is_right:
+            if time.monotonic() > deadline:
+                wrong[collection_id] = str(verdict)
+                break
+            time.sleep(1)
     return wrong
 
 
@@ -156,10 +160,10 @@ def replace_under_load(_: Path, requests: str = "10000", replacements: str = "20
     old = mapfile["Body"].read()
     new = old.replace(b"OUTLINECOLOR 100 250 100", b"OUTLINECOLOR 250 100 100") + b"# longer\n" * 50
     put = {"Bucket": BUCKET, "Key": f"mapfiles/{ID}.map", "Metadata": mapfile["Metadata"]}
-    allowed = set()
-    for body in (new, old):
-        store.put_object(**put, Body=body)
-        allowed.add(_picture_after_change(url, allowed))
+    before = _ask(url)
+    store.put_object(**put, Body=new)
+    allowed = {before, _picture_after_change(url, {before})}
+    store.put_object(**put, Body=old)
     crowd = Crowd(url, requests=int(requests))
     begun = time.monotonic()
     with crowd.asking() as record:
@@ -206,11 +210,11 @@ def appears(_: Path) -> dict[str, float]:
 
 def many(_: Path, requests: str) -> dict[str, Any]:
     """Draw real maps from COGs, many times."""
-    window = "&LAYERS=Travis_USDA_1951_frames&BBOX=-10883000,3537500,-10879000,3541500&WIDTH=128&HEIGHT=128"
+    window = "&LAYERS=Travis_USDA_1951_frames&BBOX=-10881200,3539300,-10880800,3539700&WIDTH=64&HEIGHT=64"
     crowd = Crowd(Front().wms_url(ID) + GETMAP + window, clients=4, requests=int(requests))
     with crowd.asking() as record:
         pass
-    return {"pictures": len(record.seen), "slowest": record.slowest_s}
+    return {"pictures": len(record.seen), "seen": record.seen, "slowest": record.slowest_s}
 
 
 def during(folder: Path, seconds: str) -> dict[str, Any]:
