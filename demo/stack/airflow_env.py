@@ -63,7 +63,6 @@ FIXED = {
     "API__HOST": LOOPBACK,
     "API__WORKERS": "1",
     "API__EXPOSE_CONFIG": "False",
-    "METRICS__STATSD_ON": "False",
     "METRICS__OTEL_ON": "False",
     "LOGGING__COLORED_CONSOLE_LOG": "False",
 }
@@ -85,6 +84,9 @@ def environment(home: Home, settings: StackSettings) -> dict[str, str]:
         "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles()),
         "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": f"{home.airflow}/bundles",
         "LOGGING__BASE_LOG_FOLDER": f"{home.airflow}/logs",
+        "METRICS__STATSD_ON": str(settings.statsd_port is not None),
+        "METRICS__STATSD_HOST": LOOPBACK,
+        "METRICS__STATSD_PORT": str(settings.statsd_port or 8125),
     }
     return {
         **settings.program_environment(),

@@ -66,6 +66,8 @@ class StackSettings(BaseSettings):
     """As in the program's settings; empty follows the port of S3."""
     mapserver_url: str = ""
     """As in the program's settings; empty follows the port of MapServer."""
+    statsd_port: Port | None = None
+    """Where on this machine Airflow sends its metrics by StatsD. Empty: nowhere."""
     mount: Mount = Mount.AUTO
     start_timeout_s: Seconds = 60.0
     """Each program must answer within this time, or the start ends with the cause."""
@@ -76,6 +78,11 @@ class StackSettings(BaseSettings):
         if not PLAIN_PATH.fullmatch(str(value)) or ".." in value.parts:
             raise ValueError("must be an absolute path of letters, digits and . _ - /")
         return value
+
+    @field_validator("statsd_port", mode="before")
+    @classmethod
+    def _empty_is_nowhere(cls, value: object) -> object:
+        return value or None
 
     @field_validator("s3_secret_key", "owner_password", "writer_password", "reader_password")
     @classmethod

@@ -10,6 +10,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRuntimeError
 
+from cogmill_airflow import metrics
 from cogmill_airflow.base import MillOperator
 from cogmill_airflow.names import dag_id
 from cogmill_airflow.shown import shown
@@ -42,6 +43,7 @@ class RegisterUploadsOperator(MillOperator):
 
         with self.mill() as mill:
             taken = arrivals.register(mill)
+            metrics.queue(mill.ledger.browse.queue())
         for upload in taken.refused:
             self.log.warning("upload_refused key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)
         self.log.info(

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, TriggerRule
 
-from cogmill_airflow import docs, operators
+from cogmill_airflow import assets, docs, operators, reporting
 from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, dag_id
 from cogmill_airflow.notify import DigestNotifier
 from cogmill_airflow.retries import DEFAULTS
@@ -58,10 +58,11 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
             task_id="publish_mapfile",
             service_name=entry["service_name"],
             pool=PUBLISH_POOL,
+            outlets=[assets.services()],
             doc_md=docs.PUBLISH_MAPFILE,
             **about,
         )
-        report = operators.ReportOperator(
+        report = reporting.ReportOperator(
             task_id="report",
             published=mapfile.output,
             trigger_rule=TriggerRule.ALL_DONE,
@@ -70,7 +71,7 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
             doc_md=docs.REPORT,
             **about,
         )
-        rejected = operators.ListRejectedOperator(
+        rejected = reporting.ListRejectedOperator(
             task_id="list_rejected", trigger_rule=TriggerRule.ALL_DONE, doc_md=docs.LIST_REJECTED, **about
         )
         ShowRejectedOperator.partial(

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
+from cogmill_airflow import lineage, metrics
+from cogmill_airflow.assets import changed_service
 from cogmill_airflow.base import MillOperator
 from cogmill_airflow.links import MapPreviewLink, WmsCapabilitiesLink, addresses
-from cogmill_airflow.shown import shown
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-
-BROKEN = ("failed", "upstream_failed")
-"""Task states that are our fault."""
+    from include.cogmill.pipeline import Mill
 
 
 class FramesFailed(AirflowException):
@@ -35,6 +36,23 @@ class CollectionOperator(MillOperator):
     def __init__(self, *, collection_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.collection_id = collection_id
+
+    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+        """Return what the task read and what it wrote, as OpenLineage names them.
+
+        :param mill: Where.
+        """
+        del mill
+        return [], []
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+        """Return the task's datasets; called by the OpenLineage provider, where it is installed.
+
+        :param task_instance: Not used.
+        """
+        del task_instance
+        with self.mill() as mill:
+            return lineage.lineage(*self.datasets(mill))
 
 
 class PlanFramesOperator(CollectionOperator):
@@ -78,8 +96,10 @@ class BuildCogsOperator(CollectionOperator):
 
         ti = context["ti"]
         owner = f"{ti.dag_id}/{ti.run_id}/{ti.map_index}"
+        begun = time.monotonic()
         with self.mill() as mill:
             result = build.build_batch(mill, self.batch["frame_ids"], owner)
+        metrics.batch_done(self.collection_id, result, time.monotonic() - begun)
         for frame in result.rejected:
             self.log.warning(
                 "frame_rejected key=%s reason=%s detail=%s advice=%s",
@@ -99,20 +119,13 @@ class BuildCogsOperator(CollectionOperator):
             raise FramesFailed("; ".join(result.failed))
         return {**asdict(result), "rejected": len(result.rejected), "failed": 0}
 
+    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+        """Return the uploads of this batch and their COGs, as the ledger knows them.
 
-class ListRejectedOperator(CollectionOperator):
-    """List the frames of this run that were refused, from the ledger, so that retries and killed workers lose none."""
-
-    def execute(self, context: Context) -> list[dict[str, str]]:
-        """Return one entry per refused frame to be shown; one that says so when there is none.
-
-        :param context: Context of the task instance.
+        :param mill: Where.
         """
-        from include.cogmill.pipeline import report
-
-        with self.mill() as mill:
-            digest = report.digest(mill, self.collection_id, context["dag_run"].start_date)
-        return shown(digest.rejected)
+        cogs = mill.ledger.browse.cogs(self.batch["frame_ids"])
+        return lineage.objects(mill, cogs), lineage.objects(mill, cogs.values())
 
 
 class UpdateTileIndexOperator(CollectionOperator):
@@ -131,9 +144,19 @@ class UpdateTileIndexOperator(CollectionOperator):
         self.log.info("tile_index_updated collection=%s change=%s", self.collection_id, change)
         return change
 
+    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+        """Return the table that was changed.
+
+        :param mill: Where.
+        """
+        return [], [lineage.tile_index(mill)]
+
 
 class ExportIndexOperator(CollectionOperator):
     """Write the downloadable index files, if the tile index changed."""
+
+    written: Sequence[str] = ()
+    """Keys that were written."""
 
     def execute(self, context: Context) -> list[str]:
         """Return the keys that were written.
@@ -146,7 +169,15 @@ class ExportIndexOperator(CollectionOperator):
         with self.mill() as mill:
             keys = publish.export_index(mill, self.collection_id)
         self.log.info("index_exported collection=%s keys=%s", self.collection_id, keys)
+        self.written = keys
         return keys
+
+    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+        """Return the tile index and the files that were written from it.
+
+        :param mill: Where.
+        """
+        return [lineage.tile_index(mill)], lineage.objects(mill, self.written)
 
 
 class PublishMapfileOperator(CollectionOperator):
@@ -170,49 +201,27 @@ class PublishMapfileOperator(CollectionOperator):
         """
         from include.cogmill.pipeline import publish
 
-        del context
         with self.mill() as mill:
             published = publish.publish_mapfile(mill, self.collection_id)
+            browse, since = mill.ledger.browse, context["dag_run"].start_date
+            metrics.published(
+                self.collection_id,
+                published.frames,
+                browse.latencies(self.collection_id, since, metrics.MOST_LATENCIES) if published.frames else [],
+            )
+            metrics.queue(browse.queue())
+            if published.changed or published.frames:
+                changed_service(context, mill, self.collection_id, published)
         links = addresses(published.service_url, self.service_name, published.extent)
         self.published = {"changed": published.changed, "frames": published.frames, **links}
         self.log.info("mapfile_published collection=%s %s", self.collection_id, self.published)
         return dict(self.published)
 
+    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+        """Return the tile index and the mapfile that shows it.
 
-class ReportOperator(CollectionOperator):
-    """Say what became of the run's frames; red if any of it was our fault.
-
-    :param published: Result of the publishing task. (templated)
-    """
-
-    template_fields: Sequence[str] = ("collection_id", "published")
-    operator_extra_links: ClassVar[tuple[Any, ...]] = (WmsCapabilitiesLink(), MapPreviewLink())
-
-    def __init__(self, *, published: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.published = published
-
-    def execute(self, context: Context) -> dict[str, int]:
-        """Return the digest's numbers.
-
-        :param context: Context of the task instance.
+        :param mill: Where.
         """
-        from include.cogmill.pipeline import report
+        from include.cogmill.keys import mapfile_key
 
-        with self.mill() as mill:
-            digest = report.digest(mill, self.collection_id, context["dag_run"].start_date)
-        self.log.info("digest\n%s", digest.text)
-        faults = [*digest.failed, *_broken_tasks(context)]
-        if faults:
-            raise AirflowFailException(f"{len(faults)} of our faults: " + "; ".join(map(str, faults)))
-        return {
-            "published": digest.published,
-            "rejected": len(digest.rejected),
-            "missing_scans": len(digest.missing_scans),
-        }
-
-
-def _broken_tasks(context: Context) -> list[str]:
-    ti = context["ti"]
-    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    return [f"task {task} {state}" for task, state in sorted(states.items()) if state in BROKEN]
+        return [lineage.tile_index(mill)], lineage.objects(mill, [mapfile_key(self.collection_id)])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import socket
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from cogmill_airflow import operators
+from cogmill_airflow import operators, reporting
 from cogmill_airflow.hooks import mill_from_connections
 
 from include.cogmill.pipeline.arrivals import register
@@ -55,7 +57,7 @@ def test_refused_frames_are_boxes_of_their_run_when_built(batches: list[dict[str
     (batch,) = batches
 
     result = run(operators.BuildCogsOperator, context(), batch=batch)
-    boxes = run(operators.ListRejectedOperator, context())
+    boxes = run(reporting.ListRejectedOperator, context())
 
     assert (result["built"], result["rejected"], result["failed"]) == (0, 2, 0)
     assert [box["label"] for box in boxes] == [
@@ -80,7 +82,7 @@ def test_run_without_a_good_frame_publishes_nothing_when_finished(batches: list[
     assert run(operators.ExportIndexOperator, context()) == []
     published = run(operators.PublishMapfileOperator, context(), service_name="Travis_USDA_1951_frames")
     assert published == {"changed": False, "frames": 0}
-    assert run(operators.ReportOperator, context(), published=published)["rejected"] == 2
+    assert run(reporting.ReportOperator, context(), published=published)["rejected"] == 2
 
 
 def test_report_is_red_and_names_the_frame_when_we_failed(batches: list[dict[str, Any]]) -> None:
@@ -89,9 +91,54 @@ def test_report_is_red_and_names_the_frame_when_we_failed(batches: list[dict[str
         mill.ledger.frames.finish_failed(first, "owner", "ProofFailed: empty picture")
 
     with pytest.raises(AirflowFailException, match=r"03-22-51_4-173\.tif: ProofFailed: empty picture"):
-        run(operators.ReportOperator, context())
+        run(reporting.ReportOperator, context())
 
 
 def test_report_is_red_and_names_the_task_when_one_failed(batches: list[dict[str, Any]]) -> None:
     with pytest.raises(AirflowFailException, match="task publish_mapfile failed"):
-        run(operators.ReportOperator, context(plan_frames="success", publish_mapfile="failed"))
+        run(reporting.ReportOperator, context(plan_frames="success", publish_mapfile="failed"))
+
+
+def test_service_is_an_asset_event_when_it_changed(archive: Any) -> None:
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+    from cogmill_airflow import assets
+
+    from include.cogmill.pipeline.publish import Published
+
+    events = OutletEventAccessors()
+    published = Published(changed=True, frames=3, service_url="http://127.0.0.1/wms/?map=x&", extent=None)
+    with mill_from_connections() as mill:
+        assets.changed_service({"outlet_events": events}, mill, COLLECTION, published)
+
+    (event,) = events[assets.services()].asset_alias_events
+    assert (event.dest_asset_key.name, event.dest_asset_key.uri) == (COLLECTION, f"cogmill://{COLLECTION}/")
+    assert event.extra["frames"] == 3
+    assert event.extra["mapfile"].endswith(f"/mapfiles/{COLLECTION}.map")
+
+
+def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk._shared.observability.metrics import stats
+    from airflow.sdk.observability.metrics import stats_utils
+    from cogmill_airflow import metrics
+
+    from include.cogmill.ledger.browse import Queue
+    from include.cogmill.pipeline.build import BatchResult
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(10)
+        for name, value in {"ON": "True", "HOST": "127.0.0.1", "PORT": str(ear.getsockname()[1])}.items():
+            monkeypatch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)
+        stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=True)
+        result = BatchResult(built=2, unchanged=1, failed=["x"], bytes_read=52_000_000, bytes_written=20_000_000)
+
+        metrics.batch_done(COLLECTION, replace(result, rejected=[None]), 2.5)  # type: ignore[list-item]
+        metrics.published(COLLECTION, 2, [31.5])
+        metrics.queue(Queue(frames=7, age_s=90))
+
+        heard = dict(ear.recv(4096).decode().split(":") for _ in metrics.METRICS)
+    assert set(heard) == {f"airflow.{name}" for name in metrics.METRICS}
+    assert heard["airflow.cogmill.frames_per_second"] == "2.0|g"
+    assert heard["airflow.cogmill.bytes.read"] == "52000000|c"
+    assert heard["airflow.cogmill.upload_to_map"] == "31500.000000|ms"
+    assert heard["airflow.cogmill.queue.age"] == "90|g"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -104,6 +104,15 @@ class PlacedFrame:
     """GeoJSON geometry, but in EPSG:3857 metres."""
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Frames on their way to the map, or waiting for another try."""
+
+    frames: int
+    age_s: float
+    """How long the one that waits longest has been here; 0 when none waits."""
+
+
 class Browse(Part):
     """Readings for people, each bounded by a page or by a number of outlines."""
 
@@ -162,6 +171,20 @@ class Browse(Part):
         rows = self._rows("browse_rejected", changed_at=before[0], id=before[1], at_most=size + 1)
         lines = [FrameLine(**row) for row in rows[:size]]
         return Page(lines, has_previous=before != FIRST_REFUSAL, has_next=len(rows) > size)
+
+    def queue(self) -> Queue:
+        """Return how many frames of the archive wait, and for how long."""
+        (row,) = self._rows("browse_queue")
+        return Queue(**row)
+
+    def latencies(self, collection_id: str, since: dt.datetime, at_most: int) -> list[float]:
+        """Return the seconds from upload to map of the frames published since a moment, at most so many."""
+        rows = self._rows("browse_latencies", collection_id=collection_id, since=since, at_most=at_most)
+        return [row["latency_s"] for row in rows]
+
+    def cogs(self, frame_ids: Sequence[int]) -> dict[str, str]:
+        """Return source key -> COG key of those of some frames that have a COG."""
+        return {row["source_key"]: row["cog_key"] for row in self._rows("browse_cogs", ids=list(frame_ids))}
 
     def extents(self, window: Box, *, search: str, at_most: int) -> list[PlacedCollection]:
         """Return where collections lie that meet a window, at most so many."""
