@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ SHARE = os.environ.get("COGMILL_WORKER_CPUS", "0.4")
 BAR = 0.6
 PATIENCE_S = 3000
 WATCH = "dags/watch_uploads"
+REQUEST = re.compile(r'"(?:\x1b\[\d+m)*([A-Z]+) \S+ HTTP')
+"""Of a line of the server's log, which may be coloured."""
 OTHERS = ("airflow-scheduler", "airflow-api-server", "postgis")
 
 
@@ -54,7 +57,7 @@ def upload(system: System, county: str, files: Sequence[Path]) -> None:
 def requests(system: System) -> Counter[str]:
     """Requests that S3 has answered, by method."""
     (server,) = system.containers("s3")
-    return Counter(line.split('"')[1].split()[0] for line in system.log(server) if " HTTP/1." in line)
+    return Counter(method for line in system.log(server) for method in REQUEST.findall(line))
 
 
 def run(system: System, county: str, files: Sequence[Path]) -> dict[str, float]:
