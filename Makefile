@@ -44,6 +44,9 @@ lint: setup ## ruff and mypy
 bench: setup ## the benchmarks of COG building
 	@$(PYTHON) -m bench.engine
 
+bench-scale: setup ## an archive of a million frames in a ledger, measured against its bars
+	@$(SUDO) $(PYTHON) -m bench.scale
+
 screenshots: ## the pictures in docs/, from the running demo
 	@setup/install.sh browser
 	@$(PYTHON) -m demo.screenshots
@@ -54,7 +57,7 @@ lock: setup ## resolve requirements anew into requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade docker/requirements.in -c requirements.lock \
 	  --python-version 3.13 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/requirements.lock
 
-.PHONY: help setup demo stack status stop clean test test-unit lint bench screenshots lock
+.PHONY: help setup demo stack status stop clean test test-unit lint bench bench-scale screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible

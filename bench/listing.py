@@ -22,9 +22,14 @@ PAGE = 1000
 
 UPLOADS = """
 SELECT format('<Contents><Key>%s</Key><LastModified>%s</LastModified><ETag>&quot;%s&quot;</ETag><Size>%s</Size></Contents>',
-    source_key, to_char(uploaded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), etag, size)
-FROM cogmill.frame ORDER BY source_key COLLATE "C"
+    key, to_char(uploaded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), etag, size)
+FROM (
+    SELECT source_key AS key, etag, size, uploaded_at FROM cogmill.frame WHERE state <> 'withdrawn'
+    UNION ALL SELECT key, etag, size, uploaded_at FROM cogmill.scan
+) AS uploads
+ORDER BY key COLLATE "C" LIMIT (SELECT count(*) FROM cogmill.frame)
 """
+"""Frames and scans, as many keys as there are frames. What was withdrawn is not in the bucket."""
 
 ANSWER = (
     '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'

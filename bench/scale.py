@@ -107,13 +107,9 @@ def _plans(mill: Mill) -> Iterator[Figure]:
 
 def _growth(stack: Stack, mill: Mill, size: Size) -> Iterator[Figure]:
     libpq = conninfo_to_dict(stack.dsn("owner"))
-    costs = growth.add_frames(mill, stack.s3_client(), libpq, (SMALL_ID, LARGE_ID))
+    costs = growth.add_frames(mill, libpq, (SMALL_ID, LARGE_ID))
     steps = {
-        "index and mapfile": (growth.Costs.ledger, 1.3),
-        "index, mapfile, proof, PUT": (
-            lambda cost: [i + p for i, p in zip(cost.index, cost.publish, strict=True)],
-            1.3,
-        ),
+        "index and mapfile": (growth.Costs.frame, 1.3),
         "index files (once per run)": (lambda cost: cost.export, None),
     }
     for what, (seconds, bar) in steps.items():
