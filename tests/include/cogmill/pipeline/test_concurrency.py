@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from include.cogmill.pipeline import Mill, arrivals, publish
 from tests.small_archive import SIDE_M, TRAVIS, SmallArchive, raster, west_of
 
 ROUNDS = 50 if os.environ.get("COGMILL_LONG") else 8
+UPLOADS = 200 if os.environ.get("COGMILL_LONG") else 60
 PREFIX = TRAVIS.prefix(Bands.BW)
 
 
@@ -51,6 +53,41 @@ def test_index_equals_the_model_when_one_run_adds_and_another_withdraws(archive,
             rows = "SELECT f.source_key FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid"
             assert {key for (key,) in archive.sql(rows)} == expected
     assert archive.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+def requests(run_folder, method, bucket, suffix):
+    """Keys that the S3 server was asked for, as it wrote them into its own log."""
+    log = (run_folder / "moto.log").read_text(encoding="utf-8", errors="replace")
+    return re.findall(rf'"{method} /{bucket}/(\S+{suffix})', log)
+
+
+def test_uploads_in_parallel_become_one_index_with_few_publications(archive, mills, run_folder, monkeypatch):
+    monkeypatch.setattr(publish, "prove", lambda *args: None)  # stand-in COGs are no pictures
+    bucket = archive.mill.store.bucket
+
+    def run(mill):
+        publish.update_tile_index(mill, TRAVIS.id)
+        publish.export_index(mill, TRAVIS.id)
+        publish.publish_mapfile(mill, TRAVIS.id)
+
+    with ThreadPoolExecutor(4) as pool:
+        uploads = [pool.submit(archive.upload, TRAVIS, 1, number) for number in range(UPLOADS)]
+        uploads[0].result()
+        while True:
+            complete = all(upload.done() for upload in uploads)
+            arrivals.register(archive.mill)
+            archive.build()
+            list(pool.map(run, mills))
+            if complete:
+                break
+
+    ((west, east),) = archive.sql("SELECT min(ST_XMin(geom)), max(ST_XMax(geom)) FROM cogmill.tile_index")
+    extent = publish.draft(archive.mill, TRAVIS.id).service.extent
+    assert archive.sql("SELECT count(*) FROM cogmill.tile_index") == [(UPLOADS,)]
+    assert archive.states() == ["published"] * UPLOADS
+    assert (extent[0], extent[2]) == (west, east)
+    assert len(requests(run_folder, "PUT", bucket, "_idx.zip")) < UPLOADS / 4
+    assert requests(run_folder, "GET", bucket, r"/cog/03-[^/\s]+") == [], "a COG was opened for the index"
 
 
 @dataclass(frozen=True)
