@@ -71,7 +71,7 @@ ansible-test: ansible-lint ## the roles on fresh Debian 12 and 13 machines, in c
 
 .PHONY: ansible-lint ansible-test
 
-compose-test: setup ## builds the images, starts docker-compose.yaml, draws maps, kills a worker; needs Docker or root, 8 to 25 minutes
+compose-test: setup ## builds the images, starts docker-compose.yaml, draws maps, kills a worker; needs Docker or root, 20 minutes on a busy machine
 	@COGMILL_COMPOSE_TESTS=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_compose.py
 
 compose-scale: setup ## 400 frames with one worker slot and with two workers; half an hour
