@@ -38,11 +38,18 @@
     outer.remove();
   });
 
+  // A map host that is away leaves a blank place; errors of pictures do not bubble, so they are caught on their way down.
+  document.addEventListener(
+    "error",
+    ({ target }) => {
+      if (target instanceof HTMLImageElement && !target.closest(".map")) {
+        target.replaceWith(Object.assign(document.createElement("span"), { className: "blank" }));
+      }
+    },
+    true,
+  );
+
   document.addEventListener("DOMContentLoaded", async () => {
-    for (const picture of document.querySelectorAll("img")) {
-      const blank = Object.assign(document.createElement("span"), { className: "blank" });
-      picture.addEventListener("error", () => picture.replaceWith(blank));
-    }
     const totals = document.getElementById("totals");
     const answer = totals && (await fetch(totals.dataset.states));
     if (!answer?.ok) return;
