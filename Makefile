@@ -66,7 +66,7 @@ lock: setup ## resolve requirements anew into requirements.lock
 ansible-lint: .venv-ansible/bin/ansible-lint ## ansible-lint, profile production
 	@cd ansible && PATH=$(CURDIR)/.venv-ansible/bin:$$PATH ansible-lint -q
 
-ansible-test: ansible-lint ## the roles on fresh Debian 12 and 13 machines, in containers; needs root, 30 minutes and more
+ansible-test: ansible-lint ## the roles on fresh Debian 12 and 13 machines, in containers, and the plays for Amazon; needs root, an hour and more
 	@COGMILL_HOST_TESTS=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/ansible
 
 .PHONY: ansible-lint ansible-test

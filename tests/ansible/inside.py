@@ -138,8 +138,8 @@ def empty_mapfiles(_: Path, seconds: str) -> int:
     keys = [entry["Key"] for entry in store.list_objects_v2(Bucket=BUCKET, Prefix="mapfiles/")["Contents"]]
     kept = {key: store.get_object(Bucket=BUCKET, Key=key) for key in keys}
     bodies = {key: found["Body"].read() for key, found in kept.items()}
-    for key in keys:
-        store.delete_object(Bucket=BUCKET, Key=key)
+    # All at once: one by one they would be withdrawals like any other.
+    store.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in keys]})
     time.sleep(float(seconds))
     for key, body in bodies.items():
         store.put_object(Bucket=BUCKET, Key=key, Body=body, Metadata=kept[key]["Metadata"])

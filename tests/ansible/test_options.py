@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -17,3 +19,12 @@ def test_every_option_is_specified_and_has_a_reason(role: str) -> None:
 
     assert set(names) == set(specified["argument_specs"]["main"]["options"])
     assert all(name.startswith(f"{role}_") for name in names)
+
+
+def test_checklist_names_only_tests_that_exist() -> None:
+    named = set(re.findall(r"`(?:[\w/]+/)?(test_\w+)(?:\.py)?`", (ROOT / "docs/checklist.md").read_text()))
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    present = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
+
+    assert len(named) > 20
+    assert named - present - {file.stem for file in files} == set()
