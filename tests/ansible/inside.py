@@ -132,20 +132,6 @@ def read(_: Path, key: str) -> str:
     return client().get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
 
 
-def empty_mapfiles(_: Path, seconds: str) -> int:
-    """Take all mapfiles away for some seconds, and put them back; returns how many there were."""
-    store = client()
-    keys = [entry["Key"] for entry in store.list_objects_v2(Bucket=BUCKET, Prefix="mapfiles/")["Contents"]]
-    kept = {key: store.get_object(Bucket=BUCKET, Key=key) for key in keys}
-    bodies = {key: found["Body"].read() for key, found in kept.items()}
-    # All at once: one by one they would be withdrawals like any other.
-    store.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in keys]})
-    time.sleep(float(seconds))
-    for key, body in bodies.items():
-        store.put_object(Bucket=BUCKET, Key=key, Body=body, Metadata=kept[key]["Metadata"])
-    return len(keys)
-
-
 def headers(_: Path) -> dict[str, str]:
     """Return the headers of one map."""
     query = "&SERVICE=WMS&VERSION=1.1.1&REQUEST=GetMap&STYLES=&SRS=EPSG:3857&FORMAT=image/png&LAYERS=Travis_USDA_1951_frames"
@@ -315,7 +301,6 @@ HOSTILE: list[tuple[str, str, str]] = [
 ACTIONS: dict[str, Callable[..., Any]] = {
     "migrate": migrate_installed,
     "read": read,
-    "empty_mapfiles": empty_mapfiles,
     "make_bucket": make_bucket,
     "fill": fill,
     "judge": judge,
