@@ -1,7 +1,7 @@
 """The archive at full size: `python -m bench.scale`; a million frames in 3,000 collections, rows without pixels.
 
 Everything runs against a private PostGIS, S3 server and MapServer, started and removed here. Prints a table with the bar of each
-figure and writes `results/scale.json`. The exit code is 1 when a bar is missed. The dag processor has its own: `bench.scale_airflow`.
+figure and writes `results/scale.json`. The exit code is 1 when a bar is missed.
 """
 
 from __future__ import annotations
