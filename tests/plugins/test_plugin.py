@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 from airflow._shared.module_loading import find_path_from_directory
 
 from tests.airflow_home import ROOT
@@ -18,3 +22,14 @@ def test_links_are_registered_when_plugins_are_loaded() -> None:
 
     assert {"WmsCapabilitiesLink", "MapPreviewLink"} <= names
     assert not plugins_manager.get_import_errors()
+
+
+def test_page_is_not_loaded_when_the_plugin_is() -> None:
+    said = "import sys, cogmill_plugin; print(sorted(name for name in sys.modules if name.startswith('cogmill_airflow.page')))"
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("", "plugins"))
+
+    done = subprocess.run(
+        [sys.executable, "-c", said], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "['cogmill_airflow.page']"

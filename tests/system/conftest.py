@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -21,12 +24,44 @@ def stack() -> Iterator[Stack]:
         yield running
 
 
+@dataclass
+class StatsdServer:
+    """Hears what Airflow sends by StatsD and keeps what is Cogmill's own."""
+
+    port: int
+    lines: list[str] = field(default_factory=list)
+
+    def values(self, name: str) -> list[float]:
+        """Return what was sent under a name, without Airflow's prefix."""
+        found = [line.partition(":")[2] for line in self.lines if line.startswith(f"airflow.{name}:")]
+        return [float(value.partition("|")[0]) for value in found]
+
+
 @pytest.fixture(scope="session")
-def airflow_stack() -> Iterator[Stack]:
+def statsd() -> Iterator[StatsdServer]:
+    """A StatsD server as far as anybody can tell: StatsD never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        server = StatsdServer(ear.getsockname()[1])
+        threading.Thread(target=_listen, args=(ear, server), daemon=True).start()
+        yield server
+
+
+def _listen(ear: socket.socket, server: StatsdServer) -> None:
+    while True:
+        try:
+            text = ear.recv(65536).decode()
+        except OSError:  # closed at the end of the session
+            return
+        server.lines += [line for line in text.splitlines() if "cogmill" in line]
+
+
+@pytest.fixture(scope="session")
+def airflow_stack(statsd: StatsdServer) -> Iterator[Stack]:
     """The whole stack; Airflow sees every upload by itself."""
     with ExitStack() as kept:
         # the stack hands its caller's settings on to Airflow when it starts; no other test must meet them
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("COGMILL_AREA", TEXAS)
-            running = kept.enter_context(private_stack(airflow=True))
+            running = kept.enter_context(private_stack(airflow=True, statsd_port=statsd.port))
         yield running
