@@ -33,6 +33,10 @@ clean: ## stop the stack and remove everything it wrote
 test: setup lint ## what CI runs: lint, types, every test
 	@$(SUDO) $(PYTHON) -m pytest -q -p no:cacheprovider
 
+test-long: setup ## the long lanes: hours of random work, backfills beside uploads
+	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py \
+	  tests/plugins/test_lineage.py tests/include/cogmill/pipeline
+
 test-unit: setup ## the tests that start no servers
 	@$(PYTHON) -m pytest -q -m "not system"
 
@@ -57,7 +61,7 @@ lock: setup ## resolve requirements anew into requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade docker/requirements.in -c requirements.lock \
 	  --python-version 3.13 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/requirements.lock
 
-.PHONY: help setup demo stack status stop clean test test-unit lint bench bench-scale screenshots lock
+.PHONY: help setup demo stack status stop clean test test-long test-unit lint bench bench-scale screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible

@@ -54,6 +54,8 @@ def pages(airflow: str) -> dict[str, str]:
         "airflow-rejected": f"{airflow}/dags/{dag}/runs/{run}/tasks/rejected_frames/mapped",
         "airflow-graph": f"{airflow}/dags/{dag}/runs/{run}",
         "airflow-watch": f"{airflow}/dags/watch_uploads",
+        "page-collections": f"{airflow}/plugin/collections",
+        "page-collection": f"{airflow}/plugin/collections/cogmill/dags/{dag}",
     }
 
 

@@ -1,0 +1,206 @@
+"""Operations while the archive is in use: rollback, probes of live services, a late compilation, a backfill beside uploads.
+
+Takes many minutes: `make test-long` runs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import psycopg
+import pytest
+
+from demo.stack import Stack, processes
+from demo.stack.private import private_stack
+from include.cogmill.keys import parse_upload
+from include.cogmill.ledger import Ledger
+from tests.system.airflow_api import AirflowApi
+from tests.system.probes import ask, ledger_rows, wait_until
+from tests.system.small_survey import frame_states, put, wait_for_states, write_frame
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(not os.environ.get("COGMILL_LONG"), reason="takes many minutes; COGMILL_LONG=1 runs it"),
+]
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:cogmill-tests"
+"""Where the stack's digests and alerts go; the account is the one that moto plays."""
+SETTINGS = {
+    "COGMILL_NOTIFY_TOPIC": TOPIC,
+    "COGMILL_PROBE_SERVICES": "3",
+    "COGMILL_COMPILE_DEADLINE_MINUTES": "1",
+}
+PATIENCE_S = 600
+ROLLBACK_S = 60
+UPLOAD_S = 90
+"""From an upload to the map while a backfill runs."""
+FRAMES = 500
+SIDE = 300
+
+
+@pytest.fixture(scope="module")
+def live_stack() -> Iterator[Stack]:
+    """A whole stack that sends digests and alerts, and looks at every service."""
+    with contextlib.ExitStack() as kept:
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in SETTINGS.items():
+                environment.setenv(name, value)
+            running = kept.enter_context(private_stack(airflow=True))
+        aws_client(running, "sns").create_topic(Name=TOPIC.rpartition(":")[2])
+        yield running
+
+
+def aws_client(stack: Stack, service: str) -> Any:
+    """Return a client of another service that the stack's S3 server plays too."""
+    secret = stack.settings.s3_secret_key.get_secret_value()
+    keys = {"aws_access_key_id": stack.settings.s3_access_key, "aws_secret_access_key": secret}
+    return boto3.client(service, endpoint_url=stack.settings.s3_url, region_name="us-east-1", **keys)
+
+
+def services(stack: Stack, collection_id: str) -> bytes:
+    """What a client sees of a service."""
+    return ask(stack, f"map=/mapfiles/{collection_id}.map&SERVICE=WMS&REQUEST=GetCapabilities").content
+
+
+def locations(stack: Stack, collection_id: str) -> set[str]:
+    query = "SELECT location FROM cogmill.tile_index WHERE collection_id = %s"
+    return {location for (location,) in ledger_rows(stack, query, collection_id)}
+
+
+def test_one_collection_is_back_at_its_previous_revision_within_a_minute(live_stack: Stack, tmp_path: Path) -> None:
+    api, collection, folder = AirflowApi(live_stack), "rolled_usda_1951_frames", "bw/Rolled/USDA_1951/frames/"
+    put(live_stack, f"{folder}georef/03-22-51_1-1.tif", write_frame(tmp_path / "a.tif", SIDE, 1))
+    wait_for_states(live_stack, collection, ["published"], PATIENCE_S)
+    first = locations(live_stack, collection)
+    put(live_stack, f"{folder}georef/03-22-51_1-1.tif", write_frame(tmp_path / "b.tif", SIDE + 20, 2))
+    wait_until(lambda: locations(live_stack, collection) != first, PATIENCE_S)
+    wait_for_states(live_stack, collection, ["published"], PATIENCE_S)
+    wait_until(api.is_quiet, PATIENCE_S)
+
+    begun = time.monotonic()
+    state = api.run("rollback", PATIENCE_S, collection=collection)
+    seconds = time.monotonic() - begun
+
+    print(f"rolled back {seconds:.1f} s after the button was pressed")
+    assert state == "success"
+    assert locations(live_stack, collection) == first
+    assert b"<Name>Rolled_USDA_1951_frames</Name>" in services(live_stack, collection)
+    assert seconds < ROLLBACK_S
+
+
+def test_maintenance_asks_the_live_services_and_names_a_dead_one(live_stack: Stack, tmp_path: Path) -> None:
+    api, collection = AirflowApi(live_stack), "probed_usda_1951_frames"
+    put(live_stack, "bw/Probed/USDA_1951/frames/georef/03-22-51_1-1.tif", write_frame(tmp_path / "a.tif", SIDE, 3))
+    wait_for_states(live_stack, collection, ["published"], PATIENCE_S)
+    wait_until(lambda: b"Probed_USDA" in services(live_stack, collection), 60)
+
+    assert api.run("maintenance", PATIENCE_S) == "success"
+    live_stack.supervisor.stop({"mapserv"})
+    try:
+        assert api.run("maintenance", PATIENCE_S) == "success"
+    finally:
+        live_stack.supervisor.start(["mapserv"])
+        live_stack.health.wait(["mapserv"])
+
+    alive, dead = api.runs("maintenance")[-2:]
+    assert "service_dead" not in api.log("maintenance", "probe_services", alive["dag_run_id"])
+    assert "service_dead" in api.log("maintenance", "probe_services", dead["dag_run_id"])
+    assert "services that do not answer" in api.log("maintenance", "report", dead["dag_run_id"])
+
+
+def test_a_message_comes_when_the_compilation_is_late(live_stack: Stack) -> None:
+    api, sqs, sns = AirflowApi(live_stack), aws_client(live_stack, "sqs"), aws_client(live_stack, "sns")
+    inbox = sqs.create_queue(QueueName="late")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=arn)
+
+    def subjects() -> list[str]:
+        messages = sqs.receive_message(QueueUrl=inbox, MaxNumberOfMessages=10).get("Messages", [])
+        heard.extend(json.loads(message["Body"])["Subject"] for message in messages)
+        return heard
+
+    heard: list[str] = []
+    with psycopg.connect(live_stack.dsn("owner")) as holding:
+        holding.execute("LOCK TABLE cogmill.tile_index IN ACCESS EXCLUSIVE MODE")  # a reader waits, as for a slow disk
+        run_id = api.trigger("compile_indexes")
+        seconds = wait_until(lambda: "Cogmill: compile_indexes is late" in subjects(), PATIENCE_S)
+        holding.rollback()
+
+    print(f"the alert came {seconds:.0f} s after the run was asked for; it was given 60 s")
+    wait_until(lambda: api.get(f"dags/compile_indexes/dagRuns/{run_id}")["state"] == "success", PATIENCE_S)
+
+
+def refused_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[str]:
+    """Put frames into the bucket that the ledger has refused already, as after a fault of ours that is mended."""
+    rows, uploads = [], []
+    for number, body in enumerate(bodies):
+        key = f"{folder}georef/03-22-51_1-{number:03}.tif"
+        upload = parse_upload(key)
+        assert upload.name
+        facts = {"collection_id": upload.collection.id, "source_key": key, "bands": "bw", "stem": upload.stem}
+        name = {"date": upload.name.date, "roll": upload.name.roll, "frame_num": upload.name.frame_num}
+        fault = {"state": "rejected", "reason": "no_crs", "detail": "by our fault"}
+        version = {"etag": hashlib.md5(body).hexdigest(), "size": len(body), "uploaded_at": "2026-01-01"}  # noqa: S324
+        rows.append({**facts, **name, **fault, **version, "scan_stem": upload.stem})
+        uploads.append((key, body))
+    ledger = Ledger.connect(conninfo=stack.dsn())
+    ledger.arrivals.register_collections([upload.collection])
+    ledger.arrivals.register_frames(rows)
+    ledger.close()
+    for key, body in uploads:
+        put(stack, key, body)
+    return [key for key, _ in uploads]
+
+
+def kill_the_builder(stack: Stack) -> None:
+    """Kill the task of the backfill that builds just now, with all its children."""
+    family = processes.family(stack.supervisor.pid() or 0)
+    (builder,) = [one for one in family if "include.cogmill.child" in " ".join(one.cmdline())][:1]
+    task = builder.parent()
+    assert task is not None
+    for process in [task, *task.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def stored_cogs(stack: Stack, folder: str) -> list[str]:
+    """Keys of the COGs that the S3 server took, as its own log says."""
+    log = (stack.home.log / "moto.log").read_text(encoding="utf-8", errors="replace")
+    return re.findall(rf'"PUT /{stack.settings.bucket}/({folder}cog/03-\S+) HTTP/1.1" 200', log)
+
+
+def test_an_upload_passes_a_backfill_that_is_killed_and_goes_on(live_stack: Stack, tmp_path: Path) -> None:
+    api, stack = AirflowApi(live_stack), live_stack
+    folder, collection = "bw/Filled/USDA_1951/frames/", "filled_usda_1951_frames"
+    wait_until(api.is_quiet, PATIENCE_S)
+    keys = refused_before(stack, folder, (write_frame(tmp_path / "f.tif", SIDE, n) for n in range(FRAMES)))
+    begun = time.monotonic()
+    run_id = api.trigger("backfill", prefix=folder, states=["rejected"], dry_run=False)
+    wait_until(lambda: len(stored_cogs(stack, folder)) > FRAMES / 10, PATIENCE_S)
+
+    put(stack, "bw/Passing/USDA_1951/frames/georef/03-22-51_1-1.tif", write_frame(tmp_path / "p.tif", SIDE, 7))
+    passed = wait_until(lambda: b"Passing_USDA" in services(stack, "passing_usda_1951_frames"), PATIENCE_S)
+    at_work = len(stored_cogs(stack, folder))
+    kill_the_builder(stack)
+    wait_until(lambda: api.get(f"dags/backfill/dagRuns/{run_id}")["state"] not in {"queued", "running"}, 3000)
+
+    print(
+        f"upload to map {passed:.1f} s while {at_work} of {FRAMES} frames were done; all after {time.monotonic() - begun:.0f} s"
+    )
+    assert frame_states(stack, collection) == ["published"] * len(keys)
+    stored = stored_cogs(stack, folder)
+    assert len(stored) == len(set(stored)) == FRAMES
+    assert at_work < FRAMES, "the backfill was over before the upload"
+    assert passed < UPLOAD_S
