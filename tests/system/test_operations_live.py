@@ -167,12 +167,19 @@ def refused_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[s
 def kill_the_builder(stack: Stack) -> None:
     """Kill the task of the backfill that builds just now, with all its children."""
     family = processes.family(stack.supervisor.pid() or 0)
-    (builder,) = [one for one in family if "include.cogmill.child" in " ".join(one.cmdline())][:1]
+    (builder,) = [one for one in family if "include.cogmill.child" in command_of(one)][:1]
     task = builder.parent()
     assert task is not None
     for process in [task, *task.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return the command line of a process; empty when it has ended meanwhile."""
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def stored_cogs(stack: Stack, folder: str) -> list[str]:
