@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import airflow_home  # noqa: F401  before the first import of airflow
 from tests.ansible.hosts import engine
 from tests.compose.composed import IMAGES, ROOT, System
 
