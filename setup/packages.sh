@@ -17,4 +17,6 @@ packages=(
   fonts-dejavu-core ca-certificates
   # The map of the page Collections in the Airflow UI.
   libjs-leaflet
+  # A test traces what the child process that reads uploads opens.
+  strace
 )
