@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from include.cogmill.arena import Arena
+from include.cogmill.lanes import side_by_side
 from include.cogmill.pixels import Bytes
 from include.cogmill.regions import strips
 
@@ -66,13 +66,12 @@ def build_levels(data: Bytes, valid: Bytes, arena: Arena, threads: int = 1) -> l
         threads: Threads that average; they change nothing in the result.
     """
     levels = [Level(data, valid)]
-    with ThreadPoolExecutor(threads) as pool:
-        while max(levels[-1].width, levels[-1].height) > BLOCK_PX:
-            levels.append(halve(levels[-1], arena, pool))
+    while max(levels[-1].width, levels[-1].height) > BLOCK_PX:
+        levels.append(halve(levels[-1], arena, threads))
     return levels
 
 
-def halve(level: Level, arena: Arena, pool: Executor) -> Level:
+def halve(level: Level, arena: Arena, threads: int) -> Level:
     """Return a level at half its resolution, rounded up.
 
     A pixel is the average of the valid ones among its four, rounded to nearest, and valid when any of them is. Averaging
@@ -80,8 +79,7 @@ def halve(level: Level, arena: Arena, pool: Executor) -> Level:
     """
     height, width = -(-level.height // 2), -(-level.width // 2)
     small = Level(arena.zeros((len(level.data), height, width)), arena.zeros((height, width)))
-    for _ in pool.map(lambda rows: _halve_rows(level, small, rows), strips(height, ROWS)):
-        pass
+    side_by_side(lambda rows: _halve_rows(level, small, rows), strips(height, ROWS), threads)
     return small
 
 

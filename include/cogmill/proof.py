@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from include.cogmill.errors import ProofFailed
+from include.cogmill.lanes import side_by_side
 from include.cogmill.overviews import BLOCK_PX, Level, level_sizes
 from include.cogmill.pixels import Bytes
 from include.cogmill.regions import strips
@@ -98,14 +98,10 @@ def prove_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: in
         number, rows = piece
         _prove_rows(path, number, levels[number], rows, lossless=lossless)
 
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for _ in pool.map(prove, _rows_of_blocks(levels)):
-                pass
-        except RuntimeError as err:
-            raise ProofFailed(f"a block does not decode: {err}") from err
-        finally:
-            pool.shutdown(cancel_futures=True)
+    try:
+        side_by_side(prove, _rows_of_blocks(levels), threads)
+    except RuntimeError as err:
+        raise ProofFailed(f"a block does not decode: {err}") from err
 
 
 def _rows_of_blocks(levels: list[Level]) -> Iterator[tuple[int, slice]]:

@@ -11,7 +11,6 @@ of collar or nodata can bleed in, at the price of at most two pixels along the o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from include.cogmill.arena import Arena
 from include.cogmill.errors import FrameRejected, Reason
+from include.cogmill.lanes import side_by_side
 from include.cogmill.lattice import OUTLINE_STEPS, Lattice, Projector, back_from, to_cells
 from include.cogmill.outline import Ring, densify, fill, shrink
 from include.cogmill.overviews import FILLED
@@ -84,9 +84,7 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
     outline = projector.forward(densify(shrink(ring, RIM_PX), OUTLINE_STEPS))
     valid = fill(to_cells(outline, lattice), arena.zeros((lattice.height, lattice.width)))
     warped = Warped(arena.zeros((len(pixels.data), *valid.shape)), valid, lattice.geotransform)
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(lambda tile: _warp_tile(pixels, warped, tile, kernel), _tiles(projector, lattice)):
-            pass
+    side_by_side(lambda tile: _warp_tile(pixels, warped, tile, kernel), _tiles(projector, lattice), threads)
     return warped
 
 

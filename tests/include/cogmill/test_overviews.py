@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 import shapely
@@ -36,8 +34,7 @@ def test_averages_the_valid_pixels_only(shape):
     data = rng.integers(0, 256, shape, np.uint8)
     valid = ((rng.random(shape) > 0.3) * 255).astype(np.uint8)
 
-    with ThreadPoolExecutor(2) as pool:
-        small = halve(Level(data[None], valid), Arena(None), pool)
+    small = halve(Level(data[None], valid), Arena(None), 2)
 
     expected, mask = slow_half(data, valid)
     assert np.array_equal(small.data[0], expected)
