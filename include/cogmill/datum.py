@@ -81,6 +81,11 @@ def is_web_mercator(srs: Any) -> bool:
     return bool(srs.IsSame(web_mercator(), ["IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", "CRITERION=EQUIVALENT"]))
 
 
+def proj_version() -> str:
+    """Return the version of PROJ that operations come from."""
+    return f"{osr.GetPROJVersionMajor()}.{osr.GetPROJVersionMinor()}.{osr.GetPROJVersionMicro()}"
+
+
 def crs_name(srs: Any) -> str:
     """Return `EPSG:26914`, or the name of a CRS without a code."""
     authority, code = srs.GetAuthorityName(None), srs.GetAuthorityCode(None)

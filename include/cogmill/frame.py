@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from osgeo import osr
 
 from include.cogmill import collar, proof, warp
 from include.cogmill.arena import Arena
 from include.cogmill.cog import write_cog
-from include.cogmill.datum import Operation, choose_operation, crs_name, is_web_mercator
+from include.cogmill.datum import Operation, choose_operation, crs_name, is_web_mercator, proj_version
 from include.cogmill.errors import FrameRejected, Reason
 from include.cogmill.footprint import footprint
 from include.cogmill.lattice import Lattice, Projector, choose_lattice
@@ -191,7 +190,7 @@ def _tags(request: Request, source_crs: str, transformation: str) -> dict[str, s
         "engine": ENGINE_VERSION,
         "gdal": gdal_version(),
         "opencv": opencv_version(),
-        "proj": f"{osr.GetPROJVersionMajor()}.{osr.GetPROJVersionMinor()}.{osr.GetPROJVersionMicro()}",
+        "proj": proj_version(),
         "source_crs": source_crs,
         "transformation": transformation,
     }

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from osgeo import osr
 
+from include.cogmill.datum import proj_version
 from include.cogmill.engine import ENGINE_VERSION, Engine
 from include.cogmill.limits import Limits
 from include.cogmill.model import Bands
@@ -23,8 +23,7 @@ GOLDEN = Path(__file__).with_name("golden.json")
 
 
 def build_name() -> str:
-    proj = ".".join(str(part()) for part in (osr.GetPROJVersionMajor, osr.GetPROJVersionMinor, osr.GetPROJVersionMicro))
-    return f"engine {ENGINE_VERSION}, GDAL {gdal_version()}, PROJ {proj}, OpenCV {opencv_version()}"
+    return f"engine {ENGINE_VERSION}, GDAL {gdal_version()}, PROJ {proj_version()}, OpenCV {opencv_version()}"
 
 
 def hashes(folder: Path) -> dict[str, str]:
