@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, TriggerRule
+from airflow.sdk import DAG, BaseOperator, TriggerRule
 
 from cogmill_airflow import assets, docs, operators, reporting
 from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, dag_id
@@ -62,22 +62,27 @@ def collection_dag(entry: Mapping[str, Any]) -> DAG:
             doc_md=docs.PUBLISH_MAPFILE,
             **about,
         )
-        report = reporting.ReportOperator(
-            task_id="report",
-            published=mapfile.output,
-            trigger_rule=TriggerRule.ALL_DONE,
-            on_success_callback=DigestNotifier(),
-            on_failure_callback=DigestNotifier(),
-            doc_md=docs.REPORT,
-            **about,
-        )
-        rejected = reporting.ListRejectedOperator(
-            task_id="list_rejected", trigger_rule=TriggerRule.ALL_DONE, doc_md=docs.LIST_REJECTED, **about
-        )
-        ShowRejectedOperator.partial(
-            task_id="rejected_frames", map_index_template=LABEL_TEMPLATE, doc_md=docs.REJECTED_FRAMES
-        ).expand(frame=rejected.output)
         [plan, cogs] >> index >> export >> mapfile
         # looking back takes CPU time, so it waits until the map is out
-        mapfile >> [report, rejected]
+        mapfile >> _look_back(mapfile.output, about)
     return dag
+
+
+def _look_back(published: Any, about: Mapping[str, str]) -> list[BaseOperator]:
+    """Return the tasks that say what became of the run, and show what was refused."""
+    report = reporting.ReportOperator(
+        task_id="report",
+        published=published,
+        trigger_rule=TriggerRule.ALL_DONE,
+        on_success_callback=DigestNotifier(),
+        on_failure_callback=DigestNotifier(),
+        doc_md=docs.REPORT,
+        **about,
+    )
+    rejected = reporting.ListRejectedOperator(
+        task_id="list_rejected", trigger_rule=TriggerRule.ALL_DONE, doc_md=docs.LIST_REJECTED, **about
+    )
+    ShowRejectedOperator.partial(
+        task_id="rejected_frames", map_index_template=LABEL_TEMPLATE, doc_md=docs.REJECTED_FRAMES
+    ).expand(frame=rejected.output)
+    return [report, rejected]
