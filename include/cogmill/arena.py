@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import tempfile
 import threading
 from pathlib import Path
@@ -61,12 +62,16 @@ class Arena:
         self._maps.clear()  # each mapping ends with its last array
 
     def zeros(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Return an array of bytes, all 0."""
+        """Return an array of bytes, all 0.
+
+        Raises:
+            OSError: The scratch folder's disk is full.
+        """
         size = math.prod(shape)
         if self._folder is None or size < MIB:
             return np.zeros(shape, np.uint8)
         with tempfile.TemporaryFile(dir=self._folder) as file:
-            file.truncate(size)
+            os.posix_fallocate(file.fileno(), 0, size)  # a disk that fills up later would end the process with SIGBUS
             mapped = mmap.mmap(file.fileno(), size)
         self._maps.append(mapped)
         return np.frombuffer(mapped, np.uint8).reshape(shape)

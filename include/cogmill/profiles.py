@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from include.cogmill.errors import WrongSetting
 from include.cogmill.model import Bands, Product
 
 
@@ -114,102 +109,3 @@ def profile_from(values: Mapping[str, Any]) -> Profile:
     kinds = {"resampling": Resampling, "grid": Grid, "nodata": Nodata}
     changed: dict[str, Any] = {key: kind(values[key]) for key, kind in kinds.items()}
     return Profile(**{**values, **changed, "scaling": Scaling(**scaling) if scaling else None})
-
-
-ProfileName = Literal["bw", "nc", "bw_jpeg", "archive_zstd", "webp_lossless"]
-"""The keys of `PROFILES`, spelled out for the schema of collection files."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DeclaredProfiles(_Strict):
-    """Profile by bands; a band left out keeps its default."""
-
-    bw: ProfileName | None = None
-    nc: ProfileName | None = None
-
-
-class DeclaredScaling(_Strict):
-    """`low` becomes 0 and `high` becomes 255."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.low >= self.high:
-            raise ValueError("low must be less than high")
-        return self
-
-
-class Declared(_Strict):
-    """What `include/collections/<collection id>.yaml` says about a collection. Everything is optional."""
-
-    title: str | None = Field(default=None, min_length=1)
-    profiles: DeclaredProfiles = DeclaredProfiles()
-    collar: bool | None = None
-    """None: on for frames, off for index sheets and mosaics."""
-    nodata: Nodata | None = None
-    resampling: Resampling | None = None
-    grid: Grid | None = None
-    scaling: DeclaredScaling | None = None
-    product: Product = Field(default=Product.FRAMES, exclude=True)
-    """Taken from the file's name."""
-
-    def profile(self, bands: Bands) -> Profile:
-        """Return the profile of one bands folder of the collection."""
-        name = getattr(self.profiles, bands.value)
-        default = default_profile(bands, self.product)
-        changed: dict[str, Any] = {
-            key: value
-            for key in ("collar", "nodata", "resampling", "grid")
-            if (value := getattr(self, key)) is not None
-        }
-        if self.scaling is not None:
-            changed["scaling"] = Scaling(self.scaling.low, self.scaling.high)
-        chosen = default if name is None else replace(PROFILES[name], collar=default.collar)
-        return replace(chosen, **changed)
-
-
-def load_declared(path: Path) -> dict[str, Declared]:
-    """Return every declared collection by its id.
-
-    Args:
-        path: Folder of the collection files, or one of them.
-
-    Raises:
-        WrongSetting: Naming the file, the key and what is allowed.
-    """
-    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    return {file.stem.lower(): _load_one(file) for file in files}
-
-
-def _load_one(file: Path) -> Declared:
-    suffix = file.stem.lower().rpartition("_")[2]
-    if suffix not in set(Product):
-        raise WrongSetting(f"{file.name}: a collection file is named <collection id>.yaml, ending in {_words(Product)}")
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as err:
-        raise WrongSetting(f"{file.name}: not readable as YAML: {err}") from err
-    if not isinstance(values, dict) or "product" in values:
-        raise WrongSetting(
-            f"{file.name}: a mapping of {', '.join(sorted(set(Declared.model_fields) - {'product'}))} is expected"
-        )
-    try:
-        return Declared.model_validate({**values, "product": suffix})
-    except ValidationError as err:
-        raise WrongSetting("; ".join(_complaint(file.name, error) for error in err.errors())) from err
-
-
-def _complaint(file: str, error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "file"
-    if error["type"] == "extra_forbidden":
-        return f"{file}: {key}: unknown key, allowed are {', '.join(sorted(set(Declared.model_fields) - {'product'}))}"
-    return f"{file}: {key}: {error['input']!r} is wrong, {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _words(kind: type[StrEnum]) -> str:
-    return ", ".join(f"_{each.value}" for each in kind)

@@ -19,13 +19,14 @@ from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 from include.cogmill import keys
+from include.cogmill.declared import load_declared
 from include.cogmill.engine import Engine, cog_digest, recipe_digest
 from include.cogmill.errors import CogmillError, FrameRejected, SourceChanged, Unavailable, WrongSetting
 from include.cogmill.ledger.frames import DueFrame, Job
 from include.cogmill.limits import MIB, Limits
 from include.cogmill.model import BuiltCog, RejectedFrame, UploadKey
 from include.cogmill.pipeline.mill import Mill
-from include.cogmill.profiles import PROFILES, Profile, default_profile, load_declared
+from include.cogmill.profiles import PROFILES, Profile, default_profile
 from include.cogmill.store import Upload
 
 log = logging.getLogger(__name__)

@@ -25,11 +25,11 @@ from include.cogmill.compile_geojson import (
     read_geojson,
 )
 from include.cogmill.compile_twins import FlatGeobuf, GeoParquet, read_flatgeobuf, read_geoparquet
+from include.cogmill.declared import Declared, load_declared
 from include.cogmill.errors import ProofFailed
 from include.cogmill.ledger.catalog import PublicService
 from include.cogmill.mapfile import online_resource, service_title
 from include.cogmill.pipeline.mill import Mill
-from include.cogmill.profiles import Declared, load_declared
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import public_url
 from include.cogmill.wms import capabilities_url, preview_url

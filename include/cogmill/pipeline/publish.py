@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from include.cogmill import keys
+from include.cogmill.declared import load_declared
 from include.cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
 from include.cogmill.mapfile import Service, online_resource, render, service_title
 from include.cogmill.mapserv import MapServerRunner
 from include.cogmill.model import Bands, Collection
 from include.cogmill.pipeline.mill import Mill
-from include.cogmill.profiles import load_declared
 from include.cogmill.render_proof import prove_service
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files

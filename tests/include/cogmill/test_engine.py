@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import shapely
 from osgeo import gdal
 
 from include.cogmill.engine import Engine, cog_digest, recipe_digest
-from include.cogmill.errors import FrameRejected
+from include.cogmill.errors import FrameRejected, Unavailable
 from include.cogmill.limits import MIB, Limits
 from include.cogmill.model import Bands, BuiltCog
 from include.cogmill.profiles import PROFILES, Profile
@@ -166,3 +167,19 @@ def test_gives_the_same_bytes_when_the_frame_is_streamed(engine, tmp_path, nodat
         assert not [path for path in scratch.rglob("*") if path.is_file() and path.name != "child.log"]
 
     assert streamed.sha256 == in_memory.sha256
+
+
+@pytest.mark.system
+def test_blames_the_disk_and_not_the_frame_when_the_scratch_folder_is_full(tmp_path):
+    source = upload(tmp_path / "a.tif", photograph(1600, 1500))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", scratch], check=True)
+    try:
+        with (
+            Engine(Limits(in_memory_bytes=MIB), scratch=scratch) as streaming,
+            pytest.raises(Unavailable, match="No space left"),
+        ):
+            build(streaming, source)
+    finally:
+        subprocess.run(["umount", scratch], check=True)

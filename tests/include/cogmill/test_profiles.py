@@ -5,18 +5,10 @@ import typing
 
 import pytest
 
+from include.cogmill.declared import ProfileName, load_declared
 from include.cogmill.errors import WrongSetting
 from include.cogmill.model import Bands, Product
-from include.cogmill.profiles import (
-    PROFILES,
-    Grid,
-    ProfileName,
-    Resampling,
-    Scaling,
-    default_profile,
-    load_declared,
-    profile_from,
-)
+from include.cogmill.profiles import PROFILES, Grid, Resampling, Scaling, default_profile, profile_from
 
 
 def test_keeps_the_margins_of_index_sheets_and_mosaics():
