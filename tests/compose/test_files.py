@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from airflow.configuration import AirflowConfigParser, retrieve_configuration_description
@@ -17,6 +18,7 @@ from include.cogmill.settings import Settings
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yaml"
 HELM = sorted((ROOT / "helm").glob("*.yaml"))
+CHART = json.loads(Path(__file__).with_name("chart.schema.json").read_text())
 NOT_AIRFLOW_S = {"celery", "celery_broker_transport_options"}
 """Sections of a provider that only the image has."""
 
@@ -79,6 +81,25 @@ def test_names_options_that_airflow_has_in_values_of_the_chart(file: Path) -> No
     options = {(section, option) for section in config if section not in NOT_AIRFLOW_S for option in config[section]}
 
     assert options - airflow_options() == set()
+
+
+@pytest.mark.parametrize("file", HELM, ids=lambda file: file.name)
+def test_names_keys_that_the_chart_has(file: Path) -> None:
+    jsonschema.Draft7Validator(CHART).validate(yaml.safe_load(file.read_text()))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"apiServers": {"replicas": 1}}, id="misspelt"),
+        pytest.param({"workers": {"keda": {"enabled": True}}}, id="moved"),
+        pytest.param({"createUserJob": {"defaultUser": {"enabled": False}}}, id="without effect"),
+        pytest.param({"env": [{"name": "COGMILL_BUILD_PROCESSES", "value": 1}]}, id="of another type"),
+    ],
+)
+def test_refuses_values_of_the_chart_when_a_key_is_wrong(values: dict[str, object]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(CHART).validate(values)
 
 
 @pytest.mark.parametrize("file", HELM, ids=lambda file: file.name)
