@@ -43,7 +43,7 @@ class RegisterUploadsOperator(MillOperator):
 
         with self.mill() as mill:
             taken = arrivals.register(mill)
-            metrics.queue(mill.ledger.browse.queue())
+            metrics.queue(mill.ledger.browse.queue)
         for upload in taken.refused:
             self.log.warning("upload_refused key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)
         self.log.info(

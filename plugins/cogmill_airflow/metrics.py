@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from include.cogmill.ledger.browse import Queue
     from include.cogmill.pipeline.build import BatchResult
 
 MOST_LATENCIES = 200
 """Frames of one publication whose time from upload to map is sent one by one."""
+
+SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
+"""Airflow's settings of which any sends metrics."""
 
 METRICS = {
     "cogmill.frames.built": ("counter", "frames whose COG was built and stored"),
@@ -54,24 +60,31 @@ def batch_done(collection_id: str, result: BatchResult, seconds: float) -> None:
         stats.gauge("cogmill.frames_per_second", done / seconds, tags=tags)
 
 
-def published(collection_id: str, frames: int, latencies_s: list[float]) -> None:
+def published(collection_id: str, frames: int, latencies_s: Callable[[], list[float]]) -> None:
     """Tell what became public.
 
     :param collection_id: Where; a tag.
     :param frames: How many frames.
-    :param latencies_s: Seconds from upload to map of some or all of them.
+    :param latencies_s: Asks for the seconds from upload to map of some or all of them; asked only when somebody hears.
     """
+    if not (frames and _are_heard()):
+        return
     tags = {"collection": collection_id}
-    if frames:
-        stats.incr("cogmill.frames.published", frames, tags=tags)
-    for seconds in latencies_s:
+    stats.incr("cogmill.frames.published", frames, tags=tags)
+    for seconds in latencies_s():
         stats.timing("cogmill.upload_to_map", timedelta(seconds=seconds), tags=tags)
 
 
-def queue(waiting: Queue) -> None:
+def queue(waiting: Callable[[], Queue]) -> None:
     """Tell what waits.
 
-    :param waiting: Of the whole archive.
+    :param waiting: Asks for what waits in the whole archive; asked only when somebody hears.
     """
-    stats.gauge("cogmill.queue.frames", waiting.frames)
-    stats.gauge("cogmill.queue.age", waiting.age_s)
+    if _are_heard():
+        found = waiting()
+        stats.gauge("cogmill.queue.frames", found.frames)
+        stats.gauge("cogmill.queue.age", found.age_s)
+
+
+def _are_heard() -> bool:
+    return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)

@@ -207,9 +207,9 @@ class PublishMapfileOperator(CollectionOperator):
             metrics.published(
                 self.collection_id,
                 published.frames,
-                browse.latencies(self.collection_id, since, metrics.MOST_LATENCIES) if published.frames else [],
+                lambda: browse.latencies(self.collection_id, since, metrics.MOST_LATENCIES),
             )
-            metrics.queue(browse.queue())
+            metrics.queue(browse.queue)
             if published.changed or published.frames:
                 changed_service(context, mill, self.collection_id, published)
         links = addresses(published.service_url, self.service_name, published.extent)

@@ -133,8 +133,8 @@ def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pyte
         result = BatchResult(built=2, unchanged=1, failed=["x"], bytes_read=52_000_000, bytes_written=20_000_000)
 
         metrics.batch_done(COLLECTION, replace(result, rejected=[None]), 2.5)  # type: ignore[list-item]
-        metrics.published(COLLECTION, 2, [31.5])
-        metrics.queue(Queue(frames=7, age_s=90))
+        metrics.published(COLLECTION, 2, lambda: [31.5])
+        metrics.queue(lambda: Queue(frames=7, age_s=90))
 
         heard = dict(ear.recv(4096).decode().split(":") for _ in metrics.METRICS)
     assert set(heard) == {f"airflow.{name}" for name in metrics.METRICS}
@@ -142,3 +142,13 @@ def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pyte
     assert heard["airflow.cogmill.bytes.read"] == "52000000|c"
     assert heard["airflow.cogmill.upload_to_map"] == "31500.000000|ms"
     assert heard["airflow.cogmill.queue.age"] == "90|g"
+
+
+def test_ledger_is_not_asked_for_figures_when_airflow_sends_none() -> None:
+    from cogmill_airflow import metrics
+
+    def asked() -> Any:
+        pytest.fail("nobody hears the answer")
+
+    metrics.queue(asked)
+    metrics.published(COLLECTION, 2, asked)
