@@ -63,4 +63,7 @@ with DAG(
     remove_approved = upkeep.RemoveOperator(
         task_id="remove_approved", approved=compare.output, pool=PUBLISH_POOL, doc_md=ops_docs.REMOVE_APPROVED
     )
-    compare >> repair >> remove >> [collect, audit, probe] >> report >> approve >> remove_approved
+    compare >> repair >> remove >> [collect, audit, probe]
+    # nothing follows the report, else a red one would leave the run green
+    [collect, audit, probe] >> report
+    [collect, audit, probe] >> approve >> remove_approved

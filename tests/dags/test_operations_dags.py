@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -31,35 +32,40 @@ assert not dag.catchup
 assert dag.doc_md
 assert all(task.doc_md for task in dag.tasks), [task.task_id for task in dag.tasks if not task.doc_md]
 assert not heavy - {"boto3", "numpy"}, heavy
-print(dag.schedule)
+import json
+print(json.dumps([str(dag.schedule), sorted(task.task_id for task in dag.leaves)]))
 """
 
 
-def parse(dag: str, **environment: str) -> str:
+def parse(dag: str, **environment: str) -> tuple[str, list[str]]:
+    """Return the schedule of a DAG, and the tasks that nothing follows: a run is as red as these."""
     done = subprocess.run(
         [sys.executable, "-c", PARSE, dag],
         cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip().splitlines()[-1]
+    schedule, last = json.loads(done.stdout.strip().splitlines()[-1])
+    return schedule, last
 
 
 @pytest.mark.parametrize(
-    ("dag", "schedule"),
+    ("dag", "schedule", "last"),
     [
-        ("compile_indexes", "30 3 * * *"),
-        ("maintenance", "30 1 * * *"),
-        ("render_mapfiles", "None"),
-        ("rollback", "None"),
-        ("backfill", "None"),
+        ("compile_indexes", "30 3 * * *", ["check_compiled"]),
+        ("maintenance", "30 1 * * *", ["remove_approved", "report"]),
+        ("render_mapfiles", "None", ["list_rendered"]),
+        ("rollback", "None", ["roll_back"]),
+        ("backfill", "None", ["report"]),
     ],
 )
-def test_parses_without_network_and_documents_every_task(dag: str, schedule: str) -> None:
-    assert parse(dag) == schedule
+def test_parses_without_network_documents_every_task_and_ends_with_what_turns_red(
+    dag: str, schedule: str, last: list[str]
+) -> None:
+    assert parse(dag) == (schedule, last)
 
 
 def test_takes_its_schedule_from_the_environment() -> None:
-    assert parse("compile_indexes", COGMILL_COMPILE_SCHEDULE="@hourly") == "@hourly"
+    assert parse("compile_indexes", COGMILL_COMPILE_SCHEDULE="@hourly")[0] == "@hourly"
 
 
 def test_offers_exactly_the_profiles_and_states_that_exist() -> None:
