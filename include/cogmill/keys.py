@@ -78,6 +78,13 @@ def cog_key(upload: UploadKey, digest: str) -> str:
     return f"{upload.collection.prefix(upload.bands)}cog/{upload.stem}.{digest}.tif"
 
 
+def scan_key(upload: UploadKey) -> str | None:
+    """Return the key under which the raw scan of a frame is expected; None when its product has no scans."""
+    if upload.name is None or upload.name.scan_stem is None:
+        return None
+    return f"{upload.collection.prefix(upload.bands)}{Stage.SCANNED}/{upload.name.scan_stem}.tif"
+
+
 def tile_index_prefix(collection: Collection, bands: Bands) -> str:
     """Return the prefix of the downloadable index files of one bands folder."""
     return f"{collection.prefix(bands)}cog/tile_index/"

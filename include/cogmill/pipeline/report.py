@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from include.cogmill import keys
 from include.cogmill.errors import ADVICE, Reason
 from include.cogmill.model import RejectedFrame
 from include.cogmill.pipeline.mill import Mill
@@ -31,7 +32,10 @@ class Digest:
         lines = [f"{self.collection_id}: {self.published} frames published by this run, {self.total} in all."]
         lines += [f"Rejected {frame.key}: {frame.reason} ({frame.detail}). {frame.advice}" for frame in self.rejected]
         lines += [f"Failed {failure}" for failure in self.failed]
-        lines += [f"No scan for {key}; please upload the original to scanned/." for key in self.missing_scans]
+        lines += [
+            f"No scan for {key}; please upload the original as {keys.scan_key(keys.parse_upload(key))}."
+            for key in self.missing_scans
+        ]
         return "\n".join(lines)
 
 
