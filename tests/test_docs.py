@@ -32,3 +32,15 @@ def test_promises_only_what_a_test_shows():
 
     assert tests
     assert [test for test in tests if not (tables.ROOT / test).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["operations.md", "verification.md"])
+def test_every_test_that_is_named_as_a_proof_exists(page):
+    named = set(re.findall(r"`([\w/]*test_\w+(?:\.py)?)`", (tables.ROOT / "docs" / page).read_text()))
+    files = sorted((tables.ROOT / "tests").rglob("test_*.py"))
+    functions = {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)}
+
+    paths = {f"/{file.relative_to(tables.ROOT / 'tests')}" for file in files}
+    missing = {name for name in named if name not in functions and not any(path.endswith(f"/{name}") for path in paths)}
+    assert len(named) > 15
+    assert missing == set()

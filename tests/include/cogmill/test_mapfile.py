@@ -25,6 +25,61 @@ def service(**changes: Any) -> Service:
     return dataclasses.replace(given, **changes)
 
 
+KEPT = {
+    "MAP": [
+        'NAME "TRAVISUSDA1951FRAMES"',
+        "STATUS ON",
+        "IMAGECOLOR 255 255 255",
+        '"wms_title" "Travis USDA 1951 Frames"',
+        '"wms_onlineresource" "https://maps.example.org/wms/?map=/mapfiles/travis_usda_1951_frames.map&"',
+        '"init=epsg:3857"',
+    ],
+    "raster": [
+        'NAME "Travis_USDA_1951_frames"',
+        'TILEINDEX "Travis_USDA_1951_frames_index"',
+        'TILEITEM "location"',
+        'TILESRS "src_srs"',
+        "STATUS ON",
+        "TYPE RASTER",
+        '"init=epsg:3857"',
+    ],
+    "footprints": [
+        'NAME "Travis_USDA_1951_frames_index"',
+        "CONNECTIONTYPE POSTGIS",
+        "TYPE POLYGON",
+        "STATUS ON",
+        'TEMPLATE "WMSGetFeatureInfo"',
+        "OUTLINECOLOR 100 250 100",
+        "WIDTH 2",
+        'PROCESSING "CLOSE_CONNECTION=DEFER"',
+        '"init=epsg:3857"',
+    ],
+}
+"""What the predecessor's template said and this one says too, block by block."""
+
+MENDED = {
+    "UNITS DD": "UNITS METERS",
+    '"wms_enable_request" "*"': '"wms_enable_request"',
+    '"RESAMPLE=NEAREST"': '"RESAMPLE=AVERAGE"',
+    '"gml_include_items" "all"': '"gml_include_items"',
+    '"wms_include_items" "all"': '"wms_include_items"',
+    "MS_ERRORFILE": '"ON_MISSING_DATA" "LOG"',
+    "password=": 'CONNECTION "service=cogmill"',
+}
+"""What it said, and what stands in its place."""
+
+
+def test_directives_of_the_predecessor_are_kept_or_mended() -> None:
+    head, raster, footprints = re.split(r"^  LAYER$", render(service()), flags=re.MULTILINE)
+
+    for block, lines in zip((head, raster, footprints), KEPT.values(), strict=True):
+        assert [line for line in lines if line not in map(str.strip, block.splitlines())] == []
+    text = render(service())
+    assert [old for old in MENDED if old in text] == []
+    assert [new for new in MENDED.values() if new not in text] == []
+    assert "USING UNIQUE oid USING SRID=3857" in footprints
+
+
 def test_extent_is_floor_and_ceiling_with_a_hundred_metres_around() -> None:
     assert service().map_extent == (-10900101, 3548776, -10898776, 3550101)
     assert "\n  EXTENT -10900101 3548776 -10898776 3550101\n" in render(service())

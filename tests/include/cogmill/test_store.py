@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
+import threading
 
 import boto3
 import pytest
@@ -85,6 +87,38 @@ def test_says_unavailable_when_nobody_answers(file):
         list(store.pages())
     with pytest.raises(Unavailable, match=r"cannot put s3://cogmill/x\.tif"):
         store.create("x.tif", file, digest(b"pixels"), TIFF)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_says_unavailable_when_s3_is_sick(file, status):
+    class Sick(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_PUT = do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_):
+            """Say nothing on the test's terminal."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sick) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = boto3.client(
+            "s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1",
+            aws_access_key_id="a", aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+        store = S3Store(client, "cogmill")
+        acts = [
+            lambda: list(store.pages()),
+            lambda: store.download("x.tif", "0", file),
+            lambda: store.replace("x.map", b"MAP END", Upload("text/plain")),
+            lambda: store.sha256("x.tif"),
+        ]
+        for act in acts:
+            with pytest.raises(Unavailable, match=str(status)):
+                act()
+        server.shutdown()
 
 
 def test_tells_gdal_where_the_bucket_is(store, s3_server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 from dataclasses import replace
 
@@ -86,6 +87,9 @@ def test_turns_uploads_into_exactly_the_documented_objects(mill, upload):
         "uid": "33",
         "gid": "33",
     }
+    assert re.fullmatch(r"\d{10}", head["Metadata"]["mtime"])
+    grants = mill.store._client.get_object_acl(Bucket=mill.store.bucket, Key=keys.mapfile_key(ID))["Grants"]
+    assert not [grant for grant in grants if "URI" in grant["Grantee"]], "a mapfile is nobody's but ours"
 
 
 def test_does_no_pixel_work_and_no_put_when_nothing_changed(mill, upload):

@@ -5,6 +5,7 @@ import pytest
 from include.cogmill import keys
 from include.cogmill.model import Bands, Collection, Product
 from include.cogmill.pipeline.compare import SETTLED, compare
+from include.cogmill.pipeline.repair import remove, repair
 from include.cogmill.upkeep import KINDS
 from tests.small_archive import TRAVIS
 
@@ -115,3 +116,8 @@ def test_sees_every_page_of_2500_mapfiles_with_one_stray(published):
     counts = found(published)
 
     assert {kind: n for kind, n in counts.items() if "mapfile" in kind} == {"mapfile_stray": 1}
+    rows = published.sql("SELECT * FROM cogmill.tile_index ORDER BY oid")
+    repair(published.mill)
+    remove(published.mill)
+    assert len(published.listed("mapfiles/")) == len(collections) + 1
+    assert published.sql("SELECT * FROM cogmill.tile_index ORDER BY oid") == rows

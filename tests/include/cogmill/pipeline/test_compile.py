@@ -118,6 +118,17 @@ def test_uploads_nothing_when_nothing_changed(archive, compiled):
     assert (again.uploaded, again.hash) == ([], compiled.hash)
 
 
+@pytest.mark.parametrize(("acl", "public"), [("", False), ("public-read", True)])
+def test_is_open_to_the_public_by_acl_only_when_configured(archive, acl, public):
+    settings = Settings(_env_file=None, bucket=archive.mill.store.bucket, public_acl=acl)
+
+    compilation.compile_indexes(replace(archive.mill, settings=settings))
+
+    for key in (GEOJSON, FGB, PARQUET, compilation.SERVICES, compilation.PAGE):
+        grants = archive.client.get_object_acl(Bucket=archive.mill.store.bucket, Key=key)["Grants"]
+        assert any(grant["Grantee"].get("URI", "").endswith("/AllUsers") for grant in grants) == public
+
+
 def test_uploads_only_what_a_new_frame_changes(archive, compiled):
     archive.upload(TRAVIS, 1, first=9)
     arrivals.register(archive.mill)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import time
 
 import pytest
@@ -55,6 +56,24 @@ def test_shows_the_difference_in_a_dry_run_and_publishes_it_otherwise(real):
     (done,) = render_mapfiles(real.mill, [TRAVIS.id])
     assert done.changed
     assert real.mill.store.read(MAPFILE) == new
+
+
+def test_renders_every_service_again_when_the_template_has_changed(real, monkeypatch):
+    real.upload_real(1, TXDOT)
+    real.run(TXDOT)
+    before = {key: real.mill.store.read(key) for key in real.listed("mapfiles/")}
+    render = publish.render
+    monkeypatch.setattr(
+        publish, "render", lambda service: render(service).replace("# A Cogmill", "# Tomorrow's Cogmill")
+    )
+
+    outcome = render_mapfiles(real.mill, services(real.mill, []))
+
+    assert [(one.collection_id, one.changed) for one in outcome] == [(TXDOT.id, True), (TRAVIS.id, True)]
+    after = {key: real.mill.store.read(key) for key in real.listed("mapfiles/")}
+    assert after == {key: text.replace(b"# A Cogmill", b"# Tomorrow's Cogmill") for key, text in before.items()}
+    hashes = dict(real.sql("SELECT id, mapfile_sha256 FROM cogmill.collection"))
+    assert hashes == {key[9:-4]: hashlib.sha256(text).hexdigest() for key, text in after.items()}
 
 
 def test_keeps_the_old_mapfile_of_a_service_that_cannot_be_drawn_and_renders_the_others(real):
