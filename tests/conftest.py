@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 START_LIMIT_S = 60
+STOP_LIMIT_S = 120
 
 
 def free_port() -> int:
@@ -33,6 +35,16 @@ def wait_until(ready: Callable[[], bool], what: str, limit_s: float = START_LIMI
         if time.monotonic() > deadline:
             pytest.fail(f"{what} did not start within {limit_s:.0f} s")
         time.sleep(0.1)
+
+
+def end(process: subprocess.Popen[bytes], politely: signal.Signals) -> None:
+    """End a server; one that takes its time on a busy machine is killed, for nothing of it is needed any more."""
+    process.send_signal(politely)
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +91,7 @@ def postgres(run_folder: Path) -> Iterator[Postgres]:
         _prepare_template(server)
         yield server
     finally:
-        process.send_signal(2)  # SIGINT: fast shutdown
-        process.wait(30)
+        end(process, signal.SIGINT)  # fast shutdown
 
 
 @pytest.fixture
@@ -108,8 +119,7 @@ def s3_server(run_folder: Path) -> Iterator[str]:
         wait_until(lambda: _answers(port), "moto")
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(30)
+        end(process, signal.SIGTERM)
 
 
 @pytest.fixture
