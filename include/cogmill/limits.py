@@ -20,8 +20,9 @@ class Limits:
     """Size of the upload."""
     decoded_bytes: int = 8 * GIB
     """Width x height x bands x bytes per sample."""
-    in_memory_bytes: int = 128 * MIB
-    """Decoded size up to which a frame is worked on in memory; larger ones are streamed through the scratch directory."""
+    in_memory_bytes: int = 16 * MIB
+    """Decoded size up to which a frame is worked on in memory; larger ones are streamed through the scratch directory. Below
+    it the libraries are nearly all of the memory, and there is nothing to gain."""
     expansion: int = 300
     """Decoded bytes per byte of the file. DEFLATE ends at 1,030; scans of paper reach 30, an empty sheet in CCITT G4 about 250."""
     expansion_from_bytes: int = 512 * MIB

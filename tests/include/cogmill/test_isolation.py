@@ -15,7 +15,7 @@ import pytest
 
 from include.cogmill.engine import ROOT, Engine
 from include.cogmill.errors import FrameRejected, Reason
-from include.cogmill.limits import MIB, Limits
+from include.cogmill.limits import GIB, MIB, Limits
 from include.cogmill.model import Bands
 from include.cogmill.profiles import PROFILES, Profile
 from tests.include.cogmill.engine_scenes import AREA, photograph, upload
@@ -62,9 +62,9 @@ def test_rejects_as_too_heavy_when_cpu_time_runs_out_and_goes_on(small, large):
 
 def test_rejects_as_too_heavy_when_memory_runs_out_and_goes_on(small, tmp_path):
     huge = upload(tmp_path / "huge.tif", photograph(9000, 9000))
-    with Engine(Limits(memory_bytes=700 * MIB), threads=2) as engine:
+    with Engine(Limits(memory_bytes=700 * MIB, in_memory_bytes=GIB), threads=2) as engine:
         build(engine, small)
-    with Engine(Limits(memory_bytes=330 * MIB)) as engine:
+    with Engine(Limits(memory_bytes=330 * MIB, in_memory_bytes=GIB)) as engine:
         assert reason_of(engine, huge) is Reason.TOO_HEAVY
         assert build(engine, small).size > 0
 
