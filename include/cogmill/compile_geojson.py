@@ -33,6 +33,8 @@ BATCH = 2000
 
 _HEAD = '{"type":"FeatureCollection","features":['
 _TAIL = "]}"
+_GEOMETRY = ',"geometry":'
+"""What the geometry, the last member of a feature, comes after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class GeoJsonWriter:
             properties = json.dumps(
                 dict(zip(self._names, values, strict=True)), ensure_ascii=False, separators=(",", ":")
             )
-            yield f'{{"type":"Feature","properties":{properties},"geometry":{geometry}}}'
+            yield f'{{"type":"Feature","properties":{properties}{_GEOMETRY}{geometry}}}'
 
 
 def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
@@ -151,10 +153,11 @@ def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
             raise ProofFailed(f"{path.name} does not begin as a FeatureCollection")
         while group := list(islice(lines, BATCH)):
             ended = group[-1] == _TAIL
-            features = [json.loads(line) for line in (group[:-1] if ended else group)]
+            features = group[:-1] if ended else group
+            properties = [json.loads(feature)["properties"] for feature in features]
             yield Batch(
-                [tuple(feature["properties"][name] for name in names) for feature in features],
-                shapely.from_geojson([json.dumps(feature["geometry"]) for feature in features]),
+                [tuple(entry[name] for name in names) for entry in properties],
+                shapely.from_geojson([feature.rpartition(_GEOMETRY)[2].removesuffix("}") for feature in features]),
             )
             if ended:
                 return
