@@ -179,6 +179,8 @@ class ArchiveMachine(RuleBasedStateMachine):
     @rule()
     def reconcile(self):
         mill = self.archive.mill
+        # what a killed worker held comes free when its lease ends, and not before
+        self.archive.sql("UPDATE cogmill.frame SET lease_until = now() WHERE state = 'building'")
         steps = (arrivals.register, compare, repair, remove, lambda _: self.archive.build(), lambda _: self._publish())
         for step in steps * 4:  # a deletion, the run it asks for, and what that leaves
             step(mill)
@@ -255,6 +257,19 @@ def come_and_go(machine):
 @mock_aws
 def test_a_frame_comes_and_goes_when_every_order_is_right(database, unproven):
     come_and_go(machine_of(database)())
+
+
+@mock_aws
+def test_a_frame_is_published_when_its_builder_was_killed_and_the_lease_is_over(database, unproven):
+    machine = machine_of(database)()
+    machine.begin()
+    try:
+        machine.upload(number=1, body=b"one")
+        machine.register_twice()
+        machine.crash_while_building()
+        machine.reconcile()
+    finally:
+        machine.teardown()
 
 
 def withdraw_the_service_last(monkeypatch):
