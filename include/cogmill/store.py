@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError
 
 from include.cogmill.errors import SourceChanged, Unavailable
@@ -57,6 +58,8 @@ class S3Store:
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self.bucket = bucket
+        # botocore has no public way to say to a ready client how times are read
+        client._endpoint._response_parser_factory.set_parser_defaults(timestamp_parser=_timestamp)  # noqa: SLF001
 
     def pages(self, prefix: str = "") -> Iterator[Listing]:
         """List keys page by page, one LIST call per 1,000 keys and no other request."""
@@ -231,6 +234,14 @@ def _translated(what: str) -> Iterator[None]:
 
 def _stored(entry: Mapping[str, Any]) -> StoredObject:
     return StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
+
+
+def _timestamp(value: Any) -> dt.datetime:
+    """Read a time as S3 writes it; what botocore does for every format there is takes two thirds of the time of a listing."""
+    if isinstance(value, str) and value.endswith("Z"):
+        return dt.datetime.fromisoformat(value)
+    other: dt.datetime = parse_timestamp(value)
+    return other
 
 
 def _clock(header: str) -> dt.datetime:

@@ -7,6 +7,7 @@ import threading
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 from include.cogmill.errors import SourceChanged, Unavailable
 from include.cogmill.store import S3Store, Upload
@@ -87,6 +88,17 @@ def test_says_unavailable_when_nobody_answers(file):
         list(store.pages())
     with pytest.raises(Unavailable, match=r"cannot put s3://cogmill/x\.tif"):
         store.create("x.tif", file, digest(b"pixels"), TIFF)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-11-21T15:32:36.000Z", "2026-11-21T15:32:36Z", "2026-11-21T15:32:36+02:00", "Sat, 21 Nov 2026 15:32:36 GMT",
+     "20261121", "1795275156", 1795275156, 1795275156.5],
+)  # fmt: skip
+def test_reads_times_as_botocore_does(store, written):
+    factory = store._client._endpoint._response_parser_factory
+
+    assert factory.create_parser("rest-xml")._timestamp_parser(written) == parse_timestamp(written)
 
 
 @pytest.mark.parametrize("status", [500, 503])
