@@ -40,25 +40,46 @@ class AirflowApi:
         """Ask one question."""
         return self._send("GET", path, params=parameters)
 
+    def post(self, path: str, **content: Any) -> dict[str, Any]:
+        """Make something."""
+        return self._send("POST", path, json=content)
+
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Ask for a run, as the form does; returns its id."""
         asked = {"logical_date": None, "conf": conf}
-        run_id: str = self._send("POST", f"dags/{dag_id}/dagRuns", json=asked)["dag_run_id"]
+        run_id: str = self.post(f"dags/{dag_id}/dagRuns", **asked)["dag_run_id"]
         return run_id
 
     def run(self, dag_id: str, limit_s: float, **conf: Any) -> str:
         """Ask for a run and wait for its end; returns its state."""
-        run_id = self.trigger(dag_id, **conf)
+        return self.end_of(dag_id, self.trigger(dag_id, **conf), limit_s)
 
-        def state() -> str:
-            return str(self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+    def end_of(self, dag_id: str, run_id: str, limit_s: float) -> str:
+        """Wait for the end of a run and return its state."""
+        wait_until(lambda: self.state_of(dag_id, run_id) not in UNFINISHED, limit_s)
+        return self.state_of(dag_id, run_id)
 
-        wait_until(lambda: state() not in UNFINISHED, limit_s)
-        return state()
+    def state_of(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run."""
+        return str(self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Turn a DAG's switch."""
         self._send("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
+
+    def wait_for_question(self, dag_id: str, run_id: str, task: str, limit_s: float) -> str:
+        """Wait until a task asks for a person, and return what it says."""
+
+        def asks() -> bool:
+            boxes = self.boxes(dag_id, run_id)
+            return [box.state for box in boxes if box.task == task] == ["awaiting_input"]
+
+        wait_until(asks, limit_s)
+        return str(self.get(_question(dag_id, run_id, task))["body"])
+
+    def answer(self, dag_id: str, run_id: str, task: str, choice: str) -> None:
+        """Answer such a question as Required Actions does."""
+        self._send("PATCH", _question(dag_id, run_id, task), json={"chosen_options": [choice], "params_input": {}})
 
     def instances(self, dag_id: str, run_id: str = "~") -> list[dict[str, Any]]:
         """Return all that Airflow knows about the task instances of a run, or of all runs of a DAG."""
@@ -122,3 +143,7 @@ class AirflowApi:
             answer = client.request(method, f"/api/v2/{path}", headers=headers, **options)
             found: dict[str, Any] = answer.raise_for_status().json()
             return found
+
+
+def _question(dag_id: str, run_id: str, task: str) -> str:
+    return f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails"

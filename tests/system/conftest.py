@@ -12,9 +12,20 @@ import pytest
 
 from demo.stack import Stack
 from demo.stack.private import private_stack
+from tests.system.probes import aws_client
 
 TEXAS = "[-107, 25, -93, 37]"
 """The area that the archive of these tests covers."""
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:cogmill-tests"
+"""Where the stack's digests and alerts go; the account is the one that moto plays."""
+SETTINGS = {
+    "COGMILL_NOTIFY_TOPIC": TOPIC,
+    "COGMILL_PROBE_SERVICES": "3",
+    "COGMILL_COMPILE_DEADLINE_MINUTES": "1",
+    "COGMILL_GRACE_HOURS": "0",
+    "COGMILL_REMOVAL_FRAMES": "1",
+}
 
 
 @pytest.fixture(scope="session")
@@ -64,4 +75,16 @@ def airflow_stack(statsd: StatsdServer) -> Iterator[Stack]:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("COGMILL_AREA", TEXAS)
             running = kept.enter_context(private_stack(airflow=True, statsd_port=statsd.port))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def live_stack() -> Iterator[Stack]:
+    """A whole stack that sends digests and alerts, and looks at every service."""
+    with ExitStack() as kept:
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in SETTINGS.items():
+                environment.setenv(name, value)
+            running = kept.enter_context(private_stack(airflow=True))
+        aws_client(running, "sns").create_topic(Name=TOPIC.rpartition(":")[2])
         yield running

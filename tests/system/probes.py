@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import httpx
 import psycopg
 
@@ -55,10 +56,22 @@ def ask(stack: Stack, query: str) -> httpx.Response:
         return client.send(httpx.Request("GET", f"{stack.settings.front_url}/wms/?{query}"))
 
 
+def services(stack: Stack, collection_id: str) -> bytes:
+    """Return what a client sees of a service: its capabilities, or why there is none."""
+    return ask(stack, f"map=/mapfiles/{collection_id}.map&SERVICE=WMS&REQUEST=GetCapabilities").content
+
+
 def ledger_rows(stack: Stack, query: str, *values: object) -> list[tuple]:
     """Ask the ledger."""
     with psycopg.connect(stack.dsn()) as connection:
         return connection.execute(query, values or None).fetchall()  # else a % in the query is a placeholder
+
+
+def aws_client(stack: Stack, service: str) -> Any:
+    """Return a client of another service that the stack's S3 server plays too."""
+    secret = stack.settings.s3_secret_key.get_secret_value()
+    keys = {"aws_access_key_id": stack.settings.s3_access_key, "aws_secret_access_key": secret}
+    return boto3.client(service, endpoint_url=stack.settings.s3_url, region_name="us-east-1", **keys)
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float) -> float:

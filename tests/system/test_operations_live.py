@@ -1,4 +1,4 @@
-"""Operations while the archive is in use: rollback, probes of live services, a late compilation, a backfill beside uploads.
+"""Operations while the archive is in use: rollback, live services, approval, a late compilation, a backfill, a lost database.
 
 Takes many minutes: `make test-long` runs it.
 """
@@ -13,20 +13,18 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import psutil
 import psycopg
 import pytest
 
-from demo.stack import Stack, processes
-from demo.stack.private import private_stack
+from demo.stack import Stack, database, processes
 from include.cogmill.keys import parse_upload
 from include.cogmill.ledger import Ledger
 from tests.system.airflow_api import AirflowApi
-from tests.system.probes import ask, ledger_rows, wait_until
-from tests.system.small_survey import frame_states, put, wait_for_states, write_frame
+from tests.system.conftest import TOPIC
+from tests.system.probes import aws_client, ledger_rows, services, wait_until
+from tests.system.small_survey import frame_states, objects, put, wait_for_states, write_frame
 
 pytestmark = [
     pytest.mark.system,
@@ -35,43 +33,12 @@ pytestmark = [
     pytest.mark.skipif(not os.environ.get("COGMILL_LONG"), reason="takes many minutes; COGMILL_LONG=1 runs it"),
 ]
 
-TOPIC = "arn:aws:sns:us-east-1:123456789012:cogmill-tests"
-"""Where the stack's digests and alerts go; the account is the one that moto plays."""
-SETTINGS = {
-    "COGMILL_NOTIFY_TOPIC": TOPIC,
-    "COGMILL_PROBE_SERVICES": "3",
-    "COGMILL_COMPILE_DEADLINE_MINUTES": "1",
-}
 PATIENCE_S = 600
 ROLLBACK_S = 60
 UPLOAD_S = 90
 """From an upload to the map while a backfill runs."""
 FRAMES = 500
 SIDE = 300
-
-
-@pytest.fixture(scope="module")
-def live_stack() -> Iterator[Stack]:
-    """A whole stack that sends digests and alerts, and looks at every service."""
-    with contextlib.ExitStack() as kept:
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in SETTINGS.items():
-                environment.setenv(name, value)
-            running = kept.enter_context(private_stack(airflow=True))
-        aws_client(running, "sns").create_topic(Name=TOPIC.rpartition(":")[2])
-        yield running
-
-
-def aws_client(stack: Stack, service: str) -> Any:
-    """Return a client of another service that the stack's S3 server plays too."""
-    secret = stack.settings.s3_secret_key.get_secret_value()
-    keys = {"aws_access_key_id": stack.settings.s3_access_key, "aws_secret_access_key": secret}
-    return boto3.client(service, endpoint_url=stack.settings.s3_url, region_name="us-east-1", **keys)
-
-
-def services(stack: Stack, collection_id: str) -> bytes:
-    """What a client sees of a service."""
-    return ask(stack, f"map=/mapfiles/{collection_id}.map&SERVICE=WMS&REQUEST=GetCapabilities").content
 
 
 def locations(stack: Stack, collection_id: str) -> set[str]:
@@ -109,7 +76,7 @@ def test_maintenance_asks_the_live_services_and_names_a_dead_one(live_stack: Sta
     assert api.run("maintenance", PATIENCE_S) == "success"
     live_stack.supervisor.stop({"mapserv"})
     try:
-        assert api.run("maintenance", PATIENCE_S) == "success"
+        assert api.run("maintenance", PATIENCE_S) == "failed"
     finally:
         live_stack.supervisor.start(["mapserv"])
         live_stack.health.wait(["mapserv"])
@@ -118,6 +85,38 @@ def test_maintenance_asks_the_live_services_and_names_a_dead_one(live_stack: Sta
     assert "service_dead" not in api.log("maintenance", "probe_services", alive["dag_run_id"])
     assert "service_dead" in api.log("maintenance", "probe_services", dead["dag_run_id"])
     assert "services that do not answer" in api.log("maintenance", "report", dead["dag_run_id"])
+
+
+def test_nothing_above_the_cap_leaves_the_map_until_a_person_approves(live_stack: Stack, tmp_path: Path) -> None:
+    api, collection, folder = AirflowApi(live_stack), "capped_usda_1951_frames", "bw/Capped/USDA_1951/frames/"
+    keys = [f"{folder}georef/03-22-51_1-{number}.tif" for number in (1, 2, 3)]
+    for number, key in enumerate(keys):
+        put(live_stack, key, write_frame(tmp_path / "f.tif", SIDE, 40 + number))
+    wait_for_states(live_stack, collection, ["published"] * 3, PATIENCE_S)
+    wait_until(api.is_quiet, PATIENCE_S)
+    before, drawn = locations(live_stack, collection), services(live_stack, collection)
+    for key in keys[:2]:
+        live_stack.s3_client().delete_object(Bucket=live_stack.settings.bucket, Key=key)
+
+    for choice in ("Reject", "Approve"):
+        run_id = api.trigger("maintenance")
+        question = api.wait_for_question("maintenance", run_id, "approve_removals", PATIENCE_S)
+        assert "2 frames and 0 services leave the map" in question
+        assert "COGMILL_REMOVAL_FRAMES=1" in question
+        assert (locations(live_stack, collection), services(live_stack, collection)) == (before, drawn)
+        assert frame_states(live_stack, collection) == ["published"] * 3
+        api.answer("maintenance", run_id, "approve_removals", choice)
+        assert api.end_of("maintenance", run_id, PATIENCE_S) == "success"
+        (last,) = [box.state for box in api.boxes("maintenance", run_id) if box.task == "remove_approved"]
+        if choice == "Reject":
+            assert last == "skipped"
+            assert (locations(live_stack, collection), services(live_stack, collection)) == (before, drawn)
+
+    assert last == "success"
+    assert frame_states(live_stack, collection) == ["withdrawn", "withdrawn", "published"]
+    (left,) = locations(live_stack, collection)
+    assert "/03-22-51_1-3." in left
+    assert b"<Name>Capped_USDA_1951_frames</Name>" in services(live_stack, collection)
 
 
 def test_a_message_comes_when_the_compilation_is_late(live_stack: Stack) -> None:
@@ -139,7 +138,7 @@ def test_a_message_comes_when_the_compilation_is_late(live_stack: Stack) -> None
         holding.rollback()
 
     print(f"the alert came {seconds:.0f} s after the run was asked for; it was given 60 s")
-    wait_until(lambda: api.get(f"dags/compile_indexes/dagRuns/{run_id}")["state"] == "success", PATIENCE_S)
+    assert api.end_of("compile_indexes", run_id, PATIENCE_S) == "success"
 
 
 def refused_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[str]:
@@ -201,7 +200,7 @@ def test_an_upload_passes_a_backfill_that_is_killed_and_goes_on(live_stack: Stac
     passed = wait_until(lambda: b"Passing_USDA" in services(stack, "passing_usda_1951_frames"), PATIENCE_S)
     at_work = len(stored_cogs(stack, folder))
     kill_the_builder(stack)
-    wait_until(lambda: api.get(f"dags/backfill/dagRuns/{run_id}")["state"] not in {"queued", "running"}, 3000)
+    api.end_of("backfill", run_id, 3000)
 
     print(
         f"upload to map {passed:.1f} s while {at_work} of {FRAMES} frames were done; all after {time.monotonic() - begun:.0f} s"
@@ -211,3 +210,32 @@ def test_an_upload_passes_a_backfill_that_is_killed_and_goes_on(live_stack: Stac
     assert len(stored) == len(set(stored)) == FRAMES
     assert at_work < FRAMES, "the backfill was over before the upload"
     assert passed < UPLOAD_S
+
+
+def test_the_archive_comes_back_from_its_bucket_when_the_ledger_is_lost(live_stack: Stack, tmp_path: Path) -> None:
+    """The drill for the day on which the database is lost: a running archive, a new ledger, the old bucket."""
+    api, collection, folder = AirflowApi(live_stack), "lost_usda_1951_frames", "bw/Lost/USDA_1951/frames/"
+    states = ["published", "published", "rejected"]
+    for number, crs in enumerate(("EPSG:26914", "EPSG:26914", None)):
+        body = write_frame(tmp_path / "f.tif", SIDE, 50 + number, crs=crs)
+        put(live_stack, f"{folder}georef/03-22-51_1-{number}.tif", body)
+    wait_for_states(live_stack, collection, states, PATIENCE_S)
+    wait_until(api.is_quiet, PATIENCE_S)
+    cogs, mapfile = objects(live_stack, f"{folder}cog/03"), objects(live_stack, f"mapfiles/{collection}.map")
+    drawn = services(live_stack, collection)
+
+    api.set_paused("maintenance", paused=True)
+    begun = time.monotonic()
+    database.make_ledger(live_stack.home, live_stack.settings)  # the migrations of docs/install.md on an empty database
+    wait_for_states(live_stack, collection, states, PATIENCE_S)
+    print(f"back {time.monotonic() - begun:.0f} s after the loss")
+    wait_until(api.is_quiet, PATIENCE_S)
+
+    assert len(cogs) == 2
+    assert objects(live_stack, f"{folder}cog/03") == cogs, "a COG was written again"
+    assert {key: etag for key, (etag, _) in objects(live_stack, f"mapfiles/{collection}.map").items()} == {
+        key: etag for key, (etag, _) in mapfile.items()
+    }
+    assert services(live_stack, collection) == drawn
+    api.set_paused("maintenance", paused=False)
+    assert api.run("maintenance", PATIENCE_S, dry_run=True) == "success"
