@@ -48,8 +48,9 @@ lint: setup ## ruff and mypy
 bench: setup ## the benchmarks of COG building
 	@$(PYTHON) -m bench.engine
 
-bench-scale: setup ## an archive of a million frames in a ledger, measured against its bars
+bench-scale: setup ## an archive of a million frames in a ledger, and Airflow with 3,000 collections, measured against their bars
 	@$(SUDO) $(PYTHON) -m bench.scale
+	@$(SUDO) $(PYTHON) -m bench.scale_airflow
 
 screenshots: ## the pictures in docs/, from the running demo
 	@setup/install.sh browser

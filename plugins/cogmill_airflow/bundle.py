@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class CollectionsBundle(BaseDagBundle):
         super().__init__(**kwargs)
         self.postgres_conn_id = postgres_conn_id
         self._fresh: set[Path] = set()
+        self._rows: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def path(self) -> Path:
@@ -55,32 +56,34 @@ class CollectionsBundle(BaseDagBundle):
 
     def refresh(self) -> None:
         """Fetch the list and rewrite what changed; safe to run in several processes at once."""
+        from cogmill_airflow.hooks import ledger_from_connection
         from include.cogmill.errors import Unavailable
 
         # fetched inside the lock: a slower process must not put an older list over a newer one
         with self.lock():
             try:
-                collections = self._fetch()
+                with ledger_from_connection(self.postgres_conn_id) as ledger:
+                    rows = ledger.collections.all()
             except Unavailable as err:
                 log.warning("collections_kept", bundle=self.name, error=str(err))
                 return
-            changed = write_shards(self.path, collections)
+            if rows == self._rows and not self._fresh:
+                return
+            self._rows = rows
+            changed = write_shards(self.path, self._entries(rows))
             # Airflow overlooks a change made while it parses that very file; so each change is shown to it twice
             for dag_file in self._fresh - changed:
                 if dag_file.exists():
                     os.utime(dag_file)
             self._fresh = changed
         if changed:
-            log.info("collections_changed", bundle=self.name, collections=len(collections), files=len(changed))
+            log.info("collections_changed", bundle=self.name, collections=len(rows), files=len(changed))
 
-    def _fetch(self) -> Sequence[Entry]:
-        from cogmill_airflow.hooks import ledger_from_connection
+    def _entries(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Entry]:
         from include.cogmill.model import Collection, Product
         from include.cogmill.settings import load_settings
 
         settings = load_settings()
-        with ledger_from_connection(self.postgres_conn_id) as ledger:
-            rows = ledger.collections.all()
         entries = []
         for row in rows:
             collection = Collection(row["folder"], row["agency"], row["year"], Product(row["product"]))

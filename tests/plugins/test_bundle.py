@@ -98,3 +98,27 @@ def test_files_are_whole_when_two_processes_refresh(
 
     listed = "".join(data.read_text() for data in bundle.path.glob("*.json"))
     assert listed.count('"id"') == 40
+
+
+def test_old_files_go_when_a_new_process_finds_an_empty_ledger(
+    bundle: CollectionsBundle, ledger_connection: dict[str, object]
+) -> None:
+    add_collections(ledger_connection, "Travis")
+    bundle.initialize()
+    with psycopg.connect(**ledger_connection) as connection:
+        connection.execute("DELETE FROM cogmill.collection")
+
+    CollectionsBundle(name="collections").refresh()
+
+    assert list(bundle.path.glob("*.py")) == []
+
+
+def test_nothing_is_written_when_the_ledger_says_the_same(
+    bundle: CollectionsBundle, ledger_connection: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_collections(ledger_connection, "Travis")
+    bundle.initialize()
+    bundle.refresh()
+
+    monkeypatch.setattr("cogmill_airflow.bundle.write_shards", lambda *_: pytest.fail("the list has not changed"))
+    bundle.refresh()
