@@ -37,6 +37,7 @@ LISTS = {
     "totals": "/states",
 }
 """Loaded by the page after it is shown."""
+LATER = " (loaded after the page)"
 
 
 def main() -> int:
@@ -54,7 +55,7 @@ def main() -> int:
     os.environ["AIRFLOW_CONN_COGMILL_POSTGIS"] = json.dumps(account)
     times = {name: median_ms(path) for name, path in (PAGES | LISTS).items()}
     for name, ms in times.items():
-        print(f"{ms:7.0f} ms  {name}{' (loaded after the page)' if name in LISTS else ''}")
+        print(f"{ms:7.0f} ms  {name}{LATER if name in LISTS else ''}")
     return int(any(times[name] > LIMIT_MS for name in PAGES))
 
 

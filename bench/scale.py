@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,7 +20,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench import growth, listing
 from bench.ledger_seed import LARGE_ID, SMALL_ID, Size, seed
-from bench.measure import run
+from bench.measure import Cost, run
+from bench.page import LATER, LIMIT_MS
 from bench.scale_steps import BUCKET
 from demo.stack import Stack
 from demo.stack.private import private_stack
@@ -89,6 +91,7 @@ def measure(stack: Stack, size: Size) -> Iterator[Figure]:
     finally:
         ledger.close()
     environment = {**os.environ, **{f"PG{_PG[name]}": str(value) for name, value in libpq.items()}}
+    yield from _pages(environment)
     yield from _sweep(environment)
     yield from _compile(environment, stack.settings.s3_url)
 
@@ -119,17 +122,32 @@ def _growth(stack: Stack, mill: Mill, size: Size) -> Iterator[Figure]:
         yield Figure(f"{what}: growth", large / small, "x", bar)
 
 
+def _pages(environment: dict[str, str]) -> Iterator[Figure]:
+    """What the page Collections takes, each of its pages; `bench.page` needs Airflow and so a process of its own."""
+    command = [sys.executable, "-m", "bench.page"]
+    told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False).stdout
+    lines = [line.split(maxsplit=2) for line in told.splitlines() if " ms  " in line]
+    if not lines:
+        raise SystemExit("the page does not answer")
+    for ms, _, name in lines:
+        yield Figure(f"page: {name}", float(ms), "ms", None if name.endswith(LATER) else LIMIT_MS)
+
+
 def _sweep(environment: dict[str, str]) -> Iterator[Figure]:
     with listing.serving(environment) as address:
         cost = run([sys.executable, "-m", "bench.scale_steps", "sweep", address], environment)
-    yield Figure("sweep of an unchanged bucket", cost.wall_s, "s", 120)
-    yield Figure("sweep of an unchanged bucket, peak memory", cost.peak_rss / MB, "MB", 500)
+    yield from _told("sweep of an unchanged bucket", cost, 120)
 
 
 def _compile(environment: dict[str, str], endpoint: str) -> Iterator[Figure]:
     cost = run([sys.executable, "-m", "bench.scale_steps", "compile", endpoint], environment)
-    yield Figure("compile in all formats", cost.wall_s, "s", 300)
-    yield Figure("compile in all formats, peak memory", cost.peak_rss / MB, "MB", 500)
+    yield from _told("compile in all formats", cost, 300)
+
+
+def _told(what: str, cost: Cost, bar_s: float) -> Iterator[Figure]:
+    yield Figure(what, cost.wall_s, "s", bar_s)
+    yield Figure(f"{what}, CPU time", cost.cpu_s, "s")
+    yield Figure(f"{what}, peak memory", cost.peak_rss / MB, "MB", 500)
 
 
 if __name__ == "__main__":
