@@ -245,5 +245,5 @@ def test_the_archive_comes_back_from_its_bucket_when_the_ledger_is_lost(live_sta
     for _ in range(MAP_WORKERS):
         # each worker of MapServer notices that its connection has gone by the request that fails
         state = api.run("maintenance", PATIENCE_S, dry_run=True)
-        print(f"maintenance: {state}\n{api.log('maintenance', 'report', api.runs('maintenance')[-1]['dag_run_id'])}")
+        print(f"maintenance after the loss: {state}")
     assert state == "success"
