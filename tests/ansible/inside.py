@@ -1,6 +1,7 @@
 """What tests do from within a machine's network. Prints one line of JSON.
 
 inside.py fill FOLDER               survey, bucket, database, published services
+inside.py drop FOLDER               the survey's files into a bucket of their own, and nothing else
 inside.py judge FOLDER              each service's map against the known ground
 """
 
@@ -79,14 +80,20 @@ def make_bucket(_: Path) -> str:
     return BUCKET
 
 
-def fill(folder: Path) -> dict[str, int]:
-    """Do what staff and Airflow would: drop the files, build, publish."""
-    store = client()
-    make_bucket(folder)
-    make_database()
-    made = survey(folder)
+def drop(folder: Path) -> int:
+    """Do what staff does: drop the survey's files into the bucket."""
+    store, made = client(), survey(folder)
     for item in made.items:
         store.upload_file(str(made.path(item)), BUCKET, item.key)
+    return len(made.items)
+
+
+def fill(folder: Path) -> dict[str, int]:
+    """Do what staff and Airflow would: drop the files, build, publish."""
+    make_bucket(folder)
+    make_database()
+    drop(folder)
+    made = survey(folder)
     works = mill()
     arrivals.register(works)
     for collection_id in made.collections:
@@ -104,7 +111,7 @@ class Front:
         return f"{FRONT}/wms/?map=/mapfiles/{collection_id}.map"
 
 
-def judge(folder: Path, limit_s: str = "60") -> dict[str, str]:
+def judge(folder: Path, limit_s: str = "180") -> dict[str, str]:
     """Return what is wrong with each service's map; nothing when all show the ground."""
     made = survey(folder)
     landscape = Landscape(made.seed, made.step)
@@ -192,6 +199,29 @@ def appears(_: Path) -> dict[str, float]:
     store.delete_object(Bucket=BUCKET, Key=f"mapfiles/{name}.map")
     gone = seconds_until(lambda: len(_ask(url)) != 16, 90)
     return {"existed_before": float(len(before) == 16), "new": new, "changed": changed, "gone": gone}
+
+
+def outlines(_: Path) -> str:
+    """Return the picture of one map, or what was said in its place."""
+    return _ask(Front().wms_url(ID) + OUTLINES)
+
+
+def without_mapfiles(folder: Path, seconds: str) -> dict[str, Any]:
+    """Take all mapfiles out of the bucket, ask for a map all the while, put them back; returns what was answered."""
+    store = client()
+    listed = store.list_objects_v2(Bucket=BUCKET, Prefix="mapfiles/")["Contents"]
+    held = {one["Key"]: store.get_object(Bucket=BUCKET, Key=one["Key"]) for one in listed}
+    bodies = {key: (got["Body"].read(), got["Metadata"]) for key, got in held.items()}
+    before, seen = outlines(folder), set()
+    for key in bodies:
+        store.delete_object(Bucket=BUCKET, Key=key)
+    until = time.monotonic() + float(seconds)
+    while time.monotonic() < until:
+        seen.add(outlines(folder))
+        time.sleep(0.2)
+    for key, (body, metadata) in bodies.items():
+        store.put_object(Bucket=BUCKET, Key=key, Body=body, Metadata=metadata)
+    return {"taken": len(bodies), "before": before, "seen": sorted(seen)}
 
 
 def many(_: Path, requests: str) -> dict[str, Any]:
@@ -302,7 +332,10 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "migrate": migrate_installed,
     "read": read,
     "make_bucket": make_bucket,
+    "drop": drop,
     "fill": fill,
+    "outlines": outlines,
+    "without_mapfiles": without_mapfiles,
     "judge": judge,
     "headers": headers,
     "replace_under_load": replace_under_load,
