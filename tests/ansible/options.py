@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/hosts.md"
-ROLES = ("s3fs", "mapserver", "cogmill_db")
+ROLES = ("s3fs", "mapserver", "cogmill_db", "airflow_worker")
 MARKS = re.compile(r"(<!-- options -->\n).*(<!-- /options -->)", re.DOTALL)
 
 
