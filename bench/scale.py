@@ -82,7 +82,7 @@ def report(name: str, size: Size, figures: Iterator[Figure]) -> int:
 def measure(stack: Stack, size: Size) -> Iterator[Figure]:
     """Seed the ledger of a stack and measure it."""
     libpq = conninfo_to_dict(stack.dsn("owner"))
-    yield Figure("seeding the ledger", seed(size, bucket=BUCKET, **libpq), "s", 120)
+    yield Figure("seeding the ledger", seed(size, bucket=BUCKET, **libpq), "s")
     ledger = Ledger.connect(**libpq)
     try:
         mill = Mill(S3Store(stack.s3_client(), BUCKET), ledger, Settings(_env_file=None, bucket=BUCKET))

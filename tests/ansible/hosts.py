@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,6 @@ S3_PORT = 9000
 POSTGIS_PORT = 5433
 S3_SECRET = "canary-s3-7f3a91"
 POSTGIS_SECRET = "canary-pg-5c20d4"
-SURVEY = tempfile.mkdtemp(prefix="cogmill-survey-", dir="/var/tmp")
-atexit.register(shutil.rmtree, SURVEY)
 LOOPS = [f"--device=/dev/loop{number}" for number in range(8) if Path(f"/dev/loop{number}").exists()]
 RIGHTS = [
     "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
@@ -47,6 +46,14 @@ def docker(*arguments: str, check: bool = True, limit_s: float = 600) -> str:
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr or done.stdout}")
     return done.stdout
+
+
+@cache
+def survey_folder() -> str:
+    """Return the folder in which the demo's survey is generated once; it ends with this program."""
+    folder = tempfile.mkdtemp(prefix="cogmill-survey-", dir="/var/tmp")
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 @contextmanager
@@ -111,7 +118,7 @@ class Host:
             "PYTHONPATH": str(ROOT),
             "S3_SECRET": S3_SECRET,
             "POSTGIS_SECRET": POSTGIS_SECRET,
-            "SURVEY": SURVEY,
+            "SURVEY": survey_folder(),
         }
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, timeout=limit_s, env=environment, cwd=self.folder
