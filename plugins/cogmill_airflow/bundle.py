@@ -69,8 +69,8 @@ class CollectionsBundle(BaseDagBundle):
                 return
             if rows == self._rows and not self._fresh:
                 return
-            self._rows = rows
             changed = write_shards(self.path, self._entries(rows))
+            self._rows = rows
             # Airflow overlooks a change made while it parses that very file; so each change is shown to it twice
             for dag_file in self._fresh - changed:
                 if dag_file.exists():
