@@ -7,7 +7,6 @@ with the bar of each figure and writes `results/scale_airflow.json`. The exit co
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import statistics
 import sys
@@ -20,13 +19,13 @@ import psutil
 
 from bench.ledger_seed import Size
 from bench.scale import Figure, report
-from demo.stack import Stack, database, processes
+from demo.stack import Stack, database
 from demo.stack.airflow_env import FIXED
 from demo.stack.private import private_stack
 from include.cogmill.ledger import Ledger
 from include.cogmill.model import Collection, Product
 from tests.system.airflow_api import AirflowApi
-from tests.system.probes import ledger_rows, wait_until
+from tests.system.probes import cpu_s, ledger_rows, program, wait_until
 
 AGENCIES = ("USDA", "TxDOT", "Fairchild")
 NEW = 5
@@ -58,7 +57,7 @@ def measure(stack: Stack, collections: int, seconds: float) -> Iterator[Figure]:
     ledger.close()
     yield Figure("all DAGs are there after", wait_until(lambda: dags(stack) >= before + collections, PATIENCE_S), "s")
     time.sleep(SETTLE_S)
-    process = dag_processor(stack)
+    process = program(stack, "dag-processor")
     rest = cpu_share(process, seconds)
     yield Figure(f"dag processor between parses, {seconds:.0f} s", 100 * rest, "%")
     cost = parse_all(stack, process, rest)
@@ -77,26 +76,11 @@ def dags(stack: Stack) -> int:
     return found
 
 
-def dag_processor(stack: Stack) -> psutil.Process:
-    """Return the process the supervisor knows as the dag processor."""
-    supervisor = psutil.Process(stack.supervisor.pid())
-    return next(one for one in supervisor.children() if "dag-processor" in " ".join(one.cmdline()))
-
-
 def cpu_share(process: psutil.Process, seconds: float) -> float:
     """Return CPU seconds per second of a process and everything it starts meanwhile."""
     begun, before = time.monotonic(), cpu_s(process)
     time.sleep(seconds)
     return (cpu_s(process) - before) / (time.monotonic() - begun)
-
-
-def cpu_s(process: psutil.Process) -> float:
-    """Return CPU seconds of a process and its descendants, those included that have ended."""
-    total = 0.0
-    for one in processes.family(process.pid):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += sum(one.cpu_times()[:4])
-    return total
 
 
 def parse_all(stack: Stack, process: psutil.Process, rest: float) -> float:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
+import psutil
 import psycopg
+
+from demo.stack import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,3 +85,19 @@ def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
         assert time.monotonic() - begun < limit_s, f"not within {limit_s} s"
         time.sleep(0.1)
     return time.monotonic() - begun
+
+
+def program(stack: Stack, name: str) -> psutil.Process:
+    """Return the process that the stack's supervisor knows by a name, such as triggerer."""
+    pid = stack.supervisor.pid()
+    assert pid is not None
+    return next(one for one in processes.family(pid) if name in " ".join(one.cmdline()))
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Return CPU seconds of a process and its descendants, those included that have ended."""
+    total = 0.0
+    for one in processes.family(process.pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += sum(one.cpu_times()[:4])
+    return total

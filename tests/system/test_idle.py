@@ -13,7 +13,7 @@ import pytest
 from demo.stack import Stack, processes
 from include.cogmill.settings import Settings
 from tests.system.airflow_api import AirflowApi
-from tests.system.probes import wait_until
+from tests.system.probes import cpu_s, program, wait_until
 from tests.system.small_survey import put, wait_for_states, write_frame
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -30,22 +30,6 @@ MOST_CPU_S_PER_HOUR = 900
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP')
 
 
-def triggerer(stack: Stack) -> psutil.Process:
-    """The process the supervisor knows as the triggerer."""
-    pid = stack.supervisor.pid()
-    assert pid is not None
-    return next(one for one in processes.family(pid) if "triggerer" in " ".join(one.cmdline()))
-
-
-def cpu_s(process: psutil.Process) -> float:
-    """CPU seconds of a process and of all its descendants that live."""
-    total = 0.0
-    for one in processes.family(process.pid):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += sum(one.cpu_times()[:2])
-    return total
-
-
 def requests(log: Path) -> list[tuple[str, str]]:
     """What the S3 server was asked: method and path of each request."""
     found = map(REQUEST.search, log.read_text(encoding="utf-8", errors="replace").splitlines())
@@ -59,7 +43,7 @@ def test_watch_waits_without_worker_and_does_not_fire_again_when_all_is_known(
     put(airflow_stack, "bw/Idle/USDA_1951/frames/georef/03-22-51_1-1.tif", write_frame(tmp_path / "a.tif", 300))
     wait_for_states(airflow_stack, COLLECTION, ["published"], PATIENCE_S)
     wait_until(api.is_quiet, PATIENCE_S)
-    process = triggerer(airflow_stack)
+    process = program(airflow_stack, "triggerer")
     runs, asked, cpu, begun = len(api.runs("watch_uploads")), len(requests(log)), cpu_s(process), time.monotonic()
 
     time.sleep(WATCHED_S)
