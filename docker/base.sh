@@ -14,7 +14,11 @@ readonly ca=${COGMILL_BASE_CA:-${SSL_CERT_FILE:-}}
 docker image inspect "$image" > /dev/null 2>&1 && exit 0
 docker pull -q "$image" 2> /dev/null && exit 0
 
-command -v debootstrap > /dev/null || { echo "base: no registry answers, and debootstrap is not installed" >&2; exit 1; }
+if ! command -v debootstrap > /dev/null; then
+  [ "$(id -u)" -eq 0 ] || { echo "base: no registry answers; install debootstrap, or run as root" >&2; exit 1; }
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 debootstrap >&2 < /dev/null
+fi
 echo "base: $image by debootstrap" >&2
 root=$(mktemp -d /var/tmp/cogmill-base-XXXXXX)
 # proc is mounted there by debootstrap and must not be walked into.
@@ -23,8 +27,10 @@ debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" > "$roo
   || { tail -5 "$root.log" >&2; exit 1; }
 rm -f "$root.log"
 umount -l "$root/proc" 2> /dev/null || true
-printf 'deb http://deb.debian.org/debian %s main\ndeb http://deb.debian.org/debian %s-updates main\ndeb http://deb.debian.org/debian-security %s-security main\n' \
-  "$suite" "$suite" "$suite" > "$root/etc/apt/sources.list"
+# Updates come from where the base came from.
+mirror=$(awk '$1 == "deb" {print $2; exit}' "$root/etc/apt/sources.list")
+printf 'deb %s %s main\n' "$mirror" "$suite" "$mirror" "$suite-updates" "${mirror%/}-security" "$suite-security" \
+  > "$root/etc/apt/sources.list"
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
 chmod 0755 "$root/usr/sbin/policy-rc.d"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/archives/*.deb "$root"/usr/share/{doc,man,locale}/*
