@@ -69,7 +69,7 @@ def test_converges_when_it_was_killed_in_the_middle(site: Host) -> None:
     Play.start(site, [], SETTINGS, GROUPS).kill_at(
         "Ensure the environment has what is locked, built against this libgdal"
     )
-    site.run("sleep 20; pkill -9 -f cogmill-environment; pkill -9 -x uv; pkill -9 -x pip; true")
+    site.run("sleep 20; pkill -9 -f [c]ogmill-environment; pkill -9 -x uv; pkill -9 -x pip; true")
     Play.start(site, [], SETTINGS, GROUPS).kill_at(
         "Ensure Airflow's tables and those of the ledger are the present ones"
     )
