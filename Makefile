@@ -82,4 +82,7 @@ compose-test: setup ## builds the images, starts docker-compose.yaml, draws maps
 compose-scale: setup ## 400 frames with one worker slot and with two workers; half an hour
 	@COGMILL_COMPOSE_TESTS=1 COGMILL_SCALE_TEST=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_scale.py
 
-.PHONY: compose-test compose-scale
+compose-bars: setup ## the tests that start no stack, in a container with the versions of Debian 13; a quarter of an hour
+	@COGMILL_COMPOSE_TESTS=1 COGMILL_BARS_TEST=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_bars.py
+
+.PHONY: compose-test compose-scale compose-bars

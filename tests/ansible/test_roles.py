@@ -85,3 +85,10 @@ def test_workers_and_mount_run_as_accounts_that_can_do_little(host13: Host) -> N
     enter = "nsenter -t $(systemctl show -p MainPID --value mapserver@1) -m --"
     assert "Read-only" in host13.run(f"{enter} touch /usr/x 2>&1", check=False)
     assert host13.run("runuser -u nobody -- cat /srv/cogmill/mapfiles/* 2>&1 | head -1", check=False).endswith("denied")
+
+
+def test_maps_are_back_when_the_machine_was_started_anew(host13: Host) -> None:
+    host13.restart()
+
+    assert_serves(host13)
+    assert "fuse.s3fs" in host13.run("grep /srv/cogmill/mapfiles /proc/mounts")

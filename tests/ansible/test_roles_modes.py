@@ -47,6 +47,13 @@ def test_timed_copy_believes_no_empty_and_no_failed_listing(host13: Host) -> Non
     assert (host13.run(visible), host13.run(LIST)) == (before, "5")
 
 
+def test_timed_copy_is_back_when_the_machine_was_started_anew(host13: Host) -> None:
+    host13.restart()
+
+    assert host13.ask("judge") == {}
+    within(10, lambda: host13.run("systemctl is-active s3fs-sync-mapfiles.timer", check=False) == "active")
+
+
 def test_archive_image_is_mounted_and_a_new_one_takes_its_place(host13: Host) -> None:
     served = {"mapserver_mapfiles": ARCHIVE["path"], "s3fs_archive_interval": 2}
     mounts = served | {"s3fs_mounts": [MAPFILES, ARCHIVE]}
@@ -83,6 +90,15 @@ def test_archive_outlives_a_killed_program_and_a_lost_pointer(host13: Host) -> N
     assert host13.ask("outlines") == before
 
 
+def test_archive_is_back_when_the_machine_was_started_anew(host13: Host) -> None:
+    before = host13.ask("outlines")
+
+    host13.restart()
+
+    within(30, lambda: host13.run("ls /srv/cogmill/old/*.map | wc -l", check=False) == "5")
+    assert host13.ask("outlines") == before
+
+
 def test_nothing_of_an_archive_stays_when_it_is_not_wanted(host13: Host) -> None:
     host13.play(extra={"s3fs_mounts": [MAPFILES, ARCHIVE | {"state": "absent"}]})
 
@@ -101,6 +117,13 @@ def test_fstab_mount_comes_back_when_its_process_was_killed(host13: Host) -> Non
     host13.run("kill -9 $(pgrep -x s3fs)")
     within(25, lambda: host13.run(LIST, check=False) == "5")
     assert host13.play(extra=mounts).changed == 0
+
+
+def test_fstab_mount_is_back_when_the_machine_was_started_anew(host13: Host) -> None:
+    host13.restart()
+
+    within(25, lambda: host13.run(LIST, check=False) == "5")
+    assert host13.ask("judge") == {}
 
 
 def test_programs_that_walk_file_systems_keep_out(host13: Host) -> None:

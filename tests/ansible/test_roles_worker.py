@@ -21,6 +21,7 @@ BROKER = "canary'br$k%r/4d1e"
 FERNET, API, JWT = "Y2FuYXJ5LWZlcm5ldC1mb3ItdGhlLXRlc3RzLTAxMjM=", "canary-api-8fe2" * 5, "canary-jwt-77a0" * 5
 SECRETS = (AIRFLOW, WRITER, OWNER, S3_SECRET, FERNET, API, JWT, BROKER)
 SERVICES = ("celery-worker", "api-server", "scheduler", "dag-processor", "triggerer")
+UNITS = " ".join(f"airflow-{name}" for name in SERVICES)
 SETTINGS: dict[str, Any] = {
     **PASSWORDS,
     "airflow_worker_repository": "/root/cogmill.git",
@@ -76,7 +77,7 @@ def test_converges_when_it_was_killed_in_the_middle(site: Host) -> None:
 
     site.play(extra=SETTINGS, groups=GROUPS)
 
-    assert site.run(f"systemctl is-active {' '.join(f'airflow-{name}' for name in SERVICES)}").split() == ["active"] * 5
+    assert site.run(f"systemctl is-active {UNITS}").split() == ["active"] * 5
 
 
 def test_second_run_changes_nothing_and_shows_no_secret(site: Host) -> None:
@@ -129,13 +130,25 @@ def test_there_is_one_libgdal_and_the_schemas_and_pools_are_the_present_ones(sit
     assert ask("airflow", pools) == "backfill1 gdal4 publish2"
 
 
+def wait_for_worker(site: Host) -> None:
+    begun = time.monotonic()
+    while site.run("cogmill-worker-answers && echo there", check=False) != "there":
+        assert time.monotonic() - begun < 180
+        time.sleep(2)
+
+
 def test_a_killed_worker_is_back_and_takes_tasks(site: Host) -> None:
     site.run("systemctl kill -s KILL airflow-celery-worker")
 
-    killed = time.monotonic()
-    while site.run("cogmill-worker-answers && echo there", check=False) != "there":
-        assert time.monotonic() - killed < 180
-        time.sleep(2)
+    wait_for_worker(site)
+
+
+def test_the_site_is_back_when_the_machine_was_started_anew(site: Host) -> None:
+    site.restart()
+
+    wait_for_worker(site)
+    assert site.run(f"systemctl is-active {UNITS}").split() == ["active"] * 5
+    assert site.ask("judge") == {}
 
 
 def test_services_that_are_not_wanted_any_more_are_gone_and_the_scheduler_runs_the_tasks_itself(site: Host) -> None:

@@ -48,19 +48,22 @@ class System:
     name: str
     stack: Stack
     environment: Mapping[str, str]
+    flower_url: str
 
     @classmethod
     def describe(cls, name: str, **choices: str) -> System:
         """Choose free ports for a system; nothing is started."""
         ports = {f"{key}_port": free_port() for key in ("s3", "postgis", "airflow", "mapserver")}
         stack = Stack(StackSettings(_env_file=None, **ports))
+        flower = free_port()
         addresses = {
             "COGMILL_PUBLIC_URL": f"{stack.settings.s3_url}/{stack.settings.bucket}",
             "COGMILL_MAPSERVER_URL": stack.settings.front_url,
             "AIRFLOW_URL": stack.settings.airflow_url,
         }
-        chosen = {key.upper(): str(port) for key, port in ports.items()}
-        return cls(name, stack, {"COMPOSE_PROJECT_NAME": name, **chosen, **addresses, **choices})
+        chosen = {key.upper(): str(port) for key, port in {**ports, "flower_port": flower}.items()}
+        environment = {"COMPOSE_PROJECT_NAME": name, **chosen, **addresses, **choices}
+        return cls(name, stack, environment, f"http://127.0.0.1:{flower}")
 
     @property
     def airflow(self) -> AirflowApi:

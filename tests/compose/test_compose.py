@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from demo.maps import Service
@@ -94,6 +95,21 @@ def test_keeps_logs_although_their_worker_is_gone(system: System, disturbed: Upl
         return client.list_objects_v2(Bucket="cogmill-logs", MaxKeys=1)["KeyCount"] > 0
 
     wait_until(stored, "the first log in the bucket", PATIENCE_S)
+
+
+def test_flower_shows_the_workers(system: System) -> None:
+    system.compose("--profile", "flower", "up", "-d", "flower")
+    workers = {f"celery@{one[:12]}" for one in system.containers("airflow-worker")}
+
+    def shown() -> bool:
+        try:
+            page = httpx.get(f"{system.flower_url}/workers", trust_env=False).text
+        except httpx.TransportError:
+            return False
+        return all(worker in page for worker in workers)
+
+    assert workers
+    wait_until(shown, "Flower with the workers that run", 120)
 
 
 def test_has_no_secret_and_no_path_of_the_building_machine_in_an_image(system: System) -> None:
