@@ -10,6 +10,7 @@ import atexit
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -227,9 +228,11 @@ class Play:
         return self.log.read_text()
 
     @property
-    def changed(self) -> int:
-        recap = self.text.rsplit("PLAY RECAP", 1)[-1]
-        return int(recap.split("changed=")[1].split()[0])
+    def changes(self) -> list[str]:
+        """Names of the tasks that changed something."""
+        parts = re.split(r"^(?:TASK|RUNNING HANDLER) \[(.+)\] \*+$", self.text, flags=re.MULTILINE)
+        named = zip(parts[1::2], parts[2::2], strict=True)
+        return [name for name, said in named if re.search(r"^changed: ", said, flags=re.MULTILINE)]
 
     def finish(self, limit_s: float = 1800) -> Play:
         try:

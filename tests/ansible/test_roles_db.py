@@ -32,9 +32,9 @@ def test_second_run_changes_nothing_and_shows_no_password(host13: Host) -> None:
 
     play = host13.play("-vvv", "--diff", extra=PASSWORDS, groups=("databases",))
 
-    assert play.changed == 0
+    assert play.changes == []
     assert not [password for password in PASSWORDS.values() if password in play.text]
-    assert host13.play("--check", extra=PASSWORDS, groups=("databases",)).changed == 0
+    assert host13.play("--check", extra=PASSWORDS, groups=("databases",)).changes == []
 
 
 def test_each_role_may_do_what_it_needs_and_no_more(host13: Host) -> None:
@@ -45,7 +45,7 @@ def test_each_role_may_do_what_it_needs_and_no_more(host13: Host) -> None:
     allowed = [one for one in FORBIDDEN if "ERROR" not in sql(host13, "cogmill_reader", READER, one)]
     assert allowed == []
     assert "timeout" in sql(host13, "cogmill_reader", READER, "SELECT pg_sleep(6)")
-    assert host13.play(extra=PASSWORDS, groups=("databases",)).changed == 0
+    assert host13.play(extra=PASSWORDS, groups=("databases",)).changes == []
 
 
 def test_a_dump_is_made_and_can_be_read(host13: Host) -> None:

@@ -28,7 +28,7 @@ def test_timed_copy_is_switched_as_a_whole(host13: Host) -> None:
     assert host13.ask("judge") == {}
     assert host13.run("test -L /srv/cogmill/mapfiles && grep -c fuse.s3fs /proc/mounts", check=False) == "0"
     assert host13.run("systemctl list-units --all --no-legend 's3fs-mapfiles*' 's3fs-watch-*'") == ""
-    assert host13.play(extra=mounts).changed == 0
+    assert host13.play(extra=mounts).changes == []
 
 
 def test_timed_copy_believes_no_empty_and_no_failed_listing(host13: Host) -> None:
@@ -76,7 +76,7 @@ def test_archive_image_is_mounted_and_a_new_one_takes_its_place(host13: Host) ->
     # One image, one layer of memory above it; what was mounted before is gone.
     within(20, lambda: host13.run("grep -c squashfs /proc/mounts") == "1")
     host13.run("echo scratch > /srv/cogmill/old/name.aux")
-    assert host13.play(extra=mounts).changed == 0
+    assert host13.play(extra=mounts).changes == []
 
 
 def test_archive_outlives_a_killed_program_and_a_lost_pointer(host13: Host) -> None:
@@ -116,7 +116,7 @@ def test_fstab_mount_comes_back_when_its_process_was_killed(host13: Host) -> Non
     assert "_netdev" in host13.run("grep fuse.s3fs /etc/fstab")
     host13.run("kill -9 $(pgrep -x s3fs)")
     within(25, lambda: host13.run(LIST, check=False) == "5")
-    assert host13.play(extra=mounts).changed == 0
+    assert host13.play(extra=mounts).changes == []
 
 
 def test_fstab_mount_is_back_when_the_machine_was_started_anew(host13: Host) -> None:

@@ -61,7 +61,7 @@ def site(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_check_mode_changes_nothing_on_a_fresh_machine(site: Host) -> None:
     before = site.run(STATE)
 
-    assert site.play("--check", "--diff", extra=SETTINGS, groups=GROUPS).changed > 0
+    assert site.play("--check", "--diff", extra=SETTINGS, groups=GROUPS).changes
     assert site.run(STATE) == before
 
 
@@ -83,9 +83,9 @@ def test_converges_when_it_was_killed_in_the_middle(site: Host) -> None:
 def test_second_run_changes_nothing_and_shows_no_secret(site: Host) -> None:
     play = site.play("-vvv", "--diff", extra=SETTINGS, groups=GROUPS)
 
-    assert play.changed == 0
+    assert play.changes == []
     assert not [secret for secret in SECRETS if secret in play.text]
-    assert site.play("--check", extra=SETTINGS, groups=GROUPS).changed == 0
+    assert site.play("--check", extra=SETTINGS, groups=GROUPS).changes == []
 
 
 def test_files_dropped_into_the_bucket_become_maps(site: Host) -> None:
@@ -115,7 +115,9 @@ def test_secrets_lie_only_in_files_that_their_owner_alone_reads(site: Host) -> N
 
     assert kept == {"/etc/cogmill/airflow.env": "600 root", "/usr/local/sbin/cogmill-migrate": "700 root"}
     assert not [secret for secret in SECRETS if secret in said]
-    assert site.run(f"grep -rlF {written} /opt/cogmill /var/lib/airflow /var/log /tmp /var/tmp || true") == ""
+    found = site.run(f"grep -rlF {written} /opt/cogmill /var/lib/airflow /var/log /tmp /var/tmp || true").split()
+    # The checkout holds this test.
+    assert [path for path in found if not path.startswith("/opt/cogmill/source/tests/")] == []
 
 
 def test_there_is_one_libgdal_and_the_schemas_and_pools_are_the_present_ones(site: Host) -> None:
@@ -162,5 +164,5 @@ def test_services_that_are_not_wanted_any_more_are_gone_and_the_scheduler_runs_t
         )
         == ""
     )
-    assert site.play(extra=alone, groups=GROUPS).changed == 0
+    assert site.play(extra=alone, groups=GROUPS).changes == []
     assert site.ask("judge", "60") == {}
