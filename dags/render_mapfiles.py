@@ -24,7 +24,7 @@ with DAG(
             items={"type": "string"},
             examples=known.collection_ids(),
             title="Collections",
-            description="Services to render. None chosen: all.",
+            description="Services to render. None chosen: all. A service whose mapfile was deleted comes back when it is chosen.",
         ),
         "dry_run": Param(
             default=False, type="boolean", title="Dry run", description="Draw and show differences, publish nothing."

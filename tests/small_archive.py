@@ -86,6 +86,7 @@ class SmallArchive:
     def publish(self, collection: Collection = TRAVIS, mapfile: str = MAPFILE) -> None:
         ledger = self.mill.ledger
         rows = []
+        scans = ledger.collections.unlinked_scans(collection.id)
         for frame in ledger.collections.index_candidates(collection.id):
             zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
             address = IndexAddress(collection.product, self.mill.store.bucket, self.mill.settings.public_url, zip_key)
@@ -93,7 +94,7 @@ class SmallArchive:
             values = asdict(index_row(known, address))
             del values["geom_wkb"]
             rows.append(values)
-        ledger.collections.change_index(collection.id, self.mill.vsi_root, rows)
+        ledger.collections.change_index(collection.id, self.mill.vsi_root, rows, scans)
         revision = ledger.collections.state(collection.id).revision
         for bands in ledger.collections.bands_of(collection.id):
             for part in ("cpg", "dbf", "shp", "shx", "prj"):

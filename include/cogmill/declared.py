@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from include.cogmill.errors import WrongSetting
 from include.cogmill.model import Bands, Product
 from include.cogmill.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
+
+log = logging.getLogger(__name__)
 
 ProfileName = Literal["bw", "nc", "bw_jpeg", "archive_zstd", "webp_lossless"]
 """The keys of `PROFILES`, spelled out for the schema of collection files."""
@@ -71,23 +73,27 @@ class Declared(_Strict):
         return replace(chosen, **changed)
 
 
-def load_declared(path: Path) -> dict[str, Declared]:
-    """Return every declared collection by its id.
+def declared(folder: Path, collection_id: str) -> Declared | None:
+    """Return what is declared about a collection; None when nothing is.
+
+    Files of other collections are not read, so that a fault in one of them harms no other.
 
     Args:
-        path: Folder of the collection files, or one of them.
+        folder: Folder of the collection files.
+        collection_id: The file's name without `.yaml`, which may have capital letters.
 
     Raises:
         WrongSetting: Naming the file, the key and what is allowed.
     """
-    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    return {file.stem.lower(): _load_one(file) for file in files}
+    files = sorted(folder.glob("*.yaml"))
+    for file in files:
+        if not file.stem.lower().endswith(tuple(f"_{product.value}" for product in Product)):
+            log.warning("collection_file_ignored file=%s expected=<collection id>.yaml", file.name)
+    found = [file for file in files if file.stem.lower() == collection_id]
+    return _load(found[0]) if found else None
 
 
-def _load_one(file: Path) -> Declared:
-    suffix = file.stem.lower().rpartition("_")[2]
-    if suffix not in set(Product):
-        raise WrongSetting(f"{file.name}: a collection file is named <collection id>.yaml, ending in {_words(Product)}")
+def _load(file: Path) -> Declared:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as err:
@@ -97,7 +103,7 @@ def _load_one(file: Path) -> Declared:
             f"{file.name}: a mapping of {', '.join(sorted(set(Declared.model_fields) - {'product'}))} is expected"
         )
     try:
-        return Declared.model_validate({**values, "product": suffix})
+        return Declared.model_validate({**values, "product": file.stem.lower().rpartition("_")[2]})
     except ValidationError as err:
         raise WrongSetting("; ".join(_complaint(file.name, error) for error in err.errors())) from err
 
@@ -107,7 +113,3 @@ def _complaint(file: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{file}: {key}: unknown key, allowed are {', '.join(sorted(set(Declared.model_fields) - {'product'}))}"
     return f"{file}: {key}: {error['input']!r} is wrong, {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _words(kind: type[StrEnum]) -> str:
-    return ", ".join(f"_{each.value}" for each in kind)

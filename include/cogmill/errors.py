@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
 ADVICE: dict[Reason, str] = {
     Reason.BAD_NAME: "Rename the file to the pattern of its folder and upload it again.",
-    Reason.DUPLICATE_NAME: "Delete one of the two files that differ only in their extension, then upload the right one again.",
+    Reason.DUPLICATE_NAME: "Delete the wrong one of the two files that differ only in their extension; if that is the one on the map, the other takes its place within two nights.",
     Reason.EMPTY: "The upload holds no bytes; copy the file again and check that it finishes.",
     Reason.NOT_A_GEOTIFF: "Export the raster as GeoTIFF (not as a picture, VRT or other format with a .tif name) and upload it again.",
     Reason.TRUNCATED: "The file ends too early; copy it again from the original and compare the sizes.",
@@ -70,6 +70,10 @@ class FrameRejected(CogmillError):
 
 class SourceChanged(CogmillError):
     """The upload was replaced or removed while it was being read; the next sweep takes the new version."""
+
+
+class Forbidden(CogmillError):
+    """S3 answers, but does not hand out this one object: rights, an archive class, another account's key. A person must act."""
 
 
 class Unavailable(CogmillError):

@@ -52,8 +52,8 @@ def read_pixels(upload: Upload, profile: Profile, arena: Arena) -> Pixels:
         FrameRejected: truncated, unreadable_block, wrong_depth or all_blank.
     """
     try:
-        data = _read_picture(upload, profile.scaling, arena)
-        valid = _read_validity(upload, data, profile.nodata, arena)
+        valid = _read_validity(upload, profile.nodata, arena)
+        data = _read_picture(upload, profile.scaling, valid, arena)
     except RuntimeError as err:
         raise _why_unreadable(upload, str(err)) from err
     refuse_blank(data, valid)
@@ -74,14 +74,14 @@ def refuse_blank(data: Bytes, valid: Bytes | None) -> None:
         raise FrameRejected(Reason.ALL_BLANK, f"every pixel is about {used[0]}")
 
 
-def _read_picture(upload: Upload, scaling: Scaling | None, arena: Arena) -> Bytes:
+def _read_picture(upload: Upload, scaling: Scaling | None, valid: Bytes | None, arena: Arena) -> Bytes:
     """Return the picture bands as 8-bit intensities, shape (bands, rows, columns)."""
     data = arena.zeros((upload.bands, upload.height, upload.width))
     band = upload.dataset.GetRasterBand(1)
     if upload.palette is not None:
         _read_palette(band, upload.palette, data)
     elif band.DataType != gdal.GDT_Byte and scaling is not None:
-        _read_deep(upload, data, scaling)
+        _read_deep(upload, data, valid, scaling)
     else:
         upload.dataset.ReadAsArray(buf_obj=data, band_list=list(upload.picture))
         _stretch_few_bits(band, data)
@@ -97,19 +97,21 @@ def _read_palette(band: Any, colours: Bytes, data: Bytes) -> None:
             np.take(colours[:, number], values, out=target[rows])
 
 
-def _read_deep(upload: Upload, data: Bytes, scaling: Scaling) -> None:
-    """Scale 16-bit samples by the declared rule; many values outside of it mean that the rule is wrong."""
+def _read_deep(upload: Upload, data: Bytes, valid: Bytes | None, scaling: Scaling) -> None:
+    """Scale 16-bit samples by the declared rule; many valid pixels outside of it mean that the rule is wrong."""
     outside = 0
     span = scaling.high - scaling.low
     for rows in strips(upload.height):
         values = upload.dataset.ReadAsArray(
             0, rows.start, upload.width, rows.stop - rows.start, band_list=list(upload.picture)
         ).reshape(len(data), -1, upload.width)
-        outside += int(((values < scaling.low) | (values > scaling.high)).sum())
+        beyond = (values < scaling.low) | (values > scaling.high)
+        outside += int((beyond if valid is None else beyond & (valid[rows] != 0)).sum())
         scaled = (values.astype(np.float32) - scaling.low) * (255 / span)
         data[:, rows] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-    if outside > MAX_CLIPPED * data.size:
-        share = 100 * outside / data.size
+    counted = data.size if valid is None else len(data) * int(np.count_nonzero(valid))
+    if outside > MAX_CLIPPED * counted:
+        share = 100 * outside / counted
         raise FrameRejected(
             Reason.WRONG_DEPTH,
             f"{share:.1f} % of the values lie outside the declared scaling {scaling.low:g} to {scaling.high:g}",
@@ -123,7 +125,7 @@ def _stretch_few_bits(band: Any, data: Bytes) -> None:
         data *= 255 // (2**bits - 1)
 
 
-def _read_validity(upload: Upload, data: Bytes, nodata: Nodata, arena: Arena) -> Bytes | None:
+def _read_validity(upload: Upload, nodata: Nodata, arena: Arena) -> Bytes | None:
     """Return the mask the file itself declares: alpha, then internal mask, then nodata."""
     band = upload.dataset.GetRasterBand(1)
     flags = band.GetMaskFlags()
@@ -133,7 +135,7 @@ def _read_validity(upload: Upload, data: Bytes, nodata: Nodata, arena: Arena) ->
     elif flags & gdal.GMF_PER_DATASET and not flags & gdal.GMF_ALPHA:
         valid = _read_mask(band.GetMaskBand(), 1, arena)
     elif upload.nodata is not None and flags & gdal.GMF_NODATA:
-        valid = _from_nodata(upload, data, nodata, arena)
+        valid = _from_nodata(upload, nodata, arena)
     return None if valid is None or valid.all() else valid
 
 
@@ -146,9 +148,9 @@ def _read_mask(band: Any, least: int, arena: Arena) -> Bytes:
     return valid
 
 
-def _from_nodata(upload: Upload, data: Bytes, nodata: Nodata, arena: Arena) -> Bytes | None:
+def _from_nodata(upload: Upload, nodata: Nodata, arena: Arena) -> Bytes | None:
     """Return the mask of a nodata value; values no 8-bit pixel can have (256, -9999) mean nothing."""
-    empty = arena.zeros(data.shape[1:]).view(bool)
+    empty = arena.zeros((upload.height, upload.width)).view(bool)
     for rows in strips(upload.height):
         window = (0, rows.start, upload.width, rows.stop - rows.start)
         raw = upload.dataset.ReadAsArray(*window, band_list=list(upload.picture))

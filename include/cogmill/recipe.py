@@ -9,7 +9,7 @@ import json
 
 from include.cogmill.profiles import Profile
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Raised with every change that alters the bytes of any COG."""
 
 DIGEST_DIGITS = 12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 from lxml import etree
@@ -35,7 +36,7 @@ def prove_service(
     service: Service,
     mapserver: MapServerRunner,
     *,
-    point: tuple[float, float] | None = None,
+    points: Sequence[tuple[float, float]] = (),
 ) -> bytes:
     """Draw a service from its draft mapfile, exactly as clients will ask for it.
 
@@ -45,11 +46,12 @@ def prove_service(
         mapfile: Text that is to be published.
         service: What the text was rendered from.
         mapserver: The local MapServer.
-        point: Easting and northing (EPSG:3857 metres) deep inside the valid pixels of one published frame: full-resolution
-            pixels and a footprint must appear there. Without it only the map of the whole extent is proved.
+        points: Eastings and northings (EPSG:3857 metres) inside the footprint of one published frame: a footprint must appear
+            there, and full-resolution pixels at one of them at least, since a picture may have holes. Without any only the map
+            of the whole extent is proved.
 
     Returns:
-        A transparent PNG of the service, or of the surroundings of the point when the service is larger.
+        A transparent PNG of the service, or of the surroundings of the first point when the service is larger.
 
     Raises:
         ProofFailed: MapServer refuses the mapfile, or the map is wrong. The message holds its own words.
@@ -57,10 +59,11 @@ def prove_service(
     """
     with mapserv.draft(mapfile, mapserver) as draft:
         _prove_capabilities(draft, service)
+        point = points[0] if points else None
         preview = _prove_map(draft, service, _area(service, point))
         _prove_feature_info(draft, service, point)
-        if point is not None:
-            _prove_point(draft, service, point)
+        if points:
+            _prove_pixels(draft, service, points)
     return preview
 
 
@@ -97,12 +100,13 @@ def _prove_map(draft: Draft, service: Service, area: Bounds) -> bytes:
     return answer.body
 
 
-def _prove_point(draft: Draft, service: Service, point: tuple[float, float]) -> None:
-    x, y = point
-    answer = _draw(draft, service, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3))
-    # Most of nine, not all: a speck of nodata inside a photograph is no reason to withhold a collection.
-    if np.count_nonzero(_opacity(draft, answer) == OPAQUE) < 5:  # noqa: PLR2004
-        raise draft.failure(f"no frame is drawn at {x:.1f} {y:.1f}", answer)
+def _prove_pixels(draft: Draft, service: Service, points: Sequence[tuple[float, float]]) -> None:
+    for x, y in points:
+        answer = _draw(draft, service, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3))
+        # Most of nine, not all: a speck of nodata inside a photograph is no reason to withhold a collection.
+        if np.count_nonzero(_opacity(draft, answer) == OPAQUE) >= 5:  # noqa: PLR2004
+            return
+    raise draft.failure(f"no frame is drawn at {x:.1f} {y:.1f}", answer)
 
 
 def _prove_feature_info(draft: Draft, service: Service, point: tuple[float, float] | None) -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError
 
-from include.cogmill.errors import SourceChanged, Unavailable
+from include.cogmill.errors import CogmillError, Forbidden, SourceChanged, Unavailable
 from include.cogmill.model import StoredObject
 
 CHUNK = 1 << 20
@@ -26,6 +26,9 @@ SHA256 = "sha256"
 """Metadata key under which every COG carries its own hash."""
 
 _GONE = {"404", "NoSuchKey", "412", "PreconditionFailed"}
+
+_KEPT = {"403", "AccessDenied", "AllAccessDisabled", "InvalidObjectState"}
+"""Codes with which S3 refuses one object for good; those of its key service begin with `KMS.`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +77,10 @@ class S3Store:
 
         Raises:
             SourceChanged: The key is gone or holds another version now.
+            Forbidden: S3 does not hand it out.
         """
         digest = hashlib.sha256()
-        with _translated(f"get s3://{self.bucket}/{key}"), target.open("wb") as out:
+        with _translated(f"get s3://{self.bucket}/{key}", Forbidden), target.open("wb") as out:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
             for chunk in answer["Body"].iter_chunks(CHUNK):
                 digest.update(chunk)
@@ -148,9 +152,13 @@ class S3Store:
         return value
 
     def find(self, key: str) -> StoredObject | None:
-        """Return what a key holds now, by one HEAD; None when it does not exist."""
+        """Return what a key holds now, by one HEAD; None when it does not exist.
+
+        Raises:
+            Forbidden: S3 does not say.
+        """
         try:
-            with _translated(f"head s3://{self.bucket}/{key}"):
+            with _translated(f"head s3://{self.bucket}/{key}", Forbidden):
                 head = self._client.head_object(Bucket=self.bucket, Key=key)
         except SourceChanged:
             return None
@@ -219,15 +227,16 @@ class S3Store:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn the errors of S3 into ours: gone or replaced is SourceChanged, all else Unavailable."""
+def _translated(what: str, refused: type[CogmillError] = Unavailable) -> Iterator[None]:
+    """Turn the errors of S3 into ours: gone or replaced is SourceChanged, refused is what the caller says, all else Unavailable."""
     try:
         yield
     except ClientError as err:
         code = err.response.get("Error", {}).get("Code", "")
         if code in _GONE:
             raise SourceChanged(f"cannot {what}: {code}") from err
-        raise Unavailable(f"cannot {what}: {err}") from err
+        kept = code in _KEPT or code.startswith("KMS.")
+        raise (refused if kept else Unavailable)(f"cannot {what}: {err}") from err
     except (BotoCoreError, HTTPError, ConnectionError) as err:
         raise Unavailable(f"cannot {what}: {err}") from err
 

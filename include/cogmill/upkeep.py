@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from include.cogmill import keys
-from include.cogmill.model import Bands, Collection, Stage
+from include.cogmill.model import Bands, Collection
 
 QUARANTINE = "quarantine/"
 """Where objects go that must not stay and are not ours to delete; nothing reads it."""
@@ -63,6 +63,7 @@ KINDS: dict[str, Kind] = {
     # COGs
     "cog_missing": Kind("COGs that are gone", Treatment.REMOVE),
     "cog_damaged": Kind("COGs with other bytes than were proven", Treatment.REMOVE),
+    "cog_altered": Kind("COGs of the right size with other bytes, as reading them showed", Treatment.REMOVE),
     "cog_orphan": Kind("COGs that nothing names", Treatment.REMOVE, grace=True),
     "cog_foreign": Kind("files in cog/ that Cogmill did not make", Treatment.NOTICE),
     # tile index
@@ -95,13 +96,15 @@ def place_of(key: str) -> Place | None:
     if key.startswith(keys.MAPFILES):
         return Place.MAPFILES if key != keys.MAPFILES else None
     folders = key.split("/")[:-1]
+    if keys.is_upload(
+        key
+    ):  # also in folders that fit no collection: the ledger has refused it, and it must not seem to be gone
+        return Place(folders[-1])
     if key.endswith("/") or len(folders) < 3 or folders[0] not in set(Bands):  # noqa: PLR2004
         return None
     if folders[-2:] == ["cog", "tile_index"]:
         return Place.TILE_INDEX
-    if folders[-1] == "cog":
-        return Place.COG if key.lower().endswith((".tif", ".tiff")) else None
-    return Place(folders[-1]) if folders[-1] in set(Stage) and keys.is_upload(key) else None
+    return Place.COG if folders[-1] == "cog" and key.lower().endswith((".tif", ".tiff")) else None
 
 
 def index_file_keys(collection: Collection, bands: Bands) -> list[str]:

@@ -6,4 +6,10 @@ FROM cogmill.backfill_frame AS b
 WHERE b.backfill_id = %(id)s AND b.frame_id = f.id AND f.id = ANY(%(ids)s) AND b.outcome IS NULL
     AND (f.state IN ('rejected', 'failed', 'built', 'published', 'arrived')
         OR (f.state = 'building' AND (f.lease_until < now() OR f.lease_owner = %(owner)s)))
+    -- what was refused stays so while another frame has its name, or comes with it and came first
+    AND NOT (f.state = 'rejected' AND EXISTS (
+        SELECT FROM cogmill.frame AS o
+        WHERE o.collection_id = f.collection_id AND o.bands = f.bands AND o.stem = f.stem AND o.id <> f.id
+            AND (o.state NOT IN ('rejected', 'withdrawn') OR (o.state = 'rejected' AND o.id < f.id AND o.id = ANY(%(ids)s)))
+    ))
 RETURNING f.id;

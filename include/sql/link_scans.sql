@@ -1,1 +1,2 @@
-UPDATE cogmill.scan SET linked = true WHERE collection_id = %(collection_id)s AND NOT linked;
+-- Only the scans that were there when the rows were read: one that came since is still to be linked.
+UPDATE cogmill.scan SET linked = true WHERE key = ANY(%(keys)s);

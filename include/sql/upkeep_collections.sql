@@ -1,5 +1,5 @@
 -- Collections with what their index holds.
-SELECT c.id, c.folder, c.agency, c.year, c.product, c.revision, c.exported_revision, c.mapfile_sha256,
+SELECT c.id, c.folder, c.agency, c.year, c.product, c.revision, c.exported_revision, c.mapfile_revision, c.mapfile_sha256,
     c.unpublished_at IS NOT NULL AS unpublished, coalesce(t.rows, 0) AS rows, coalesce(t.bands, '{}') AS bands,
     EXISTS (SELECT FROM cogmill.frame AS f WHERE f.collection_id = c.id AND f.state NOT IN ('withdrawn', 'rejected')) AS alive
 FROM cogmill.collection AS c

@@ -57,9 +57,11 @@ class RenderMapfilesOperator(ArchiveOperator):
         """
         from include.cogmill.pipeline import render
 
-        dry_run = context["params"]["dry_run"]
+        params = context["params"]
         with self.mill() as mill:
-            renderings = render.render_mapfiles(mill, self.batch["ids"], dry_run=dry_run)
+            # all services: those that are there; chosen ones: also one whose mapfile was deleted
+            chosen = bool(params["collections"])
+            renderings = render.render_mapfiles(mill, self.batch["ids"], bring_back=chosen, dry_run=params["dry_run"])
         for rendering in renderings:
             level = self.log.error if rendering.fault else self.log.info
             level(

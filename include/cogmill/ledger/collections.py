@@ -22,6 +22,8 @@ class CollectionState:
     mapfile_revision: int
     mapfile_sha256: str | None
     """Hash of the published mapfile; None when the service is not public."""
+    has_built: bool
+    """Some of its frames have a COG that is not public yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class ServiceFacts:
     xmax: float | None
     ymax: float | None
     """Extent in EPSG:3857 metres; None when there is no frame."""
-    inside: list[float] | None
-    """x and y of a point inside the newest frame."""
+    inside: list[list[float]] | None
+    """x and y of some points inside the footprint of the newest frame, the deepest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,17 @@ class Collections(Part):
         collection = Collection(row.pop("folder"), row.pop("agency"), row.pop("year"), Product(row.pop("product")))
         return CollectionState(collection, **row)
 
+    def unlinked_scans(self, collection_id: str) -> list[str]:
+        """Return the keys of the scans that no index row has been asked about. To be read before the candidates."""
+        return [row["key"] for row in self._rows("unlinked_scans", collection_id=collection_id)]
+
     def index_candidates(self, collection_id: str) -> list[Candidate]:
         """Return the frames whose index row may have to change; independent of the size of the collection."""
         return [_candidate(row) for row in self._rows("index_candidates", collection_id=collection_id)]
 
-    def change_index(self, collection_id: str, root: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    def change_index(
+        self, collection_id: str, root: str, rows: Sequence[Mapping[str, Any]], scans: Sequence[str] = ()
+    ) -> tuple[int, int]:
         """Change the tile index in one transaction; readers see all of it or nothing.
 
         A transaction-scoped advisory lock orders concurrent runs of one collection and vanishes with its connection.
@@ -88,6 +96,7 @@ class Collections(Part):
             collection_id: Whose index.
             root: `/vsis3/<bucket>/`, what locations begin with.
             rows: New or changed rows, columns of the tile index without geometry.
+            scans: Keys of the scans that these rows take into account.
 
         Returns:
             How many rows were written and how many were removed.
@@ -98,7 +107,7 @@ class Collections(Part):
             removed = len(self._rows("delete_withdrawn", collection_id=collection_id, root=root))
             self._rows("retire_replaced", rows=encoded, root=root)
             written = len(self._rows("upsert_index", rows=encoded))
-            self._rows("link_scans", collection_id=collection_id)
+            self._rows("link_scans", keys=list(scans))
             if written or removed:
                 self._rows("count_revision", collection_id=collection_id)
         return written, removed

@@ -77,9 +77,9 @@ class Frames(Part):
         """Record a failure of ours; a later run tries again."""
         return self._finish("finish_failed", job, owner, detail=detail)
 
-    def release(self, jobs: Sequence[Job], owner: str) -> None:
-        """Give back what was leased and not done."""
-        self._rows("release_frames", ids=[job.id for job in jobs], owner=owner)
+    def release(self, jobs: Sequence[Job], owner: str, wait_s: float = 0) -> None:
+        """Give back what was leased and not done; it is due again after some seconds."""
+        self._rows("release_frames", ids=[job.id for job in jobs], owner=owner, wait_s=wait_s)
 
     def _finish(self, statement: str, job: Job, owner: str, **values: Any) -> bool:
         return bool(self._rows(statement, id=job.id, etag=job.etag, owner=owner, **values))

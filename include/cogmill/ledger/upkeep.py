@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from include.cogmill.errors import Reason
 from include.cogmill.ledger.base import Part, Row, as_json, available
 from include.cogmill.model import Bands, Collection, Product, StoredObject
 
@@ -41,6 +42,7 @@ class CollectionLayers:
     collection: Collection
     revision: int
     exported_revision: int
+    mapfile_revision: int
     mapfile_sha256: str | None
     unpublished: bool
     """Withdrawn on purpose."""
@@ -119,10 +121,24 @@ class Upkeep(Part):
         """Return how many frames are in each state."""
         return {row["state"]: row["count"] for row in self._rows("frame_states")}
 
-    def rebuild_lost(self, cog_keys: Sequence[str], root: str) -> set[str]:
-        """Take rows off COGs that are gone or damaged and let their frames be built anew; return the collections."""
+    def rebuild_lost(self, cog_keys: Sequence[str], root: str, *, aside: bool = False) -> set[str]:
+        """Take rows off COGs that are gone or damaged and let their frames be built anew; return the collections.
+
+        Args:
+            cog_keys: Keys of the COGs.
+            root: `/vsis3/<bucket>/`, what locations begin with.
+            aside: The objects are still there and will be put aside: each frame waits for `may_build`.
+        """
         locations = [root + key for key in cog_keys]
-        return _collections(self._rows("rebuild_lost", keys=list(cog_keys), locations=locations))
+        return _collections(self._rows("rebuild_lost", keys=list(cog_keys), locations=locations, aside=aside))
+
+    def may_build(self, cog_key: str) -> None:
+        """Let the frame of a damaged COG be built, now that the COG was put aside."""
+        self._rows("may_build", key=cog_key)
+
+    def proven_hashes(self, cog_keys: Sequence[str]) -> dict[str, str]:
+        """Return the sha256 that present COGs were proven with, by key."""
+        return {row["cog_key"]: row["cog_sha256"] for row in self._rows("proven_hashes", keys=list(cog_keys))}
 
     def index_again(self, source_keys: Sequence[str]) -> set[str]:
         """Let the next run write the rows of these frames; return the collections."""
@@ -136,9 +152,13 @@ class Upkeep(Part):
         """Give back frames claimed by workers that vanished; return their collections."""
         return _collections(self._rows("end_leases"))
 
-    def withdraw_frames(self, source_keys: Sequence[str], detail: str) -> int:
-        """Mark frames as withdrawn; their rows leave with the next index change."""
-        return len(self._rows("withdraw_frames", keys=list(source_keys), detail=detail))
+    def withdraw_frames(self, source_keys: Sequence[str], detail: str) -> list[str]:
+        """Mark frames as withdrawn and return which were not yet; their rows leave with the next index change.
+
+        Frames that were refused because they repeat the name of one of these take its place with the next run.
+        """
+        values = {"keys": list(source_keys), "detail": detail, "duplicate": Reason.DUPLICATE_NAME}
+        return [row["source_key"] for row in self._rows("withdraw_frames", **values)]
 
     def unpublish(self, collection_id: str) -> int:
         """Mark a whole collection as withdrawn on purpose; return how many frames that are."""
@@ -181,6 +201,7 @@ def _layers(row: Row) -> CollectionLayers:
         collection=collection,
         revision=row["revision"],
         exported_revision=row["exported_revision"],
+        mapfile_revision=row["mapfile_revision"],
         mapfile_sha256=row["mapfile_sha256"],
         unpublished=row["unpublished"],
         rows=row["rows"],

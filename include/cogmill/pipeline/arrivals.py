@@ -75,8 +75,9 @@ def _take_in(mill: Mill, page: Sequence[StoredObject], taken: Arrivals) -> Arriv
     batch = _parse(page)
     _refuse_other_spelling(mill, batch)
     frames, twins = mill.ledger.arrivals.register_frames(batch.frame_rows())
-    mill.ledger.arrivals.register_scans(batch.scan_rows())
     _open_to_the_public(mill, batch.scans)
+    # after that: what is in the ledger is not looked at again
+    mill.ledger.arrivals.register_scans(batch.scan_rows())
     refused = taken.refused + batch.refused() + [_refused(key, fault) for key, fault in twins.items()]
     return Arrivals([], taken.frames + frames, taken.scans + len(batch.scans), refused)
 

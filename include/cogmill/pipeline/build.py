@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 from include.cogmill import keys
-from include.cogmill.declared import load_declared
+from include.cogmill.declared import declared
 from include.cogmill.engine import Engine, cog_digest, recipe_digest
 from include.cogmill.errors import CogmillError, FrameRejected, SourceChanged, Unavailable, WrongSetting
 from include.cogmill.ledger.frames import DueFrame, Job
@@ -33,6 +34,10 @@ log = logging.getLogger(__name__)
 
 ROUNDING = 1e-9
 """What a sum of a thousand shares may be off by."""
+
+GONE_S = 3600
+"""How long a frame waits whose upload was gone or replaced when it was to be built: maintenance withdraws the one, and the next
+sweep takes in the other at once."""
 
 ProfileChooser = Callable[[UploadKey], Profile]
 """Says how the COG of an upload is made."""
@@ -111,14 +116,14 @@ def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: st
         profile: Name of the profile to use instead of the collection's own.
 
     Raises:
-        WrongSetting: There is no such profile.
+        WrongSetting: There is no such profile, or a collection file is wrong; its frames are given back.
         Unavailable: S3 or the ledger went away. What was done stays done, the rest is given back.
     """
     choose = profile_chooser(mill, profile)
     jobs = mill.ledger.frames.claim(frame_ids, owner, mill.settings.lease_seconds)
     result = BatchResult()
     counts = {"built": 0, "unchanged": 0, "bytes_read": 0, "bytes_written": 0}
-    away: list[Unavailable] = []
+    away: list[Unavailable | WrongSetting] = []
     for job, outcome in _build_all(mill, jobs, choose):
         try:
             done = outcome.result()
@@ -127,9 +132,9 @@ def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: st
             log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, fault.advice)
             result.rejected.append(RejectedFrame(job.source_key, fault.reason, fault.detail, fault.advice))
         except SourceChanged as change:
-            mill.ledger.frames.release([job], owner)
+            mill.ledger.frames.release([job], owner, GONE_S)
             log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
-        except Unavailable as err:
+        except (Unavailable, WrongSetting) as err:
             mill.ledger.frames.release([job], owner)
             away.append(err)
         except (CogmillError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as err:
@@ -162,16 +167,15 @@ def profile_chooser(mill: Mill, override: str | None = None) -> ProfileChooser:
     """Return how the profile of an upload is chosen: by name, else as its collection declares, else by default.
 
     Raises:
-        WrongSetting: There is no profile of that name, or a collection file is wrong.
+        WrongSetting: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
     """
     if override is not None and override not in PROFILES:
         raise WrongSetting(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
-    declared = load_declared(mill.settings.collections_dir)
+    read = cache(partial(declared, mill.settings.collections_dir))
 
     def choose(upload: UploadKey) -> Profile:
-        own = default_profile(upload.bands, upload.collection.product)
-        if upload.collection.id in declared:
-            own = declared[upload.collection.id].profile(upload.bands)
+        said = read(upload.collection.id)
+        own = said.profile(upload.bands) if said else default_profile(upload.bands, upload.collection.product)
         return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
 
     return choose
@@ -206,7 +210,9 @@ def _build_one(mill: Mill, job: Job, engines: SimpleQueue[Engine], choose: Profi
         facts = (cog_key, sha256, recipe)
         if job.cog_key == cog_key and mill.store.sha256(cog_key) is not None:
             return _Built(facts, None)
-        provenance = {"SOURCE_KEY": job.source_key, "SOURCE_ETAG": job.etag, "SOURCE_SHA256": sha256}
+        # Nothing but the bytes themselves: a COG's key names bytes and recipe, and the same key must hold the same bytes,
+        # whatever name and ETag they come under.
+        provenance = {"SOURCE_SHA256": sha256}
         engine = engines.get()
         try:
             cog = engine.build(

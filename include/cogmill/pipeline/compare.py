@@ -30,7 +30,7 @@ SETTLED = dt.timedelta(hours=1)
 READERS = 8
 """Mapfiles fetched at the same time."""
 
-ELSEWHERE = frozenset({"service_dead"})
+ELSEWHERE = frozenset({"cog_altered", "service_dead"})
 """Kinds that other steps find."""
 
 
@@ -123,6 +123,8 @@ def _mapfile_fault(entry: CollectionLayers, sha256: str | None) -> tuple[str, st
         return "mapfile_without_rows" if entry.mapfile_sha256 else "mapfile_unknown", "no frame is left"
     if entry.rows and sha256 != entry.mapfile_sha256:
         return "mapfile_changed", "edited by hand or restored from elsewhere"
+    if entry.rows and entry.mapfile_revision < entry.revision:
+        return "mapfile_changed", "older than the index"
     return None  # without rows its frames are on their way back into the index
 
 

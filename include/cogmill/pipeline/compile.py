@@ -25,10 +25,11 @@ from include.cogmill.compile_geojson import (
     read_geojson,
 )
 from include.cogmill.compile_twins import FlatGeobuf, GeoParquet, Twin, read_flatgeobuf, read_geoparquet
-from include.cogmill.declared import Declared, load_declared
-from include.cogmill.errors import ProofFailed
+from include.cogmill.declared import declared
+from include.cogmill.errors import ProofFailed, WrongSetting
 from include.cogmill.ledger.catalog import PublicService
 from include.cogmill.mapfile import online_resource, service_title
+from include.cogmill.model import Collection
 from include.cogmill.pipeline.mill import Mill
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import public_url
@@ -155,8 +156,7 @@ def _twins() -> dict[
 
 
 def _upload(mill: Mill, stem: Path, services: Sequence[PublicService]) -> tuple[list[str], list[str]]:
-    declared = load_declared(mill.settings.collections_dir)
-    entries = [_entry(mill, service, declared.get(service.collection.id)) for service in services]
+    entries = [_entry(mill, service) for service in services]
     stem.with_suffix(".json").write_text(services_json(entries), encoding="utf-8")
     stem.with_suffix(".html").write_text(services_page(entries), encoding="utf-8")
     content = [(COMPILED + suffix, suffix, content_type) for suffix, content_type in FORMATS.items()]
@@ -168,7 +168,7 @@ def _upload(mill: Mill, stem: Path, services: Sequence[PublicService]) -> tuple[
     return outcome[True], outcome[False]
 
 
-def _entry(mill: Mill, service: PublicService, declared: Declared | None) -> CatalogEntry:
+def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
     collection = service.collection
     wms = online_resource(mill.settings.mapserver_url, collection.id)
     archives = {
@@ -178,7 +178,7 @@ def _entry(mill: Mill, service: PublicService, declared: Declared | None) -> Cat
     return CatalogEntry(
         id=collection.id,
         name=collection.service_name,
-        title=declared.title if declared and declared.title else service_title(collection),
+        title=_title(mill, collection),
         county=collection.county,
         agency=collection.agency,
         year=collection.year,
@@ -192,3 +192,13 @@ def _entry(mill: Mill, service: PublicService, declared: Declared | None) -> Cat
         preview=preview_url(wms, collection.service_name, service.extent, PREVIEW_PX),
         downloads={bands: public_url(mill.settings.public_url, key) for bands, key in archives.items()},
     )
+
+
+def _title(mill: Mill, collection: Collection) -> str:
+    """Return the declared title, else the usual one; a collection file with a fault costs a title, not the catalogue."""
+    try:
+        said = declared(mill.settings.collections_dir, collection.id)
+    except WrongSetting:
+        log.exception("collection_file_wrong collection=%s", collection.id)
+        said = None
+    return said.title if said and said.title else service_title(collection)

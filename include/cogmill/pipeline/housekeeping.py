@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,9 +69,11 @@ def collect(mill: Mill, *, dry_run: bool = False) -> Collected:
 def audit(mill: Mill, *, dry_run: bool = False) -> Audit:
     """Read every byte of the COGs whose turn it is and compare with the hash they were proven with.
 
-    A COG that differs is taken off the index, put aside and built again; the others stay on the map.
+    A COG that differs is taken off the index, put aside and built again; the others stay on the map. When more differ than one run
+    may remove, nothing is touched: it is rather the reading that is wrong, and the next comparison asks a person.
     """
     result = Audit()
+    damaged: list[AuditJob] = []
     for job in mill.ledger.upkeep.due_audit(mill.settings.audit_nights):
         found = mill.store.digest(job.cog_key)
         if found is None:
@@ -80,16 +83,28 @@ def audit(mill: Mill, *, dry_run: bool = False) -> Audit:
         if found[0] == job.cog_sha256:
             mill.ledger.upkeep.audited([job.id])
         else:
-            result.damaged += _damaged(mill, job, dry_run=dry_run)
-    log.info("cogs_audited read=%d bytes=%d damaged=%d", result.read, result.bytes, len(result.damaged))
+            log.error("cog_damaged key=%s", job.cog_key)
+            damaged.append(job)
+    result.damaged = _answer(mill, damaged, dry_run=dry_run)
+    log.info("cogs_audited read=%d bytes=%d damaged=%d", result.read, result.bytes, len(damaged))
     return result
 
 
-def _damaged(mill: Mill, job: AuditJob, *, dry_run: bool) -> list[Action]:
-    log.error("cog_damaged key=%s", job.cog_key)
+def _answer(mill: Mill, damaged: Sequence[AuditJob], *, dry_run: bool) -> list[Action]:
+    """Mend what was found to be damaged, or remember it for a person when it is too much."""
+    keys = [job.cog_key for job in damaged]
     if dry_run:
-        return [Action("cog_damaged", job.cog_key, "would be built again")]
-    return [Action("cog_damaged", key, done) for key, done in rebuild_damaged(mill, [job.cog_key])]
+        return [Action("cog_damaged", key, "would be built again") for key in keys]
+    too_many = len(keys) > mill.settings.removal_frames
+    # those that were not mended are read first the next time, so what is not among them has healed
+    mill.ledger.upkeep.begin()
+    found = [{"kind": "cog_altered", "subject": job.cog_key, "collection_id": job.collection_id} for job in damaged]
+    mill.ledger.upkeep.add_findings([{**one, "detail": "other bytes than were proven"} for one in found if too_many])
+    mill.ledger.upkeep.remember(["cog_altered"])
+    if too_many:
+        why = f"left alone: {len(keys)} differ, more than COGMILL_REMOVAL_FRAMES; look at the storage, then approve"
+        return [Action("cog_damaged", key, why, failed=True) for key in keys]
+    return [Action("cog_damaged", key, done) for key, done in rebuild_damaged(mill, keys)]
 
 
 def _stale_folders() -> list[Path]:

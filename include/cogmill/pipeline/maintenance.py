@@ -36,7 +36,7 @@ def probe_services(mill: Mill, night: int) -> dict[str, str]:
         if not facts.inside:
             continue
         wms = online_resource(mill.settings.mapserver_url, collection.id)
-        fault = service_fault(wms, collection.service_name, (facts.inside[0], facts.inside[1]))
+        fault = service_fault(wms, collection.service_name, (facts.inside[0][0], facts.inside[0][1]))
         if fault:
             faults[collection.id] = fault
             log.error("service_dead collection=%s fault=%s", collection.id, fault)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from include.cogmill import keys
+from include.cogmill.errors import Forbidden
 from include.cogmill.events import NotAnEvent, UploadEvent, newest, parse_message
 from include.cogmill.model import StoredObject
 from include.cogmill.pipeline.mill import Mill
@@ -57,13 +58,22 @@ def _look(mill: Mill, messages: list[Message]) -> Announced:
     found = {
         key: stored
         for key, event in latest.items()
-        if event.created and keys.is_upload(key) and (stored := mill.store.find(key)) is not None
+        if event.created and keys.is_upload(key) and (stored := _find(mill, key)) is not None
     }
     unsettled = {key for key, stored in found.items() if not _is_settled(mill, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]
     unknown = mill.ledger.arrivals.unknown(settled) if settled else set()
     done = [message for message, events in told.items() if not unsettled & {event.key for event in events}]
     return Announced([stored for stored in settled if stored.key in unknown], done)
+
+
+def _find(mill: Mill, key: str) -> StoredObject | None:
+    """Return an announced upload; one that S3 keeps to itself is left to the sweep, so that it does not hold up the others."""
+    try:
+        return mill.store.find(key)
+    except Forbidden as err:
+        log.warning("announced_upload_is_kept key=%s fault=%s", key, err)
+        return None
 
 
 def _is_settled(mill: Mill, stored: StoredObject) -> bool:

@@ -8,13 +8,13 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from include.cogmill import keys
-from include.cogmill.declared import load_declared
+from include.cogmill.declared import declared
 from include.cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
 from include.cogmill.mapfile import Service, online_resource, render, service_title
 from include.cogmill.mapserv import MapServerRunner
@@ -58,16 +58,17 @@ class Draft:
 
     service: Service
     text: str
-    point: tuple[float, float] | None
-    """x and y in EPSG:3857 metres inside its newest frame."""
+    points: list[tuple[float, float]]
+    """x and y in EPSG:3857 metres inside the footprint of its newest frame."""
 
 
 def update_tile_index(mill: Mill, collection_id: str) -> IndexChange:
     """Bring the tile index to what the ledger says, in one transaction; the work is proportional to what changed."""
     state = mill.ledger.collections.state(collection_id)
+    scans = mill.ledger.collections.unlinked_scans(collection_id)
     candidates = mill.ledger.collections.index_candidates(collection_id)
     rows = [_values(_index_row(mill, state.collection, candidate)) for candidate in candidates]
-    written, removed = mill.ledger.collections.change_index(collection_id, mill.vsi_root, rows)
+    written, removed = mill.ledger.collections.change_index(collection_id, mill.vsi_root, rows, scans)
     log.info("tile_index_updated collection=%s written=%d removed=%d", collection_id, written, removed)
     return IndexChange(written, removed)
 
@@ -91,7 +92,7 @@ def draft(mill: Mill, collection_id: str) -> Draft | None:
     if extent is None:
         return None
     service = _service(mill, mill.ledger.collections.state(collection_id).collection, facts, extent)
-    return Draft(service, render(service), _point(facts))
+    return Draft(service, render(service), [(x, y) for x, y in facts.inside or []])
 
 
 def prove(mill: Mill, drafted: Draft) -> None:
@@ -101,22 +102,43 @@ def prove(mill: Mill, drafted: Draft) -> None:
         ProofFailed: MapServer does not draw it.
     """
     with _mapserver(mill) as mapserver:
-        prove_service(drafted.text, drafted.service, mapserver, point=drafted.point)
+        prove_service(drafted.text, drafted.service, mapserver, points=drafted.points)
 
 
-def publish_mapfile(mill: Mill, collection_id: str) -> Published:
+def publish_mapfile(mill: Mill, collection_id: str, *, bring_back: bool = False) -> Published:
     """Render the mapfile, prove it by drawing it, and replace the published one only when its bytes differ.
+
+    A mapfile that somebody deleted stays away, for that is how a service is withdrawn, unless frames wait to become public.
+
+    Args:
+        mill: Clients and settings.
+        collection_id: Whose mapfile.
+        bring_back: Also write one that was deleted.
 
     Raises:
         ProofFailed: MapServer does not draw the draft; what is published stays as it is.
     """
-    state = mill.ledger.collections.state(collection_id)
+    frames, changed = 0, False
+    while True:
+        state = mill.ledger.collections.state(collection_id)
+        published = _publish_mapfile(mill, collection_id, state, bring_back=bring_back)
+        frames, changed = frames + published.frames, changed or published.changed
+        # Another run may have changed the index and published since this one read it: then this mapfile is the older one.
+        if mill.ledger.collections.state(collection_id).revision == state.revision:
+            return replace(published, frames=frames, changed=changed)
+
+
+def _publish_mapfile(mill: Mill, collection_id: str, state: CollectionState, *, bring_back: bool) -> Published:
     drafted = draft(mill, collection_id)
     if drafted is None:
         return _withdraw(mill, collection_id, state)
     body = drafted.text.encode()
     key = keys.mapfile_key(collection_id)
-    changed = mill.store.read(key) != body
+    present = mill.store.read(key)
+    if present is None and state.mapfile_sha256 is not None and not (bring_back or state.has_built):
+        log.warning("mapfile_deleted collection=%s maintenance withdraws the service", collection_id)
+        return Published(changed=False, frames=0, service_url="", extent=None)
+    changed = present != body
     if changed or state.mapfile_revision != state.revision:
         prove(mill, drafted)
     if changed:
@@ -170,10 +192,6 @@ def _extent(facts: ServiceFacts) -> tuple[float, float, float, float] | None:
     return facts.xmin, facts.ymin, facts.xmax, facts.ymax
 
 
-def _point(facts: ServiceFacts) -> tuple[float, float] | None:
-    return (facts.inside[0], facts.inside[1]) if facts.inside else None
-
-
 def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
     if facts.first_day is None or facts.last_day is None or facts.undated:
         return None
@@ -183,11 +201,11 @@ def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
 def _service(
     mill: Mill, collection: Collection, facts: ServiceFacts, extent: tuple[float, float, float, float]
 ) -> Service:
-    declared = load_declared(mill.settings.collections_dir).get(collection.id)
+    said = declared(mill.settings.collections_dir, collection.id)
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,
-        title=declared.title if declared and declared.title else service_title(collection),
+        title=said.title if said and said.title else service_title(collection),
         product=collection.product,
         extent=extent,
         online_resource=online_resource(mill.settings.mapserver_url, collection.id),

@@ -55,15 +55,22 @@ def services(mill: Mill, chosen: Sequence[str]) -> list[str]:
     return sorted(chosen) if chosen else public
 
 
-def render_mapfiles(mill: Mill, collection_ids: Sequence[str], *, dry_run: bool = False) -> list[Rendering]:
+def render_mapfiles(
+    mill: Mill, collection_ids: Sequence[str], *, bring_back: bool = False, dry_run: bool = False
+) -> list[Rendering]:
     """Render, draw and publish services; one that MapServer does not draw keeps its old mapfile and stops no other.
 
-    A dry run draws too, but publishes nothing.
+    Args:
+        mill: Clients and settings.
+        collection_ids: Their collections.
+        bring_back: Also write mapfiles that were deleted; else those services are left out.
+        dry_run: Draw too, but publish nothing.
 
     Raises:
         Unavailable: S3, the ledger or MapServer's sources went away.
     """
-    return [_render(mill, collection_id, dry_run=dry_run) for collection_id in collection_ids]
+    wanted = [one for one in collection_ids if bring_back or mill.store.sha256(keys.mapfile_key(one)) is not None]
+    return [_render(mill, collection_id, dry_run=dry_run) for collection_id in wanted]
 
 
 def rollback(mill: Mill, collection_id: str, *, dry_run: bool = False) -> Rollback:
@@ -95,7 +102,7 @@ def rollback(mill: Mill, collection_id: str, *, dry_run: bool = False) -> Rollba
     if not dry_run:
         mill.ledger.revisions.restore(collection_id, revision, mill.vsi_root)
         publish.export_index(mill, collection_id)
-        publish.publish_mapfile(mill, collection_id)
+        publish.publish_mapfile(mill, collection_id, bring_back=True)
         log.warning("rolled_back collection=%s revision=%d frames=%d", collection_id, revision, len(rows))
     return plan
 
@@ -109,7 +116,7 @@ def _render(mill: Mill, collection_id: str, *, dry_run: bool) -> Rendering:
     try:
         publish.prove(mill, drafted)
         if diff and not dry_run:
-            publish.publish_mapfile(mill, collection_id)
+            publish.publish_mapfile(mill, collection_id, bring_back=True)
     except Unavailable:
         raise
     except CogmillError as err:

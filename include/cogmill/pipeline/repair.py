@@ -60,8 +60,12 @@ def plan_removals(mill: Mill) -> Removals:
     settings = mill.settings
     concerns = []
     frames, services = due["source_missing"], due["mapfile_missing"]
-    cogs = due["cog_missing"] + due["cog_damaged"]
-    for what, found in (("frames", frames), ("lost COGs", cogs), ("COGs without a frame", due["cog_orphan"])):
+    cogs = due["cog_missing"] + due["cog_damaged"] + due["cog_altered"]
+    for what, found in (
+        ("frames", frames),
+        ("lost or damaged COGs", cogs),
+        ("COGs without a frame", due["cog_orphan"]),
+    ):
         if len(found) > settings.removal_frames:
             concerns.append(f"{len(found)} {what}, more than COGMILL_REMOVAL_FRAMES={settings.removal_frames}")
     if len(services) > settings.removal_services:
@@ -205,8 +209,9 @@ def _unpublish(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]
 
 
 def _withdraw_frames(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
-    withdraw.withdraw_frames(mill, findings[0].collection_id, _subjects(findings), "the upload was deleted")
-    yield from ((subject, "withdrawn") for subject in _subjects(findings))
+    keys = _subjects(findings)
+    withdrawn = withdraw.withdraw_frames(mill, findings[0].collection_id, keys, "the upload was deleted")
+    yield from ((key, "withdrawn") for key in withdrawn)
 
 
 def _rebuild(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -217,10 +222,17 @@ def _rebuild(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
 
 def rebuild_damaged(mill: Mill, cog_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Take damaged COGs off the index, put them aside, and let their frames be built anew."""
-    mill.ledger.upkeep.rebuild_lost(cog_keys, mill.vsi_root)
+    mill.ledger.upkeep.rebuild_lost(cog_keys, mill.vsi_root, aside=True)
     for key in cog_keys:
         mill.store.move(key, QUARANTINE + key)
+        mill.ledger.upkeep.may_build(key)
         yield key, f"moved to {QUARANTINE}{key}, its frame is built again"
+
+
+def _rebuild_altered(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    proven = mill.ledger.upkeep.proven_hashes(_subjects(findings))
+    bad = [key for key, sha256 in proven.items() if (found := mill.store.digest(key)) and found[0] != sha256]
+    return rebuild_damaged(mill, bad)
 
 
 def _retire(mill: Mill, findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -246,6 +258,7 @@ _REMOVALS: dict[str, Act] = {
     "source_missing": _withdraw_frames,
     "cog_missing": _rebuild,
     "cog_damaged": lambda mill, findings: rebuild_damaged(mill, _subjects(findings)),
+    "cog_altered": _rebuild_altered,
     "cog_orphan": _retire,
 }
 """Service, index, COG."""

@@ -14,7 +14,7 @@ from include.cogmill.upkeep import index_file_keys
 log = logging.getLogger(__name__)
 
 
-def withdraw_frames(mill: Mill, collection_id: str | None, source_keys: Sequence[str], detail: str) -> int:
+def withdraw_frames(mill: Mill, collection_id: str | None, source_keys: Sequence[str], detail: str) -> list[str]:
     """Withdraw frames whose uploads are gone; the others of their collection stay on the map throughout.
 
     Args:
@@ -24,7 +24,7 @@ def withdraw_frames(mill: Mill, collection_id: str | None, source_keys: Sequence
         detail: Why, for the ledger.
 
     Returns:
-        How many frames were withdrawn.
+        The uploads whose frames were withdrawn.
     """
     gone = [key for key in source_keys if mill.store.sha256(key) is None]
     if collection_id is None:
@@ -39,7 +39,7 @@ def withdraw_frames(mill: Mill, collection_id: str | None, source_keys: Sequence
         publish.publish_mapfile(mill, collection_id)
     elif shown:
         _delete_index_files(mill, collection_id)
-    log.warning("frames_withdrawn collection=%s frames=%d staying=%d", collection_id, withdrawn, staying)
+    log.warning("frames_withdrawn collection=%s frames=%d staying=%d", collection_id, len(withdrawn), staying)
     return withdrawn
 
 

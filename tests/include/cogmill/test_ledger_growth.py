@@ -14,7 +14,7 @@ SIZE = Size(frames=6_000, collections=12, large=4_000, small=100)
 EVERY_PUBLICATION = (
     "index_candidates",
     "delete_withdrawn",
-    "link_scans",
+    "unlinked_scans",
     "service_facts",
     "finish_published",
     "due_frames",

@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from include.cogmill.declared import ProfileName, load_declared
+from include.cogmill.declared import ProfileName, declared
 from include.cogmill.errors import WrongSetting
 from include.cogmill.model import Bands, Product
 from include.cogmill.profiles import PROFILES, Grid, Resampling, Scaling, default_profile, profile_from
@@ -34,15 +34,13 @@ def test_reads_a_declared_collection(tmp_path):
     )
     (tmp_path / "Travis_USDA_1951_index.yaml").write_text("grid: web\n", encoding="utf-8")
 
-    declared = load_declared(tmp_path)
-
-    frames = declared["travis_usda_1951_frames"]
+    frames = declared(tmp_path, "travis_usda_1951_frames")
     assert frames.title == "Travis County 1951"
     assert frames.profile(Bands.BW).compress == "JPEG"
     assert frames.profile(Bands.BW).resampling is Resampling.CUBIC
     assert frames.profile(Bands.NC).scaling == Scaling(0, 4095)
     assert frames.profile(Bands.NC).collar
-    index = declared["travis_usda_1951_index"].profile(Bands.BW)
+    index = declared(tmp_path, "travis_usda_1951_index").profile(Bands.BW)
     assert (index.grid, index.collar) == (Grid.WEB, False)
 
 
@@ -63,13 +61,14 @@ def test_names_file_key_and_what_is_allowed_when_a_declaration_is_wrong(tmp_path
     (tmp_path / "a_b_1951_frames.yaml").write_text(text, encoding="utf-8")
 
     with pytest.raises(WrongSetting) as wrong:
-        load_declared(tmp_path)
+        declared(tmp_path, "a_b_1951_frames")
 
+    assert declared(tmp_path, "c_d_1951_frames") is None, "a fault of one collection is no fault of another"
     assert all(word in str(wrong.value) for word in ["a_b_1951_frames.yaml", *words]), str(wrong.value)
 
 
-def test_refuses_a_file_name_that_is_no_collection(tmp_path):
+def test_says_which_file_belongs_to_no_collection(tmp_path, caplog):
     (tmp_path / "notes.yaml").write_text("", encoding="utf-8")
 
-    with pytest.raises(WrongSetting, match=r"notes\.yaml"):
-        load_declared(tmp_path)
+    assert declared(tmp_path, "a_b_1951_frames") is None
+    assert "notes.yaml" in caplog.text

@@ -43,7 +43,7 @@ def changed(runner: MapServerRunner, **environment: str) -> MapServerRunner:
 def refusal(travis, runner: MapServerRunner, text: str | None = None) -> CogmillError:
     service = travis.service()
     with pytest.raises((ProofFailed, Unavailable)) as caught:
-        prove_service(text or render(service), service, runner, point=POINT)
+        prove_service(text or render(service), service, runner, points=[POINT])
     assert "canary" not in str(caught.value)
     assert "only-for-tests" not in str(caught.value)
     assert "/vsis3" not in str(caught.value)
@@ -54,7 +54,7 @@ def refusal(travis, runner: MapServerRunner, text: str | None = None) -> Cogmill
 def test_preview_is_returned_when_the_service_is_good(travis, runner) -> None:
     service = travis.service()
 
-    preview = prove_service(render(service), service, runner, point=POINT)
+    preview = prove_service(render(service), service, runner, points=[POINT])
 
     picture = np.asarray(Image.open(io.BytesIO(preview)))
     assert picture.shape == (512, 512, 4)
@@ -65,7 +65,7 @@ def test_preview_is_returned_when_the_service_is_good(travis, runner) -> None:
 def test_preview_shows_the_surroundings_when_the_service_is_huge(travis, runner) -> None:
     service = travis.service(extent=(X - 400_000, Y - 400_000, X + 400_000, Y + 400_000))
 
-    preview = prove_service(render(service), service, runner, point=POINT)
+    preview = prove_service(render(service), service, runner, points=[POINT])
 
     alpha = np.asarray(Image.open(io.BytesIO(preview)))[..., 3]
     assert alpha[256, 256] == 255
@@ -75,7 +75,7 @@ def test_preview_shows_the_surroundings_when_the_service_is_huge(travis, runner)
 def test_nothing_is_left_behind_when_the_proof_is_over(travis, runner, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    prove_service(render(travis.service()), travis.service(), runner, point=POINT)
+    prove_service(render(travis.service()), travis.service(), runner, points=[POINT])
 
     assert list(tmp_path.iterdir()) == []
 

@@ -50,7 +50,7 @@ def test_finds_nothing_in_an_empty_archive(archive):
         (lambda a: a.sql("UPDATE cogmill.tile_index SET location = 'x' WHERE oid = 1"), {"row_missing": 1, "cog_missing": 1}),
         (lambda a: a.sql("UPDATE cogmill.frame SET state = 'withdrawn' WHERE id = 1"), {"row_withdrawn": 1}),
         (lambda a: a.delete(PREFIX + "cog/tile_index/Travis_USDA_1951_frames.prj"), {"index_files_missing": 1}),
-        (lambda a: a.sql("UPDATE cogmill.collection SET revision = revision + 1"), {"index_files_missing": 1}),
+        (lambda a: a.sql("UPDATE cogmill.collection SET revision = revision + 1"), {"index_files_missing": 1, "mapfile_changed": 1}),
         (lambda a: a.put("nc/Travis/USDA_1951/frames/cog/tile_index/Travis_USDA_1951_frames.shp"), {"index_files_orphan": 1}),
         (lambda a: a.put("mapfiles/notes.txt"), {"mapfile_stray": 1}),
         (lambda a: a.put("mapfiles/other.map"), {"mapfile_unknown": 1}),
