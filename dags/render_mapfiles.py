@@ -35,7 +35,10 @@ with DAG(
 ) as dag:
     plan = rendering.PlanRenderingOperator(task_id="plan_rendering", doc_md=ops_docs.PLAN_RENDERING)
     render = rendering.RenderMapfilesOperator.partial(
-        task_id="render", pool=PUBLISH_POOL, map_index_template="{{ task.batch['label'] }}", doc_md=ops_docs.RENDER
+        task_id="render",
+        pool=PUBLISH_POOL,
+        map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
+        doc_md=ops_docs.RENDER,
     ).expand(batch=plan.output)
     rendering.ListRenderedOperator(
         task_id="list_rendered",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
-from cogmill_airflow import arrivals, docs
+from cogmill_airflow import arrivals, docs, notify
 from cogmill_airflow.retries import DEFAULTS
 from cogmill_airflow.sensors import NewUploadsSensor
 from cogmill_airflow.shown import LABEL_TEMPLATE, ShowRejectedOperator
@@ -24,11 +24,17 @@ with DAG(
     doc_md=docs.WATCH_UPLOADS,
 ):
     wait = NewUploadsSensor(task_id="wait_for_uploads", wait=timedelta(hours=6), doc_md=docs.WAIT_FOR_UPLOADS)
-    register = arrivals.RegisterUploadsOperator(task_id="register_uploads", doc_md=docs.REGISTER_UPLOADS)
+    register = arrivals.RegisterUploadsOperator(
+        task_id="register_uploads",
+        on_success_callback=notify.DigestNotifier(),
+        on_failure_callback=notify.DigestNotifier(),
+        doc_md=docs.REGISTER_UPLOADS,
+    )
     arrivals.TriggerCollectionOperator.partial(
         task_id="trigger_collections",
         map_index_template="{{ task.collection_id or 'no collection has work' }}",
         retry_delay=timedelta(seconds=5),
+        on_failure_callback=notify.DigestNotifier(),
         doc_md=docs.TRIGGER_COLLECTIONS,
     ).expand(collection_id=register.output)
     refused = arrivals.ListRefusedOperator(

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from demo.stack.home import Home
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
+from include.cogmill.settings import load_settings
 
 POOLS = {
     "gdal": "frames being built at the same time",
@@ -127,7 +128,10 @@ def connections(settings: StackSettings) -> dict[str, str]:
 
 def pools(settings: StackSettings) -> dict[str, dict[str, object]]:
     """Return the pools in the form `airflow pools import` reads."""
-    slots = {"gdal": settings.gdal_slots, "publish": PUBLISH_SLOTS, "backfill": BACKFILL_SLOTS}
+    program = load_settings()
+    # a task that asks for more slots than there are waits for ever
+    gdal = max(settings.gdal_slots, program.build_processes * program.build_threads)
+    slots = {"gdal": gdal, "publish": PUBLISH_SLOTS, "backfill": BACKFILL_SLOTS}
     return {
         name: {"slots": slots[name], "description": text, "include_deferred": False} for name, text in POOLS.items()
     }

@@ -5,7 +5,8 @@ SELECT
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'reason', reason, 'detail', detail) ORDER BY source_key)
         FILTER (WHERE state = 'rejected' AND changed_at >= %(since)s), '[]') AS rejected,
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'detail', detail) ORDER BY source_key)
-        FILTER (WHERE state = 'failed'), '[]') AS failed,
+        -- not those that a rollback took back: they wait for a person, and no run will try them
+        FILTER (WHERE state = 'failed' AND next_try_at < 'infinity'), '[]') AS failed,
     coalesce(jsonb_agg(source_key ORDER BY source_key)
         FILTER (WHERE state = 'published' AND published_at >= %(since)s AND scan_stem IS NOT NULL AND NOT EXISTS (
             SELECT FROM cogmill.scan AS s

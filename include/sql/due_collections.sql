@@ -15,4 +15,5 @@ WHERE (
         AND EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.collection_id = c.id)
     )
 )
-ORDER BY c.id;
+ORDER BY c.triggered_at NULLS FIRST, c.id
+LIMIT %(at_most)s;

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from cogmill_airflow import metrics
 from cogmill_airflow.base import MillOperator
 from cogmill_airflow.names import dag_id
+from cogmill_airflow.notify import DIGEST, LONGEST_TEXT
 from cogmill_airflow.shown import shown
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class RegisterUploadsOperator(MillOperator):
             taken.collection_ids,
         )
         context["ti"].xcom_push(key=REFUSED, value=shown(taken.refused))
+        if taken.refused:
+            said = [f"Refused {one.key}: {one.reason} ({one.detail}). {one.advice}" for one in taken.refused]
+            context["ti"].xcom_push(key=DIGEST, value="\n".join(said)[:LONGEST_TEXT])
         return taken.collection_ids or [NO_COLLECTION]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.notify import DIGEST
+from cogmill_airflow.reporting import broken_tasks
 from cogmill_airflow.upkeep import ArchiveOperator
 
 if TYPE_CHECKING:
@@ -45,6 +47,14 @@ def request_from(params: Mapping[str, Any], *, limit: int | None = None) -> Requ
     )
 
 
+def backfill_id(context: Context) -> str:
+    """Return under which name the ledger knows the backfill of a run.
+
+    :param context: Context of a task instance of the run.
+    """
+    return f"{context['ti'].dag_id}/{context['run_id']}"
+
+
 class PlanBackfillOperator(ArchiveOperator):
     """Say which frames would be built again, why, and what that costs. Changes nothing."""
 
@@ -66,13 +76,16 @@ class PlanBackfillOperator(ArchiveOperator):
 class ApproveBackfillOperator(ApprovalOperator):
     """Show the plan of a large backfill and wait; a small one or a dry run passes.
 
+    Without an answer nothing is built.
+
     :param planned: Result of the plan. (templated)
+    :param wait: How long to wait for an answer.
     """
 
     template_fields: Sequence[str] = ("subject", "body", "planned")
 
-    def __init__(self, *, planned: Any, **kwargs: Any) -> None:
-        super().__init__(subject="Start this backfill?", **kwargs)
+    def __init__(self, *, planned: Any, wait: timedelta, **kwargs: Any) -> None:
+        super().__init__(subject="Start this backfill?", defaults=self.REJECT, response_timeout=wait, **kwargs)
         self.planned = planned
 
     def execute(self, context: Context) -> Any:
@@ -111,8 +124,8 @@ class BeginBackfillOperator(ArchiveOperator):
         request = request_from(context["params"], limit=self.planned["frames"])
         with self.mill() as mill:
             planned = backfill.plan(mill, request)
-            batches = backfill.begin(mill, context["run_id"], request, planned)
-        self.log.info("backfill_begun id=%s batches=%d", context["run_id"], len(batches))
+            batches = backfill.begin(mill, backfill_id(context), request, planned)
+        self.log.info("backfill_begun id=%s batches=%d", backfill_id(context), len(batches))
         return [dict(batch) for batch in batches]
 
 
@@ -142,7 +155,7 @@ class BuildBackfillOperator(ArchiveOperator):
             quiet = mill.settings.model_copy(update={"build_processes": mill.settings.backfill_processes})
             owner = f"{ti.dag_id}/{ti.run_id}/{ti.map_index}"
             progress = backfill.build(
-                type(mill)(mill.store, mill.ledger, quiet), context["run_id"], self.batch["frame_ids"], owner
+                type(mill)(mill.store, mill.ledger, quiet), backfill_id(context), self.batch["frame_ids"], owner
             )
         self.log.info("backfill_progress %s", progress.text)
         return progress.text
@@ -158,12 +171,18 @@ class ReportBackfillOperator(ArchiveOperator):
         """
         from include.cogmill.pipeline import backfill
 
+        broken = broken_tasks(context)
         with self.mill() as mill:
-            published = backfill.publish_finished(mill, context["run_id"])
-            progress = mill.ledger.backfills.progress(context["run_id"])
+            if not mill.ledger.backfills.is_known(backfill_id(context)):
+                if broken:
+                    raise AirflowFailException("nothing was begun: " + "; ".join(broken))
+                raise AirflowSkipException("nothing was begun: a dry run, or nobody approved")
+            published = backfill.publish_finished(mill, backfill_id(context))
+            progress = mill.ledger.backfills.progress(backfill_id(context))
         self.log.info("backfill_done published=%s %s", published, progress.text)
         context["ti"].xcom_push(key=DIGEST, value=progress.text)
-        if progress.failed or progress.done < progress.frames:
+        if progress.failed or progress.done < progress.frames or broken:
             left = progress.frames - progress.done
-            raise AirflowFailException(f"{progress.failed} frames failed, {left} are left; clear this run to go on")
+            faults = "; ".join([f"{progress.failed} frames failed, {left} are left; clear this run to go on", *broken])
+            raise AirflowFailException(faults)
         return asdict(progress)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.module_loading import import_string
 
 from cogmill_airflow.names import AWS_CONN_ID, DAG_PREFIX
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
 
 SNS = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
 """Notifier used for COGMILL_NOTIFY_TOPIC."""
@@ -41,10 +45,7 @@ class DigestNotifier(BaseNotifier):
         :param context: Context of the task instance whose end this is.
         """
         ti = context["ti"]
-        if ti.dag_id.startswith(DAG_PREFIX):
-            text = _collection_digest(ti.dag_id.removeprefix(DAG_PREFIX), context)
-        else:
-            text = ti.xcom_pull(task_ids=ti.task_id, key=DIGEST) or ""
+        text = _digest(ti, context)
         failure = context.get("exception")
         text = "\n".join(filter(None, [str(failure) if failure else "", text]))
         if text:
@@ -53,15 +54,20 @@ class DigestNotifier(BaseNotifier):
 
 
 def send(subject: str, text: str) -> int:
-    """Send one message by all configured notifiers; return their number.
+    """Send one message by all configured notifiers; return the number of those that took it.
 
     :param subject: One line.
     :param text: The message.
     """
     count = 0
-    for notifier in _configured():
-        notifier({"digest_subject": subject[:LONGEST_SUBJECT], "digest_text": text[:LONGEST_TEXT]})
-        count += 1
+    for entry in _configured():
+        try:
+            notifier = import_string(entry["class"])(**entry.get("kwargs", {}))
+            notifier({"digest_subject": subject[:LONGEST_SUBJECT], "digest_text": text[:LONGEST_TEXT]})
+        except Exception:  # whatever a notifier of somebody else's raises, the others must still be asked
+            log.exception("message_not_sent notifier=%s subject=%s", entry["class"], subject)
+        else:
+            count += 1
     return count
 
 
@@ -90,9 +96,7 @@ def deadline(dag: str, minutes: int) -> DeadlineAlert:
     )
 
 
-def _configured() -> Iterator[BaseNotifier]:
-    from airflow.sdk.module_loading import import_string
-
+def _configured() -> list[Mapping[str, Any]]:
     from include.cogmill.settings import load_settings
 
     settings = load_settings()
@@ -101,8 +105,20 @@ def _configured() -> Iterator[BaseNotifier]:
         message = {"message": "{{ digest_text }}", "subject": "{{ digest_subject }}"}
         kwargs = {"target_arn": settings.notify_topic, "aws_conn_id": AWS_CONN_ID, **message}
         entries.append({"class": SNS, "kwargs": kwargs})
-    for entry in entries:
-        yield import_string(entry["class"])(**entry.get("kwargs", {}))
+    return entries
+
+
+def _digest(ti: Any, context: Context) -> str:
+    """Return what a task has to say; a ledger that is away must not keep the failure itself from being sent."""
+    from include.cogmill.errors import CogmillError
+
+    if not ti.dag_id.startswith(DAG_PREFIX):
+        return ti.xcom_pull(task_ids=ti.task_id, key=DIGEST) or ""
+    try:
+        return _collection_digest(ti.dag_id.removeprefix(DAG_PREFIX), context)
+    except CogmillError as err:
+        log.warning("no_digest dag=%s fault=%s", ti.dag_id, err)
+        return ""
 
 
 def _collection_digest(collection_id: str, context: Context) -> str:

@@ -94,14 +94,21 @@ It has a lane of its own, the pool `backfill`, and gives way to new uploads. Its
 **Killed or red? Clear the run:** it goes on where it stopped and builds nothing twice.
 """
 
+RETRY = """
+### retry
+
+What the button *Retry* of the page Collections starts: the same as `backfill`, without a dry run, for the frames that were clicked.
+It shares the lane of backfills and goes before what a large one still has to do.
+"""
+
 PLAN_BACKFILL = "Which frames, how many bytes, how long, and why. Changes nothing."
 
-APPROVE_BACKFILL = (
-    "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES frames; else passes at once."
-)
+APPROVE_BACKFILL = "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES frames; else passes at once. Without an answer nothing is built."
 
 BEGIN_BACKFILL = "Writes the plan down and cuts it into batches. Skipped in a dry run."
 
 BUILD_BACKFILL = "Builds a batch with low priority; publishes each collection when nothing of it is left to do."
 
-REPORT_BACKFILL = "What became of all frames. Red when some failed by our fault or are left."
+REPORT_BACKFILL = (
+    "What became of all frames. Red when some failed by our fault or are left; skipped when nothing was begun."
+)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from cogmill_airflow.reporting import broken_tasks
 from cogmill_airflow.upkeep import ArchiveOperator
 
 if TYPE_CHECKING:
@@ -93,8 +94,10 @@ class ListRenderedOperator(BaseOperator):
         verb = "would_change" if context["params"]["dry_run"] else "changed"
         self.log.info("services_%s count=%d %s", verb, len(changed), changed)
         faults = [f"{entry['collection_id']}: {entry['fault']}" for entry in noted if entry["fault"]]
-        if faults:
-            raise AirflowFailException(f"{len(faults)} services keep their old mapfile: " + "; ".join(faults))
+        broken = broken_tasks(context)
+        if faults or broken:
+            kept = f"{len(faults)} services keep their old mapfile" + (", and those of" if broken else "")
+            raise AirflowFailException(f"{kept}: " + "; ".join([*faults, *broken]))
         return {verb: changed}
 
 

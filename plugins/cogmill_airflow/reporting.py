@@ -56,7 +56,7 @@ class ReportOperator(CollectionOperator):
         with self.mill() as mill:
             digest = report.digest(mill, self.collection_id, context["dag_run"].start_date)
         self.log.info("digest\n%s", digest.text)
-        faults = [*digest.failed, *_broken_tasks(context)]
+        faults = [*digest.failed, *broken_tasks(context)]
         if faults:
             raise AirflowFailException(f"{len(faults)} of our faults: " + "; ".join(map(str, faults)))
         return {
@@ -66,7 +66,11 @@ class ReportOperator(CollectionOperator):
         }
 
 
-def _broken_tasks(context: Context) -> list[str]:
+def broken_tasks(context: Context) -> list[str]:
+    """Return the tasks of this run that failed, in words.
+
+    :param context: Context of the task instance that asks.
+    """
     ti = context["ti"]
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
     return [f"task {task} {state}" for task, state in sorted(states.items()) if state in BROKEN]

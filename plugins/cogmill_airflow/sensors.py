@@ -41,6 +41,8 @@ class NewUploadsSensor(S3KeySensor):
         postgres_conn_id: str = POSTGRES_CONN_ID,
         **kwargs: Any,
     ) -> None:
+        # Airflow makes a trigger's time limit of it, which would turn each quiet archive red
+        kwargs["execution_timeout"] = None
         super().__init__(bucket_key="*", wildcard_match=True, deferrable=True, aws_conn_id=aws_conn_id, **kwargs)
         self.wait = wait
         self.postgres_conn_id = postgres_conn_id

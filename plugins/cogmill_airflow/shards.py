@@ -19,6 +19,9 @@ from cogmill_airflow.names import DAG_PREFIX, dag_id
 SHARDS = 32
 """Number of files; a collection stays in its shard for ever, so changing this number moves DAGs between files."""
 
+FORMAT = 1
+"""Raised with every change of what an entry holds, so that hosts fetch entries of the new kind."""
+
 Entry = Mapping[str, Any]
 """A collection as data: `id` and what else its DAG shows."""
 
@@ -59,18 +62,24 @@ def entries(dag_file: str) -> Iterator[Entry]:
 
 
 def knows(folder: Path, dag: str) -> bool:
-    """Tell whether the folder has an entry for this DAG; a file damaged by a crash of the host knows nothing.
+    """Tell whether the folder has an entry for this DAG.
+
+    A pair of files that a crash left unfinished, or that another version of the program wrote, knows nothing.
 
     Args:
         folder: Where the shards are.
         dag: Id of a collection's DAG.
     """
     collection_id = dag.removeprefix(DAG_PREFIX)
+    dag_file = (folder / shard_of(collection_id)).with_suffix(".py")
+    data = dag_file.with_suffix(".json")
     try:
-        listed = json.loads((folder / shard_of(collection_id)).with_suffix(".json").read_bytes())
+        text = data.read_text(encoding="utf-8")
+        whole = dag_file.read_text(encoding="utf-8") == _dag_file(data.name, text)
+        listed = json.loads(text)
     except (FileNotFoundError, ValueError):
         return False
-    return any(entry["id"] == collection_id for entry in listed)
+    return whole and any(entry["id"] == collection_id for entry in listed)
 
 
 def write_shards(folder: Path, collections: Sequence[Entry]) -> set[Path]:
@@ -94,11 +103,15 @@ def write_shards(folder: Path, collections: Sequence[Entry]) -> set[Path]:
             data.unlink(missing_ok=True)
             continue
         text = "[\n" + ",\n".join(json.dumps(entry, sort_keys=True) for entry in listed) + "\n]\n"
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         _replace(data, text)
-        if _replace(dag_file, DAG_FILE.format(data=data.name, digest=digest)):
+        if _replace(dag_file, _dag_file(data.name, text)):
             changed.add(dag_file)
     return changed
+
+
+def _dag_file(data: str, text: str) -> str:
+    """Return the DAG file of a shard with this text."""
+    return DAG_FILE.format(data=data, digest=hashlib.sha256(f"{FORMAT}{text}".encode()).hexdigest()[:16])
 
 
 def _replace(path: Path, text: str) -> bool:

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
 from cogmill_airflow import backfilling
 from cogmill_airflow.hooks import mill_from_connections
 
 from include.cogmill.pipeline.arrivals import register
 
+DAY = timedelta(days=1)
 KEY = "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif"
 FORM = {
     "collections": None, "prefix": None, "states": ["arrived"], "profile": None, "force": False,
@@ -18,8 +20,11 @@ FORM = {
 }  # fmt: skip
 
 
-def context(**params: Any) -> Any:
-    ti = SimpleNamespace(dag_id="backfill", run_id="manual__1", map_index=0, id="x", xcom_push=lambda **_: None)
+def context(broken: dict[str, str] | None = None, **params: Any) -> Any:
+    ti = SimpleNamespace(
+        dag_id="backfill", run_id="manual__1", map_index=0, id="x", xcom_push=lambda **_: None,
+        get_task_states=lambda **_: {"manual__1": broken or {}},
+    )  # fmt: skip
     return {"params": FORM | params, "run_id": "manual__1", "ti": ti, "task_instance": ti}
 
 
@@ -40,7 +45,7 @@ def test_shows_the_plan_before_anything_happens(planned: dict[str, Any]) -> None
 
 def test_runs_from_plan_to_report(planned: dict[str, Any]) -> None:
     given = context()
-    assert backfilling.ApproveBackfillOperator(task_id="approve", planned=planned).execute(given) is None
+    assert backfilling.ApproveBackfillOperator(task_id="approve", planned=planned, wait=DAY).execute(given) is None
 
     (batch,) = backfilling.BeginBackfillOperator(task_id="begin", planned=planned).execute(given)
     text = backfilling.BuildBackfillOperator(task_id="build", batch=batch).execute(given)
@@ -55,7 +60,7 @@ def test_ends_after_the_plan_in_a_dry_run(planned: dict[str, Any]) -> None:
         backfilling.BeginBackfillOperator(task_id="begin", planned=planned).execute(context(dry_run=True))
 
     with mill_from_connections() as mill:
-        assert mill.ledger.backfills.collections("manual__1") == []
+        assert mill.ledger.backfills.collections("backfill/manual__1") == []
 
 
 def test_never_takes_more_than_the_plan_showed(planned: dict[str, Any], archive) -> None:
@@ -77,6 +82,23 @@ def test_asks_a_person_when_the_plan_is_large(planned: dict[str, Any], monkeypat
     )
 
     with pytest.raises(TaskAwaitingInput):
-        backfilling.ApproveBackfillOperator(task_id="approve", planned=large).execute(context())
+        backfilling.ApproveBackfillOperator(task_id="approve", planned=large, wait=DAY).execute(context())
 
     assert asked["body"] == planned["text"]
+
+
+def test_report_is_skipped_when_nothing_was_begun_and_red_when_that_was_our_fault(planned: dict[str, Any]) -> None:
+    report = backfilling.ReportBackfillOperator(task_id="report")
+
+    with pytest.raises(AirflowSkipException, match="nothing was begun"):
+        report.execute(context())
+    with pytest.raises(AirflowFailException, match="task begin_backfill failed"):
+        report.execute(context(broken={"begin_backfill": "failed"}))
+
+
+def test_report_is_red_when_every_batch_failed(planned: dict[str, Any]) -> None:
+    given = context(broken={"build_0": "failed"})
+    backfilling.BeginBackfillOperator(task_id="begin", planned=planned).execute(given)
+
+    with pytest.raises(AirflowFailException, match=r"1 are left.*task build_0 failed"):
+        backfilling.ReportBackfillOperator(task_id="report").execute(given)

@@ -152,3 +152,12 @@ def test_ledger_is_not_asked_for_figures_when_airflow_sends_none() -> None:
 
     metrics.queue(asked)
     metrics.published(COLLECTION, 2, asked)
+
+
+def test_report_is_green_when_a_rollback_left_frames_to_a_person(batches: list[dict[str, Any]]) -> None:
+    with mill_from_connections() as mill:
+        first, *_ = mill.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
+        mill.ledger.frames.finish_failed(first, "owner", "taken back by a rollback")
+        mill.ledger._connection.execute("UPDATE cogmill.frame SET next_try_at = 'infinity' WHERE state = 'failed'")
+
+    assert run(reporting.ReportOperator, context())["rejected"] == 0

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 from cogmill_airflow import arrivals
 from cogmill_airflow.hooks import mill_from_connections
+from cogmill_airflow.notify import DIGEST
 from cogmill_airflow.sensors import TRIGGER, NewUploadsSensor
 from cogmill_airflow.triggers import NewUploadsTrigger
 
@@ -146,10 +147,13 @@ def test_uploads_are_taken_in_and_named_when_registered(archive: Any) -> None:
 
     first, second = operator.execute({"ti": ti}), None
     labels = [box["label"] for box in ti.pushed[arrivals.REFUSED]]
+    digest = ti.pushed.pop(DIGEST)
     second = operator.execute({"ti": ti})
 
+    assert DIGEST not in ti.pushed, "refused once is said once"
     assert first == ["travis_usda_1951_frames"]
     assert labels == ["nonsense.tif: bad_name"]
+    assert "nonsense.tif: bad_name (" in digest
     assert second == [arrivals.NO_COLLECTION]
     assert [box["label"] for box in ti.pushed[arrivals.REFUSED]] == ["none rejected"]
 
@@ -195,3 +199,18 @@ def test_no_run_is_added_when_one_waits_already(there: dict[str, int]) -> None:
 
 def test_nothing_is_asked_when_no_collection_has_work() -> None:
     assert trigger(arrivals.NO_COLLECTION).execute({"ti": None}) is None
+
+
+def test_no_time_limit_of_airflow_ends_the_wait_when_the_scheduler_reads_the_dag() -> None:
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+    from cogmill_airflow.retries import DEFAULTS
+
+    with DAG("watch", schedule=None, default_args=DEFAULTS) as dag:
+        NewUploadsSensor(task_id="wait")
+
+    read = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("wait")
+
+    # of which the scheduler makes the trigger's limit
+    assert DEFAULTS["execution_timeout"]
+    assert (read.start_from_trigger, read.execution_timeout) == (True, None)

@@ -101,3 +101,26 @@ def test_says_so_when_a_run_is_late(archive, inbox) -> None:
     (message,) = inbox()
     assert message["Message"] == "compile_indexes has not ended within 60 minutes. Run: scheduled__1"
     assert alert.interval == dt.timedelta(hours=1)
+
+
+def test_says_that_a_run_failed_although_the_ledger_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    HEARD.clear()
+    kwargs = {"text": "{{ digest_text }}", "title": "{{ digest_subject }}"}
+    monkeypatch.setenv("COGMILL_NOTIFIERS", json.dumps([{"class": f"{__name__}.Listener", "kwargs": kwargs}]))
+    away = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "x", "password": "x", "schema": "x"}
+    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", json.dumps(away))
+
+    notify.DigestNotifier()(context() | {"exception": ValueError("red")})
+
+    ((title, text),) = HEARD
+    assert title.endswith("failed")
+    assert text.startswith("red")
+
+
+def test_asks_the_other_notifiers_when_one_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    HEARD.clear()
+    good = {"class": f"{__name__}.Listener", "kwargs": {"text": "{{ digest_text }}"}}
+    monkeypatch.setenv("COGMILL_NOTIFIERS", json.dumps([{"class": "nowhere.Notifier", "kwargs": {}}, good]))
+
+    assert notify.send("subject", "text") == 1
+    assert HEARD == [("", "text")]

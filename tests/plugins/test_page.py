@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from fastapi import HTTPException, Request
 from starlette.testclient import TestClient
 
 from bench.ledger_seed import LARGE_ID, Size, seed
@@ -179,3 +180,19 @@ def test_airflow_shows_the_page_in_its_navigation_when_plugins_are_loaded() -> N
     assert (view["href"], view["url_route"]) == ("cogmill/", "collections")
     for icon in (view["icon"], view["icon_dark_mode"]):
         assert (ROOT / "plugins/cogmill_airflow/page/static" / icon.rpartition("/")[2]).is_file()
+
+
+def test_the_client_cannot_choose_which_dag_it_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cogmill_airflow.page import access
+
+    asked: list[str | None] = []
+    monkeypatch.setattr(access, "_may_read", lambda request, user: asked.append(request.path_params.get("dag_id")))
+
+    def request(query: bytes) -> Request:
+        return Request({"type": "http", "query_string": query, "path_params": {"dag_id": "one"}, "headers": []})
+
+    access.may_read(request(b"q=x"), user=None)
+    with pytest.raises(HTTPException, match="takes no dag_id"):
+        access.may_read(request(b"dag_id=another"), user=None)
+
+    assert asked == ["one"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
@@ -11,8 +12,9 @@ from cogmill_airflow.shards import write_shards
 from include.cogmill.errors import WrongSetting
 
 
-def context(**params: object) -> dict[str, object]:
-    return {"params": {"collections": None, "dry_run": False} | params}
+def context(broken: dict[str, str] | None = None, **params: object) -> dict[str, object]:
+    ti = SimpleNamespace(dag_id="render_mapfiles", run_id="r", get_task_states=lambda **_: {"r": broken or {}})
+    return {"params": {"collections": None, "dry_run": False} | params, "ti": ti}
 
 
 def test_plans_one_empty_batch_when_nothing_is_public(archive) -> None:
@@ -31,6 +33,8 @@ def test_lists_what_changed_and_turns_red_when_one_was_not_drawn() -> None:
 
     with pytest.raises(AirflowFailException, match="b: the map is empty"):
         rendering.ListRenderedOperator(task_id="list", renderings=[[good, bad]]).execute(context())
+    with pytest.raises(AirflowFailException, match="task render_1 failed"):
+        rendering.ListRenderedOperator(task_id="list", renderings=[[good]]).execute(context({"render_1": "failed"}))
 
 
 def test_says_so_when_a_collection_cannot_be_rolled_back(archive) -> None:

@@ -114,3 +114,17 @@ def test_reader_finds_whole_files_when_two_processes_write(tmp_path: Path) -> No
         writer.join()
         assert writer.exitcode == 0
     assert not list(tmp_path.glob("*.draft"))
+
+
+def test_folder_knows_nothing_when_its_dag_file_is_missing_or_of_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dag_file,) = write_shards(tmp_path, many(1))
+    dag = "collection__county0_usda_1951_frames"
+    assert knows(tmp_path, dag)
+
+    monkeypatch.setattr("cogmill_airflow.shards.FORMAT", 2)
+    assert not knows(tmp_path, dag)
+    monkeypatch.undo()
+    dag_file.unlink()
+    assert not knows(tmp_path, dag)

@@ -29,7 +29,7 @@ COLLECTION = "page_usda_1951_frames"
 FOLDER = "bw/Page/USDA_1951/frames/georef"
 HOSTILE = "03-22-51_4-3<img src=x onerror=alert(1)>.tif"
 USERS = {"vera": "viewer", "ulla": "user"}
-TRIGGER = "/api/v2/dags/backfill/dagRuns"
+TRIGGER = "/api/v2/dags/retry/dagRuns"
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +130,13 @@ def test_refused_frame_is_looked_at_again_when_retry_is_clicked(archive: Stack, 
     asked = inside.get_by_role("link", name="Asked: see the run")
     asked.wait_for()
     asked.click()
-    page.wait_for_url("**/dags/backfill/runs/**")
+    page.wait_for_url("**/dags/retry/runs/**")
 
     api = AirflowApi(archive)
-    (run,) = api.wait_for_rest("backfill", 300)
+    (run,) = api.wait_for_rest("retry", 300)
     assert run["state"] == "success"
     assert run["conf"]["prefix"] == f"{FOLDER}/03-22-51_4-2.tif"
-    (box,) = [box for box in api.boxes("backfill", run["dag_run_id"]) if box.task == "build"]
+    (box,) = [box for box in api.boxes("retry", run["dag_run_id"]) if box.task == "build"]
     assert box.label == f"{COLLECTION}: 03-22-51_4-2 … (1)"
     assert (alerts, errors) == ([], [])
 

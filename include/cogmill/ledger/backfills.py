@@ -87,6 +87,10 @@ class Backfills(Part):
                 self._rows("add_backfill_frames", id=backfill_id, rows=as_json(rows[start : start + PAGE]))
         return True
 
+    def is_known(self, backfill_id: str) -> bool:
+        """Tell whether a backfill was begun."""
+        return bool(self._rows("backfill_profile", id=backfill_id))
+
     def profile(self, backfill_id: str) -> str | None:
         """Return the profile a backfill insists on.
 

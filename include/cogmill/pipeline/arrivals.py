@@ -18,6 +18,9 @@ from include.cogmill.pipeline import notices
 from include.cogmill.pipeline.mill import Mill
 from include.cogmill.store import Listing
 
+MOST_COLLECTIONS = 200
+"""Collections named by one registration; Airflow maps over a thousand things at most, and the next run names the others."""
+
 NO_BYTES = "the upload has 0 bytes"
 
 
@@ -26,7 +29,7 @@ class Arrivals:
     """What one registration took in."""
 
     collection_ids: list[str]
-    """Collections with work to do, for which a run should be asked."""
+    """Collections with work to do, for which a run should be asked; `MOST_COLLECTIONS` at most."""
     frames: int
     scans: int
     refused: list[RejectedFrame] = field(default_factory=list)
@@ -64,7 +67,7 @@ def register(mill: Mill) -> Arrivals:
         for page in sweep.unknown_pages():
             taken = _take_in(mill, page, taken)
         sweep.complete()
-    due = mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds)
+    due = mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds, MOST_COLLECTIONS)
     # marked before the runs exist: a trigger that gets lost is repeated after `retrigger_seconds`, never at once and for ever
     mill.ledger.arrivals.mark_triggered(due)
     return replace(taken, collection_ids=due)

@@ -112,7 +112,7 @@ def _render(mill: Mill, collection_id: str, *, dry_run: bool) -> Rendering:
     if drafted is None:
         return Rendering(collection_id, changed=False, diff="", fault="no frame is left; maintenance withdraws it")
     present = mill.store.read(keys.mapfile_key(collection_id)) or b""
-    diff = _diff(present.decode(), drafted.text)
+    diff = _diff(present.decode(errors="replace"), drafted.text)
     try:
         publish.prove(mill, drafted)
         if diff and not dry_run:

@@ -459,3 +459,14 @@ def test_scales_16_bit_by_the_declared_rule_and_refuses_values_outside(engine, t
     assert np.array_equal(read_cog(cog.path)[0][0], picture)
     with pytest.raises(FrameRejected, match=r"wrong_depth.*outside the declared scaling"):
         build(engine, source, profile=dataclasses.replace(BW, scaling=Scaling(0, 1000)))
+
+
+def test_counts_valid_pixels_alone_when_16_bit_is_scaled(engine, tmp_path):
+    values = grey().astype(np.uint16) * 8 + 1000
+    values[:40] = 0
+    declared = dataclasses.replace(BW, scaling=Scaling(900, 4080))
+
+    build(engine, upload(tmp_path / "a.tif", values, epsg=3857, nodata=0), profile=declared)
+
+    with pytest.raises(FrameRejected, match=r"wrong_depth.*outside the declared scaling"):
+        build(engine, upload(tmp_path / "b.tif", values, epsg=3857), profile=declared)

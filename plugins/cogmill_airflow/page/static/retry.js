@@ -1,9 +1,9 @@
-// Retry: asks Airflow's own API for a run of the DAG `backfill`, with the rights of whoever clicks.
+// Retry: asks Airflow's own API for a run of the DAG `retry`, with the rights of whoever clicks.
 "use strict";
 
 (() => {
-  const RUNS = `${document.body.dataset.airflow}/api/v2/dags/backfill/dagRuns`;
-  const FAULTS = { 401: "sign in again", 403: "not allowed", 404: "no DAG backfill" };
+  const RUNS = `${document.body.dataset.airflow}/api/v2/dags/retry/dagRuns`;
+  const FAULTS = { 401: "sign in again", 403: "not allowed", 404: "no DAG retry" };
 
   function wish({ collection, state, key }) {
     const conf = { collections: [collection], states: [state], dry_run: false };
@@ -26,7 +26,7 @@
     const { dag_run_id: run } = await answer.json();
     const link = document.createElement("a");
     link.className = "out asked";
-    link.href = `${document.body.dataset.airflow}/dags/backfill/runs/${encodeURIComponent(run)}`;
+    link.href = `${document.body.dataset.airflow}/dags/retry/runs/${encodeURIComponent(run)}`;
     link.textContent = "Asked: see the run";
     button.replaceWith(link);
   }

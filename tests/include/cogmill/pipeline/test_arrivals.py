@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from include.cogmill.errors import Reason
+from include.cogmill.errors import Reason, Unavailable
 from include.cogmill.pipeline import arrivals
 from include.cogmill.settings import Settings
 
@@ -159,3 +159,45 @@ def test_pages_through_more_keys_than_one_listing_holds(mill, put):
 
     assert arrivals.register(mill).frames == 1005
     assert not arrivals.has_news(mill)
+
+
+def test_refuses_a_frame_whose_name_another_has_whichever_came_first(mill, put):
+    put(FRAME, b"")
+    arrivals.register(mill)
+    put(FRAME.replace(".tif", ".TIF"))
+    arrivals.register(mill)
+
+    put(FRAME, b"better")
+    taken = arrivals.register(mill)
+
+    assert [(refused.key, refused.reason) for refused in taken.refused] == [(FRAME, Reason.DUPLICATE_NAME)]
+
+
+def test_names_no_more_collections_than_airflow_can_map_over_and_the_rest_afterwards(mill, put, monkeypatch):
+    monkeypatch.setattr(arrivals, "MOST_COLLECTIONS", 3)
+    for number in range(5):
+        put(f"bw/C{number}/USDA_1951/frames/georef/03-22-51_4-1.tif")
+
+    first, second = arrivals.register(mill), arrivals.register(mill)
+
+    assert (len(first.collection_ids), len(second.collection_ids)) == (3, 2)
+    assert len({*first.collection_ids, *second.collection_ids}) == 5
+    assert not arrivals.has_news(mill)
+
+
+def test_opens_scans_to_the_public_before_it_forgets_them(mill, put, monkeypatch):
+    public = with_settings(mill, public_acl="public-read")
+    put(FRAMES + "scanned/03-22-51_4-173.tif")
+    opened = []
+
+    def refuse(key, acl):
+        opened.append(key)
+        raise Unavailable("S3 went away")
+
+    monkeypatch.setattr(mill.store, "set_acl", refuse)
+    with pytest.raises(Unavailable):
+        arrivals.register(public)
+    monkeypatch.undo()
+
+    assert opened
+    assert arrivals.has_news(public)

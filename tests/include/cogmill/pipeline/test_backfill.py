@@ -4,7 +4,7 @@ import pytest
 
 from include.cogmill.errors import Unavailable, WrongSetting
 from include.cogmill.model import Bands, Collection, Product
-from include.cogmill.pipeline import arrivals, backfill, build
+from include.cogmill.pipeline import arrivals, backfill, build, withdraw
 from include.cogmill.pipeline.backfill import Request
 from include.cogmill.pipeline.compare import compare
 from tests.small_archive import TRAVIS
@@ -201,3 +201,20 @@ def test_leaves_frames_to_whoever_builds_them_now(archive):
 
     assert (progress.frames, progress.done) == (1, 0)
     assert archive.states() == ["building"]
+
+
+def test_brings_no_doubles_and_no_service_back_that_was_withdrawn(real):
+    real.put(f"{PREFIX}georef/03-22-51_4-1.TIF", b"x")
+    arrivals.register(real.mill)
+    assert real.states() == ["rejected", "published", "published", "rejected"]
+
+    assert sum(share.frames for share in plan(real, states=["rejected"]).shares) == 1
+    ids = [number for (number,) in real.sql("SELECT id FROM cogmill.frame WHERE state = 'rejected' ORDER BY id")]
+    real.mill.ledger.backfills.begin("b2", None, [(number, 1) for number in ids])
+    assert real.mill.ledger.backfills.lend("b2", ids, "owner", 60) == ids[:1]
+
+    real.sql("UPDATE cogmill.frame SET state = 'rejected', reason = 'no_crs' WHERE id = %s", ids[0])
+    real.delete(f"mapfiles/{TRAVIS.id}.map")
+    withdraw.unpublish(real.mill, TRAVIS.id)
+    assert plan(real, states=["everything"]).frames == []
+    assert real.sql("SELECT unpublished_at IS NOT NULL FROM cogmill.collection") == [(True,)]

@@ -13,8 +13,9 @@ from osgeo import gdal, osr
 
 from include.cogmill import keys
 from include.cogmill.errors import Reason, Unavailable
+from include.cogmill.model import Bands
 from include.cogmill.pipeline import arrivals, build, publish, report
-from include.cogmill.store import S3Store
+from include.cogmill.store import S3Store, Upload
 
 gdal.UseExceptions()
 ID = "travis_usda_1951_frames"
@@ -56,6 +57,15 @@ def run(mill, owner="run/1"):
     publish.update_tile_index(mill, ID)
     publish.export_index(mill, ID)
     return results, publish.publish_mapfile(mill, ID)
+
+
+def multipart(mill, key, body):
+    """Upload in one part of several: the same bytes have another ETag then."""
+    client, name = mill.store._client, mill.store.bucket
+    begun = client.create_multipart_upload(Bucket=name, Key=key)["UploadId"]
+    part = client.upload_part(Bucket=name, Key=key, UploadId=begun, PartNumber=1, Body=body)
+    whole = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    client.complete_multipart_upload(Bucket=name, Key=key, UploadId=begun, MultipartUpload=whole)
 
 
 def stored_keys(mill):
@@ -110,13 +120,7 @@ def test_does_no_pixel_work_when_the_same_bytes_come_by_multipart(mill, upload, 
     key = upload("4-173")
     run(mill)
     cogs = [k for k in stored_keys(mill) if "/cog/0" in k]
-    client, name = mill.store._client, mill.store.bucket
-    begun = client.create_multipart_upload(Bucket=name, Key=key)["UploadId"]
-    part = client.upload_part(
-        Bucket=name, Key=key, UploadId=begun, PartNumber=1, Body=(tmp_path / "frame.tif").read_bytes()
-    )
-    whole = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    client.complete_multipart_upload(Bucket=name, Key=key, UploadId=begun, MultipartUpload=whole)
+    multipart(mill, key, (tmp_path / "frame.tif").read_bytes())
 
     (result,), published = run(mill, "run/2")
 
@@ -246,3 +250,123 @@ def test_finds_mapserver_where_the_settings_say(mill):
     version = subprocess.run([mill.settings.mapserv, "-v"], capture_output=True, text=True, check=False)
 
     assert "MapServer" in version.stdout
+
+
+def test_finds_its_cog_again_when_bytes_come_back_under_another_etag(mill, upload):
+    key = upload("4-173")
+    run(mill)
+    body, (cog,) = mill.store.read(key), [stored for stored in stored_keys(mill) if "/cog/0" in stored]
+    upload("4-173", seed=2)
+    run(mill, "run/2")
+
+    multipart(mill, key, body)
+    (result,), published = run(mill, "run/3")
+
+    assert (result.built, result.failed, published.frames) == (1, [], 1)
+    assert len([stored for stored in stored_keys(mill) if "/cog/0" in stored]) == 2
+    (row,) = mill.ledger.collections.index_rows(ID, Bands.BW)
+    assert row["location"] == mill.vsi_root + cog
+
+
+def test_publishes_a_picture_with_a_hole_where_its_footprint_is_deepest(mill, bucket, tmp_path):
+    client, name = bucket
+    picture = np.full((256, 256), 130, np.uint8)
+    picture[:, ::16] = 90
+    alpha = np.full((256, 256), 255, np.uint8)
+    alpha[64:192, 64:192] = 0
+    dataset = gdal.GetDriverByName("GTiff").Create(str(tmp_path / "a.tif"), 256, 256, 2, gdal.GDT_Byte, ["ALPHA=YES"])
+    dataset.SetGeoTransform((-10_880_000, 2, 0, 3_540_000, 0, -2))
+    reference = osr.SpatialReference()
+    reference.ImportFromEPSG(3857)
+    dataset.SetProjection(reference.ExportToWkt())
+    dataset.WriteArray(np.stack([picture, alpha]))
+    dataset.FlushCache()
+    del dataset
+    body = (tmp_path / "a.tif").read_bytes()
+    client.put_object(Bucket=name, Key="bw/Travis/USDA_1951/mosaic/georef/mosaic.tif", Body=body)
+    mosaic = "travis_usda_1951_mosaic"
+    arrivals.register(mill)
+    (result,) = [build.build_batch(mill, batch["frame_ids"], "run/1") for batch in build.plan(mill, mosaic)]
+    publish.update_tile_index(mill, mosaic)
+
+    published = publish.publish_mapfile(mill, mosaic)
+
+    assert (result.built, published.frames) == (1, 1)
+
+
+def test_fails_a_frame_that_s3_keeps_to_itself_and_builds_the_others(mill, upload):
+    kept = upload("4-173")
+    upload("4-174")
+    mill.store._client.put_object(
+        Bucket=mill.store.bucket, Key=kept, Body=mill.store.read(kept), StorageClass="GLACIER"
+    )
+
+    (result,), published = run(mill)
+
+    assert (result.built, published.frames) == (1, 1)
+    assert len(result.failed) == 1
+    assert "Forbidden" in result.failed[0]
+    assert mill.ledger.frames.due(ID, 10) == [], "it waits before the next try"
+
+
+def test_leaves_a_deleted_mapfile_away_until_there_are_new_frames(mill, upload):
+    upload("4-173")
+    run(mill)
+    mill.store.delete(keys.mapfile_key(ID))
+
+    assert not publish.publish_mapfile(mill, ID).changed
+    assert mill.store.read(keys.mapfile_key(ID)) is None
+
+    upload("4-174")
+    run(mill, "run/2")
+    assert mill.store.read(keys.mapfile_key(ID)) is not None
+
+
+def test_newest_mapfile_wins_when_another_run_publishes_while_one_is_proved(mill, upload, monkeypatch):
+    upload("4-173")
+    run(mill)
+    upload("4-174", west=-10_879_000)
+    arrivals.register(mill)
+    for batch in build.plan(mill, ID):
+        build.build_batch(mill, batch["frame_ids"], "run/2")
+    prove, calls = publish.prove, []
+
+    def interrupted(mill, drafted):
+        prove(mill, drafted)
+        calls.append(drafted.text)
+        if len(calls) == 1:
+            publish.update_tile_index(mill, ID)
+            publish.publish_mapfile(mill, ID)
+
+    monkeypatch.setattr(publish, "prove", interrupted)
+    mill.store.replace(keys.mapfile_key(ID), b"edited", Upload("text/plain"))
+
+    publish.publish_mapfile(mill, ID)
+
+    newest = publish.draft(mill, ID).text.encode()
+    assert mill.store.read(keys.mapfile_key(ID)) == newest
+    state = mill.ledger.collections.state(ID)
+    assert state.mapfile_revision == state.revision
+    assert calls[0].encode() != newest
+
+
+def test_links_a_scan_that_is_registered_while_rows_are_written(mill, upload, monkeypatch):
+    upload("4-173")
+    arrivals.register(mill)
+    for batch in build.plan(mill, ID):
+        build.build_batch(mill, batch["frame_ids"], "run/1")
+    change = mill.ledger.collections.change_index
+
+    def late(*arguments):
+        scan = FRAMES + "scanned/03-22-51_4-173.tif"
+        mill.store._client.put_object(Bucket=mill.store.bucket, Key=scan, Body=b"x")
+        arrivals.register(mill)
+        return change(*arguments)
+
+    monkeypatch.setattr(mill.ledger.collections, "change_index", late)
+    publish.update_tile_index(mill, ID)
+    monkeypatch.undo()
+
+    assert mill.ledger.collections.unlinked_scans(ID) != []
+    assert publish.update_tile_index(mill, ID).written == 1
+    assert mill.ledger.collections.unlinked_scans(ID) == []

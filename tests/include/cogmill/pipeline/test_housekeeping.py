@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from include.cogmill.errors import Unavailable
 from include.cogmill.model import Bands
+from include.cogmill.pipeline.compare import compare
 from include.cogmill.pipeline.housekeeping import audit, collect
+from include.cogmill.pipeline.repair import plan_removals, remove
 from include.cogmill.settings import Settings
 from tests.small_archive import TRAVIS
 
@@ -100,3 +103,57 @@ def test_finds_a_damaged_cog_of_the_right_size_and_lets_it_be_built_again(publis
     assert published.mill.store.read("quarantine/" + key) == bytes(reversed(body))
     assert sorted(published.states()) == ["arrived", "published", "published"]
     assert published.sql("SELECT count(*) FROM cogmill.tile_index") == [(2,)]
+
+
+def spoil(archive, count):
+    damaged = archive.listed(COGS)[:count]
+    for key in damaged:
+        archive.put(key, bytes(reversed(archive.mill.store.read(key))))
+    return damaged
+
+
+def test_asks_a_person_when_more_cogs_are_damaged_than_one_run_may_remove(published):
+    damaged = spoil(published, 2)
+    mill = with_settings(published, audit_nights=1, removal_frames=1)
+
+    result = audit(mill)
+
+    assert [(action.subject, action.failed) for action in result.damaged] == [(key, True) for key in damaged]
+    assert published.states() == ["published"] * 3
+    plan = plan_removals(mill)
+    assert (plan.cogs, remove(mill)) == (2, [])
+    assert "2 lost or damaged COGs" in plan.concerns[0]
+    assert [action.subject for action in remove(mill, approved=plan)] == damaged
+    assert sorted(published.states()) == ["arrived", "arrived", "published"]
+
+
+def test_forgets_damage_that_was_none_when_it_is_read_again(published):
+    bodies = {key: published.mill.store.read(key) for key in spoil(published, 2)}
+    mill = with_settings(published, audit_nights=1, removal_frames=1)
+    audit(mill)
+    for key, body in bodies.items():
+        published.put(key, bytes(reversed(body)))
+
+    audit(mill)
+
+    assert plan_removals(mill).cogs == 0
+
+
+def test_nobody_builds_a_damaged_frame_before_its_cog_was_put_aside(published, monkeypatch):
+    (damaged,) = spoil(published, 1)
+    mill = with_settings(published, audit_nights=1)
+
+    def killed(key, target):
+        raise Unavailable("the worker was killed")
+
+    monkeypatch.setattr(mill.store, "move", killed)
+    with pytest.raises(Unavailable):
+        audit(mill)
+    monkeypatch.undo()
+
+    assert sorted(published.states()) == ["arrived", "published", "published"]
+    assert mill.ledger.frames.due(TRAVIS.id, 10) == []
+    assert compare(mill).counts["cog_damaged"] == 1
+    assert [action.subject for action in remove(mill)] == [damaged]
+    assert damaged not in published.listed(COGS)
+    assert len(mill.ledger.frames.due(TRAVIS.id, 10)) == 1

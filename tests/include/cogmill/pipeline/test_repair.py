@@ -307,3 +307,37 @@ def test_mends_the_other_collections_when_one_cannot_be_mended(real):
     outcome = {action.subject: action.failed for action in repair(real.mill)}
 
     assert outcome == {TXDOT.id: True, TRAVIS.id: False}
+
+
+def test_a_renamed_upload_takes_the_place_of_the_one_it_repeated(published):
+    old = f"{PREFIX}georef/03-22-51_4-1.tif"
+    new = old.replace(".tif", ".TIF")
+    published.put(new, b"x")
+    published.delete(old)
+    assert [refused.key for refused in arrivals.register(published.mill).refused] == [new]
+    compare(published.mill)
+    a_day_later(published)
+
+    withdrawn = remove(published.mill)
+
+    assert [action.subject for action in withdrawn] == [old]
+    states = dict(published.sql("SELECT source_key, state FROM cogmill.frame"))
+    assert (states[old], states[new]) == ("withdrawn", "arrived")
+    assert arrivals.register(published.mill).collection_ids == [TRAVIS.id]
+
+
+@pytest.mark.parametrize("key", ["georef/x.tif", "backup/bw/Travis/USDA_1951/frames/georef/03-22-51_4-1.tif"])
+def test_a_refused_upload_that_is_there_never_seems_to_be_deleted(published, key):
+    published.put(key)
+    assert [refused.key for refused in arrivals.register(published.mill).refused] == [key]
+
+    assert faults(published) == {}
+
+
+def test_a_mapfile_older_than_the_index_is_written_again(real):
+    real.sql("UPDATE cogmill.collection SET mapfile_revision = revision - 1")
+    assert faults(real) == {"mapfile_changed": 1}
+
+    repair(real.mill)
+
+    assert faults(real) == {}
