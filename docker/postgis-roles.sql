@@ -1,4 +1,9 @@
--- Roles and databases, brought to what the environment says at each start. Passwords arrive as variables of psql.
+-- Roles and databases, brought to what the environment says at each start. Passwords come by environment:
+-- arguments of a program can be read by everybody on the machine.
+\getenv owner POSTGRES_OWNER_PASSWORD
+\getenv writer POSTGRES_WRITER_PASSWORD
+\getenv reader POSTGRES_READER_PASSWORD
+\getenv airflow POSTGRES_AIRFLOW_PASSWORD
 SELECT format('CREATE ROLE %I LOGIN', name) FROM (VALUES ('cogmill_owner'), ('cogmill_writer'), ('cogmill_reader'), ('airflow')) AS r(name)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 ALTER ROLE cogmill_owner CREATEROLE PASSWORD :'owner';

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     build_processes: int = Field(2, ge=1)
     """Frames built at the same time by one task."""
     build_threads: int = Field(1, ge=1)
-    """GDAL threads per frame. Pool slots taken by a task: processes times threads."""
+    """GDAL threads per frame. A task takes processes times threads slots of the pool `gdal`, which must have as many at least."""
     lease_seconds: int = Field(900, ge=30)
     """A frame claimed this long ago by a worker that vanished may be claimed by another."""
     area: tuple[float, float, float, float] | None = None

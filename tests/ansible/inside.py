@@ -146,6 +146,30 @@ def headers(_: Path) -> dict[str, str]:
     return dict(httpx.get(Front().wms_url(ID) + query + window, trust_env=False).headers)
 
 
+def error_headers(_: Path) -> dict[str, list[Any]]:
+    """Return status, type and Cache-Control of what is wrong, by how it was asked."""
+    window = "&SERVICE=WMS&REQUEST=GetMap&STYLES=&LAYERS=no_such_layer&BBOX=0,0,1,1&WIDTH=9&HEIGHT=9&FORMAT=image/png"
+    questions = {
+        "1.3.0": "&VERSION=1.3.0&CRS=EPSG:3857",
+        "1.1.1": "&VERSION=1.1.1&SRS=EPSG:3857",
+        "1.0.0": "&VERSION=1.0.0&SRS=EPSG:3857",
+        "picture": "&VERSION=1.1.1&SRS=EPSG:3857&EXCEPTIONS=application/vnd.ogc.se_inimage",
+        "refused": "&SLD_BODY=x",
+    }
+    answers = {
+        name: httpx.get(Front().wms_url(ID) + window + more, trust_env=False) for name, more in questions.items()
+    }
+    return {
+        name: [one.status_code, one.headers.get("content-type"), one.headers.get("cache-control")]
+        for name, one in answers.items()
+    }
+
+
+def size(_: Path, key: str) -> int:
+    """Return the bytes of an object."""
+    return client().head_object(Bucket=BUCKET, Key=key)["ContentLength"]
+
+
 def replace_under_load(_: Path, requests: str = "10000", replacements: str = "200") -> dict[str, Any]:
     """Replace a mapfile again and again while 20 clients draw it; every answer must be the old or the new map."""
     store, url = client(), Front().wms_url(ID) + OUTLINES
@@ -338,6 +362,8 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "without_mapfiles": without_mapfiles,
     "judge": judge,
     "headers": headers,
+    "error_headers": error_headers,
+    "size": size,
     "replace_under_load": replace_under_load,
     "appears": appears,
     "many": many,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,23 @@ import pytest
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "only", "AWS_SECRET_ACCESS_KEY": "for-tests", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+ASKED = {
+    "list_objects_v2": "s3:ListBucket", "list_multipart_uploads": "s3:ListBucketMultipartUploads",
+    "get_object": "s3:GetObject", "head_object": "s3:GetObject", "put_object": "s3:PutObject", "copy_object": "s3:PutObject",
+    "delete_object": "s3:DeleteObject", "abort_multipart_upload": "s3:AbortMultipartUpload",
+    "receive_message": "sqs:ReceiveMessage", "delete_message_batch": "sqs:DeleteMessage",
+    "change_message_visibility_batch": "sqs:ChangeMessageVisibility", "get_queue_attributes": "sqs:GetQueueAttributes",
+}  # fmt: skip
+"""Calls of the program, and the right that each needs."""
+
+
+def called() -> set[str]:
+    """Return the calls in the program's two modules that speak to Amazon; ACLs are not used there."""
+    text = "".join((ROOT / f"include/cogmill/{name}.py").read_text() for name in ("store", "sqs"))
+    direct = set(re.findall(r"_client\.([a-z_0-9]+)\(", text)) - {"get_paginator", "put_object_acl"}
+    return direct | set(re.findall(r'get_paginator\("([a-z_0-9]+)"\)', text))
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +108,8 @@ def test_roles_may_do_what_they_need_and_no_key_exists(plays: list[str], amazon:
     }
 
     assert allowed["task"] == {"s3:GetObject"}
+    assert set(ASKED.values()) <= allowed["airflow"]
+    assert called() == set(ASKED), "what the program asks of S3 and SQS has an action here"
     assert {action for action in allowed["hosts"] if action.startswith("s3:")} == {"s3:GetObject", "s3:ListBucket"}
     assert not [action for actions in allowed.values() for action in actions if action.endswith("*")]
     assert iam.list_users()["Users"] == []
@@ -108,6 +128,8 @@ def test_container_reads_the_mount_and_writes_its_log(plays: list[str], amazon: 
     assert [(port["containerPort"], port["hostPort"]) for port in container["portMappings"]] == [(8081, 8081)]
     assert container["logConfiguration"]["options"]["awslogs-group"] == "/cogmill/maps"
     assert "PASSWORD" not in json.dumps(container["environment"])
+    assert {"name": "COGMILL_MAPFILES", "value": "mount"} in container["environment"]
+    assert {"name": "TRUSTED_PROXIES", "value": "10.42.0.0/16"} in container["environment"]
     assert service["desiredCount"] == 2
 
 
@@ -129,9 +151,14 @@ def test_hosts_start_from_the_image_and_only_the_balancer_reaches_them(plays: li
     (image,) = ec2.describe_images(Filters=[{"Name": "name", "Values": ["cogmill-maps-1"]}])["Images"]
     groups = {group["GroupName"]: group for group in ec2.describe_security_groups()["SecurityGroups"]}
     (rule,) = groups["cogmill-hosts"]["IpPermissions"]
+    endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    queue = amazon("sqs").get_queue_url(QueueName="cogmill-uploads")["QueueUrl"]
+    redrive = amazon("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
 
     assert template["LaunchTemplateData"]["ImageId"] == image["ImageId"]
     assert template["LaunchTemplateData"]["MetadataOptions"]["HttpTokens"] == "required"
+    assert len(endpoints[0]["RouteTableIds"]) == len(endpoints) == 1
+    assert json.loads(redrive["RedrivePolicy"])["deadLetterTargetArn"].endswith(":cogmill-uploads-dead")
     assert (rule["FromPort"], rule["IpRanges"]) == (8081, [])
     assert rule["UserIdGroupPairs"][0]["GroupId"] == groups["cogmill-balancer"]["GroupId"]
     assert amazon("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]["DesiredCapacity"] == 2

@@ -42,6 +42,24 @@ def test_second_run_changes_nothing_and_shows_no_secret(host13: Host) -> None:
     assert POSTGIS_SECRET not in play.text
 
 
+def test_keys_of_single_mounts_are_not_shown_either(host13: Host) -> None:
+    keys = {"access_key": "cogmill", "secret_key": "canary-entry-58d0"}
+    mapfiles = {"name": "mapfiles", "prefix": "mapfiles", "path": "/srv/cogmill/mapfiles", "group": "mapserver"}
+    gone = {"name": "gone", "path": "/srv/cogmill/gone", "state": "absent"}
+
+    play = host13.play("-vvv", "--diff", extra={"s3fs_mounts": [mapfiles | keys, gone | keys]})
+
+    assert "canary-entry" not in play.text
+    host13.play()
+
+
+def test_no_cache_may_keep_an_error(host13: Host) -> None:
+    found = host13.ask("error_headers")
+
+    assert {kept for _, _, kept in found.values()} == {"no-store"}, found
+    assert "max-age" in host13.ask("headers")["cache-control"]
+
+
 def test_secrets_lie_only_in_files_that_their_owner_alone_reads(host13: Host) -> None:
     files = host13.run(
         f"grep -rlE '{S3_SECRET}|{POSTGIS_SECRET}' /etc /usr/local /var/lib/systemd /var/log /root /tmp 2>/dev/null; true"

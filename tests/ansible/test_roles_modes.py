@@ -138,6 +138,9 @@ def test_several_people_drop_files_into_one_folder(host13: Host) -> None:
         "read_only": False,
         "group": "scanners",
         "umask": "0007",
+        "connect_timeout": 10,
+        "readwrite_timeout": 60,
+        "retries": 5,
     }
     mounts = {"s3fs_mounts": [MAPFILES, uploads]}
     host13.play(extra=mounts)
@@ -147,6 +150,10 @@ def test_several_people_drop_files_into_one_folder(host13: Host) -> None:
     host13.run(f"runuser -u anna -- sh -c 'mkdir -p {folder} && echo one > {folder}/one.tif'")
     host13.run(f"runuser -u ben -- sh -c 'echo more >> {folder}/one.tif && echo two > {folder}/two.tif'")
 
+    # More than the program's memory.
+    host13.run(f"runuser -u ben -- sh -c 'head -c 700M /dev/zero > {folder}/sheet.tif'")
+
+    assert host13.ask("size", "bw/Bexar/USDA_1938/frames/scanned/sheet.tif") == 700 * 1024**2
     assert host13.ask("read", "bw/Bexar/USDA_1938/frames/scanned/one.tif") == "one\nmore\n"
     assert host13.ask("read", "bw/Bexar/USDA_1938/frames/scanned/two.tif") == "two\n"
     assert "denied" in host13.run("runuser -u stranger -- ls /srv/cogmill/uploads 2>&1", check=False)

@@ -10,4 +10,6 @@ def test_serves_on_debian_12_too(host12: Host) -> None:
     host12.play()
 
     assert host12.ask("judge") == {}
+    errors = host12.ask("error_headers")
+    assert {kept for _, _, kept in errors.values()} == {"no-store"}, errors
     assert host12.play().changes == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -95,6 +96,22 @@ def test_keeps_logs_although_their_worker_is_gone(system: System, disturbed: Upl
         return client.list_objects_v2(Bucket="cogmill-logs", MaxKeys=1)["KeyCount"] > 0
 
     wait_until(stored, "the first log in the bucket", PATIENCE_S)
+
+
+def test_maps_container_ends_when_the_mount_of_its_host_is_not_there(system: System) -> None:
+    environment = ["-e", "COGMILL_MAPFILES=mount", "-e", "POSTGRES_READER_PASSWORD=x"]
+    command = ["docker", "run", "--rm", *environment, "cogmill/maps:local"]
+
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == 1
+    assert "the mapfiles are not there" in ended.stderr
+
+
+def test_passwords_are_no_arguments_of_programs(system: System) -> None:
+    for service in ("postgis", "redis"):
+        (container,) = system.containers(service)
+        assert "cogmill-" not in docker("top", container, "-eo", "args")
 
 
 def test_flower_shows_the_workers(system: System) -> None:
