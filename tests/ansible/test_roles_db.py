@@ -51,7 +51,9 @@ def test_each_role_may_do_what_it_needs_and_no_more(host13: Host) -> None:
 def test_a_dump_is_made_and_can_be_read(host13: Host) -> None:
     host13.run("systemctl start cogmill-db-backup.service")
 
-    listed = host13.run("runuser -u postgres -- pg_restore --list /var/backups/cogmill/cogmill-*.dump | grep -c tile_index")
+    listed = host13.run(
+        "runuser -u postgres -- pg_restore --list /var/backups/cogmill/cogmill-*.dump | grep -c tile_index"
+    )
     assert int(listed) > 0
     assert host13.run("stat -c '%a %U' /var/backups/cogmill/*.dump") == "600 postgres\n600 postgres"
     assert host13.run("ls /var/backups/cogmill | grep -c ^airflow-") == "1"
