@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
 from tests.ansible.hosts import ANSIBLE, ROOT, Host, docker, fresh_host
@@ -24,7 +25,8 @@ TRACES = (
 
 @pytest.fixture(scope="module")
 def amazon(s3_server: str) -> Any:
-    """Return a maker of clients, for an account with the ground that ecs.yml makes."""
+    """Return a maker of clients, for an account with the ground that ecs.yml makes and nothing else."""
+    httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
 
     def client(service: str) -> Any:
         return boto3.client(
