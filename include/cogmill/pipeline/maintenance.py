@@ -84,6 +84,7 @@ def report_text(report: Mapping[str, Any]) -> str:
     waiting = (report["parts"].get("plan") or {}).get("concerns", [])
     lines += [f"Waits for approval: {concern}" for concern in waiting]
     lines += _actions("Mended", report["parts"].get("repairs")) + _actions("Removed", report["parts"].get("removals"))
+    lines += _actions("Read and mended", (report["parts"].get("audit") or {}).get("damaged"))
     return "\n".join(lines)
 
 
@@ -91,7 +92,9 @@ def needs_a_person(report: Mapping[str, Any]) -> list[str]:
     """Return what of a report does not mend itself."""
     asked = [f"no result from {name}" for name in report["unfinished"]]
     asked += [f"{n} {KINDS[k].title}" for k, n in report["faults"].items() if KINDS[k].treatment == Treatment.REPORT]
-    actions = [*(report["parts"].get("repairs") or []), *(report["parts"].get("removals") or [])]
+    parts = report["parts"]
+    audited = (parts.get("audit") or {}).get("damaged", [])
+    actions = [*(parts.get("repairs") or []), *(parts.get("removals") or []), *audited]
     return asked + [f"{action['subject']} was not mended: {action['done']}" for action in actions if action["failed"]]
 
 

@@ -108,3 +108,13 @@ def test_says_so_when_the_host_is_away(archive):
     faults = maintenance.probe_services(replace(archive.mill, settings=settings), night=0)
 
     assert "no answer" in faults[TRAVIS.id]
+
+
+def test_asks_for_a_person_when_the_audit_left_damage_alone(archive):
+    damaged = {"kind": "cog_damaged", "subject": "bw/x.tif", "done": "left alone: 200 differ", "failed": True}
+    parts = {"comparison": {"counts": {}}, "audit": {"read": 1, "bytes": 1, "damaged": [damaged]}}
+
+    report = maintenance.write_report(archive.mill, parts, AT)
+
+    assert maintenance.needs_a_person(report) == ["bw/x.tif was not mended: left alone: 200 differ"]
+    assert "Not mended cog_damaged bw/x.tif: left alone" in maintenance.report_text(report)
