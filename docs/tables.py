@@ -16,6 +16,7 @@ from include.cogmill.settings import ROOT, Settings
 README = ROOT / "README.md"
 REJECTIONS = ROOT / "docs" / "rejections.md"
 ENV_EXAMPLE = ROOT / ".env.example"
+COMPOSE = ROOT / "docker-compose.yaml"
 
 _MARKS = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)
 
@@ -52,10 +53,14 @@ def rejections() -> str:
 def env_example() -> str:
     """Return `.env.example`: every setting with its default, commented out."""
     program = {name for name, _, _ in settings(Settings)}
+    others = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
     groups = {
         "The program": list(settings(Settings)),
         "The embedded stack (make demo, make stack); credentials are for this machine's loopback only": [
             entry for entry in settings(StackSettings) if entry[0] not in program
+        ],
+        "docker compose, beside those of the program; docs/containers.md says what they mean, and passwords are for trying out": [
+            (name, default, "") for name, default in sorted(others.items()) if name not in program
         ],
     }
     lines = ["# Copy to .env and change what you need. These are the defaults."]

@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/hosts.md"
 ROLES = ("s3fs", "mapserver", "cogmill_db", "airflow_worker")
+BLOCKS = ("", ">-", "|")
+"""What stands behind the colon when the value follows on the next lines."""
 MARKS = re.compile(r"(<!-- options -->\n).*(<!-- /options -->)", re.DOTALL)
 
 
@@ -17,7 +19,9 @@ def options(role: str) -> list[tuple[str, str, str]]:
     said: list[str] = []
     for line in (ROOT / "ansible/roles" / role / "defaults/main.yml").read_text().splitlines():
         if found := re.match(r"(\w+): ?(.*)", line):
-            rows.append((found[1], found[2] or "see the file", " ".join(said) or "as above"))
+            rows.append(
+                (found[1], found[2] if found[2] not in BLOCKS else "see the file", " ".join(said) or "as above")
+            )
             said = []
         elif line.startswith("# ") and not line.endswith("-----"):
             said.append(line[2:].strip())
