@@ -112,11 +112,14 @@ class Host:
         do the servers beside it. Needs systemd 254."""
         started = "systemctl show -p UserspaceTimestampMonotonic --value"
         before = self.run(started)
+        # Docker mounts these two into the container, and mounts do not outlive the restart.
+        self.run("cp /etc/resolv.conf /root/resolv; cp /etc/hosts /root/hosts")
         self.run("systemctl soft-reboot")
         deadline = time.monotonic() + 360  # a unit may take its whole TimeoutStopSec
         while self.run(started, check=False) in {before, ""}:
             assert time.monotonic() < deadline, "the machine does not end its services"
             time.sleep(0.5)
+        self.run("cat /root/resolv > /etc/resolv.conf; cat /root/hosts > /etc/hosts")
         self.wait_for_start(240)
 
     def inside(self, *command: str | Path) -> list[str]:
