@@ -17,7 +17,9 @@
   const mercator = L.Projection.SphericalMercator;
   const toMap = ([x, y]) => mercator.unproject(L.point(x, y));
   const boxToMap = ([west, south, east, north]) => L.latLngBounds(toMap([west, south]), toMap([east, north]));
-  const map = L.map(holder, { minZoom: 1, maxZoom: 20, worldCopyJump: false, zoomSnap: 0.5 }).setView([31, -99], 5);
+  const map = L.map(holder, { minZoom: 1, maxZoom: 20, worldCopyJump: false, zoomSnap: 0.5, zoomControl: false }).setView([31, -99], 5);
+  // Degrees stand at the top and at the left.
+  map.addControl(L.control.zoom({ position: "bottomright" }));
   map.attributionControl.setPrefix(false);
   const grid = L.layerGroup().addTo(map);
   const shapes = L.layerGroup().addTo(map);
