@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from demo.stack.airflow_env import pools
 from demo.stack.settings import StackSettings, load_settings
 from include.cogmill.errors import WrongSetting
 
@@ -49,3 +50,12 @@ def test_refuses_one_port_for_two_servers_when_they_collide(monkeypatch: pytest.
 
     with pytest.raises(WrongSetting, match="must differ"):
         load_settings()
+
+
+def test_pool_holds_at_least_the_slots_that_one_task_takes(monkeypatch):
+    assert pools(StackSettings(_env_file=None, gdal_slots=5))["gdal"]["slots"] == 5
+
+    monkeypatch.setenv("COGMILL_BUILD_PROCESSES", "3")
+    monkeypatch.setenv("COGMILL_BUILD_THREADS", "2")
+
+    assert pools(StackSettings(_env_file=None, gdal_slots=5))["gdal"]["slots"] == 6
