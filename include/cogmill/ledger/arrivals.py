@@ -27,8 +27,12 @@ class Arrivals(Part):
 
     def unknown(self, objects: Sequence[StoredObject]) -> set[str]:
         """Return the keys whose version the ledger has never seen; one statement, however many objects."""
-        keys, etags = [o.key for o in objects], [o.etag for o in objects]
-        return {row["key"] for row in self._rows("unknown_versions", keys=keys, etags=etags)}
+        columns = {
+            "keys": [o.key for o in objects],
+            "etags": [o.etag for o in objects],
+            "modified": [o.last_modified for o in objects],
+        }
+        return {row["key"] for row in self._rows("unknown_versions", **columns)}
 
     def register_collections(self, collections: Sequence[Collection]) -> dict[str, str]:
         """Make collections known; return id -> service name as stored, which differs where only the case does."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -201,3 +202,19 @@ def test_opens_scans_to_the_public_before_it_forgets_them(mill, put, monkeypatch
 
     assert opened
     assert arrivals.has_news(public)
+
+
+def test_opens_a_scan_again_when_the_same_bytes_were_uploaded_again(mill, put, monkeypatch):
+    public = with_settings(mill, public_acl="public-read")
+    scan = FRAMES + "scanned/03-22-51_4-173.tif"
+    put(scan)
+    arrivals.register(public)
+    assert not arrivals.has_news(public)
+    time.sleep(2)
+
+    put(scan)
+    arrivals.register(public)
+
+    grants = mill.store._client.get_object_acl(Bucket=mill.store.bucket, Key=scan)["Grants"]
+    assert "READ" in [grant["Permission"] for grant in grants if "AllUsers" in grant["Grantee"].get("URI", "")]
+    assert not arrivals.has_news(public)
