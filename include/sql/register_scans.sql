@@ -6,4 +6,4 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
 )
 ORDER BY key
 ON CONFLICT (key) DO UPDATE SET etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at
-WHERE s.etag <> excluded.etag;
+WHERE s.etag <> excluded.etag OR s.uploaded_at < excluded.uploaded_at;
