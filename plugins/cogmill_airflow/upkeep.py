@@ -46,7 +46,7 @@ class CompareLayersOperator(ArchiveOperator):
         :param context: Context of the task instance.
         """
         from include.cogmill.pipeline.compare import compare
-        from include.cogmill.pipeline.repair import plan_removals
+        from include.cogmill.pipeline.removals import plan_removals
         from include.cogmill.upkeep import KINDS
 
         del context
@@ -93,7 +93,8 @@ class RemoveOperator(ArchiveOperator):
 
         :param context: Context of the task instance.
         """
-        from include.cogmill.pipeline.repair import Removals, remove
+        from include.cogmill.pipeline.removals import Removals
+        from include.cogmill.pipeline.repair import remove
 
         plan = self.approved and self.approved["plan"]
         agreed = Removals(plan["frames"], plan["services"], plan["cogs"]) if plan else None

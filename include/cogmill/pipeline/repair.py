@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from include.cogmill.errors import CogmillError, Unavailable
 from include.cogmill.ledger.upkeep import Finding
 from include.cogmill.pipeline import publish, withdraw
 from include.cogmill.pipeline.mill import Mill
-from include.cogmill.upkeep import KINDS, QUARANTINE, Treatment
+from include.cogmill.pipeline.removals import Removals, by_collection, due, plan_removals
+from include.cogmill.upkeep import QUARANTINE
 
 log = logging.getLogger(__name__)
-
-FEW = 10
-"""A collection may lose this many frames without its share being looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,52 +26,6 @@ class Action:
     done: str
     """What was done, in words; or what would be done."""
     failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Removals:
-    """What is to leave the map, and why a person should look at it first."""
-
-    frames: int
-    services: int
-    cogs: int
-    concerns: list[str] = field(default_factory=list)
-    """Limits that are exceeded; empty when everything may be done at once."""
-
-    def covers(self, other: Removals) -> bool:
-        """Tell whether somebody who agreed to this has agreed to the other."""
-        return other.frames <= self.frames and other.services <= self.services and other.cogs <= self.cogs
-
-    @property
-    def text(self) -> str:
-        """The plan in words."""
-        plan = (
-            f"{self.frames} frames and {self.services} services leave the map, {self.cogs} COGs are retired or rebuilt."
-        )
-        return "\n".join([plan, *(f"- {concern}" for concern in self.concerns)])
-
-
-def plan_removals(mill: Mill) -> Removals:
-    """Count what would leave the map now, from what was found and is older than its grace period."""
-    due = {kind: _due(mill, kind) for kind in KINDS if KINDS[kind].treatment == Treatment.REMOVE}
-    settings = mill.settings
-    concerns = []
-    frames, services = due["source_missing"], due["mapfile_missing"]
-    cogs = due["cog_missing"] + due["cog_damaged"] + due["cog_altered"]
-    for what, found in (
-        ("frames", frames),
-        ("lost or damaged COGs", cogs),
-        ("COGs without a frame", due["cog_orphan"]),
-    ):
-        if len(found) > settings.removal_frames:
-            concerns.append(f"{len(found)} {what}, more than COGMILL_REMOVAL_FRAMES={settings.removal_frames}")
-    if len(services) > settings.removal_services:
-        concerns.append(f"{len(services)} services, more than COGMILL_REMOVAL_SERVICES={settings.removal_services}")
-    for collection_id, leaving in _by_collection(frames + cogs).items():
-        shown, _ = mill.ledger.upkeep.shown(collection_id or "", [])
-        if len(leaving) > FEW and len(leaving) > shown * settings.removal_percent / 100:
-            concerns.append(f"{len(leaving)} of the {shown} frames of {collection_id}")
-    return Removals(len(frames), len(services), len(cogs) + len(due["cog_orphan"]), concerns)
 
 
 def repair(mill: Mill, *, dry_run: bool = False) -> list[Action]:
@@ -111,7 +62,7 @@ Act = Callable[[Mill, list[Finding]], Iterator[tuple[str, str]]]
 def _act(mill: Mill, acts: dict[str, Act], *, dry_run: bool) -> list[Action]:
     actions = []
     for kind, act in acts.items():
-        for group in _by_collection(_due(mill, kind)).values():
+        for group in by_collection(due(mill, kind)).values():
             if dry_run:
                 actions += [Action(kind, finding.subject, f"would be mended: {finding.detail}") for finding in group]
             else:
@@ -130,18 +81,6 @@ def _attempt(mill: Mill, kind: str, act: Act, group: list[Finding]) -> list[Acti
         return [Action(kind, group[0].subject, f"{type(err).__name__}: {err}", failed=True)]
     mill.ledger.upkeep.forget(kind, [finding.subject for finding in group])
     return actions
-
-
-def _due(mill: Mill, kind: str) -> list[Finding]:
-    grace_s = mill.settings.grace_hours * 3600 if KINDS[kind].grace else 0
-    return mill.ledger.upkeep.due(kind, grace_s)
-
-
-def _by_collection(findings: Sequence[Finding]) -> dict[str | None, list[Finding]]:
-    grouped = defaultdict(list)
-    for finding in findings:
-        grouped[finding.collection_id].append(finding)
-    return grouped
 
 
 def _subjects(findings: Sequence[Finding]) -> list[str]:

@@ -10,7 +10,8 @@ from include.cogmill.errors import Unavailable
 from include.cogmill.model import Bands
 from include.cogmill.pipeline.compare import compare
 from include.cogmill.pipeline.housekeeping import audit, collect
-from include.cogmill.pipeline.repair import plan_removals, remove
+from include.cogmill.pipeline.removals import plan_removals
+from include.cogmill.pipeline.repair import remove
 from include.cogmill.settings import Settings
 from tests.small_archive import TRAVIS
 

@@ -10,7 +10,8 @@ from include.cogmill.model import Bands, Collection, Product
 from include.cogmill.pipeline import arrivals
 from include.cogmill.pipeline import compile as compilation
 from include.cogmill.pipeline.compare import compare
-from include.cogmill.pipeline.repair import plan_removals, remove, repair
+from include.cogmill.pipeline.removals import plan_removals
+from include.cogmill.pipeline.repair import remove, repair
 from include.cogmill.settings import Settings
 from tests.small_archive import TRAVIS
 
