@@ -111,7 +111,7 @@ def test_maps_container_ends_when_the_mount_of_its_host_is_not_there(system: Sys
 def test_passwords_are_no_arguments_of_programs(system: System) -> None:
     for service in ("postgis", "redis"):
         (container,) = system.containers(service)
-        assert "cogmill-" not in docker("top", container, "-eo", "args")
+        assert "cogmill-" not in docker("top", container, "-eo", "pid,args")
 
 
 def test_flower_shows_the_workers(system: System) -> None:
