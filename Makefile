@@ -71,18 +71,18 @@ lock: setup ## resolve requirements anew into requirements.lock
 ansible-lint: .venv-ansible/bin/ansible-lint ## ansible-lint, profile production
 	@cd ansible && PATH=$(CURDIR)/.venv-ansible/bin:$$PATH ansible-lint -q
 
-ansible-test: ansible-lint ## the roles on fresh Debian 12 and 13 machines, in containers, and the plays for Amazon; needs root, an hour and more
+ansible-test: ansible-lint ## the roles on fresh Debian 12 and 13 machines, in containers, and the plays for Amazon; needs root, an hour
 	@COGMILL_HOST_TESTS=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/ansible
 
 .PHONY: ansible-lint ansible-test
 
-compose-test: setup ## builds the images, starts docker-compose.yaml, draws maps, kills a worker; needs Docker or root, 20 minutes on a busy machine
+compose-test: setup ## builds the images, starts docker-compose.yaml, draws maps, kills a worker; needs Docker or root, 4 minutes, 9 the first time
 	@COGMILL_COMPOSE_TESTS=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_compose.py
 
-compose-scale: setup ## 400 frames with one worker slot and with two workers; half an hour
+compose-scale: setup ## 400 frames with one worker slot and with two workers; 7 minutes
 	@COGMILL_COMPOSE_TESTS=1 COGMILL_SCALE_TEST=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_scale.py
 
-compose-bars: setup ## the tests that start no stack, in a container with the versions of Debian 13; a quarter of an hour
+compose-bars: setup ## the tests that start no stack, in a container with the versions of Debian 13; 7 minutes
 	@COGMILL_COMPOSE_TESTS=1 COGMILL_BARS_TEST=1 $(SUDO) $(PYTHON) -m pytest -v -rs -s tests/compose/test_bars.py
 
 .PHONY: compose-test compose-scale compose-bars

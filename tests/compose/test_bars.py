@@ -11,9 +11,7 @@ from tests.compose.composed import System
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(
-        not os.environ.get("COGMILL_BARS_TEST"), reason="a quarter of an hour; make compose-bars runs it"
-    ),
+    pytest.mark.skipif(not os.environ.get("COGMILL_BARS_TEST"), reason="seven minutes; make compose-bars runs it"),
 ]
 
 

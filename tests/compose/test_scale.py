@@ -25,7 +25,7 @@ from tests.system.small_survey import frame_states, write_frame
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(not os.environ.get("COGMILL_SCALE_TEST"), reason="half an hour; make compose-scale runs it"),
+    pytest.mark.skipif(not os.environ.get("COGMILL_SCALE_TEST"), reason="seven minutes; make compose-scale runs it"),
 ]
 
 CHOICES = {"AIRFLOW_WORKERS": "2", "AIRFLOW_WORKER_SLOTS": "1", "GDAL_SLOTS": "2"}
