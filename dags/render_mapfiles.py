@@ -18,13 +18,8 @@ with DAG(
     is_paused_upon_creation=False,
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=2)},
     params={
-        "collections": Param(
-            default=None,
-            type=["null", "array"],
-            items={"type": "string"},
-            examples=known.collection_ids(),
-            title="Collections",
-            description="Services to render. None chosen: all. A service whose mapfile was deleted comes back when it is chosen.",
+        "collections": known.collections_param(
+            "Services to render. None chosen: all. A service whose mapfile was deleted comes back when it is chosen."
         ),
         "dry_run": Param(
             default=False, type="boolean", title="Dry run", description="Draw and show differences, publish nothing."

@@ -147,3 +147,8 @@ class RejectedFrame:
     reason: str
     detail: str
     advice: str
+
+    @property
+    def text(self) -> str:
+        """What people are told about it, behind the word for what happened."""
+        return f"{self.key}: {self.reason} ({self.detail}). {self.advice}"

@@ -56,8 +56,8 @@ class RegisterUploadsOperator(MillOperator):
         )
         context["ti"].xcom_push(key=REFUSED, value=shown(taken.refused))
         if taken.refused:
-            said = [f"Refused {one.key}: {one.reason} ({one.detail}). {one.advice}" for one in taken.refused]
-            context["ti"].xcom_push(key=DIGEST, value="\n".join(said)[:LONGEST_TEXT])
+            said = "\n".join(f"Refused {upload.text}" for upload in taken.refused)
+            context["ti"].xcom_push(key=DIGEST, value=said[:LONGEST_TEXT])
         return taken.collection_ids or [NO_COLLECTION]
 
 

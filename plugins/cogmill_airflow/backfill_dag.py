@@ -19,15 +19,7 @@ def form(*, dry_run: bool) -> dict[str, Param]:
     :param dry_run: Whether a run ends after the plan unless told otherwise.
     """
     return {
-        "collections": Param(
-            default=None,
-            type=["null", "array"],
-            items={"type": "string"},
-            examples=known.collection_ids(),
-            title="Collections",
-            description="None chosen: all.",
-            section="Which frames",
-        ),
+        "collections": known.collections_param("None chosen: all.", section="Which frames"),
         "prefix": Param(
             default=None,
             type=["null", "string"],

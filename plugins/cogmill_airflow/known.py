@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+from airflow.sdk import Param
 
 SHARDS = "*/collections_[0-9][0-9].json"
 """Data files of the bundle of collections, below the bundles' storage."""
@@ -19,3 +22,20 @@ def collection_ids() -> list[str]:
         except (OSError, ValueError):  # replaced or damaged right now: the form offers less for a moment
             continue
     return sorted(found)
+
+
+def collections_param(description: str, **schema: Any) -> Param:
+    """Return the field of a form in which collections are chosen.
+
+    :param description: What it means to choose none, and whatever else must be said.
+    :param schema: More of the field, such as its section.
+    """
+    return Param(
+        default=None,
+        type=["null", "array"],
+        items={"type": "string"},
+        examples=collection_ids(),
+        title="Collections",
+        description=description,
+        **schema,
+    )

@@ -73,7 +73,7 @@ class Arrivals(Part):
         """Remember a completed sweep. It only ever moves forward."""
         self._rows("set_watermark", known_until=mark.known_until, full_at=mark.full_at)
 
-    def due_collections(self, retrigger_s: int, at_most: int = 1) -> list[str]:
+    def due_collections(self, retrigger_s: int, at_most: int) -> list[str]:
         """Return collections with unfinished frames that nobody has been asked to finish lately, those that wait longest first."""
         return [row["id"] for row in self._rows("due_collections", retrigger_s=retrigger_s, at_most=at_most)]
 

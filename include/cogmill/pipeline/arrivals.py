@@ -42,7 +42,7 @@ def has_news(mill: Mill) -> bool:
     Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys. With a queue of events it costs
     one HEAD per announced key instead, and the bucket is listed only now and then.
     """
-    if mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds):
+    if mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds, 1):
         return True
     if mill.queue is not None and notices.has_news(mill, mill.queue):
         return True

@@ -25,11 +25,11 @@ from include.cogmill.compile_geojson import (
     read_geojson,
 )
 from include.cogmill.compile_twins import FlatGeobuf, GeoParquet, Twin, read_flatgeobuf, read_geoparquet
-from include.cogmill.declared import declared
 from include.cogmill.errors import ProofFailed, WrongSetting
 from include.cogmill.ledger.catalog import PublicService
 from include.cogmill.mapfile import online_resource, service_title
 from include.cogmill.model import Collection
+from include.cogmill.pipeline import publish
 from include.cogmill.pipeline.mill import Mill
 from include.cogmill.store import Upload
 from include.cogmill.tile_index import public_url
@@ -197,8 +197,7 @@ def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
 def _title(mill: Mill, collection: Collection) -> str:
     """Return the declared title, else the usual one; a collection file with a fault costs a title, not the catalogue."""
     try:
-        said = declared(mill.settings.collections_dir, collection.id)
+        return publish.title(mill, collection)
     except WrongSetting:
         log.exception("collection_file_wrong collection=%s", collection.id)
-        said = None
-    return said.title if said and said.title else service_title(collection)
+        return service_title(collection)

@@ -98,8 +98,9 @@ def _answer(mill: Mill, damaged: Sequence[AuditJob], *, dry_run: bool) -> list[A
     too_many = len(keys) > mill.settings.removal_frames
     # those that were not mended are read first the next time, so what is not among them has healed
     mill.ledger.upkeep.begin()
-    found = [{"kind": "cog_altered", "subject": job.cog_key, "collection_id": job.collection_id} for job in damaged]
-    mill.ledger.upkeep.add_findings([{**one, "detail": "other bytes than were proven"} for one in found if too_many])
+    about = {"kind": "cog_altered", "detail": "other bytes than were proven"}
+    left = damaged if too_many else []
+    mill.ledger.upkeep.add_findings([{**about, "subject": j.cog_key, "collection_id": j.collection_id} for j in left])
     mill.ledger.upkeep.remember(["cog_altered"])
     if too_many:
         why = f"left alone: {len(keys)} differ, more than COGMILL_REMOVAL_FRAMES; look at the storage, then approve"

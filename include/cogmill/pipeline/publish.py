@@ -95,6 +95,16 @@ def draft(mill: Mill, collection_id: str) -> Draft | None:
     return Draft(service, render(service), [(x, y) for x, y in facts.inside or []])
 
 
+def title(mill: Mill, collection: Collection) -> str:
+    """Return the title that a collection declares, else the usual one.
+
+    Raises:
+        WrongSetting: Its collection file is wrong.
+    """
+    said = declared(mill.settings.collections_dir, collection.id)
+    return said.title if said and said.title else service_title(collection)
+
+
 def prove(mill: Mill, drafted: Draft) -> None:
     """Draw a draft with the local MapServer.
 
@@ -201,11 +211,10 @@ def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
 def _service(
     mill: Mill, collection: Collection, facts: ServiceFacts, extent: tuple[float, float, float, float]
 ) -> Service:
-    said = declared(mill.settings.collections_dir, collection.id)
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,
-        title=said.title if said and said.title else service_title(collection),
+        title=title(mill, collection),
         product=collection.product,
         extent=extent,
         online_resource=online_resource(mill.settings.mapserver_url, collection.id),

@@ -30,7 +30,7 @@ class Digest:
     def text(self) -> str:
         """The digest as plain text, one line per fact."""
         lines = [f"{self.collection_id}: {self.published} frames published by this run, {self.total} in all."]
-        lines += [f"Rejected {frame.key}: {frame.reason} ({frame.detail}). {frame.advice}" for frame in self.rejected]
+        lines += [f"Rejected {frame.text}" for frame in self.rejected]
         lines += [f"Failed {failure}" for failure in self.failed]
         lines += [
             f"No scan for {key}; please upload the original as {keys.scan_key(keys.parse_upload(key))}."

@@ -131,7 +131,7 @@ def test_waits_longer_after_each_failure(ledger):
     ledger.frames.finish_failed(job, "run/1", "boom")
 
     assert ledger.frames.due(TRAVIS.id, 100) == []
-    assert ledger.arrivals.due_collections(300) == []
+    assert ledger.arrivals.due_collections(300, 9) == []
     assert ledger.collections.digest(TRAVIS.id, NOW)["failed"][0]["detail"] == "boom"
 
 
@@ -172,17 +172,17 @@ def test_offers_a_published_frame_again_when_its_scan_comes_late(ledger):
 
     (candidate,) = ledger.collections.index_candidates(TRAVIS.id)
     assert candidate.scan_key.endswith(".TIF")
-    assert ledger.arrivals.due_collections(300) == [TRAVIS.id]
+    assert ledger.arrivals.due_collections(300, 9) == [TRAVIS.id]
 
 
 def test_asks_for_a_collection_once_and_again_when_the_run_got_lost(ledger):
     arrive(ledger)
-    assert ledger.arrivals.due_collections(300) == [TRAVIS.id]
+    assert ledger.arrivals.due_collections(300, 9) == [TRAVIS.id]
 
     ledger.arrivals.mark_triggered([TRAVIS.id])
 
-    assert ledger.arrivals.due_collections(300) == []
-    assert ledger.arrivals.due_collections(0) == [TRAVIS.id]
+    assert ledger.arrivals.due_collections(300, 9) == []
+    assert ledger.arrivals.due_collections(0, 9) == [TRAVIS.id]
 
 
 def test_lets_the_reader_see_the_index_and_nothing_else(ledger, database):
