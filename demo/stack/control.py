@@ -80,7 +80,7 @@ class Stack:
         processes.unmount(self.home.mapfiles)
         self.supervisor.stop(names & servers)
         self.supervisor.shutdown()
-        processes.end(processes.strays(self.home.root), 0)
+        processes.end_strays(self.home.root)
         processes.unmount(self.home.mapfiles)
 
     def clean(self) -> None:

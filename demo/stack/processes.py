@@ -9,7 +9,12 @@ from pathlib import Path
 
 import psutil
 
+from include.cogmill.errors import Unavailable
+
 POLL_S = 0.05
+
+STRAYS_S = 20.0
+"""Time in which everything left behind must be gone."""
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -27,6 +32,22 @@ def end(processes: list[psutil.Process], patience_s: float) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(alive, timeout=5)
+
+
+def end_strays(home: Path) -> None:
+    """Kill what a stack below `home` left behind.
+
+    Looks again until nothing is found: a process that was forking while it was looked at, as a server starting its
+    workers, has children that no list names yet.
+
+    Raises:
+        Unavailable: Some do not end, such as a process that waits for a disk.
+    """
+    deadline = time.monotonic() + STRAYS_S
+    while found := strays(home):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"these processes below {home} do not end: {', '.join(str(one.pid) for one in found)}")
+        end(found, 0)
 
 
 def strays(home: Path) -> list[psutil.Process]:
