@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,6 +20,10 @@ log = logging.getLogger(__name__)
 
 ProfileName = Literal["bw", "nc", "bw_jpeg", "archive_zstd", "webp_lossless"]
 """The keys of `PROFILES`, spelled out for the schema of collection files."""
+
+
+ENDINGS = tuple(f"_{product.value}.yaml" for product in Product)
+"""How the names of collection files end."""
 
 
 class _Strict(BaseModel):
@@ -85,12 +91,23 @@ def declared(folder: Path, collection_id: str) -> Declared | None:
     Raises:
         WrongSetting: Naming the file, the key and what is allowed.
     """
-    files = sorted(folder.glob("*.yaml"))
-    for file in files:
-        if not file.stem.lower().endswith(tuple(f"_{product.value}" for product in Product)):
-            log.warning("collection_file_ignored file=%s expected=<collection id>.yaml", file.name)
-    found = [file for file in files if file.stem.lower() == collection_id]
-    return _load(found[0]) if found else None
+    # Asked once per service by whoever compiles thousands, so plain names are compared, not paths.
+    names = _names(folder) if folder.is_dir() else []
+    for name in names:
+        if name.lower().endswith(".yaml") and not name.lower().endswith(ENDINGS):
+            _warn_once(folder / name)
+    found = [name for name in names if name.lower() == f"{collection_id}.yaml"]
+    return _load(folder / found[0]) if found else None
+
+
+def _names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries)
+
+
+@cache
+def _warn_once(file: Path) -> None:
+    log.warning("collection_file_ignored file=%s expected=<collection id>.yaml", file.name)
 
 
 def _load(file: Path) -> Declared:

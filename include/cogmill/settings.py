@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     build_threads: int = Field(1, ge=1)
     """GDAL threads per frame. A task takes processes times threads slots of the pool `gdal`, which must have as many at least."""
     lease_seconds: int = Field(900, ge=30)
-    """A frame claimed this long ago by a worker that vanished may be claimed by another."""
+    """A frame may be claimed by another worker when its own has not renewed its lease for this long."""
     area: tuple[float, float, float, float] | None = None
     """Longitude and latitude the archive covers: west, south, east, north, as a JSON list. None: the whole world."""
     mapserv: Path = Path("/usr/lib/cgi-bin/mapserv")

@@ -47,6 +47,10 @@ class Frames(Part):
         rows = self._rows("claim_frames", ids=list(ids), owner=owner, lease_s=lease_s)
         return [Job(**row) for row in sorted(rows, key=lambda row: row["source_key"])]
 
+    def renew(self, jobs: Sequence[Job], owner: str, lease_s: int) -> None:
+        """Let the leases of frames that are still worked on begin anew."""
+        self._rows("renew_leases", ids=[job.id for job in jobs], owner=owner, lease_s=lease_s)
+
     def finish_built(self, job: Job, owner: str, facts: tuple[str, str, str], cog: BuiltCog) -> bool:
         """Record a stored COG; `facts` are its key, the source's sha256 and the recipe. False: a newer upload is in."""
         cog_key, source_sha256, recipe = facts

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 
 ROUNDING = 1e-9
 """What a sum of a thousand shares may be off by."""
+
+RENEWED_AT = 1 / 3
+"""Share of a lease after which it is renewed: early enough that a renewal may come late."""
 
 GONE_S = 3600
 """How long a frame waits whose upload was gone or replaced when it was to be built: maintenance withdraws the one, and the next
@@ -124,7 +128,7 @@ def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: st
     result = BatchResult()
     counts = {"built": 0, "unchanged": 0, "bytes_read": 0, "bytes_written": 0}
     away: list[Unavailable | WrongSetting] = []
-    for job, outcome in _build_all(mill, jobs, choose):
+    for job, outcome in _build_all(mill, jobs, owner, choose):
         try:
             done = outcome.result()
         except FrameRejected as fault:
@@ -181,7 +185,9 @@ def profile_chooser(mill: Mill, override: str | None = None) -> ProfileChooser:
     return choose
 
 
-def _build_all(mill: Mill, jobs: Sequence[Job], choose: ProfileChooser) -> Iterator[tuple[Job, Future[_Built]]]:
+def _build_all(
+    mill: Mill, jobs: Sequence[Job], owner: str, choose: ProfileChooser
+) -> Iterator[tuple[Job, Future[_Built]]]:
     """Run as many builds side by side as the settings say; the ledger is spoken to by the caller's thread alone."""
     if not jobs:
         return
@@ -194,8 +200,20 @@ def _build_all(mill: Mill, jobs: Sequence[Job], choose: ProfileChooser) -> Itera
         pool = stack.enter_context(ThreadPoolExecutor(lanes))
         stack.callback(pool.shutdown, cancel_futures=True)
         futures = {pool.submit(_build_one, mill, job, engines, choose, scratch): job for job in jobs}
-        for future in as_completed(futures):
+        for future in _as_completed(mill, futures, owner):
             yield futures[future], future
+
+
+def _as_completed(mill: Mill, futures: Mapping[Future[_Built], Job], owner: str) -> Iterator[Future[_Built]]:
+    """Yield what is done as soon as it is, and keep the leases of the rest: a batch may take longer than one lasts."""
+    lease_s = mill.settings.lease_seconds
+    pending, renewed = set(futures), time.monotonic()
+    while pending:
+        done, pending = wait(pending, timeout=lease_s * RENEWED_AT, return_when=FIRST_COMPLETED)
+        yield from done
+        if pending and time.monotonic() - renewed >= lease_s * RENEWED_AT:
+            mill.ledger.frames.renew([futures[future] for future in pending], owner, lease_s)
+            renewed = time.monotonic()
 
 
 def _build_one(mill: Mill, job: Job, engines: SimpleQueue[Engine], choose: ProfileChooser, scratch: Path) -> _Built:

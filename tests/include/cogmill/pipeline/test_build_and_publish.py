@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import subprocess
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from osgeo import gdal, osr
 
 from include.cogmill import keys
 from include.cogmill.errors import Reason, Unavailable
+from include.cogmill.ledger import Ledger
 from include.cogmill.model import Bands
 from include.cogmill.pipeline import arrivals, build, publish, report
 from include.cogmill.store import S3Store, Upload
@@ -192,6 +194,32 @@ def test_finishes_what_a_killed_run_left_behind(mill, upload):
 
     assert build.build_batch(mill, batch["frame_ids"], "run/2").built == 0  # somebody else's lease
     assert build.build_batch(mill, batch["frame_ids"], "run/1").built == 1  # its own retry
+
+
+class Slow(S3Store):
+    """A store whose downloads take their time, while maintenance ends the leases that are over."""
+
+    def download(self, key, etag, target):
+        time.sleep(2)
+        ledger = Ledger.connect(**self.database)
+        ledger.upkeep.end_leases()
+        ledger.close()
+        return super().download(key, etag, target)
+
+
+def test_keeps_its_frames_when_a_batch_takes_longer_than_a_lease(mill, upload, database):
+    for number in range(3):
+        upload(f"4-{number}", seed=number)
+    arrivals.register(mill)
+    (batch,) = build.plan(mill, ID)
+    store = Slow(mill.store._client, mill.store.bucket)
+    store.database = database | {"user": "cogmill_writer"}
+    settings = mill.settings.model_copy(update={"lease_seconds": 3, "build_processes": 1})
+
+    result = build.build_batch(replace(mill, store=store, settings=settings), batch["frame_ids"], "run/1")
+
+    assert result.built == 3
+    assert build.plan(mill, ID)[0]["frame_ids"] == []
 
 
 class Broken(S3Store):
