@@ -30,6 +30,12 @@ ANSIBLE = ROOT / "ansible"
 BASES = {12: ("bookworm", "debian:bookworm-slim"), 13: ("trixie", "debian:trixie-slim")}
 S3_PORT = 9000
 POSTGIS_PORT = 5433
+INSTANCE_METADATA, TASK_METADATA = "169.254.169.254", "169.254.170.2"
+"""Where an instance on Amazon, and a container of ECS, ask for the keys of their role."""
+METADATA_PORT = 9001
+BY_ROLE = {"s3fs_iam_role": "auto", "s3fs_access_key": "", "s3fs_secret_key": ""}
+BY_ROLE |= {"mapserver_s3_access_key": "", "mapserver_s3_secret_key": ""}
+"""Variables of a machine that has no keys, only the role of its instance."""
 S3_SECRET = "canary-s3-7f3a91"
 POSTGIS_SECRET = "canary-pg-5c20d4"
 LOOPS = [f"--device=/dev/loop{number}" for number in range(8) if Path(f"/dev/loop{number}").exists()]
@@ -72,6 +78,30 @@ def engine() -> Iterator[str]:
     finally:
         del os.environ["DOCKER_HOST"]
         subprocess.run([ROOT / "docker/engine.sh", "stop"], check=True)
+
+
+def in_network_of(process: int, *command: str | Path) -> list[str]:
+    """Return a command of this machine that runs in the network of a container's process."""
+    return ["nsenter", "-t", str(process), "-n", *map(str, command)]
+
+
+def wait_for_port(process: int, port: int) -> None:
+    """Wait until something listens on the loopback of a container's network."""
+    probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
+    deadline = time.monotonic() + 60
+    while subprocess.run(in_network_of(process, "python3", "-c", probe), check=False, capture_output=True).returncode:
+        assert time.monotonic() < deadline, f"nothing listens on port {port}"
+        time.sleep(0.2)
+
+
+def lend_keys(process: int, address: str, log: Path) -> subprocess.Popen[bytes]:
+    """Let metadata.py hand out the keys of a role at one of Amazon's addresses, as a container's process sees it."""
+    command = in_network_of(process, "python3", HERE / "metadata.py", str(METADATA_PORT), log)
+    server = subprocess.Popen(command, start_new_session=True)
+    wait_for_port(process, METADATA_PORT)
+    there = f"-d {address} -p tcp --dport 80 -j REDIRECT --to-ports {METADATA_PORT}"
+    subprocess.run(in_network_of(process, "iptables", "-t", "nat", "-A", "OUTPUT", *there.split()), check=True)
+    return server
 
 
 def build_image(release: int) -> str:
@@ -124,7 +154,7 @@ class Host:
 
     def inside(self, *command: str | Path) -> list[str]:
         """Return a command of this machine that runs in the other's network."""
-        return ["nsenter", "-t", str(self.process), "-n", *map(str, command)]
+        return in_network_of(self.process, *command)
 
     def ask(self, action: str, *arguments: str, limit_s: float = 600) -> Any:
         """Run one action of inside.py in the machine's network; returns what it printed as JSON."""
@@ -145,13 +175,15 @@ class Host:
     def start_s3(self) -> None:
         """Start the S3 server; it forgets everything when it ends."""
         command = self.inside(ROOT / ".venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(S3_PORT))
-        with (self.folder / "moto.log").open("ab") as log:
+        with (self.folder / "s3.log").open("ab") as log:
             self.servers["s3"] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        self._wait_for_port(S3_PORT)
+        wait_for_port(self.process, S3_PORT)
 
-    def pause_s3(self, *, paused: bool) -> None:
-        """Stop the S3 server without closing its connections, or let it go on."""
-        os.killpg(self.servers["s3"].pid, signal.SIGSTOP if paused else signal.SIGCONT)
+    def start_metadata(self) -> Path:
+        """Give the machine the metadata service of an instance with a role; returns the log of its answers."""
+        log = self.folder / "metadata.answers"
+        self.servers["metadata"] = lend_keys(self.process, INSTANCE_METADATA, log)
+        return log
 
     def start_postgis(self) -> None:
         """Start a cluster with the roles of the project, password and all."""
@@ -171,7 +203,7 @@ class Host:
         command = self.inside("runuser", "-u", "postgres", "--", "sh", "-c", server)
         with (self.folder / "postgres.log").open("ab") as log:
             self.servers["postgis"] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd="/")
-        self._wait_for_port(POSTGIS_PORT)
+        wait_for_port(self.process, POSTGIS_PORT)
 
     def stop_servers(self) -> None:
         """End what was started beside the machine."""
@@ -184,13 +216,6 @@ class Host:
     def play(self, *arguments: str, extra: Mapping[str, Any] | None = None, groups: Sequence[str] = ("maps",)) -> Play:
         """Run site.yml against the machine as a member of some groups, to its end."""
         return Play.start(self, arguments, extra or {}, groups).finish()
-
-    def _wait_for_port(self, port: int) -> None:
-        probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"
-        deadline = time.monotonic() + 60
-        while subprocess.run(self.inside("python3", "-c", probe), check=False, capture_output=True).returncode:
-            assert time.monotonic() < deadline, f"nothing listens on port {port}"
-            time.sleep(0.2)
 
 
 @dataclass

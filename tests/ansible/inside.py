@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,10 @@ S3 = "http://127.0.0.1:9000"
 FRONT = os.environ.get("FRONT", "http://127.0.0.1")
 BUCKET = "cogmill"
 ID = "travis_usda_1951_frames"
+SMALL_MAP = (
+    "&SERVICE=WMS&VERSION=1.1.1&REQUEST=GetMap&STYLES=&SRS=EPSG:3857&FORMAT=image/png&LAYERS=Travis_USDA_1951_frames"
+    "&BBOX=-10882000,3538000,-10880000,3540000&WIDTH=64&HEIGHT=64"
+)
 
 
 def client() -> Any:
@@ -141,9 +148,31 @@ def read(_: Path, key: str) -> str:
 
 def headers(_: Path) -> dict[str, str]:
     """Return the headers of one map."""
-    query = "&SERVICE=WMS&VERSION=1.1.1&REQUEST=GetMap&STYLES=&SRS=EPSG:3857&FORMAT=image/png&LAYERS=Travis_USDA_1951_frames"
-    window = "&BBOX=-10882000,3538000,-10880000,3540000&WIDTH=64&HEIGHT=64"
-    return dict(httpx.get(Front().wms_url(ID) + query + window, trust_env=False).headers)
+    return dict(httpx.get(Front().wms_url(ID) + SMALL_MAP, trust_env=False).headers)
+
+
+def tls(folder: Path) -> dict[str, Any]:
+    """Ask for a map over TLS, trusting nothing but the certificate that lies in the folder."""
+    trusted = ssl.create_default_context(cafile=str(folder / "site.crt"))
+    address = Front().wms_url(ID).replace("http://127.0.0.1", "https://localhost") + SMALL_MAP
+    answer = httpx.get(address, trust_env=False, verify=trusted)
+    return {"status": answer.status_code, "type": answer.headers["content-type"], "version": _oldest_tls()}
+
+
+def _oldest_tls() -> str:
+    """Return the oldest version of TLS the server speaks."""
+    for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.minimum_version = context.maximum_version = version
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with (
+            suppress(OSError),
+            socket.create_connection(("127.0.0.1", 443), 5) as plain,
+            context.wrap_socket(plain) as spoken,
+        ):
+            return spoken.version() or ""
+    return ""
 
 
 def error_headers(_: Path) -> dict[str, list[Any]]:
@@ -362,6 +391,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "without_mapfiles": without_mapfiles,
     "judge": judge,
     "headers": headers,
+    "tls": tls,
     "error_headers": error_headers,
     "size": size,
     "replace_under_load": replace_under_load,

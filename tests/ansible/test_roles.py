@@ -60,6 +60,26 @@ def test_no_cache_may_keep_an_error(host13: Host) -> None:
     assert "max-age" in host13.ask("headers")["cache-control"]
 
 
+def test_serves_over_tls_and_takes_a_renewed_certificate(host13: Host) -> None:
+    encrypted = {"mapserver_tls_certificate": "/etc/ssl/site.crt", "mapserver_tls_key": "/etc/ssl/private/site.key"}
+    make = (
+        "umask 077; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost "
+        "-addext subjectAltName=DNS:localhost -out /etc/ssl/site.crt -keyout /etc/ssl/private/site.key 2>&1; "
+        "cat /etc/ssl/site.crt"
+    )
+
+    for _ in ("first", "renewed"):
+        made = host13.run(make)
+        (host13.folder / "site.crt").write_text(made[made.index("-----BEGIN CERT") :])
+
+        play = host13.play(extra=encrypted)
+
+        assert play.changes
+        assert host13.ask("tls") == {"status": 200, "type": "image/png", "version": "TLSv1.2"}
+    assert host13.play(extra=encrypted).changes == []
+    host13.play()
+
+
 def test_secrets_lie_only_in_files_that_their_owner_alone_reads(host13: Host) -> None:
     files = host13.run(
         f"grep -rlE '{S3_SECRET}|{POSTGIS_SECRET}' /etc /usr/local /var/lib/systemd /var/log /root /tmp 2>/dev/null; true"

@@ -26,7 +26,7 @@ def note(what: str, host: Host, figures: object) -> None:
 
 def asked_of_s3(host: Host) -> int:
     """Return the number of requests the S3 server got, but for those that look whether mapfiles changed."""
-    lines = (host.folder / "moto.log").read_text().splitlines()
+    lines = (host.folder / "s3.log").read_text().splitlines()
     return len([line for line in lines if "HTTP/1.1" in line and "mapfiles" not in line])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.ansible.hosts import Host
+from tests.ansible.hosts import BY_ROLE, S3_SECRET, Host
+from tests.ansible.metadata import ROLE, ROLES
 
 MAPFILES = {"name": "mapfiles", "prefix": "mapfiles", "path": "/srv/cogmill/mapfiles", "group": "mapserver"}
 LIST = "runuser -u mapserver -- ls /srv/cogmill/mapfiles | grep -c '[.]map$'"
@@ -132,6 +133,23 @@ def test_fstab_mount_is_back_when_the_machine_was_started_anew(host13: Host) -> 
 def test_programs_that_walk_file_systems_keep_out(host13: Host) -> None:
     assert host13.run("cat /etc/updatedb.conf") == 'PRUNEPATHS="/tmp /media /srv/cogmill/mapfiles"'
     assert "x /srv/cogmill/mapfiles" in host13.run("cat /etc/tmpfiles.d/s3fs.conf")
+
+
+def test_role_of_the_instance_opens_the_bucket_when_the_machine_has_no_keys(host13: Host) -> None:
+    log = host13.start_metadata()
+
+    for mode in ("sync", "service"):
+        mounted = BY_ROLE | {"s3fs_mounts": [MAPFILES | {"mode": mode}]}
+        host13.play(extra=mounted)
+        within(30, lambda: host13.run(LIST, check=False) == "5")
+        assert host13.ask("judge") == {}
+
+    assert host13.play(extra=mounted).changes == []
+    assert host13.run(f"grep -rl {S3_SECRET} /etc /var/lib; true") == ""
+    answered = log.read_text().splitlines()
+    assert not [line for line in answered if line.startswith("401")]
+    clients = {line.split(" ", 3)[3].split("/")[0] for line in answered if ROLES + ROLE in line}
+    assert clients == {"GDAL", "rclone", "s3fs"}
 
 
 def test_several_people_drop_files_into_one_folder(host13: Host) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.ansible.hosts import Host
+from tests.ansible.hosts import BY_ROLE, S3_SECRET, Host
+from tests.ansible.metadata import ROLE, ROLES
 
 
 def test_serves_on_debian_12_too(host12: Host) -> None:
@@ -13,3 +14,14 @@ def test_serves_on_debian_12_too(host12: Host) -> None:
     errors = host12.ask("error_headers")
     assert {kept for _, _, kept in errors.values()} == {"no-store"}, errors
     assert host12.play().changes == []
+
+
+def test_role_of_the_instance_opens_the_bucket_on_debian_12_too(host12: Host) -> None:
+    log = host12.start_metadata()
+
+    host12.play(extra=BY_ROLE)
+
+    assert host12.ask("judge") == {}
+    assert host12.run(f"grep -rl {S3_SECRET} /etc; true") == ""
+    assert f"200 GET {ROLES}{ROLE} s3fs" in log.read_text()
+    assert f"200 GET {ROLES}{ROLE} GDAL" in log.read_text()

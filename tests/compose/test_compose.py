@@ -16,7 +16,8 @@ from demo.maps import Service
 from demo.survey.generate import generate
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
-from tests.ansible.hosts import docker
+from tests.ansible.hosts import TASK_METADATA, docker, lend_keys
+from tests.ansible.metadata import TASK
 from tests.compose.composed import ROOT, System, wait_until
 
 pytestmark = pytest.mark.system
@@ -106,6 +107,40 @@ def test_maps_container_ends_when_the_mount_of_its_host_is_not_there(system: Sys
 
     assert ended.returncode == 1
     assert "the mapfiles are not there" in ended.stderr
+
+
+@dataclass(frozen=True)
+class Container:
+    """As much of a stack as the comparison asks for."""
+
+    address: str
+
+    def wms_url(self, collection_id: str) -> str:
+        return f"http://{self.address}:8081/wms/?map=/mapfiles/{collection_id}.map"
+
+
+def test_draws_by_the_role_of_its_task_when_there_are_no_keys(
+    system: System, disturbed: Upload, tmp_path: Path
+) -> None:
+    name, frames = next(iter(disturbed.survey.collections.items()))
+    landscape = Landscape(disturbed.survey.seed, disturbed.survey.step)
+    role = {"S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": TASK}
+    given = [argument for key, value in role.items() for argument in ("-e", f"{key}={value}")]
+    container = system.compose("run", "-d", "--no-deps", *given, "maps").split()[-1]
+    found = system.inspect(container)
+    (network,) = found["NetworkSettings"]["Networks"].values()
+    server = lend_keys(found["State"]["Pid"], TASK_METADATA, tmp_path / "answers")
+    try:
+        service = Service(Container(network["IPAddress"]), name, frames)
+        service.wait(landscape, max(60.0, disturbed.at + PATIENCE_S - time.monotonic()))
+
+        assert service.verdict(landscape, service.overview()).is_right, "\n".join(system.log(container)[-30:])
+        clients = {line.split(" ", 3)[3].split("/")[0] for line in (tmp_path / "answers").read_text().splitlines()}
+        assert clients == {"GDAL", "s3fs"}
+    finally:
+        server.kill()
+        server.wait()
+        docker("rm", "-f", container)
 
 
 def test_passwords_are_no_arguments_of_programs(system: System) -> None:
