@@ -19,9 +19,9 @@ def test_serves_on_debian_12_too(host12: Host) -> None:
 def test_role_of_the_instance_opens_the_bucket_on_debian_12_too(host12: Host) -> None:
     log = host12.start_metadata()
 
-    host12.play(extra=BY_ROLE)
+    host12.play(extra=BY_ROLE | {"s3fs_iam_role": ROLE})
 
     assert host12.ask("judge") == {}
     assert host12.run(f"grep -rl {S3_SECRET} /etc; true") == ""
     assert f"200 GET {ROLES}{ROLE} s3fs" in log.read_text()
-    assert f"200 GET {ROLES}{ROLE} GDAL" in log.read_text()
+    assert f"200 GET {ROLES}{ROLE} \n" in log.read_text()  # MapServer's GDAL 3.6 gives no name
