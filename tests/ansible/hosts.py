@@ -179,6 +179,10 @@ class Host:
             self.servers["s3"] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         wait_for_port(self.process, S3_PORT)
 
+    def pause_s3(self, *, paused: bool) -> None:
+        """Stop the S3 server without closing its connections, or let it go on."""
+        os.killpg(self.servers["s3"].pid, signal.SIGSTOP if paused else signal.SIGCONT)
+
     def start_metadata(self) -> Path:
         """Give the machine the metadata service of an instance with a role; returns the log of its answers."""
         log = self.folder / "metadata.answers"
