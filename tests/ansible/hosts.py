@@ -96,11 +96,11 @@ def wait_for_port(process: int, port: int) -> None:
 
 def lend_keys(process: int, address: str, log: Path) -> subprocess.Popen[bytes]:
     """Let metadata.py hand out the keys of a role at one of Amazon's addresses, as a container's process sees it."""
+    there = f"-d {address} -p tcp --dport 80 -j REDIRECT --to-ports {METADATA_PORT}"
+    subprocess.run(in_network_of(process, "iptables", "-t", "nat", "-A", "OUTPUT", *there.split()), check=True)
     command = in_network_of(process, "python3", HERE / "metadata.py", str(METADATA_PORT), log)
     server = subprocess.Popen(command, start_new_session=True)
     wait_for_port(process, METADATA_PORT)
-    there = f"-d {address} -p tcp --dport 80 -j REDIRECT --to-ports {METADATA_PORT}"
-    subprocess.run(in_network_of(process, "iptables", "-t", "nat", "-A", "OUTPUT", *there.split()), check=True)
     return server
 
 

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +112,14 @@ def fill(folder: Path) -> dict[str, int]:
     return {"collections": len(made.collections), "files": len(made.items)}
 
 
+@dataclass(frozen=True)
 class Front:
     """As much of the stack as the demo's comparison asks for."""
 
+    address: str = FRONT
+
     def wms_url(self, collection_id: str) -> str:
-        return f"{FRONT}/wms/?map=/mapfiles/{collection_id}.map"
+        return f"{self.address}/wms/?map=/mapfiles/{collection_id}.map"
 
 
 def judge(folder: Path, limit_s: str = "180") -> dict[str, str]:
@@ -154,7 +158,7 @@ def headers(_: Path) -> dict[str, str]:
 def tls(folder: Path) -> dict[str, Any]:
     """Ask for a map over TLS, trusting nothing but the certificate that lies in the folder."""
     trusted = ssl.create_default_context(cafile=str(folder / "site.crt"))
-    address = Front().wms_url(ID).replace("http://127.0.0.1", "https://localhost") + SMALL_MAP
+    address = Front("https://localhost").wms_url(ID) + SMALL_MAP
     answer = httpx.get(address, trust_env=False, verify=trusted)
     return {"status": answer.status_code, "type": answer.headers["content-type"], "version": _oldest_tls()}
 

@@ -18,6 +18,12 @@ TASK = "/v2/credentials/cogmill"
 ROLES = "/latest/meta-data/iam/security-credentials/"
 
 
+def clients(log: Path, path: str) -> set[str]:
+    """Return the names of the programs that were given what they asked for at a path; those that give no name are empty."""
+    answers = [line.split(" ", 3) for line in log.read_text().splitlines()]
+    return {agent.split("/")[0] for status, _, asked, agent in answers if (status, asked) == ("200", path)}
+
+
 class Metadata(BaseHTTPRequestHandler):
     """One request."""
 

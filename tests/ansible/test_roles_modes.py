@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from tests.ansible.hosts import BY_ROLE, S3_SECRET, Host
-from tests.ansible.metadata import ROLE, ROLES
+from tests.ansible.metadata import ROLE, ROLES, clients
 
 MAPFILES = {"name": "mapfiles", "prefix": "mapfiles", "path": "/srv/cogmill/mapfiles", "group": "mapserver"}
 LIST = "runuser -u mapserver -- ls /srv/cogmill/mapfiles | grep -c '[.]map$'"
@@ -146,10 +146,8 @@ def test_role_of_the_instance_opens_the_bucket_when_the_machine_has_no_keys(host
 
     assert host13.play(extra=mounted).changes == []
     assert host13.run(f"grep -rl {S3_SECRET} /etc /var/lib; true") == ""
-    answered = log.read_text().splitlines()
-    assert not [line for line in answered if line.startswith("401")]
-    clients = {line.split(" ", 3)[3].split("/")[0] for line in answered if ROLES + ROLE in line}
-    assert clients == {"GDAL", "rclone", "s3fs"}
+    assert not [line for line in log.read_text().splitlines() if line.startswith("401")]
+    assert clients(log, ROLES + ROLE) == {"GDAL", "rclone", "s3fs"}
 
 
 def test_several_people_drop_files_into_one_folder(host13: Host) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from demo.survey.generate import generate
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
 from tests.ansible.hosts import TASK_METADATA, docker, lend_keys
-from tests.ansible.metadata import TASK
+from tests.ansible.inside import Front
+from tests.ansible.metadata import TASK, clients
 from tests.compose.composed import ROOT, System, wait_until
 
 pytestmark = pytest.mark.system
@@ -109,16 +111,6 @@ def test_maps_container_ends_when_the_mount_of_its_host_is_not_there(system: Sys
     assert "the mapfiles are not there" in ended.stderr
 
 
-@dataclass(frozen=True)
-class Container:
-    """As much of a stack as the comparison asks for."""
-
-    address: str
-
-    def wms_url(self, collection_id: str) -> str:
-        return f"http://{self.address}:8081/wms/?map=/mapfiles/{collection_id}.map"
-
-
 def test_draws_by_the_role_of_its_task_when_there_are_no_keys(
     system: System, disturbed: Upload, tmp_path: Path
 ) -> None:
@@ -126,21 +118,20 @@ def test_draws_by_the_role_of_its_task_when_there_are_no_keys(
     landscape = Landscape(disturbed.survey.seed, disturbed.survey.step)
     role = {"S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": TASK}
     given = [argument for key, value in role.items() for argument in ("-e", f"{key}={value}")]
-    container = system.compose("run", "-d", "--no-deps", *given, "maps").split()[-1]
-    found = system.inspect(container)
-    (network,) = found["NetworkSettings"]["Networks"].values()
-    server = lend_keys(found["State"]["Pid"], TASK_METADATA, tmp_path / "answers")
-    try:
-        service = Service(Container(network["IPAddress"]), name, frames)
+    answers = tmp_path / "answers"
+    with ExitStack() as started:
+        container = system.compose("run", "-d", "--no-deps", *given, "maps").split()[-1]
+        started.callback(docker, "rm", "-f", container)
+        found = system.inspect(container)
+        server = lend_keys(found["State"]["Pid"], TASK_METADATA, answers)
+        started.callback(server.wait)
+        started.callback(server.kill)
+        (network,) = found["NetworkSettings"]["Networks"].values()
+        service = Service(Front(f"http://{network['IPAddress']}:8081"), name, frames)
         service.wait(landscape, max(60.0, disturbed.at + PATIENCE_S - time.monotonic()))
 
         assert service.verdict(landscape, service.overview()).is_right, "\n".join(system.log(container)[-30:])
-        clients = {line.split(" ", 3)[3].split("/")[0] for line in (tmp_path / "answers").read_text().splitlines()}
-        assert clients == {"GDAL", "s3fs"}
-    finally:
-        server.kill()
-        server.wait()
-        docker("rm", "-f", container)
+        assert clients(answers, TASK) == {"GDAL", "s3fs"}
 
 
 def test_passwords_are_no_arguments_of_programs(system: System) -> None:
