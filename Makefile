@@ -35,7 +35,7 @@ test: setup lint ## what CI runs: lint, types, every test
 
 test-long: setup ## the long lanes: hours of random work, backfills beside uploads
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py \
-	  tests/system/test_secrets.py tests/plugins/test_lineage.py tests/include/cogmill/pipeline
+	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/include/cogmill/pipeline
 
 test-unit: setup ## the tests that start no servers
 	@$(PYTHON) -m pytest -q -m "not system"

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.ledger import Ledger
+from cogmill.pipeline import Mill, build_cogs, ingest, publish
 from osgeo import gdal
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.engine import RESULTS
 from bench.inputs import INPUTS, make
 from demo.stack import Stack
-from demo.stack.private import private_stack
-from include.cogmill.ledger import Ledger
-from include.cogmill.pipeline import Mill, arrivals, build, publish
-from include.cogmill.settings import Settings
-from include.cogmill.store import S3Store
+from demo.stack.temporary_stack import private_stack
 from tests.system.airflow_api import WATCH, AirflowApi
 from tests.system.probes import wait_until
 
@@ -78,9 +78,9 @@ def loop(stack: Stack, collection_id: str) -> float:
     try:
         store = S3Store(stack.s3_client(), settings.bucket)
         mill = Mill(store, ledger, Settings(_env_file=None, bucket=settings.bucket, **facts))  # type: ignore[arg-type]
-        arrivals.register(mill)
-        frames = [frame for batch in build.plan(mill, collection_id) for frame in batch["frame_ids"]]
-        build.build_batch(mill, frames, "bench")
+        ingest.register(mill)
+        frames = [frame for batch in build_cogs.plan(mill, collection_id) for frame in batch["frame_ids"]]
+        build_cogs.build_batch(mill, frames, "bench")
         publish.update_tile_index(mill, collection_id)
         publish.export_index(mill, collection_id)
         publish.publish_mapfile(mill, collection_id)

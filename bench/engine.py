@@ -20,17 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cogmill.cog.profiles import default_profile
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.domain.model import Bands, Product
 from osgeo import gdal
 
-from bench import rivals
-from bench.floor import floor, levels_of
+from bench import baselines
 from bench.inputs import INPUTS, Input, make
+from bench.lower_bound import floor, levels_of
 from bench.measure import Cost, call, median
 from bench.store import Bucket
-from include.cogmill.engine import Engine
-from include.cogmill.limits import Limits
-from include.cogmill.model import Bands, Product
-from include.cogmill.profiles import default_profile
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -72,7 +72,7 @@ class Bench:
 
     def run_old(self, folder: Path) -> Cost:
         """Run the predecessor's chain on local files."""
-        cost, files = rivals.old_chain(self.item, self.source, folder)
+        cost, files = baselines.old_chain(self.item, self.source, folder)
         self.sizes["old"] = files[-1].stat().st_size
         # Each step of the chain fetched what the step before had put.
         self.journeys["old"] = ([*files[:3], files[2]], files[1:])
@@ -92,17 +92,17 @@ class Bench:
 
     def run_gdal(self, folder: Path) -> Cost:
         """Run gdalwarp and gdal_translate -of COG."""
-        cost, cog = rivals.gdal_alone(self.item, self.source, folder)
+        cost, cog = baselines.gdal_alone(self.item, self.source, folder)
         self.sizes["gdal"] = cog.stat().st_size
         return cost
 
     def run_gdal_one_step(self, folder: Path) -> Cost:
         """Run gdalwarp -dstalpha -of COG."""
-        return rivals.gdal_one_step(self.item, self.source, folder)[0]
+        return baselines.gdal_one_step(self.item, self.source, folder)[0]
 
     def run_rio(self, folder: Path) -> Cost:
         """Run rio warp and rio cogeo create."""
-        cost, cog = rivals.rio_cogeo(self.rio, self.item, self.source, folder)
+        cost, cog = baselines.rio_cogeo(self.rio, self.item, self.source, folder)
         self.sizes["rio"] = cog.stat().st_size
         return cost
 
@@ -198,7 +198,7 @@ def main() -> None:
     chosen = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     gdal.UseExceptions()
-    rio = rivals.rio_environment(RESULTS) if "rio" in chosen.ways else Path()
+    rio = baselines.rio_environment(RESULTS) if "rio" in chosen.ways else Path()
     file = RESULTS / "engine.json"
     report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     facts = {"machine": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "threads": chosen.threads}

@@ -20,16 +20,16 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from cogmill.cog.profiles import PROFILES, Grid
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.warp.target_grid import WEB_EXTENT_M
+from cogmill.domain.model import Bands
+from cogmill.mapserver.cgi import Draft, MapServerRunner, draft
 from osgeo import gdal
 
 from bench.engine import RESULTS
 from bench.inputs import INPUTS, make
-from include.cogmill.engine import Engine
-from include.cogmill.lattice import WEB_EXTENT_M
-from include.cogmill.limits import Limits
-from include.cogmill.mapserv import Draft, MapServerRunner, draft
-from include.cogmill.model import Bands
-from include.cogmill.profiles import PROFILES, Grid
 
 TILE_PX = 256
 TILES = 16

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-
-from include.cogmill.pipeline import Mill, publish
+from cogmill.pipeline import Mill, publish
 
 TURNS = 25
 """Frames added to each collection; the collections take turns, so that a busy moment of the machine hits both."""

@@ -14,14 +14,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cogmill.cog.profiles import default_profile
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import GIB, MIB, Limits
+from cogmill.domain.model import Bands, Product
+
 from bench.engine import RESULTS
 from bench.inputs import INPUTS, Input, make
-from include.cogmill.engine import Engine
-from include.cogmill.limits import GIB, MIB, Limits
-from include.cogmill.model import Bands, Product
-from include.cogmill.profiles import default_profile
 
-IMPORTS = ("sys", "numpy", "osgeo.gdal", "cv2", "include.cogmill.child")
+IMPORTS = ("sys", "numpy", "osgeo.gdal", "cv2", "cogmill.cog.sandbox.worker")
 """What the child imports, in this order; each is measured with those before it."""
 
 SIZES = ((0, 0.2), (0, 0.5), (0, 1.0), (1, 1.0), (3, 1.0))

@@ -10,15 +10,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from cogmill.cog.profiles import PROFILES
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.domain.model import Bands
 from osgeo import gdal, osr
 from PIL import Image
 
 from bench.inputs import landscape
-from demo.survey.film import collar
-from include.cogmill.engine import Engine
-from include.cogmill.limits import Limits
-from include.cogmill.model import Bands
-from include.cogmill.profiles import PROFILES
+from demo.survey.film_scan import collar
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIDE, COLLAR = 1400, 90

@@ -16,6 +16,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.ledger import Ledger
+from cogmill.pipeline import Mill, build_cogs
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import growth, listing
@@ -24,11 +28,7 @@ from bench.measure import Cost, run
 from bench.page import LATER, LIMIT_MS
 from bench.scale_steps import BUCKET
 from demo.stack import Stack
-from demo.stack.private import private_stack
-from include.cogmill.ledger import Ledger
-from include.cogmill.pipeline import Mill, build
-from include.cogmill.settings import Settings
-from include.cogmill.store import S3Store
+from demo.stack.temporary_stack import private_stack
 
 RESULTS = Path(__file__).parent / "results"
 MB = 1 << 20
@@ -102,8 +102,8 @@ _PG = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "pa
 def _plans(mill: Mill) -> Iterator[Figure]:
     ids = [row["id"] for row in mill.ledger.collections.all()]
     chosen = [LARGE_ID, *ids[:: max(1, len(ids) // PLANS)]]
-    growth.timed(lambda: build.plan(mill, chosen[0]))  # opens caches
-    seconds = [growth.timed(lambda c=c: build.plan(mill, c)) * 1000 for c in chosen]
+    growth.timed(lambda: build_cogs.plan(mill, chosen[0]))  # opens caches
+    seconds = [growth.timed(lambda c=c: build_cogs.plan(mill, c)) * 1000 for c in chosen]
     yield Figure("plan of one collection, median", statistics.median(seconds), "ms")
     yield Figure("plan of one collection, worst", max(seconds), "ms", 100)
 

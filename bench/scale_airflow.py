@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 
 import httpx
 import psutil
+from cogmill.domain.model import Collection, Product
+from cogmill.ledger import Ledger
 
 from bench.ledger_seed import Size
 from bench.scale import Figure, report
 from demo.stack import Stack, database
 from demo.stack.airflow_env import FIXED
-from demo.stack.private import private_stack
-from include.cogmill.ledger import Ledger
-from include.cogmill.model import Collection, Product
+from demo.stack.temporary_stack import private_stack
 from tests.system.airflow_api import AirflowApi
 from tests.system.probes import cpu_s, ledger_rows, program, wait_until
 

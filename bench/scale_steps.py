@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.ledger import Ledger
+from cogmill.ledger.uploads import Watermark
+from cogmill.pipeline import Mill, ingest
+from cogmill.pipeline import export as compilation
+
 from bench import listing
-from include.cogmill.ledger import Ledger
-from include.cogmill.ledger.arrivals import Watermark
-from include.cogmill.pipeline import Mill, arrivals
-from include.cogmill.pipeline import compile as compilation
-from include.cogmill.settings import Settings
-from include.cogmill.store import S3Store
 
 BUCKET = "cogmill"
 
@@ -20,7 +21,7 @@ def sweep(mill: Mill) -> None:
     waiting = mill.ledger.arrivals.due_collections(0, at_most=1_000_000)
     mill.ledger.arrivals.mark_triggered(waiting)  # their runs were asked for: that is no news
     mill.ledger.arrivals.set_watermark(Watermark(None, None))
-    if arrivals.has_news(mill):
+    if ingest.has_news(mill):
         sys.exit("the sweep found news in an unchanged bucket")
 
 

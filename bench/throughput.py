@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from cogmill.cog.profiles import PROFILES
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.domain.model import Bands
+
 from bench.engine import RESULTS
 from bench.inputs import INPUTS, make
-from include.cogmill.engine import Engine
-from include.cogmill.limits import Limits
-from include.cogmill.model import Bands
-from include.cogmill.profiles import PROFILES
 
 BAR = 1.8
 """Frames a second with all cores over frames a second with one, that is asked for on two cores."""

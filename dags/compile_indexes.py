@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG
-from cogmill_airflow import compilation, notify, ops_docs
-from cogmill_airflow.retries import DEFAULTS
+from cogmill_airflow.dag_factories import operations_docs
+from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.observability import notifications
+from cogmill_airflow.operators import archive_index
 
 with DAG(
     "compile_indexes",
@@ -19,16 +21,16 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
-    deadline=notify.deadline("compile_indexes", int(os.environ.get("COGMILL_COMPILE_DEADLINE_MINUTES", "60"))),
+    deadline=notifications.deadline("compile_indexes", int(os.environ.get("COGMILL_COMPILE_DEADLINE_MINUTES", "60"))),
     tags=["cogmill"],
-    doc_md=ops_docs.COMPILE_INDEXES,
+    doc_md=operations_docs.COMPILE_INDEXES,
 ) as dag:
-    compiled = compilation.CompileIndexesOperator(
-        task_id="compile_indexes", on_failure_callback=notify.DigestNotifier(), doc_md=ops_docs.COMPILE
+    compiled = archive_index.CompileIndexesOperator(
+        task_id="compile_indexes", on_failure_callback=notifications.DigestNotifier(), doc_md=operations_docs.COMPILE
     )
-    compilation.CheckCompiledOperator(
+    archive_index.CheckCompiledOperator(
         task_id="check_compiled",
         compiled=compiled.output,
-        on_failure_callback=notify.DigestNotifier(),
-        doc_md=ops_docs.CHECK_COMPILED,
+        on_failure_callback=notifications.DigestNotifier(),
+        doc_md=operations_docs.CHECK_COMPILED,
     )

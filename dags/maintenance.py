@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG, Param, TriggerRule
-from cogmill_airflow import notify, ops_docs, upkeep
+from cogmill_airflow.dag_factories import operations_docs
+from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.names import PUBLISH_POOL
-from cogmill_airflow.retries import DEFAULTS
+from cogmill_airflow.observability import notifications
+from cogmill_airflow.operators import maintenance
 
 with DAG(
     "maintenance",
@@ -29,15 +31,15 @@ with DAG(
         )
     },
     tags=["cogmill"],
-    doc_md=ops_docs.MAINTENANCE,
+    doc_md=operations_docs.MAINTENANCE,
 ) as dag:
-    compare = upkeep.CompareLayersOperator(task_id="compare_layers", doc_md=ops_docs.COMPARE)
-    repair = upkeep.RepairOperator(task_id="repair", pool=PUBLISH_POOL, doc_md=ops_docs.REPAIR)
-    remove = upkeep.RemoveOperator(task_id="remove", pool=PUBLISH_POOL, doc_md=ops_docs.REMOVE)
-    collect = upkeep.CollectGarbageOperator(task_id="collect_garbage", doc_md=ops_docs.COLLECT)
-    audit = upkeep.AuditCogsOperator(task_id="audit_cogs", doc_md=ops_docs.AUDIT)
-    probe = upkeep.ProbeServicesOperator(task_id="probe_services", doc_md=ops_docs.PROBE)
-    report = upkeep.MaintenanceReportOperator(
+    compare = maintenance.CompareLayersOperator(task_id="compare_layers", doc_md=operations_docs.COMPARE)
+    repair = maintenance.RepairOperator(task_id="repair", pool=PUBLISH_POOL, doc_md=operations_docs.REPAIR)
+    remove = maintenance.RemoveOperator(task_id="remove", pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE)
+    collect = maintenance.CollectGarbageOperator(task_id="collect_garbage", doc_md=operations_docs.COLLECT)
+    audit = maintenance.AuditCogsOperator(task_id="audit_cogs", doc_md=operations_docs.AUDIT)
+    probe = maintenance.ProbeServicesOperator(task_id="probe_services", doc_md=operations_docs.PROBE)
+    report = maintenance.MaintenanceReportOperator(
         task_id="report",
         parts={
             "compared": compare.output,
@@ -49,19 +51,19 @@ with DAG(
         },
         trigger_rule=TriggerRule.ALL_DONE,
         retries=0,
-        on_success_callback=notify.DigestNotifier(),
-        on_failure_callback=notify.DigestNotifier(),
-        doc_md=ops_docs.MAINTENANCE_REPORT,
+        on_success_callback=notifications.DigestNotifier(),
+        on_failure_callback=notifications.DigestNotifier(),
+        doc_md=operations_docs.MAINTENANCE_REPORT,
     )
-    approve = upkeep.ApproveRemovalsOperator(
+    approve = maintenance.ApproveRemovalsOperator(
         task_id="approve_removals",
         compared=compare.output,
         trigger_rule=TriggerRule.ALL_DONE,
         wait=timedelta(hours=20),
-        doc_md=ops_docs.APPROVE,
+        doc_md=operations_docs.APPROVE,
     )
-    remove_approved = upkeep.RemoveOperator(
-        task_id="remove_approved", approved=compare.output, pool=PUBLISH_POOL, doc_md=ops_docs.REMOVE_APPROVED
+    remove_approved = maintenance.RemoveOperator(
+        task_id="remove_approved", approved=compare.output, pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE_APPROVED
     )
     compare >> repair >> remove >> [collect, audit, probe]
     # nothing follows the report, else a red one would leave the run green

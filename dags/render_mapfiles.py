@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param, TriggerRule
-from cogmill_airflow import known, ops_docs, rendering
+from cogmill_airflow.bundle import params
+from cogmill_airflow.dag_factories import operations_docs
+from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.names import PUBLISH_POOL
-from cogmill_airflow.retries import DEFAULTS
+from cogmill_airflow.operators import mapfiles
 
 with DAG(
     "render_mapfiles",
@@ -18,7 +20,7 @@ with DAG(
     is_paused_upon_creation=False,
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=2)},
     params={
-        "collections": known.collections_param(
+        "collections": params.collections_param(
             "Services to render. None chosen: all. A service whose mapfile was deleted comes back when it is chosen."
         ),
         "dry_run": Param(
@@ -26,18 +28,18 @@ with DAG(
         ),
     },
     tags=["cogmill"],
-    doc_md=ops_docs.RENDER_MAPFILES,
+    doc_md=operations_docs.RENDER_MAPFILES,
 ) as dag:
-    plan = rendering.PlanRenderingOperator(task_id="plan_rendering", doc_md=ops_docs.PLAN_RENDERING)
-    render = rendering.RenderMapfilesOperator.partial(
+    plan = mapfiles.PlanRenderingOperator(task_id="plan_rendering", doc_md=operations_docs.PLAN_RENDERING)
+    render = mapfiles.RenderMapfilesOperator.partial(
         task_id="render",
         pool=PUBLISH_POOL,
         map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
-        doc_md=ops_docs.RENDER,
+        doc_md=operations_docs.RENDER,
     ).expand(batch=plan.output)
-    rendering.ListRenderedOperator(
+    mapfiles.ListRenderedOperator(
         task_id="list_rendered",
         renderings=render.output,
         trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
-        doc_md=ops_docs.LIST_RENDERED,
+        doc_md=operations_docs.LIST_RENDERED,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cogmill_airflow import ops_docs
-from cogmill_airflow.backfill_dag import backfill_dag
+from cogmill_airflow.dag_factories import operations_docs
+from cogmill_airflow.dag_factories.backfill import backfill_dag
 
 dag = backfill_dag(
     "retry",
     "Looks once more at frames that were refused or failed; the button Retry of the page Collections",
-    ops_docs.RETRY,
+    operations_docs.RETRY,
     dry_run=False,
     priority=2,
     max_active_runs=4,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
-from cogmill_airflow import known, ops_docs, rendering
+from cogmill_airflow.bundle import params
+from cogmill_airflow.dag_factories import operations_docs
+from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.names import PUBLISH_POOL
-from cogmill_airflow.retries import DEFAULTS
+from cogmill_airflow.operators import mapfiles
 
 with DAG(
     "rollback",
@@ -19,13 +21,13 @@ with DAG(
         "collection": Param(
             type="string",
             minLength=1,
-            examples=known.collection_ids(),
+            examples=params.collection_ids(),
             title="Collection",
             description="Id, for example travis_usda_1951_frames.",
         ),
         "dry_run": Param(default=False, type="boolean", title="Dry run", description="Only say what would change."),
     },
     tags=["cogmill"],
-    doc_md=ops_docs.ROLLBACK,
+    doc_md=operations_docs.ROLLBACK,
 ) as dag:
-    rendering.RollbackOperator(task_id="roll_back", pool=PUBLISH_POOL, doc_md=ops_docs.ROLL_BACK)
+    mapfiles.RollbackOperator(task_id="roll_back", pool=PUBLISH_POOL, doc_md=operations_docs.ROLL_BACK)

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from cogmill.domain.errors import CogmillError
+
 from demo import maps
 from demo.stack import Stack, load_settings
 from demo.stack.__main__ import addresses
@@ -13,7 +15,6 @@ from demo.stack.settings import REPOSITORY
 from demo.survey.generate import generate
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
-from include.cogmill.errors import CogmillError
 
 OUT = REPOSITORY / "out"
 """Where the pictures go."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
-from cogmill_airflow.links import MapPreviewLink, WmsCapabilitiesLink
+from cogmill_airflow.operators.links import MapPreviewLink, WmsCapabilitiesLink
 from cogmill_airflow.page import PREFIX, page
 
 

@@ -154,8 +154,7 @@ def _accepts(server: Postgres) -> bool:
 
 def _prepare_template(server: Postgres) -> None:
     import psycopg
-
-    from include.cogmill.ledger.migrate import migrate
+    from cogmill.ledger.migrate import migrate
 
     with psycopg.connect(**server.parameters(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE migrated")

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import psycopg
 import shapely
+from cogmill.aws.s3 import Upload
+from cogmill.domain import keys
+from cogmill.domain.model import Bands, BuiltCog, Collection, Product
+from cogmill.index.tile_index import IndexAddress, IndexedFrame, index_row
+from cogmill.ledger.frames import Job
+from cogmill.pipeline import Mill, build_cogs, ingest, publish
 from osgeo import gdal, osr
-
-from include.cogmill import keys
-from include.cogmill.ledger.frames import Job
-from include.cogmill.model import Bands, BuiltCog, Collection, Product
-from include.cogmill.pipeline import Mill, arrivals, build, publish
-from include.cogmill.store import Upload
-from include.cogmill.tile_index import IndexAddress, IndexedFrame, index_row
 
 TRAVIS = Collection("Travis", "USDA", "1951", Product.FRAMES)
 MAPFILE = "MAP END\n"
@@ -113,9 +112,9 @@ class SmallArchive:
 
     def run(self, collection: Collection = TRAVIS) -> None:
         """Do what a run of the collection's DAG does."""
-        arrivals.register(self.mill)
-        for batch in build.plan(self.mill, collection.id):
-            build.build_batch(self.mill, batch["frame_ids"], "tests")
+        ingest.register(self.mill)
+        for batch in build_cogs.plan(self.mill, collection.id):
+            build_cogs.build_batch(self.mill, batch["frame_ids"], "tests")
         publish.update_tile_index(self.mill, collection.id)
         publish.export_index(self.mill, collection.id)
         publish.publish_mapfile(self.mill, collection.id)
@@ -123,7 +122,7 @@ class SmallArchive:
     def published(self, collection: Collection = TRAVIS, frames: int = 3) -> SmallArchive:
         """Take a collection all the way from its uploads to its mapfile."""
         self.upload(collection, frames)
-        arrivals.register(self.mill)
+        ingest.register(self.mill)
         self.build(collection)
         self.publish(collection)
         return self

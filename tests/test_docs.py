@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from docs import tables
+from tools import tables
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from docs import tables
     ids=["README.md", "rejections.md", ".env.example"],
 )
 def test_shows_what_the_code_says(page, expected):
-    assert page.read_text() == expected(), "out of date: run python -m docs.tables"
+    assert page.read_text() == expected(), "out of date: run python -m tools.tables"
 
 
 def test_says_what_every_setting_means():

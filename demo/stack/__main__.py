@@ -6,9 +6,10 @@ import argparse
 import sys
 import time
 
+from cogmill.domain.errors import CogmillError
+
 from demo.stack.control import Stack, say
 from demo.stack.settings import load_settings
-from include.cogmill.errors import CogmillError
 
 VERBS = {
     "start": "start everything and wait until it answers; quick when it already runs",

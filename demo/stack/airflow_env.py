@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 
+from cogmill.config.settings import load_settings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from demo.stack.home import Home
+from demo.stack.paths import Home
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
-from include.cogmill.settings import load_settings
 
 POOLS = {
     "gdal": "frames being built at the same time",
@@ -28,8 +28,8 @@ PRELOAD = (
     "airflow.sdk.execution_time.task_runner",
     "airflow.providers.amazon.aws.hooks.s3",
     "airflow.providers.postgres.hooks.postgres",
-    "cogmill_airflow.operators",
-    "include.cogmill.pipeline.publish",
+    "cogmill_airflow.operators.collection",
+    "cogmill.pipeline.publish",
 )
 """Modules of the tasks; none of them loads GDAL, which has its own child process."""
 
@@ -97,7 +97,7 @@ def environment(home: Home, settings: StackSettings) -> dict[str, str]:
         "AIRFLOW_HOME": str(home.airflow),
         "HOME": str(home.airflow),
         "TMPDIR": str(home.tmp),
-        "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/plugins",
+        "PYTHONPATH": f"{REPOSITORY}/include:{REPOSITORY}/plugins",
         "PYTHONUNBUFFERED": "1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }

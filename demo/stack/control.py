@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import botocore.config
+from cogmill.domain.errors import Unavailable
 
 from demo.stack import database, processes
 from demo.stack.health import Health
-from demo.stack.home import Home, make_folder
+from demo.stack.paths import Home, make_folder
 from demo.stack.programs import AIRFLOW_PROGRAMS, all_programs, s3_environment
 from demo.stack.render import write_configuration
 from demo.stack.settings import LOOPBACK, Mount, StackSettings
 from demo.stack.supervision import ALIVE, Supervisor
-from include.cogmill.errors import Unavailable
 
 if TYPE_CHECKING:
     from types import TracebackType

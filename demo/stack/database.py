@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from cogmill.domain.errors import Unavailable
 from psycopg import sql
 
 from demo.stack import airflow_env
-from demo.stack.home import Home, write_private
+from demo.stack.paths import Home, write_private
 from demo.stack.programs import BASE_ENVIRONMENT, postgres_folder
 from demo.stack.render import render
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
-from include.cogmill.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def make_ledger(home: Home, settings: StackSettings) -> None:
 
 
 def migrate_ledger(settings: StackSettings) -> None:
-    """Apply the migrations in `include/sql/` as the owner of the schema."""
+    """Apply the migrations in `include/cogmill/ledger/sql/` as the owner of the schema."""
     login = {
         "PGHOST": LOOPBACK,
         "PGPORT": str(settings.postgis_port),
@@ -101,7 +101,7 @@ def migrate_ledger(settings: StackSettings) -> None:
         "PGUSER": "cogmill_owner",
         "PGPASSWORD": settings.owner_password.get_secret_value(),
     }
-    command = [sys.executable, "-m", "include.cogmill.ledger.migrate"]
+    command = [sys.executable, "-m", "cogmill.ledger.migrate"]
     _run(command, cwd=str(REPOSITORY), env=BASE_ENVIRONMENT | login)
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
+from cogmill.domain.errors import Unavailable
 
 from demo.stack import database, processes
-from include.cogmill.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from demo.stack.home import Home
+    from demo.stack.paths import Home
     from demo.stack.settings import StackSettings
     from demo.stack.supervision import Supervisor
 

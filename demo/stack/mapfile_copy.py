@@ -18,7 +18,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from demo.stack.home import Home, make_folder
+from demo.stack.paths import Home, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

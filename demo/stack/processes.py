@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
-
-from include.cogmill.errors import Unavailable
+from cogmill.domain.errors import Unavailable
 
 POLL_S = 0.05
 

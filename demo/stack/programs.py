@@ -9,10 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from cogmill.domain.errors import Unavailable
+
 from demo.stack import airflow_env
-from demo.stack.home import Home
+from demo.stack.paths import Home
 from demo.stack.settings import LOOPBACK, REPOSITORY, Mount, StackSettings
-from include.cogmill.errors import Unavailable
 
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Airflow's components; the executor's workers are children of the scheduler."""
@@ -121,7 +122,7 @@ def mapfile_copy(home: Home, settings: StackSettings) -> Program:
         command=f"{sys.executable} -m demo.stack.mapfile_copy {home.root} {settings.s3_url} {settings.bucket}",
         environment=BASE_ENVIRONMENT
         | s3_environment(settings)
-        | {"HOME": str(home.tmp), "PYTHONPATH": str(REPOSITORY)},
+        | {"HOME": str(home.tmp), "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/include"},
         folder=str(home.tmp),
     )
 

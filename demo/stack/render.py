@@ -6,11 +6,11 @@ import re
 import shutil
 
 import jinja2
+from cogmill.domain.errors import WrongSetting
 
-from demo.stack.home import Home, make_folder, write_private
+from demo.stack.paths import Home, make_folder, write_private
 from demo.stack.programs import Program
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
-from include.cogmill.errors import WrongSetting
 
 CURL_CACHE_BYTES = 64_000_000
 """Per MapServer worker: what was read of COGs over HTTP."""

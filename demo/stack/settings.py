@@ -7,10 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
+from cogmill.domain.errors import WrongSetting
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from include.cogmill.errors import WrongSetting
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout this stack belongs to."""
@@ -38,7 +37,7 @@ class Mount(StrEnum):
 
 
 class StackSettings(BaseSettings):
-    """All `COGMILL_*` settings of the embedded stack; the program's own are in `include/cogmill/settings.py`."""
+    """All `COGMILL_*` settings of the embedded stack; the program's own are in `include/cogmill/config/settings.py`."""
 
     model_config = SettingsConfigDict(env_prefix="COGMILL_", env_file=REPOSITORY / ".env", extra="ignore", frozen=True)
 

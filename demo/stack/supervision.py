@@ -11,17 +11,17 @@ import xmlrpc.client
 from typing import TYPE_CHECKING, Any
 
 import psutil
+from cogmill.domain.errors import Unavailable
 from supervisor.xmlrpc import SupervisorTransport
 
 from demo.stack import processes
 from demo.stack.programs import BASE_ENVIRONMENT
 from demo.stack.settings import REPOSITORY
-from include.cogmill.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from demo.stack.home import Home
+    from demo.stack.paths import Home
 
 START_S = 60.0
 """Time the supervisor itself may take to answer."""
@@ -77,7 +77,7 @@ class Supervisor:
             process = subprocess.Popen(
                 command,
                 cwd=self.home.run,
-                env=BASE_ENVIRONMENT | {"PYTHONPATH": str(REPOSITORY)},
+                env=BASE_ENVIRONMENT | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/include"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from demo.survey.export import EXPORTS, TILES, save, write
-from demo.survey.film import Photo, expose
+from demo.survey.film_scan import Photo, expose
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item, Manifest
 from demo.survey.plan import Shot, shots

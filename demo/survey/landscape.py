@@ -14,8 +14,8 @@ from rasterio.transform import array_bounds
 from rasterio.warp import Resampling, reproject, transform, transform_bounds
 
 from demo.survey.canvas import Canvas
-from demo.survey.country import paint_country
 from demo.survey.landmarks import LANDMARKS, Landmark, paint_landmarks
+from demo.survey.terrain import paint_country
 from demo.survey.town import paint_roads, paint_town, paint_water
 
 ORIGIN_LON, ORIGIN_LAT = -97.75, 30.28

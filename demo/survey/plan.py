@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from demo.survey.film import Photo
+from demo.survey.film_scan import Photo
 from demo.survey.landscape import SHRINK, Landscape
 
 FORWARD_OVERLAP, SIDE_OVERLAP = 0.6, 0.3

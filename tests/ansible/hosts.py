@@ -161,7 +161,7 @@ class Host:
         command = self.inside(ROOT / ".venv/bin/python", HERE / "inside.py", action, self.folder, *arguments)
         environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{ROOT}:{ROOT}/include",
             "S3_SECRET": S3_SECRET,
             "POSTGIS_SECRET": POSTGIS_SECRET,
             "SURVEY": survey_folder(),

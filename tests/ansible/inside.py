@@ -24,16 +24,16 @@ import boto3
 import botocore.config
 import httpx
 import psycopg
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.ledger import Ledger
+from cogmill.ledger.migrate import migrate
+from cogmill.pipeline import Mill, build_cogs, ingest, publish
 
 from demo import maps
 from demo.survey.generate import generate
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
-from include.cogmill.ledger import Ledger
-from include.cogmill.ledger.migrate import migrate
-from include.cogmill.pipeline import Mill, arrivals, build, publish
-from include.cogmill.settings import Settings
-from include.cogmill.store import S3Store
 from tests.ansible.load import Crowd, picture, seconds_until, trap
 
 S3 = "http://127.0.0.1:9000"
@@ -103,10 +103,10 @@ def fill(folder: Path) -> dict[str, int]:
     drop(folder)
     made = survey(folder)
     works = mill()
-    arrivals.register(works)
+    ingest.register(works)
     for collection_id in made.collections:
-        for batch in build.plan(works, collection_id):
-            build.build_batch(works, batch["frame_ids"], "test")
+        for batch in build_cogs.plan(works, collection_id):
+            build_cogs.build_batch(works, batch["frame_ids"], "test")
         publish.update_tile_index(works, collection_id)
         publish.publish_mapfile(works, collection_id)
     return {"collections": len(made.collections), "files": len(made.items)}

@@ -125,7 +125,7 @@ def test_there_is_one_libgdal_and_the_schemas_and_pools_are_the_present_ones(sit
         return site.run(f'runuser -u postgres -- psql -qtA {database} -c "{question}"')
 
     gdal = "from osgeo import gdal; import rasterio; print(gdal.__version__ == rasterio.__gdal_version__)"
-    migrations = len(list((ROOT / "include/sql/migrations").glob("*.sql")))
+    migrations = len(list((ROOT / "include/cogmill/ledger/sql/migrations").glob("*.sql")))
     pools = "select string_agg(pool || slots, ' ' order by pool) from slot_pool where pool <> 'default_pool'"
     assert site.run(f'/opt/cogmill/venv/bin/python -c "{gdal}"') == "True"
     assert ask("cogmill", "select count(*) from cogmill.migration") == str(migrations)

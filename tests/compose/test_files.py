@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 import yaml
 from airflow.configuration import AirflowConfigParser, retrieve_configuration_description
+from cogmill.config.settings import Settings
 
-from docs import sizing
-from include.cogmill.settings import Settings
+from tools import sizing
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yaml"
@@ -131,4 +131,4 @@ def test_has_one_version_of_each_package() -> None:
 
 
 def test_shows_on_the_page_on_sizing_what_its_figures_give() -> None:
-    assert sizing.PAGE.read_text() == sizing.page(), "out of date: run python -m docs.sizing"
+    assert sizing.PAGE.read_text() == sizing.page(), "out of date: run python -m tools.sizing"

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cogmill_airflow.shards import write_shards
+from cogmill_airflow.bundle.shards import write_shards
 
 from tests.airflow_home import ENVIRONMENT, ROOT
 
@@ -44,7 +44,7 @@ def parse(file: Path, **environment: str) -> dict[str, object]:
     env = {
         **os.environ,
         **ENVIRONMENT,
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        "PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}",
         "AIRFLOW_CONN_COGMILL_S3": "aws://key:canary@?endpoint_url=http%3A%2F%2F127.0.0.1%3A1",
         **environment,
     }

@@ -70,10 +70,9 @@ def test_takes_its_schedule_from_the_environment() -> None:
 
 
 def test_offers_exactly_the_profiles_and_states_that_exist() -> None:
-    from cogmill_airflow.backfill_dag import PROFILES, form
-
-    from include.cogmill.pipeline.backfill import ORDERS, STATES
-    from include.cogmill.profiles import PROFILES as KNOWN
+    from cogmill.cog.profiles import PROFILES as KNOWN
+    from cogmill.pipeline.backfill import ORDERS, STATES
+    from cogmill_airflow.dag_factories.backfill import PROFILES, form
 
     assert set(PROFILES) == set(KNOWN)
     assert form(dry_run=True)["order"].schema["enum"] == list(ORDERS)

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cogmill.domain.errors import WrongSetting
 from supervisor.datatypes import dict_of_key_value_pairs
 
-from demo.stack.home import Home, write_private
+from demo.stack.paths import Home, write_private
 from demo.stack.programs import s3fs_options
 from demo.stack.render import environment_line
 from demo.stack.settings import StackSettings
-from include.cogmill.errors import WrongSetting
 
 
 @pytest.mark.parametrize("value", ["plain", '{"a": ["b", 1]}', "100%", "it's", "a,b=c", "", "%(ENV_HOME)s"])

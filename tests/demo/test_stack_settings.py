@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from cogmill.domain.errors import WrongSetting
 
 from demo.stack.airflow_env import pools
 from demo.stack.settings import StackSettings, load_settings
-from include.cogmill.errors import WrongSetting
 
 
 def test_has_the_documented_addresses_when_nothing_is_set() -> None:

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from cogmill.domain.keys import parse_upload
 from rasterio.crs import CRS
 from rasterio.warp import Resampling, reproject
 
 from demo.survey.compare import View, compare
 from demo.survey.export import EXPORTS, write
-from demo.survey.film import Photo, expose
+from demo.survey.film_scan import Photo, expose
 from demo.survey.generate import generate
 from demo.survey.landscape import WEB_MERCATOR, Landscape
 from demo.survey.manifest import Item, Manifest
 from demo.survey.plan import shots
-from include.cogmill.keys import parse_upload
 
 SIDE = 240
 

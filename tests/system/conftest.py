@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from demo.stack import Stack
-from demo.stack.private import private_stack
+from demo.stack.temporary_stack import private_stack
 from tests.system.probes import aws_client
 
 TEXAS = "[-107, 25, -93, 37]"

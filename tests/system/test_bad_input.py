@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+from cogmill.domain.errors import ADVICE, Reason
 
 from demo.maps import Service
 from demo.stack import Stack
-from demo.survey.bad import GOOD, GSD, SIDE, SPECIMENS, museum
+from demo.survey.bad_uploads import GOOD, GSD, SIDE, SPECIMENS, museum
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item, Manifest
-from include.cogmill.errors import ADVICE, Reason
 from tests.system.airflow_api import AirflowApi, Box
 from tests.system.probes import ledger_rows, wait_until
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from cogmill.cog.profiles import default_profile
+from cogmill.cog.sandbox.engine import Engine, cog_digest, recipe_digest
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.domain.model import Bands, Product
 
 from demo.stack import Stack, processes
-from include.cogmill.engine import Engine, cog_digest, recipe_digest
-from include.cogmill.limits import Limits
-from include.cogmill.model import Bands, Product
-from include.cogmill.profiles import default_profile
 from tests.system.airflow_api import AirflowApi
 from tests.system.probes import PNG, wait_until
 from tests.system.small_survey import GSD, frame_rows, frame_states, objects, put, wait_for_states, write_frame
@@ -87,7 +87,7 @@ def builders(stack: Stack) -> list[psutil.Process]:
     """The processes of this stack, and of no other, that build COGs now."""
     pid = stack.supervisor.pid()
     assert pid is not None
-    return [process for process in processes.family(pid) if "include.cogmill.child" in arguments(process)]
+    return [process for process in processes.family(pid) if "cogmill.cog.sandbox.worker" in arguments(process)]
 
 
 def arguments(process: psutil.Process) -> list[str]:

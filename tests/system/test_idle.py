@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cogmill.config.settings import Settings
 
 from demo.stack import Stack, processes
-from include.cogmill.settings import Settings
 from tests.system.airflow_api import AirflowApi
 from tests.system.probes import cpu_s, program, wait_until
 from tests.system.small_survey import put, wait_for_states, write_frame

@@ -10,7 +10,7 @@ from rasterio.crs import CRS
 from demo.maps import Service
 from demo.stack import Stack
 from demo.survey.export import EXPORTS, write
-from demo.survey.film import Photo, expose
+from demo.survey.film_scan import Photo, expose
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item
 from demo.uploads import WAYS

@@ -17,10 +17,10 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from cogmill.domain.keys import parse_upload
+from cogmill.ledger import Ledger
 
 from demo.stack import Stack, database, processes
-from include.cogmill.keys import parse_upload
-from include.cogmill.ledger import Ledger
 from tests.system.airflow_api import AirflowApi
 from tests.system.conftest import TOPIC
 from tests.system.probes import aws_client, ledger_rows, services, wait_until
@@ -170,7 +170,7 @@ def refused_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[s
 def kill_the_builder(stack: Stack) -> None:
     """Kill the task of the backfill that builds just now, with all its children."""
     family = processes.family(stack.supervisor.pid() or 0)
-    (builder,) = [one for one in family if "include.cogmill.child" in command_of(one)][:1]
+    (builder,) = [one for one in family if "cogmill.cog.sandbox.worker" in command_of(one)][:1]
     task = builder.parent()
     assert task is not None
     for process in [task, *task.children(recursive=True)]:

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.ledger import Ledger
+from cogmill.pipeline import Mill
 
-from include.cogmill.ledger import Ledger
-from include.cogmill.pipeline import Mill
-from include.cogmill.settings import Settings
-from include.cogmill.store import S3Store
 from tests.airflow_home import ROOT
 from tests.small_archive import TRAVIS, SmallArchive
 
@@ -84,7 +84,7 @@ def test_every_dag_of_operations_runs_to_its_end(archive, s3_server, tmp_path: P
             }
         ),
         "COGMILL_BUCKET": archive.mill.store.bucket,
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        "PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}",
     }
     airflow = [sys.executable, "-m", "airflow"]
     subprocess.run([*airflow, "db", "migrate"], env=environment, cwd=ROOT, check=True, capture_output=True)

@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 
 from demo.screenshots import QUIET
 from demo.stack import Stack, airflow_env
-from demo.stack.private import free_ports
+from demo.stack.temporary_stack import free_ports
 from tests.system.airflow_api import AirflowApi
 from tests.system.probes import wait_until
 from tests.system.small_survey import put, wait_for_states, write_frame

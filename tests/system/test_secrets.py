@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cogmill.cog.profiles import default_profile
+from cogmill.cog.sandbox.engine import cog_digest, recipe_digest
+from cogmill.domain.model import Bands, Product
 
 from demo.stack import Stack, database
-from demo.stack.private import free_ports, private_stack
-from include.cogmill.engine import cog_digest, recipe_digest
-from include.cogmill.model import Bands, Product
-from include.cogmill.profiles import default_profile
+from demo.stack.temporary_stack import free_ports, private_stack
 from tests.system.airflow_api import AirflowApi
 from tests.system.probes import ask, aws_client, wait_until
-from tests.system.sight import BUCKET_PATH, COLLECTION, FOLDER, PATIENCE_S, Sight, requests
+from tests.system.secret_scanner import BUCKET_PATH, COLLECTION, FOLDER, PATIENCE_S, Sight, requests
 from tests.system.small_survey import frame_states, put, write_frame
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(1800)]

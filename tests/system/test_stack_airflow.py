@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from demo.stack import Stack, database
-from demo.stack.private import private_stack
+from demo.stack.temporary_stack import private_stack
 from tests.system.probes import wait_until
 from tests.system.test_stack_lifecycle import assert_no_secret_is_shown, assert_nothing_is_left, members
 

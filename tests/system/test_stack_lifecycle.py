@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cogmill.domain.errors import Unavailable
 
 from demo.stack import Stack, processes
-from demo.stack.private import PASSWORDS, free_ports, private_stack
 from demo.stack.settings import LOOPBACK, REPOSITORY, Mount
-from include.cogmill.errors import Unavailable
+from demo.stack.temporary_stack import PASSWORDS, free_ports, private_stack
 from tests.system.probes import GET_MAP, PNG, ask, mapfile, put_mapfile, wait_until
 
 pytestmark = pytest.mark.system
@@ -89,7 +89,7 @@ def test_nothing_is_left_when_the_supervisor_was_killed() -> None:
 
 
 def test_nothing_is_left_when_the_starting_process_was_killed() -> None:
-    script = "import sys, time\nfrom demo.stack.private import private_stack\n"
+    script = "import sys, time\nfrom demo.stack.temporary_stack import private_stack\n"
     script += "with private_stack() as stack:\n    print(stack.home.root, flush=True)\n    time.sleep(300)\n"
     starter = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None

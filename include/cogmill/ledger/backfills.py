@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from include.cogmill.ledger.base import Part, Row, as_json
+from cogmill.ledger.connection import Part, Row, as_json
 
 PAGE = 5000
 """Frames added by one statement."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from include.cogmill.errors import ProofFailed
-from include.cogmill.ledger.base import Part, Row
-from include.cogmill.model import Bands, Collection, Product
+from cogmill.domain.errors import ProofFailed
+from cogmill.domain.model import Bands, Collection, Product
+from cogmill.ledger.connection import Part, Row
 
 
 @dataclass(frozen=True, slots=True)

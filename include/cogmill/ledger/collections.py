@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.cogmill.ledger.base import Part, Row, as_json
-from include.cogmill.model import Bands, Collection, FrameName, Product
+from cogmill.domain.model import Bands, Collection, FrameName, Product
+from cogmill.ledger.connection import Part, Row, as_json
 
 
 @dataclass(frozen=True, slots=True)

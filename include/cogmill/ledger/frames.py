@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.cogmill.errors import FrameRejected
-from include.cogmill.ledger.base import Part
-from include.cogmill.model import BuiltCog
+from cogmill.domain.errors import FrameRejected
+from cogmill.domain.model import BuiltCog
+from cogmill.ledger.connection import Part
 
 
 @dataclass(frozen=True, slots=True)

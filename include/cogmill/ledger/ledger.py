@@ -6,15 +6,15 @@ from typing import Any
 
 import psycopg
 
-from include.cogmill.errors import Unavailable
-from include.cogmill.ledger.arrivals import Arrivals
-from include.cogmill.ledger.backfills import Backfills
-from include.cogmill.ledger.browse import Browse
-from include.cogmill.ledger.catalog import Catalog
-from include.cogmill.ledger.collections import Collections
-from include.cogmill.ledger.frames import Frames
-from include.cogmill.ledger.revisions import Revisions
-from include.cogmill.ledger.upkeep import Upkeep
+from cogmill.domain.errors import Unavailable
+from cogmill.ledger.backfills import Backfills
+from cogmill.ledger.catalog import Catalog
+from cogmill.ledger.collections import Collections
+from cogmill.ledger.findings import Upkeep
+from cogmill.ledger.frames import Frames
+from cogmill.ledger.history import Revisions
+from cogmill.ledger.queries import Browse
+from cogmill.ledger.uploads import Arrivals
 
 
 class Ledger:

@@ -1,7 +1,7 @@
-"""Bring a database to the present schema: `python -m include.cogmill.ledger.migrate`.
+"""Bring a database to the present schema: `python -m cogmill.ledger.migrate`.
 
 Connects as the owner by libpq's own environment (`PGHOST`, `PGUSER`, `PGSERVICE`, `PGPASSFILE` ...), so no secret is an argument.
-Files of `include/sql/migrations/` are applied in order, each once, all in one transaction; running it again changes nothing.
+Files of `include/cogmill/ledger/sql/migrations/` are applied in order, each once, all in one transaction; running it again changes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from include.cogmill.ledger.base import SQL
+from cogmill.ledger.connection import SQL
 
 MIGRATIONS = SQL / "migrations"
 

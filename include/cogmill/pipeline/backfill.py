@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from include.cogmill import keys
-from include.cogmill.errors import WrongSetting
-from include.cogmill.ledger.backfills import CandidateFrame, Progress
-from include.cogmill.model import State
-from include.cogmill.pipeline import publish
-from include.cogmill.pipeline.build import Batch, ProfileChooser, build_batch, profile_chooser
-from include.cogmill.pipeline.mill import Mill
-from include.cogmill.recipe import recipe_digest
+from cogmill.cog.fingerprint import recipe_digest
+from cogmill.domain import keys
+from cogmill.domain.errors import WrongSetting
+from cogmill.domain.model import State
+from cogmill.ledger.backfills import CandidateFrame, Progress
+from cogmill.pipeline import publish
+from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.build_cogs import Batch, ProfileChooser, build_batch, profile_chooser
 
 log = logging.getLogger(__name__)
 

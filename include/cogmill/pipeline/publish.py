@@ -13,16 +13,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from include.cogmill import keys
-from include.cogmill.declared import declared
-from include.cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
-from include.cogmill.mapfile import Service, online_resource, render, service_title
-from include.cogmill.mapserv import MapServerRunner
-from include.cogmill.model import Bands, Collection
-from include.cogmill.pipeline.mill import Mill
-from include.cogmill.render_proof import prove_service
-from include.cogmill.store import Upload
-from include.cogmill.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
+from cogmill.aws.s3 import Upload
+from cogmill.config.collection_files import declared
+from cogmill.domain import keys
+from cogmill.domain.model import Bands, Collection
+from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
+from cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
+from cogmill.mapserver.cgi import MapServerRunner
+from cogmill.mapserver.mapfile import Service, online_resource, render, service_title
+from cogmill.mapserver.verify_service import prove_service
+from cogmill.pipeline.archive import Mill
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from include.cogmill import keys
-from include.cogmill.model import Bands, Collection
-from include.cogmill.pipeline import publish
-from include.cogmill.pipeline.mill import Mill
-from include.cogmill.upkeep import index_file_keys
+from cogmill.domain import keys
+from cogmill.domain.model import Bands, Collection
+from cogmill.pipeline import publish
+from cogmill.pipeline.archive import Mill
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +68,6 @@ def _delete_index_files(mill: Mill, collection_id: str) -> None:
     collection: Collection = mill.ledger.collections.state(collection_id).collection
     present = {bands: list(mill.store.pages(keys.tile_index_prefix(collection, bands))) for bands in Bands}
     for bands, pages in present.items():
-        ours = set(index_file_keys(collection, bands))
+        ours = set(keys.index_file_keys(collection, bands))
         for key in sorted({stored.key for page in pages for stored in page.objects} & ours):
             mill.store.delete(key)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from cogmill.config.settings import load_settings
+from cogmill.ledger.queries import COLLECTION_FILTERS, FIRST_REFUSAL, Turn
 from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
@@ -14,11 +16,9 @@ from cogmill_airflow.names import DAG_PREFIX
 from cogmill_airflow.page import faults, files
 from cogmill_airflow.page.access import MayRetry, Reader
 from cogmill_airflow.page.view import Address, render
-from include.cogmill.ledger.browse import COLLECTION_FILTERS, FIRST_REFUSAL, Turn
-from include.cogmill.settings import load_settings
 
 if TYPE_CHECKING:
-    from include.cogmill.ledger.browse import Browse, Page
+    from cogmill.ledger.queries import Browse, Page
 
 COLLECTIONS_PER_PAGE = 40
 FRAMES_PER_PAGE = 50
@@ -117,7 +117,7 @@ def footprints(
 @contextmanager
 def reading() -> Iterator[Browse]:
     """Open the ledger by Airflow's connection, for reading alone."""
-    from cogmill_airflow.hooks import ledger_from_connection
+    from cogmill_airflow.connections import ledger_from_connection
 
     with ledger_from_connection(options="-c default_transaction_read_only=on -c statement_timeout=5s") as ledger:
         yield ledger.browse

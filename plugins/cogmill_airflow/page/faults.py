@@ -6,14 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from airflow.sdk.exceptions import AirflowNotFoundException
+from cogmill.config.settings import load_settings
+from cogmill.domain.errors import Unavailable, WrongSetting
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from cogmill_airflow.names import POSTGRES_CONN_ID
 from cogmill_airflow.page.view import content_policy, render
-from include.cogmill.errors import Unavailable, WrongSetting
-from include.cogmill.settings import load_settings
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from cogmill.config.settings import load_settings
 from fastapi import FastAPI, Request, Response
 from starlette.staticfiles import StaticFiles
 
 from cogmill_airflow.page.view import HERE
-from include.cogmill.settings import load_settings
 
 
 def serve(app: FastAPI) -> None:

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from cogmill.domain.errors import ADVICE, Reason
+from cogmill.mapserver.mapfile import online_resource
+from cogmill.mapserver.urls import capabilities_url, preview_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cogmill_airflow.names import dag_id
 from cogmill_airflow.page import PREFIX, words
-from include.cogmill.errors import ADVICE, Reason
-from include.cogmill.mapfile import online_resource
-from include.cogmill.wms import capabilities_url, preview_url
 
 if TYPE_CHECKING:
-    from include.cogmill.ledger.browse import Box, CollectionCard, FrameLine
-    from include.cogmill.settings import Settings
+    from cogmill.config.settings import Settings
+    from cogmill.ledger.queries import Box, CollectionCard, FrameLine
 
 HERE = Path(__file__).parent
 

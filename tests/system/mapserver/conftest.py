@@ -17,11 +17,11 @@ import psycopg
 import pytest
 import rasterio
 import shapely
+from cogmill.domain.model import FrameName, Product
+from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row
+from cogmill.mapserver.mapfile import Service, online_resource
 from osgeo import gdal, osr
 
-from include.cogmill.mapfile import Service, online_resource
-from include.cogmill.model import FrameName, Product
-from include.cogmill.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row
 from tests.system.mapserver.cgi import MapServer
 
 gdal.UseExceptions()

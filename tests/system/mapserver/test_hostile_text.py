@@ -8,9 +8,8 @@ import unicodedata
 import mapbox_vector_tile
 import numpy as np
 import pytest
+from cogmill.mapserver.mapfile import LAYER_NAME, render
 from lxml import etree
-
-from include.cogmill.mapfile import LAYER_NAME, render
 
 pytestmark = pytest.mark.system
 

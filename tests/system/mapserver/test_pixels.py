@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from include.cogmill.mapfile import render
+from cogmill.mapserver.mapfile import render
 
 pytestmark = pytest.mark.system
 

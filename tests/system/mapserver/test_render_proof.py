@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cogmill.domain.errors import CogmillError, ProofFailed, Unavailable
+from cogmill.mapserver.mapfile import render
+from cogmill.mapserver.verify_service import MapServerRunner, prove_service
 from PIL import Image
-
-from include.cogmill.errors import CogmillError, ProofFailed, Unavailable
-from include.cogmill.mapfile import render
-from include.cogmill.render_proof import MapServerRunner, prove_service
 
 pytestmark = pytest.mark.system
 

@@ -9,12 +9,11 @@ import math
 import mapbox_vector_tile
 import numpy as np
 import pytest
+from cogmill.domain.model import Product
+from cogmill.mapserver.mapfile import PUBLIC_ITEMS, render
 from lxml import etree
 from owslib.wms import WebMapService
 from rasterio.warp import transform_bounds
-
-from include.cogmill.mapfile import PUBLIC_ITEMS, render
-from include.cogmill.model import Product
 
 pytestmark = pytest.mark.system
 

@@ -1,0 +1,1 @@
+"""S3 and SQS: the only package that imports boto3."""

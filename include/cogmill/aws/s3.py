@@ -1,0 +1,257 @@
+"""The bucket: the only module that speaks S3. Receives a ready boto3 client; never reads credentials from anywhere else."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import parse_timestamp
+from urllib3.exceptions import HTTPError
+
+from cogmill.domain.errors import CogmillError, Forbidden, SourceChanged, Unavailable
+from cogmill.domain.model import StoredObject
+
+CHUNK = 1 << 20
+"""Bytes read at a time while an object is downloaded and hashed."""
+
+SHA256 = "sha256"
+"""Metadata key under which every COG carries its own hash."""
+
+_GONE = {"404", "NoSuchKey", "412", "PreconditionFailed"}
+
+_KEPT = {"403", "AccessDenied", "AllAccessDisabled", "InvalidObjectState"}
+"""Codes with which S3 refuses one object for good; those of its key service begin with `KMS.`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a bucket listing."""
+
+    objects: list[StoredObject]
+    at: dt.datetime
+    """The store's own clock when it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """How an object is to be stored."""
+
+    content_type: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    acl: str = ""
+    """Canned ACL; empty sends none."""
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments for boto3."""
+        extra = {"ACL": self.acl} if self.acl else {}
+        return {"ContentType": self.content_type, "Metadata": dict(self.metadata), **extra}
+
+
+class S3Store:
+    """One bucket. Every method raises Unavailable when S3 cannot answer; botocore has retried by then."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+        # botocore has no public way to say to a ready client how times are read
+        client._endpoint._response_parser_factory.set_parser_defaults(timestamp_parser=_timestamp)  # noqa: SLF001
+
+    def pages(self, prefix: str = "") -> Iterator[Listing]:
+        """List keys page by page, one LIST call per 1,000 keys and no other request."""
+        paginator = self._client.get_paginator("list_objects_v2")
+        with _translated(f"list s3://{self.bucket}/{prefix}"):
+            for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix):
+                headers = page["ResponseMetadata"]["HTTPHeaders"]
+                yield Listing([_stored(entry) for entry in page.get("Contents", [])], _clock(headers.get("date", "")))
+
+    def download(self, key: str, etag: str, target: Path) -> str:
+        """Fetch exactly this version into a file with one GET and return its sha256.
+
+        Raises:
+            SourceChanged: The key is gone or holds another version now.
+            Forbidden: S3 does not hand it out.
+        """
+        digest = hashlib.sha256()
+        with _translated(f"get s3://{self.bucket}/{key}", Forbidden), target.open("wb") as out:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
+            for chunk in answer["Body"].iter_chunks(CHUNK):
+                digest.update(chunk)
+                out.write(chunk)
+            if out.tell() != answer["ContentLength"]:
+                raise Unavailable(f"s3://{self.bucket}/{key} broke off after {out.tell()} bytes")
+        return digest.hexdigest()
+
+    def create(self, key: str, source: Path, sha256: str, upload: Upload) -> bool:
+        """Store a file under a key that names its content, with one PUT; return False when it is there already.
+
+        The store checks the sha256 on arrival, so a body damaged on the way is refused.
+
+        Raises:
+            Unavailable: Also when the key holds other bytes, which means that somebody else writes here.
+        """
+        arguments = Upload(upload.content_type, {**upload.metadata, SHA256: sha256}, upload.acl).arguments()
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        try:
+            with _translated(f"put s3://{self.bucket}/{key}"), source.open("rb") as body:
+                self._client.put_object(
+                    Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*", **arguments
+                )
+        except SourceChanged:
+            if self.sha256(key) != sha256:
+                raise Unavailable(f"s3://{self.bucket}/{key} exists with other bytes; remove it by hand") from None
+            return False
+        return True
+
+    def replace(self, key: str, body: bytes, upload: Upload) -> None:
+        """Store bytes under a fixed key with one PUT; readers see the old or the new object, never a mixture."""
+        checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        with _translated(f"put s3://{self.bucket}/{key}"):
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **upload.arguments()
+            )
+
+    def replace_file(self, key: str, source: Path, upload: Upload) -> bool:
+        """Store a file under a fixed key with one PUT when the key does not hold these bytes; tell whether it was stored."""
+        with source.open("rb") as body:
+            digest = hashlib.file_digest(body, "sha256")
+            sha256 = digest.hexdigest()
+            if self.sha256(key) == sha256:
+                return False
+            body.seek(0)
+            checksum = base64.b64encode(digest.digest()).decode()
+            arguments = Upload(upload.content_type, {**upload.metadata, SHA256: sha256}, upload.acl).arguments()
+            with _translated(f"put s3://{self.bucket}/{key}"):
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **arguments)
+        return True
+
+    def read(self, key: str) -> bytes | None:
+        """Return a small object, or None when there is none."""
+        try:
+            with _translated(f"get s3://{self.bucket}/{key}"):
+                body: bytes = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                return body
+        except SourceChanged:
+            return None
+
+    def sha256(self, key: str) -> str | None:
+        """Return the hash a COG says it has, by one HEAD; None when the key does not exist."""
+        try:
+            with _translated(f"head s3://{self.bucket}/{key}"):
+                head = self._client.head_object(Bucket=self.bucket, Key=key)
+        except SourceChanged:
+            return None
+        value: str = head["Metadata"].get(SHA256, "")
+        return value
+
+    def find(self, key: str) -> StoredObject | None:
+        """Return what a key holds now, by one HEAD; None when it does not exist.
+
+        Raises:
+            Forbidden: S3 does not say.
+        """
+        try:
+            with _translated(f"head s3://{self.bucket}/{key}", Forbidden):
+                head = self._client.head_object(Bucket=self.bucket, Key=key)
+        except SourceChanged:
+            return None
+        return StoredObject(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
+
+    def delete(self, key: str) -> None:
+        """Remove a key; a key that does not exist is no error."""
+        with _translated(f"delete s3://{self.bucket}/{key}"):
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+
+    def digest(self, key: str) -> tuple[str, int] | None:
+        """Read a whole object and return the sha256 and number of its bytes; None when there is none."""
+        found, size = hashlib.sha256(), 0
+        try:
+            with _translated(f"get s3://{self.bucket}/{key}"):
+                for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
+                    found.update(chunk)
+                    size += len(chunk)
+        except SourceChanged:
+            return None
+        return found.hexdigest(), size
+
+    def move(self, key: str, target: str) -> bool:
+        """Put an object under another key without fetching it; False when there is none."""
+        try:
+            with _translated(f"move s3://{self.bucket}/{key}"):
+                self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
+        except SourceChanged:
+            return False
+        self.delete(key)
+        return True
+
+    def abort_uploads(self, before: dt.datetime) -> list[str]:
+        """Abort multipart uploads begun before a moment, whose parts are stored and paid for; return their keys."""
+        aborted = []
+        with _translated(f"abort uploads of s3://{self.bucket}"):
+            for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
+                for upload in page.get("Uploads", []):
+                    if upload["Initiated"] < before:
+                        self._client.abort_multipart_upload(
+                            Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
+                        aborted.append(upload["Key"])
+        return aborted
+
+    def set_acl(self, key: str, acl: str) -> None:
+        """Put a canned ACL on an existing object."""
+        with _translated(f"set the ACL of s3://{self.bucket}/{key}"):
+            self._client.put_object_acl(Bucket=self.bucket, Key=key, ACL=acl)
+
+    def gdal_environment(self) -> dict[str, str]:
+        """Return the environment with which GDAL in MapServer reads this bucket by `/vsis3/`; holds the credentials."""
+        endpoint = self._client.meta.endpoint_url
+        scheme, _, host = endpoint.partition("://")
+        environment = {"AWS_REGION": self._client.meta.region_name or "us-east-1"}
+        if "amazonaws.com" not in host:
+            https = "YES" if scheme == "https" else "NO"
+            environment |= {"AWS_S3_ENDPOINT": host, "AWS_HTTPS": https, "AWS_VIRTUAL_HOSTING": "FALSE"}
+        # botocore has no public way to the credentials a client signs with
+        credentials = self._client._request_signer._credentials  # noqa: SLF001
+        if credentials:
+            frozen = credentials.get_frozen_credentials()
+            environment |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
+            environment |= {"AWS_SESSION_TOKEN": frozen.token} if frozen.token else {}
+        return environment
+
+
+@contextmanager
+def _translated(what: str, refused: type[CogmillError] = Unavailable) -> Iterator[None]:
+    """Turn the errors of S3 into ours: gone or replaced is SourceChanged, refused is what the caller says, all else Unavailable."""
+    try:
+        yield
+    except ClientError as err:
+        code = err.response.get("Error", {}).get("Code", "")
+        if code in _GONE:
+            raise SourceChanged(f"cannot {what}: {code}") from err
+        kept = code in _KEPT or code.startswith("KMS.")
+        raise (refused if kept else Unavailable)(f"cannot {what}: {err}") from err
+    except (BotoCoreError, HTTPError, ConnectionError) as err:
+        raise Unavailable(f"cannot {what}: {err}") from err
+
+
+def _stored(entry: Mapping[str, Any]) -> StoredObject:
+    return StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
+
+
+def _timestamp(value: Any) -> dt.datetime:
+    """Read a time as S3 writes it; what botocore does for every format there is takes two thirds of the time of a listing."""
+    if isinstance(value, str) and value.endswith("Z"):
+        return dt.datetime.fromisoformat(value)
+    other: dt.datetime = parse_timestamp(value)
+    return other
+
+
+def _clock(header: str) -> dt.datetime:
+    return parsedate_to_datetime(header) if header else dt.datetime.now(dt.UTC)

@@ -1,0 +1,229 @@
+"""One frame from upload to proven COG. Runs in the child process; reads and writes local files only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cogmill.cog.arrays.polygons import Ring, area, fill, rectangle
+from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.collar import detect
+from cogmill.cog.fingerprint import ENGINE_VERSION, gdal_version, opencv_version, recipe_digest
+from cogmill.cog.footprint import footprint
+from cogmill.cog.output import verify_cog
+from cogmill.cog.output.overviews import build_levels, level_sizes
+from cogmill.cog.output.writer import write_cog
+from cogmill.cog.profiles import Profile
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.source.crs import Operation, choose_operation, crs_name, is_web_mercator, proj_version
+from cogmill.cog.source.decode import Bytes, Pixels, read_pixels, refuse_blank
+from cogmill.cog.source.extent import Bounds, apply, degree_bounds, refuse_outside
+from cogmill.cog.source.inspect import Affine6, Upload, open_upload
+from cogmill.cog.warp import resample
+from cogmill.cog.warp.resample import Warped
+from cogmill.cog.warp.target_grid import Lattice, Projector, choose_lattice
+from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.model import Bands
+
+LATTICE_POINTS = 24
+"""Points a side at which the COG is compared with its source."""
+
+MIN_COVERAGE = 0.2
+"""Least share of the picture's outline that must be valid; a mask below that hides the photograph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the child process is asked to do."""
+
+    source: Path
+    target: Path
+    bands: Bands
+    profile: Profile
+    provenance: Mapping[str, str]
+    area: Bounds | None
+    limits: Limits
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What the child process answers; the fields of `BuiltCog` that it knows."""
+
+    size: int
+    sha256: str
+    footprint_wkb: bytes
+    width: int
+    height: int
+    gsd_m: float
+    source_crs: str
+    transformation: str
+
+
+def build_frame(request: Request) -> Built:
+    """Make and prove one COG.
+
+    Raises:
+        FrameRejected: The frame is at fault.
+        ProofFailed: The result is not what it should be.
+        MemoryError: The frame needs more memory than the limits give.
+    """
+    upload = open_upload(
+        request.source,
+        request.bands,
+        request.limits,
+        deep=request.profile.scaling is not None,
+        threads=request.threads,
+    )
+    bounds = degree_bounds(upload)
+    refuse_outside(bounds, request.area)
+    keeps_datum = is_web_mercator(upload.srs)
+    operation = None if keeps_datum else choose_operation(upload.srs, bounds, request.limits.area_error_m)
+    decoded = upload.width * upload.height * upload.bands
+    scratch = Path(tempfile.gettempdir()) if decoded > request.limits.in_memory_bytes else None
+    with Arena(scratch, decoded) as arena:
+        return _build(upload, operation, request, arena)
+
+
+def _build(upload: Upload, operation: Operation | None, request: Request, arena: Arena) -> Built:
+    """Do everything that needs pixels."""
+    pixels = read_pixels(upload, request.profile, arena)
+    crs = (crs_name(upload.srs), "none" if operation is None else operation.name)
+    straight = operation is None and upload.geotransform[2] == upload.geotransform[4] == 0
+    del upload
+    warped, likeness = _to_web_mercator(pixels, operation, request, arena, straight=straight)
+    del pixels  # the source's share of memory is free before overviews and COG take theirs
+    return _write_and_prove(warped, likeness, request, crs, arena)
+
+
+def _to_web_mercator(
+    pixels: Pixels, operation: Operation | None, request: Request, arena: Arena, *, straight: bool
+) -> tuple[Warped, verify_cog.Likeness]:
+    """Find the picture, mask the rest, and bring both onto the COG's grid."""
+    height, width = pixels.data.shape[1:]
+    reach = 0.0 if straight else resample.KERNEL_PX[request.profile.resampling]
+    ring = detect.find_picture(pixels, reach, arena) if request.profile.collar else rectangle(width, height)
+    if pixels.valid is not None:
+        pixels.valid &= fill(ring, arena.zeros((height, width)))
+    _refuse_hidden(pixels, ring)
+    if straight:
+        warped = _keep(pixels, ring, arena)
+        turn = np.array(warped.geotransform)[[1, 5]] / np.array(pixels.geotransform)[[1, 5]]
+        return warped, _likeness(pixels, warped, lambda points: np.where(turn > 0, points, (width, height) - points))
+    projector = Projector(pixels, (height, width), operation)
+    lattice = choose_lattice(projector, ring, request.profile.grid)
+    _refuse_huge(lattice, request.limits)
+    warped = resample.warp(
+        pixels, ring, projector, lattice, request.profile.resampling, threads=request.threads, arena=arena
+    )
+    return warped, _likeness(pixels, warped, lambda points: projector.backward(apply(warped.geotransform, points)))
+
+
+def _refuse_hidden(pixels: Pixels, ring: Ring) -> None:
+    if pixels.valid is None:
+        return
+    refuse_blank(pixels.data, pixels.valid)
+    share = np.count_nonzero(pixels.valid) / area(ring)
+    if share < MIN_COVERAGE:
+        raise FrameRejected(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
+
+
+def _refuse_huge(lattice: Lattice, limits: Limits) -> None:
+    if max(lattice.width, lattice.height) > 2 * limits.side_px:
+        raise FrameRejected(Reason.TOO_LARGE, f"{lattice.width} x {lattice.height} px in EPSG:3857")
+
+
+def _keep(pixels: Pixels, ring: Ring, arena: Arena) -> Warped:
+    """Return a frame that already lies on a straight grid of EPSG:3857, turned north up but otherwise bit for bit."""
+    height, width = pixels.data.shape[1:]
+    a, b, _, d, _, f = pixels.geotransform
+    valid = fill(ring, arena.zeros((height, width))) if pixels.valid is None else pixels.valid
+    data = pixels.data
+    if b < 0:
+        a, b, data, valid = a + b * width, -b, data[:, :, ::-1], valid[:, ::-1]
+    if f > 0:
+        d, f, data, valid = d + f * height, -f, data[:, ::-1], valid[::-1]
+    return Warped(_in_order(data, arena), _in_order(valid, arena), (a, b, 0.0, d, 0.0, f))
+
+
+def _in_order(layers: Bytes, arena: Arena) -> Bytes:
+    """Return an array itself, or a copy of a mirrored one."""
+    if layers.flags.c_contiguous:
+        return layers
+    copy = arena.zeros(layers.shape)
+    copy[...] = layers
+    return copy
+
+
+def _likeness(pixels: Pixels, warped: Warped, to_source: Any) -> verify_cog.Likeness:
+    """Take samples of the source on a lattice of the COG, each the mean of a window of an overview pixel's size."""
+    rows, columns = warped.valid.shape
+    scale = 2 ** (len(level_sizes(columns, rows)) - 1)
+    steps = (np.arange(LATTICE_POINTS) + 0.5) / LATTICE_POINTS
+    cells = np.stack(np.meshgrid(steps * columns, steps * rows), axis=-1).reshape(-1, 2) // scale
+    inside = [bool(_window(warped.valid, point * scale, scale).all()) for point in cells]
+    points = (cells[inside] + 0.5) * scale
+    found = to_source(points) if len(points) else points
+    windows = [_window(pixels.data, point - scale / 2, scale) for point in found]
+    values = np.array([each.mean(axis=(1, 2)) if each.size else np.full(len(pixels.data), np.nan) for each in windows])
+    known = np.isfinite(values).all(axis=1) if len(values) else np.zeros(0, bool)
+    return verify_cog.Likeness(points[known], values[known].T if len(values) else np.zeros((len(pixels.data), 0)))
+
+
+def _window(layers: Any, corner: Any, size: int) -> Any:
+    """Return the part of a picture, shape (..., rows, columns), in a square window."""
+    column, row = (max(0, round(float(each))) for each in corner)
+    return layers[..., row : row + size, column : column + size]
+
+
+def _tags(request: Request, source_crs: str, transformation: str) -> dict[str, str]:
+    """Return what the COG says about its origin; no clock, so that the same source gives the same bytes."""
+    facts = {
+        **request.provenance,
+        "profile": request.profile.name,
+        "recipe": recipe_digest(request.profile),
+        "engine": ENGINE_VERSION,
+        "gdal": gdal_version(),
+        "opencv": opencv_version(),
+        "proj": proj_version(),
+        "source_crs": source_crs,
+        "transformation": transformation,
+    }
+    return {f"COGMILL_{key.upper()}": value for key, value in facts.items()}
+
+
+def _write_and_prove(
+    warped: Warped, likeness: verify_cog.Likeness, request: Request, crs: tuple[str, str], arena: Arena
+) -> Built:
+    """Write the COG beside its target, prove it, and only then give it its name."""
+    profile, threads = request.profile, request.threads
+    data = warped.data
+    if profile.rgb and len(data) == 1:
+        data = np.broadcast_to(data, (3, *data.shape[1:]))  # three names for the same pixels
+    levels = build_levels(data, warped.valid, arena, threads)
+    height, width = warped.valid.shape
+    part = request.target.with_name(request.target.name + ".part")
+    write_cog(levels, warped.geotransform, part, profile, _tags(request, *crs), threads=threads)
+    verify_cog.prove_layout(part, width, height)
+    verify_cog.prove_pixels(part, levels, lossless=profile.lossless, threads=threads)
+    last = len(levels) - 1
+    if likeness.values.size:
+        verify_cog.prove_likeness(part, last, likeness)
+    outline = footprint(levels[last].valid != 0, _coarser(warped.geotransform, 2**last))
+    with part.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    size = part.stat().st_size
+    os.replace(part, request.target)  # noqa: PTH105
+    return Built(size, sha256, outline, width, height, warped.geotransform[1], *crs)
+
+
+def _coarser(geotransform: Affine6, scale: int) -> Affine6:
+    a, b, _, d, _, f = geotransform
+    return (a, b * scale, 0.0, d, 0.0, f * scale)

@@ -1,0 +1,1 @@
+"""Find the film collar of a scan, so that it can be masked."""

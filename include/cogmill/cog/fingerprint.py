@@ -1,0 +1,38 @@
+"""Names a way of making COGs by a digest, so that the same source and recipe always have the same key."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+
+from cogmill.cog.profiles import Profile
+
+ENGINE_VERSION = "3"
+"""Raised with every change that alters the bytes of any COG."""
+
+DIGEST_DIGITS = 12
+"""Hex digits of a COG's digest in its key: 48 bits, so a stem would need millions of versions to meet itself."""
+
+
+def gdal_version() -> str:
+    """Return the version of GDAL that the engine runs on, without loading it."""
+    return importlib.metadata.version("GDAL")
+
+
+def opencv_version() -> str:
+    """Return the version of OpenCV that the engine resamples with, without loading it."""
+    return importlib.metadata.version("opencv-python-headless")
+
+
+def recipe_digest(profile: Profile) -> str:
+    """Return a hex digest over everything but the source that decides a COG's bytes."""
+    programs = {"engine": ENGINE_VERSION, "gdal": gdal_version(), "opencv": opencv_version()}
+    values = {"profile": dataclasses.asdict(profile), **programs}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def cog_digest(source_sha256: str, recipe: str) -> str:
+    """Return the short digest that stands in a COG's key: `cog/<stem>.<digest>.tif`."""
+    return hashlib.sha256(f"{source_sha256}\n{recipe}".encode()).hexdigest()[:DIGEST_DIGITS]

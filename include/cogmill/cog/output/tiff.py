@@ -1,0 +1,124 @@
+"""Reads the directories of a TIFF without any library: what the proof of a layout rests on."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogmill.domain.errors import ProofFailed
+
+SUBFILE, WIDTH, HEIGHT, BLOCK_WIDTH, BLOCK_HEIGHT, OFFSETS, LENGTHS = 254, 256, 257, 322, 323, 324, 325
+"""Tags that describe where the pixels of a directory are."""
+
+NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
+"""Unsigned TIFF field types and their struct codes."""
+
+IS_MASK = 4
+"""Bit of NewSubfileType."""
+
+BIG = 43
+"""Version number of BigTIFF."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One image file directory: a level of the picture or of the mask."""
+
+    offset: int
+    """Byte of the file at which it begins."""
+    is_mask: bool
+    width: int
+    height: int
+    block_width: int
+    block_height: int
+    offsets: NDArray[np.int64]
+    """First byte of every block, row by row."""
+    lengths: NDArray[np.int64]
+    """Bytes of every block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How this TIFF writes its numbers."""
+
+    order: str
+    """`<` or `>`."""
+    big: bool
+
+    @property
+    def pointer(self) -> str:
+        """Struct code of an offset."""
+        return self.order + ("Q" if self.big else "I")
+
+
+def read_directories(path: Path) -> list[Directory]:
+    """Return all directories of a TIFF in their order.
+
+    Raises:
+        ProofFailed: It is not a TIFF, or a directory reaches beyond the end of the file.
+    """
+    with path.open("rb") as file:
+        try:
+            return _read(file)
+        except (struct.error, KeyError, IndexError) as err:
+            raise ProofFailed(f"its directories cannot be read ({err!r})") from err
+
+
+def _read(file: BinaryIO) -> list[Directory]:
+    head = file.read(16)
+    order = {b"II": "<", b"MM": ">"}[head[:2]]
+    layout = Layout(order, big=struct.unpack_from(order + "H", head, 2)[0] == BIG)
+    (offset,) = struct.unpack_from(layout.pointer, head, 8 if layout.big else 4)
+    found: list[Directory] = []
+    seen: set[int] = set()
+    while offset and offset not in seen:
+        seen.add(offset)
+        directory, offset = _read_directory(file, layout, offset)
+        found.append(directory)
+    return found
+
+
+def _read_directory(file: BinaryIO, layout: Layout, offset: int) -> tuple[Directory, int]:
+    """Return the directory at an offset and the offset of the next one."""
+    count_code, entry_bytes = (layout.order + "Q", 20) if layout.big else (layout.order + "H", 12)
+    file.seek(offset)
+    (count,) = struct.unpack(count_code, file.read(struct.calcsize(count_code)))
+    entries = file.read(count * entry_bytes)
+    (following,) = struct.unpack(layout.pointer, file.read(struct.calcsize(layout.pointer)))
+    tags: dict[int, NDArray[np.int64]] = {}
+    for at in range(count):
+        entry = entries[at * entry_bytes : (at + 1) * entry_bytes]
+        tag, kind = struct.unpack_from(layout.order + "HH", entry)
+        if kind in NUMBERS:
+            tags[tag] = _values(file, layout, entry, NUMBERS[kind])
+    return (
+        Directory(
+            offset=offset,
+            is_mask=bool(int(tags.get(SUBFILE, np.zeros(1, np.int64))[0]) & IS_MASK),
+            width=int(tags[WIDTH][0]),
+            height=int(tags[HEIGHT][0]),
+            block_width=int(tags[BLOCK_WIDTH][0]),
+            block_height=int(tags[BLOCK_HEIGHT][0]),
+            offsets=tags[OFFSETS],
+            lengths=tags[LENGTHS],
+        ),
+        following,
+    )
+
+
+def _values(file: BinaryIO, layout: Layout, entry: bytes, code: str) -> NDArray[np.int64]:
+    """Return the numbers of an entry, which stand in it when they fit and elsewhere when not."""
+    (count,) = struct.unpack_from(layout.pointer, entry, 4)
+    place = struct.calcsize(layout.pointer)
+    size = count * struct.calcsize(code)
+    raw = entry[4 + place : 4 + place + size]
+    if size > place:
+        (at,) = struct.unpack_from(layout.pointer, entry, 4 + place)
+        file.seek(at)
+        raw = file.read(size)
+    return np.array(struct.unpack(f"{layout.order}{count}{code}", raw), np.int64)

@@ -1,0 +1,159 @@
+"""Proves a written COG before anyone may see it: layout, every block of every level, pixels, likeness to the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import gdal
+
+from cogmill.cog.arrays.masks import strips
+from cogmill.cog.arrays.threads import side_by_side
+from cogmill.cog.output.overviews import BLOCK_PX, Level, level_sizes
+from cogmill.cog.output.tiff import Directory, read_directories
+from cogmill.cog.source.decode import Bytes
+from cogmill.domain.errors import ProofFailed
+
+STRIDE = 4
+"""Lossy pixels are compared on every fourth row and column: 16 samples in each 16 x 16 unit of JPEG."""
+
+CELL = 4
+"""Samples a side of a compared cell: one unit of subsampled JPEG."""
+
+LOSS_LEVELS = 48
+"""Mean difference of a cell, in grey levels, that no quality setting explains; a damaged block shows 60 and more."""
+
+LIKENESS = 0.35
+"""Mean difference between overview and source, as a share of the source's standard deviation; unrelated pictures show 1.1."""
+
+LIKENESS_FLOOR = 3.0
+"""Grey levels of difference that are always tolerated: frames of fog have next to no deviation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What a low level of the COG must look like, taken from the source by other means than the warp."""
+
+    points: NDArray[np.float64]
+    """Shape (n, 2): columns and rows of the COG at full resolution."""
+    values: NDArray[np.float64]
+    """Shape (bands, n): mean of the source around each point."""
+
+
+def prove_layout(path: Path, width: int, height: int) -> None:
+    """Check the directories of a COG against the layout it promises.
+
+    Raises:
+        ProofFailed: A level, mask or block is missing, out of order or outside of the file.
+    """
+    directories = read_directories(path)
+    images = [each for each in directories if not each.is_mask]
+    masks = [each for each in directories if each.is_mask]
+    wanted = level_sizes(width, height)
+    for kind, found in (("image", images), ("mask", masks)):
+        sizes = [(each.width, each.height) for each in found]
+        if sizes != wanted:
+            raise ProofFailed(f"{kind} levels are {sizes}, not {wanted}")
+    for each in directories:
+        _prove_blocks(each)
+    _prove_order(path, directories, images)
+
+
+def _prove_blocks(directory: Directory) -> None:
+    across, down = -(-directory.width // BLOCK_PX), -(-directory.height // BLOCK_PX)
+    if (directory.block_width, directory.block_height) != (BLOCK_PX, BLOCK_PX):
+        raise ProofFailed(f"blocks of {directory.block_width} x {directory.block_height}, not {BLOCK_PX}")
+    if len(directory.offsets) != across * down or len(directory.lengths) != across * down:
+        raise ProofFailed(f"{len(directory.offsets)} blocks in a level of {across} x {down}")
+    if not (directory.offsets.all() and directory.lengths.all()):
+        raise ProofFailed("a level has blocks that were never written")
+
+
+def _prove_order(path: Path, directories: list[Directory], images: list[Directory]) -> None:
+    first_data = min(int(each.offsets.min()) for each in directories)
+    if max(each.offset for each in directories) >= first_data:
+        raise ProofFailed("a directory lies behind pixel data")
+    starts = [int(each.offsets.min()) for each in images]
+    if starts != sorted(starts, reverse=True):
+        raise ProofFailed("overviews do not lie before the levels they reduce")
+    end = max(int((each.offsets + each.lengths).max()) for each in directories)
+    size = path.stat().st_size
+    # GDAL ends each block with four bytes that repeat its last ones.
+    if end + 4 != size:
+        raise ProofFailed(f"the last block ends at byte {end} of {size}")
+
+
+def prove_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: int) -> None:
+    """Decode every block of every level and compare it with what was to be written.
+
+    Raises:
+        ProofFailed: A block does not decode or decodes to something else.
+    """
+
+    def prove(piece: tuple[int, slice]) -> None:
+        number, rows = piece
+        _prove_rows(path, number, levels[number], rows, lossless=lossless)
+
+    try:
+        side_by_side(prove, _rows_of_blocks(levels), threads)
+    except RuntimeError as err:
+        raise ProofFailed(f"a block does not decode: {err}") from err
+
+
+def _rows_of_blocks(levels: list[Level]) -> Iterator[tuple[int, slice]]:
+    """Yield level and rows of every row of blocks: no block is decoded twice, and no two threads share one."""
+    for number, level in enumerate(levels):
+        for rows in strips(level.height, BLOCK_PX):
+            yield number, rows
+
+
+def _prove_rows(path: Path, number: int, level: Level, rows: slice, *, lossless: bool) -> None:
+    written, where = open_level(path, number), f"level {number}"
+    window = (0, rows.start, level.width, rows.stop - rows.start)
+    if not np.array_equal(written.GetRasterBand(1).GetMaskBand().ReadAsArray(*window), level.valid[rows]):
+        raise ProofFailed(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")
+    found = written.ReadAsArray(*window).reshape(len(level.data), -1, level.width)
+    _compare(found, level.data[:, rows], where, lossless=lossless)
+
+
+def open_level(path: Path, level: int) -> Any:
+    """Open one level of a COG, 0 being full resolution; for use by one thread."""
+    options = ["GEOREF_SOURCES=INTERNAL", "NUM_THREADS=1"]
+    if level:
+        options.append(f"OVERVIEW_LEVEL={level - 1}")
+    return gdal.OpenEx(str(path), gdal.OF_RASTER, allowed_drivers=["GTiff"], open_options=options)
+
+
+def _compare(found: Bytes, wanted: Bytes, where: str, *, lossless: bool) -> None:
+    """Raise when decoded pixels, shape (bands, rows, columns), are not what was to be written."""
+    if lossless:
+        if not np.array_equal(found, wanted):
+            raise ProofFailed(f"{where} decodes to other pixels")
+        return
+    loss = np.abs(found[:, ::STRIDE, ::STRIDE].astype(np.int16) - wanted[:, ::STRIDE, ::STRIDE])
+    height, width = (-(-side // CELL) * CELL for side in loss.shape[1:])
+    padded = np.pad(loss, ((0, 0), (0, height - loss.shape[1]), (0, width - loss.shape[2])))
+    worst = padded.reshape(len(loss), height // CELL, CELL, width // CELL, CELL).mean(axis=(2, 4)).max()
+    if worst > LOSS_LEVELS:
+        raise ProofFailed(f"{where} differs by {worst:.0f} grey levels in a place: more than its quality explains")
+
+
+def prove_likeness(path: Path, level: int, likeness: Likeness) -> None:
+    """Compare a low level of the COG with the source: right picture, right place, right way up.
+
+    Raises:
+        ProofFailed: They show different things.
+    """
+    written = open_level(path, level)
+    scale = 2**level
+    columns, rows = (likeness.points / scale).astype(int).T
+    columns, rows = columns.clip(0, written.RasterXSize - 1), rows.clip(0, written.RasterYSize - 1)
+    pixels = written.ReadAsArray().reshape(written.RasterCount, written.RasterYSize, -1)[:, rows, columns]
+    difference = float(np.abs(pixels - likeness.values).mean())
+    allowed = max(LIKENESS_FLOOR, LIKENESS * float(likeness.values.std()))
+    if difference > allowed:
+        raise ProofFailed(f"an overview differs from the source by {difference:.1f} grey levels, {allowed:.1f} allowed")

@@ -1,0 +1,111 @@
+"""How a COG is made, as data: one frozen value per profile and the reason beside every number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from cogmill.domain.model import Bands, Product
+
+
+class Resampling(StrEnum):
+    """Kernel of the warp. Nearest neighbour is not offered: it breaks roads and lettering."""
+
+    BILINEAR = "bilinear"
+    CUBIC = "cubic"
+
+
+class Grid(StrEnum):
+    """Pixel grid of a warped COG."""
+
+    NATIVE = "native"
+    """The frame's own ground resolution; the origin lies on a multiple of it."""
+    WEB = "web"
+    """The next finer zoom level of the web-mercator pyramid (256 px tiles)."""
+
+
+class Nodata(StrEnum):
+    """Which pixels of the declared nodata value are holes."""
+
+    EDGE = "edge"
+    """Only those connected to the edge: a black roof inside the photograph stays."""
+    EVERYWHERE = "everywhere"
+    """All of them, for mosaics with real holes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Declared rule that turns 16-bit values into 8 bits: `low` becomes 0, `high` becomes 255, linear between."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything that decides the bytes of a COG, apart from the source and the engine itself."""
+
+    name: str
+    compress: str
+    """COMPRESS of GDAL's COG driver."""
+    predictor: bool = False
+    """Horizontal differencing before compression; for lossless codecs that do not predict by themselves."""
+    level: int | None = None
+    """Effort of DEFLATE (1-12 with libdeflate) or ZSTD (1-22)."""
+    quality: int | None = None
+    """JPEG or WebP quality; WebP at 100 is lossless."""
+    rgb: bool = False
+    """Grey is written as three equal bands, because the codec knows no single band."""
+    resampling: Resampling = Resampling.BILINEAR
+    grid: Grid = Grid.NATIVE
+    collar: bool = True
+    """Look for a film collar and mask it."""
+    nodata: Nodata = Nodata.EDGE
+    scaling: Scaling | None = None
+    """None refuses 16-bit frames."""
+
+    @property
+    def lossless(self) -> bool:
+        """Whether decoding gives back exactly the pixels that were encoded."""
+        return self.compress != "JPEG" and (self.compress != "WEBP" or self.quality == 100)  # noqa: PLR2004
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        # Historical grey frames are kept without loss: they are the archive people measure in. Predictor 2 takes a
+        # quarter off photographs; level 6 is where libdeflate's curve of size over time bends.
+        Profile(name="bw", compress="DEFLATE", predictor=True, level=6),
+        # Colour for display: JPEG 85 in YCbCr 4:2:0 is 10 to 15 times smaller than lossless and looks the same on a
+        # map; the mask beside it is lossless, so the outline stays sharp.
+        Profile(name="nc", compress="JPEG", quality=85),
+        # Grey for display, where the lossless upload is kept elsewhere: a fifth of `bw`. 85 as in `nc`.
+        Profile(name="bw_jpeg", compress="JPEG", quality=85),
+        # Lossless for both bands. Level 9 costs about the time of DEFLATE 6 and decodes twice as fast; readers
+        # need libtiff with ZSTD, which old desktop software lacks.
+        Profile(name="archive_zstd", compress="ZSTD", predictor=True, level=9),
+        # The smallest lossless files (two thirds of DEFLATE in grey, less in colour) for the most CPU time. The codec
+        # knows RGB only, so grey is written three times; the codec's colour transform makes two of them free.
+        Profile(name="webp_lossless", compress="WEBP", quality=100, rgb=True),
+    )
+}
+"""Every profile by its name."""
+
+
+def default_profile(bands: Bands, product: Product = Product.FRAMES) -> Profile:
+    """Return the profile of a collection that declares none.
+
+    Index sheets and mosaics keep their margins: titles and legends stand there, and no film collar.
+    """
+    profile = PROFILES[bands.value]
+    return profile if product is Product.FRAMES else replace(profile, collar=False)
+
+
+def profile_from(values: Mapping[str, Any]) -> Profile:
+    """Return the profile that `dataclasses.asdict` took apart."""
+    scaling = values["scaling"]
+    kinds = {"resampling": Resampling, "grid": Grid, "nodata": Nodata}
+    changed: dict[str, Any] = {key: kind(values[key]) for key, kind in kinds.items()}
+    return Profile(**{**values, **changed, "scaling": Scaling(**scaling) if scaling else None})

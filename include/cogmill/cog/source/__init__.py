@@ -1,0 +1,1 @@
+"""Open and inspect an upload: format, bands, coordinate reference system, extent, pixels."""

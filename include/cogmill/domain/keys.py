@@ -1,0 +1,220 @@
+"""The grammar of the bucket: keys in, frozen values out. Every key is parsed here, once, and nowhere else.
+
+    <bands>/<folder>/<AGENCY>_<year or mission code>/<product>/<stage>/<file>
+
+Examples:
+    >>> parsed = parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.TIF")
+    >>> parsed.collection.id, parsed.stem, parsed.name.roll, parsed.name.frame_num
+    ('travis_usda_1951_frames', '03-22-51_4-173', '4', '173')
+    >>> cog_key(parsed, "0123456789ab")
+    'bw/Travis/USDA_1951/frames/cog/03-22-51_4-173.0123456789ab.tif'
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Callable
+
+from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.model import Bands, Collection, FrameName, Product, Stage, UploadKey
+
+INDEX_FILES = (".cpg", ".dbf", ".shp", ".shx", ".prj", "_idx.zip")
+"""What follows the service name in the keys of the downloadable index."""
+
+MAPFILES = "mapfiles/"
+"""Prefix of the published mapfiles, the only part of the bucket that MapServer hosts mount."""
+
+AGENCIES_WITHOUT_ROLL = frozenset({"AMS", "USGS"})
+"""Their frames are named `<date>_<frame>`; the roll is written as N/A."""
+
+SIDECARS = (".tfw", ".tfwx", ".tifw", ".aux.xml", ".ovr", ".xml", ".prj", ".cpg", ".dbf", ".rrd", ".msk", ".txt")
+"""What GIS programs leave beside a raster. Never read, never reported."""
+
+MAX_STEM_BYTES = 180
+"""Keeps every derived name (digest, zip, /vsis3/ path) below the 255 bytes of file systems."""
+
+NOT_KNOWN = "N/A"
+"""What the legacy columns say where a name tells nothing."""
+
+MULTIPLE = "MULTIPLE"
+"""Date and roll of a mosaic."""
+
+_TIF = re.compile(r"\.tiff?$", re.IGNORECASE)
+_FOLDER = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
+_AGENCY_YEAR = re.compile(r"(?P<agency>[A-Za-z][A-Za-z0-9]{0,19})_(?P<year>[A-Za-z0-9]{1,20})")
+_FORBIDDEN = set("\"'<>|*?{}\\`$;[]")
+"""Letters with a meaning to a shell, SQL, a mapfile, HTML or a template. Blank, +, %, # and umlauts stay allowed."""
+
+_DASHED = re.compile(r"(?P<month>\d{1,2})-(?P<day>\d{1,2})-(?P<year>\d{4}|\d{2})")
+_DPI = re.compile(r"dpi", re.IGNORECASE)
+_MOSAIC = re.compile(r"mosaic", re.IGNORECASE)
+
+
+def is_upload(key: str) -> bool:
+    """Tell whether somebody dropped this key to be taken in: a file directly below `georef/` or `scanned/`."""
+    parts = key.split("/")
+    if len(parts) < 2 or not parts[-1] or parts[-2] not in set(Stage):  # noqa: PLR2004
+        return False
+    return not parts[-1].lower().endswith(SIDECARS)
+
+
+def parse_upload(key: str) -> UploadKey:
+    """Parse a key below `georef/` or `scanned/`.
+
+    Raises:
+        FrameRejected: `bad_name`, with the rule that the key breaks.
+    """
+    *head, stage, filename = key.split("/")
+    collection, bands = _parse_collection(head, key)
+    stem = _parse_stem(filename)
+    if stage not in set(Stage):
+        raise FrameRejected(Reason.BAD_NAME, f"{key!r} is not directly below georef/ or scanned/")
+    name = _parse_name(collection, stem) if stage == Stage.GEOREF else None
+    return UploadKey(key=key, bands=bands, collection=collection, stage=Stage(stage), stem=stem, name=name)
+
+
+def cog_key(upload: UploadKey, digest: str) -> str:
+    """Return the immutable key of a frame's COG; the digest stands for source bytes and recipe."""
+    return f"{upload.collection.prefix(upload.bands)}cog/{upload.stem}.{digest}.tif"
+
+
+def scan_key(upload: UploadKey) -> str | None:
+    """Return the key under which the raw scan of a frame is expected; None when its product has no scans."""
+    if upload.name is None or upload.name.scan_stem is None:
+        return None
+    return f"{upload.collection.prefix(upload.bands)}{Stage.SCANNED}/{upload.name.scan_stem}.tif"
+
+
+def tile_index_prefix(collection: Collection, bands: Bands) -> str:
+    """Return the prefix of the downloadable index files of one bands folder."""
+    return f"{collection.prefix(bands)}cog/tile_index/"
+
+
+def index_file_keys(collection: Collection, bands: Bands) -> list[str]:
+    """Return the keys of the downloadable index of one bands folder."""
+    stem = tile_index_prefix(collection, bands) + collection.service_name
+    return [stem + end for end in INDEX_FILES]
+
+
+def mapfile_key(collection_id: str) -> str:
+    """Return the key of a collection's mapfile, the only key that is ever replaced."""
+    return f"{MAPFILES}{collection_id}.map"
+
+
+def _parse_collection(head: list[str], key: str) -> tuple[Collection, Bands]:
+    def refuse(rule: str) -> FrameRejected:
+        return FrameRejected(Reason.BAD_NAME, f"{key!r}: {rule}")
+
+    if len(head) < 3:  # noqa: PLR2004
+        raise refuse("expected <bands>/<County>/<AGENCY>_<YYYY>/<product>/<stage>/<file>")
+    bands, *folders, agency_year, product = head
+    if bands not in set(Bands):
+        raise refuse(f"the first folder is {bands!r}, not one of {', '.join(Bands)}")
+    if product not in set(Product):
+        raise refuse(f"the product folder is {product!r}, not one of {', '.join(Product)}")
+    match = _AGENCY_YEAR.fullmatch(agency_year)
+    if not match:
+        raise refuse(f"{agency_year!r} is not <AGENCY>_<year or mission code> in letters and digits")
+    if len(folders) > 2 or not all(map(_FOLDER.fullmatch, folders)):  # noqa: PLR2004
+        raise refuse(f"{'/'.join(folders)!r} is not a county in letters and digits, at most with StratMap beside it")
+    if len(folders) == 2 and "StratMap" not in folders:  # noqa: PLR2004
+        raise refuse("two folders before the agency are only known for StratMap")
+    return Collection("/".join(folders), match["agency"], match["year"], Product(product)), Bands(bands)
+
+
+def _parse_stem(filename: str) -> str:
+    stem, extensions = _TIF.subn("", filename)
+    odd = {c for c in stem if c in _FORBIDDEN or unicodedata.category(c).startswith("C")}
+    if not extensions:
+        raise FrameRejected(Reason.BAD_NAME, f"{filename!r} does not end in .tif or .tiff")
+    if odd:
+        raise FrameRejected(Reason.BAD_NAME, f"{filename!r} contains {', '.join(sorted(map(ascii, odd)))}")
+    if not stem.strip(" .") or stem.startswith("-") or _TIF.search(stem):
+        raise FrameRejected(Reason.BAD_NAME, f"{filename!r} has no proper name before its extension")
+    if len(stem.encode()) > MAX_STEM_BYTES:
+        raise FrameRejected(Reason.BAD_NAME, f"{filename[:40]!r}... is longer than {MAX_STEM_BYTES} bytes")
+    return stem
+
+
+def _parse_name(collection: Collection, stem: str) -> FrameName:
+    parse = _GRAMMARS[collection.product]
+    if "StratMap" in collection.folder.split("/"):
+        parse = _parse_stratmap
+    return parse(collection, stem)
+
+
+def _parse_frame(collection: Collection, stem: str) -> FrameName:
+    date, underscore, rest = stem.partition("_")
+    without_roll = collection.agency in AGENCIES_WITHOUT_ROLL
+    roll, dash, frame = (NOT_KNOWN, "-", rest) if without_roll else rest.rpartition("-")
+    if not (underscore and dash and date and roll and frame):
+        rule = "<date>_<frame>" if without_roll else "<date>_<roll>-<frame>"
+        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} is not {rule}")
+    return FrameName(date, roll, frame, acquisition(date, collection.year), scan_stem=stem)
+
+
+def _parse_stratmap(collection: Collection, stem: str) -> FrameName:
+    parts = stem.split("_")
+    if not 3 <= len(parts) <= 4 or not all(parts):  # noqa: PLR2004
+        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} is not <roll>_<frame>_<date>[_<epsg>]")
+    roll, frame, date = parts[:3]
+    return FrameName(date, roll, frame, acquisition(date, collection.year), scan_stem=stem)
+
+
+def _parse_index_sheet(collection: Collection, stem: str) -> FrameName:
+    parts = stem.split("_")
+    has_dpi = len(parts) > 3 and bool(_DPI.search(parts[3]))  # noqa: PLR2004
+    longest = 5 if has_dpi else 4
+    if not 3 <= len(parts) <= longest or not all(parts):  # noqa: PLR2004
+        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} is not <AGENCY>_<YYYY>_<sheet>[_<NNN>dpi][_<tile>]")
+    agency, year, sheet = parts[:3]
+    scan = "_".join(parts[: 4 if has_dpi else 3])  # a scan is never cut into tiles
+    return FrameName(year, agency, sheet, acquisition(year, collection.year), scan_stem=scan)
+
+
+def _parse_mosaic(collection: Collection, stem: str) -> FrameName:
+    frame, mosaics = _MOSAIC.subn("", stem, count=1)
+    if not mosaics:
+        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} does not contain 'mosaic'")
+    return FrameName(MULTIPLE, MULTIPLE, frame, acquisition(collection.year, collection.year), scan_stem=None)
+
+
+_GRAMMARS: dict[Product, Callable[[Collection, str], FrameName]] = {
+    Product.FRAMES: _parse_frame,
+    Product.INDEX: _parse_index_sheet,
+    Product.MOSAIC: _parse_mosaic,
+}
+
+
+def acquisition(written: str, collection_year: str) -> tuple[dt.date, dt.date] | None:
+    """Return the first and last possible day of a photograph.
+
+    A two-digit year takes its century from the collection, or 19 when that has a mission code. What cannot be read as a date
+    falls back to the year of the collection, because typing errors in names are tolerated.
+
+    Examples:
+        >>> acquisition("01-29-60", "1960")
+        (datetime.date(1960, 1, 29), datetime.date(1960, 1, 29))
+        >>> acquisition("02-0860", "1960")
+        (datetime.date(1960, 1, 1), datetime.date(1960, 12, 31))
+        >>> acquisition("unknown", "V12") is None
+        True
+    """
+    match = _DASHED.fullmatch(written)
+    if match:
+        century = collection_year[:2] if _is_year(collection_year) else "19"
+        year = int(match["year"] if len(match["year"]) == 4 else century + match["year"])  # noqa: PLR2004
+        month, day = int(match["month"]), int(match["day"])
+        if year and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]:  # noqa: PLR2004
+            return (dt.date(year, month, day),) * 2
+    for text in (written, collection_year):
+        if _is_year(text):
+            return dt.date(int(text), 1, 1), dt.date(int(text), 12, 31)
+    return None
+
+
+def _is_year(text: str) -> bool:
+    return bool(re.fullmatch(r"(18|19|20)\d{2}", text))

@@ -1,0 +1,138 @@
+"""The twins of the compiled GeoJSON: FlatGeobuf for web maps and desktop GIS, GeoParquet for analysis. Same features, same values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from osgeo import gdal, ogr, osr
+
+from cogmill.index.geojson import BATCH, Batch
+
+LAYER = "compiled_historical_indexes"
+"""Name of the only layer of the FlatGeobuf."""
+
+ROW_GROUP = 50_000
+"""Features per row group of the GeoParquet: what a reader must fetch at least, and what is held in memory."""
+
+
+class Twin(Protocol):
+    """A file of features that is complete when its block ends."""
+
+    def write(self, batch: Batch) -> None:
+        """Append features."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class FlatGeobuf:
+    """A FlatGeobuf with its spatial index, in longitude and latitude; features follow the index, not the order of writing."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        gdal.UseExceptions()
+        reference = osr.SpatialReference()
+        reference.ImportFromEPSG(4326)
+        reference.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+        self._source = ogr.GetDriverByName("FlatGeobuf").CreateDataSource(str(path))
+        self._layer = self._source.CreateLayer(LAYER, reference, ogr.wkbPolygon, ["SPATIAL_INDEX=YES"])
+        for name in names:
+            self._layer.CreateField(ogr.FieldDefn(name, ogr.OFTString))
+        self._definition = self._layer.GetLayerDefn()
+
+    def write(self, batch: Batch) -> None:
+        """Append features."""
+        for values, wkb in zip(batch.values, shapely.to_wkb(batch.polygons), strict=True):
+            feature = ogr.Feature(self._definition)
+            for position, value in enumerate(values):
+                if value is not None:
+                    feature.SetField(position, value)
+            feature.SetGeometryDirectly(ogr.CreateGeometryFromWkb(wkb))
+            self._layer.CreateFeature(feature)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # GDAL writes the file when it lets go of it, layer first
+        self._layer = self._definition = None
+        self._source = None
+
+
+class GeoParquet:
+    """A GeoParquet 1.1 file; without a CRS in its metadata it is OGC:CRS84, longitude and latitude."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        fields = [pa.field(name, pa.string()) for name in names]
+        self._schema = pa.schema([*fields, pa.field("geometry", pa.binary())])
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
+        self._waiting: list[pa.Table] = []
+
+    def write(self, batch: Batch) -> None:
+        """Append features."""
+        if not batch.values:
+            return
+        columns = [pa.array(column, pa.string()) for column in zip(*batch.values, strict=True)]
+        geometry = pa.array(shapely.to_wkb(batch.polygons, byte_order=1), pa.binary())
+        self._waiting.append(pa.Table.from_arrays([*columns, geometry], schema=self._schema))
+        west, south, east, north = shapely.total_bounds(batch.polygons)
+        self._bounds = np.array(
+            [*np.minimum(self._bounds[:2], (west, south)), *np.maximum(self._bounds[2:], (east, north))]
+        )
+        if len(self._waiting) * BATCH >= ROW_GROUP:
+            self._flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._flush()
+        column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Polygon"], "orientation": "counterclockwise"}
+        if np.isfinite(self._bounds).all():
+            column["bbox"] = self._bounds.tolist()
+        about = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+        self._writer.add_key_value_metadata({"geo": json.dumps(about)})
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=2 * ROW_GROUP)
+        self._waiting = []
+
+
+def read_flatgeobuf(path: Path, names: Sequence[str]) -> Iterator[Batch]:
+    """Read the features back in bounded memory."""
+    gdal.UseExceptions()
+    source = gdal.OpenEx(str(path), gdal.OF_VECTOR, allowed_drivers=["FlatGeobuf"])
+    features = iter(source.GetLayer(0))
+    while group := list(islice(features, BATCH)):
+        values = [
+            tuple(None if f.IsFieldNull(position) else f.GetField(position) for position in range(len(names)))
+            for f in group
+        ]
+        yield Batch(values, shapely.from_wkb([bytes(f.GetGeometryRef().ExportToWkb()) for f in group]))
+
+
+def read_geoparquet(path: Path, names: Sequence[str]) -> Iterator[Batch]:
+    """Read the features back in bounded memory."""
+    with pq.ParquetFile(path) as source:
+        for group in source.iter_batches(BATCH):
+            columns = [group.column(name).to_pylist() for name in names]
+            values = list(zip(*columns, strict=True))
+            yield Batch(values, shapely.from_wkb(group.column("geometry").to_numpy(zero_copy_only=False)))

@@ -1,0 +1,183 @@
+"""The compiled index: every published footprint of the archive in one GeoJSON file, one feature per line.
+
+The five properties and the WGS 84 coordinates are what the web sites of the archive have always read; see `Frame`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from cogmill.domain.errors import ProofFailed
+
+PROPERTIES = ("tablename", "collection", "dl_orig", "dl_georef", "dl_index")
+"""What consumers have always found in a feature."""
+
+EXTRA_PROPERTIES = ("date", "roll", "frame_num", "acquired")
+"""Added after them on demand; `acquired` is an ISO day or null."""
+
+DECIMALS = 7
+"""Digits of a coordinate: about a centimetre."""
+
+BATCH = 2000
+"""Features held in memory at a time."""
+
+_HEAD = '{"type":"FeatureCollection","features":['
+_TAIL = "]}"
+_GEOMETRY = ',"geometry":'
+"""What the geometry, the last member of a feature, comes after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some features, column by column, in order."""
+
+    values: list[tuple[str | None, ...]]
+    """One entry per feature, in the order of the property names."""
+    polygons: NDArray[np.object_]
+    """Shapely polygons, longitude and latitude in degrees, exterior rings counter-clockwise, rounded."""
+
+
+@dataclass(slots=True)
+class Fingerprint:
+    """Number and hash of features, whatever their order, so that a format may sort them for its own index."""
+
+    count: int = 0
+    total: int = field(default=0, repr=False)
+
+    def add(self, batch: Batch) -> None:
+        """Take in more features."""
+        for values, wkb in zip(batch.values, shapely.to_wkb(batch.polygons, byte_order=1), strict=True):
+            digest = hashlib.sha256(json.dumps(values).encode() + wkb).digest()
+            self.total = (self.total + int.from_bytes(digest)) % (1 << 256)
+            self.count += 1
+
+    @property
+    def hash(self) -> str:
+        """The sum of all hashes, hexadecimal."""
+        return f"{self.total:064x}"
+
+
+def catalogue_name(collection_id: str) -> str:
+    """Return the name under which the public catalogue knows all products of a county, agency and year.
+
+    >>> catalogue_name("travis_usda_1951_frames")
+    'TRAVIS USDA 1951'
+    """
+    return collection_id.rpartition("_")[0].replace("_", " ").upper()
+
+
+def property_names(*, extra: bool) -> tuple[str, ...]:
+    """Return the names of the properties in their order."""
+    return PROPERTIES + EXTRA_PROPERTIES if extra else PROPERTIES
+
+
+def batches(collection_id: str, rows: Iterable[dict[str, Any]], *, extra: bool) -> Iterator[Batch]:
+    """Turn tile index rows into features.
+
+    Args:
+        collection_id: Whose rows.
+        rows: Columns of the tile index, geometry as `geom_wkb` in longitude and latitude (degrees).
+        extra: Add the properties beyond the five.
+
+    Raises:
+        ProofFailed: A geometry that no GeoJSON reader would take.
+    """
+    names = property_names(extra=extra)
+    constant = {"tablename": collection_id, "collection": catalogue_name(collection_id)}
+    rows = iter(rows)
+    while group := list(islice(rows, BATCH)):
+        polygons = _polygons(collection_id, [row["geom_wkb"] for row in group])
+        yield Batch([tuple(_text((constant | row)[name]) for name in names) for row in group], polygons)
+
+
+class GeoJsonWriter:
+    """Writes features to a file, collection by collection; one that fails half-way leaves no trace in it."""
+
+    def __init__(self, target: TextIO, names: Sequence[str]) -> None:
+        self._target = target
+        self._names = names
+        self._written = False
+        target.write(_HEAD)
+
+    def write_collection(self, features: Iterable[Batch]) -> int:
+        """Append the features of one collection and return their number.
+
+        Raises:
+            ProofFailed: Passed through from `features`; the file is as it was before.
+        """
+        start, written, count = self._target.tell(), self._written, 0
+        try:
+            for batch in features:
+                for line in self._lines(batch):
+                    self._target.write((",\n" if self._written else "\n") + line)
+                    self._written = True
+                count += len(batch.values)
+        except ProofFailed:
+            self._target.seek(start)
+            self._target.truncate()
+            self._written = written
+            raise
+        return count
+
+    def finish(self) -> None:
+        """Write what closes the document."""
+        self._target.write("\n" + _TAIL + "\n")
+
+    def _lines(self, batch: Batch) -> Iterator[str]:
+        for values, geometry in zip(batch.values, shapely.to_geojson(batch.polygons), strict=True):
+            properties = json.dumps(
+                dict(zip(self._names, values, strict=True)), ensure_ascii=False, separators=(",", ":")
+            )
+            yield f'{{"type":"Feature","properties":{properties}{_GEOMETRY}{geometry}}}'
+
+
+def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
+    """Read back a file of ours, feature by feature, in bounded memory.
+
+    Raises:
+        ProofFailed: The file does not hold what was to be written.
+    """
+    with path.open(encoding="utf-8") as source:
+        lines = (line.rstrip(",\n") for line in source)
+        if next(lines, None) != _HEAD:
+            raise ProofFailed(f"{path.name} does not begin as a FeatureCollection")
+        while group := list(islice(lines, BATCH)):
+            ended = group[-1] == _TAIL
+            features = group[:-1] if ended else group
+            properties = [json.loads(feature)["properties"] for feature in features]
+            yield Batch(
+                [tuple(entry[name] for name in names) for entry in properties],
+                shapely.from_geojson([feature.rpartition(_GEOMETRY)[2].removesuffix("}") for feature in features]),
+            )
+            if ended:
+                return
+    raise ProofFailed(f"{path.name} is not closed")
+
+
+def _polygons(collection_id: str, wkbs: Sequence[bytes]) -> NDArray[np.object_]:
+    try:
+        polygons = shapely.from_wkb(wkbs)
+    except shapely.errors.GEOSException as err:
+        raise ProofFailed(f"{collection_id}: a footprint is broken: {err}") from err
+    coordinates = shapely.get_coordinates(polygons)
+    if any(polygon is None for polygon in polygons) or not (np.abs(coordinates) <= (180, 90)).all():  # NaN is no less
+        raise ProofFailed(f"{collection_id}: a footprint does not lie on the Earth")
+    rounded = shapely.transform(polygons, lambda xy: np.round(xy, DECIMALS))
+    if not (shapely.get_type_id(rounded) == shapely.GeometryType.POLYGON).all() or shapely.is_empty(rounded).any():
+        raise ProofFailed(f"{collection_id}: a footprint is no polygon")
+    oriented: NDArray[np.object_] = shapely.orient_polygons(rounded)
+    return oriented
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

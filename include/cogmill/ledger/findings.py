@@ -1,0 +1,210 @@
+"""The ledger's part in maintenance: the bucket's listing beside it, what was found, and the repairs that only change the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cogmill.domain.errors import Reason
+from cogmill.domain.model import Bands, Collection, Product, StoredObject
+from cogmill.ledger.connection import Part, Row, as_json, available
+
+CHECKS = (
+    "check_uploads",
+    "check_sources",
+    "check_scans",
+    "check_cogs",
+    "check_orphans",
+    "check_rows",
+    "check_leases",
+)
+"""Statements that compare ledger and listing, each for its layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement between two layers."""
+
+    kind: str
+    subject: str
+    """Key or collection it is about."""
+    collection_id: str | None
+    detail: str
+    first_seen: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionLayers:
+    """What the ledger says about the projections of one collection."""
+
+    collection: Collection
+    revision: int
+    exported_revision: int
+    mapfile_revision: int
+    mapfile_sha256: str | None
+    unpublished: bool
+    """Withdrawn on purpose."""
+    rows: int
+    bands: list[Bands]
+    alive: bool
+    """It has frames that are shown or may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditJob:
+    """A COG whose turn it is to be read again."""
+
+    id: int
+    cog_key: str
+    cog_sha256: str
+    collection_id: str
+
+
+class Upkeep(Part):
+    """Comparison and repair. The listing lives in this connection alone and is gone with it."""
+
+    def begin(self) -> dt.datetime:
+        """Make room for a listing and return the ledger's own time."""
+        for statement in ("upkeep_begin", "upkeep_begin_found", "upkeep_empty"):
+            self._rows(statement)
+        (row,) = self._rows("ledger_now")
+        moment: dt.datetime = row["moment"]
+        return moment
+
+    def add_listed(self, objects: Iterable[tuple[StoredObject, str]]) -> None:
+        """Add a page of the listing; each object with its place."""
+        with available(), self._connection.cursor() as cursor, cursor.copy("COPY listed FROM STDIN") as copy:
+            for stored, place in objects:
+                copy.write_row((stored.key, place, stored.etag, stored.size, stored.last_modified))
+
+    def check(self, *, root: str, begun: dt.datetime, settled: dt.datetime) -> None:
+        """Compare frames, scans, COGs and rows with the listing."""
+        self._rows("upkeep_analyze")
+        for statement in CHECKS:
+            self._rows(statement, root=root, begun=begun, settled=settled)
+
+    def listed(self, places: Sequence[str]) -> list[Row]:
+        """Return key, size and time of what was listed in some places that grow with collections, not with frames."""
+        return self._rows("upkeep_keys", places=list(places))
+
+    def collections(self) -> list[CollectionLayers]:
+        """Return every collection with what its projections should be."""
+        return [_layers(row) for row in self._rows("upkeep_collections")]
+
+    def add_findings(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add what was found outside of the database."""
+        self._rows("add_findings", rows=as_json(rows))
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each kind was found."""
+        return {row["kind"]: row["count"] for row in self._rows("found_counts")}
+
+    def examples(self, at_most: int) -> list[Finding]:
+        """Return the first findings of each kind."""
+        return [Finding(**row) for row in self._rows("found_examples", at_most=at_most)]
+
+    def remember(self, kinds: Sequence[str]) -> None:
+        """Keep what was found, with the time it was seen first; forget what has healed."""
+        self._rows("remember_findings", kinds=list(kinds))
+
+    def due(self, kind: str, grace_s: float, at_most: int = 1_000_000) -> list[Finding]:
+        """Return remembered findings of a kind that are older than the grace period."""
+        return [Finding(**row) for row in self._rows("due_findings", kind=kind, grace_s=grace_s, at_most=at_most)]
+
+    def forget(self, kind: str, subjects: Sequence[str]) -> None:
+        """Forget findings that were mended."""
+        self._rows("forget_findings", kind=kind, subjects=list(subjects))
+
+    def states(self) -> dict[str, int]:
+        """Return how many frames are in each state."""
+        return {row["state"]: row["count"] for row in self._rows("frame_states")}
+
+    def rebuild_lost(self, cog_keys: Sequence[str], root: str, *, aside: bool = False) -> set[str]:
+        """Take rows off COGs that are gone or damaged and let their frames be built anew; return the collections.
+
+        Args:
+            cog_keys: Keys of the COGs.
+            root: `/vsis3/<bucket>/`, what locations begin with.
+            aside: The objects are still there and will be put aside: each frame waits for `may_build`.
+        """
+        locations = [root + key for key in cog_keys]
+        return _collections(self._rows("rebuild_lost", keys=list(cog_keys), locations=locations, aside=aside))
+
+    def may_build(self, cog_key: str) -> None:
+        """Let the frame of a damaged COG be built, now that the COG was put aside."""
+        self._rows("may_build", key=cog_key)
+
+    def proven_hashes(self, cog_keys: Sequence[str]) -> dict[str, str]:
+        """Return the sha256 that present COGs were proven with, by key."""
+        return {row["cog_key"]: row["cog_sha256"] for row in self._rows("proven_hashes", keys=list(cog_keys))}
+
+    def index_again(self, source_keys: Sequence[str]) -> set[str]:
+        """Let the next run write the rows of these frames; return the collections."""
+        return _collections(self._rows("index_again", keys=list(source_keys)))
+
+    def forget_scans(self, scan_keys: Sequence[str]) -> set[str]:
+        """Forget scans that are gone; return the collections whose links change."""
+        return _collections(self._rows("forget_scans", keys=list(scan_keys)))
+
+    def end_leases(self) -> set[str]:
+        """Give back frames claimed by workers that vanished; return their collections."""
+        return _collections(self._rows("end_leases"))
+
+    def withdraw_frames(self, source_keys: Sequence[str], detail: str) -> list[str]:
+        """Mark frames as withdrawn and return which were not yet; their rows leave with the next index change.
+
+        Frames that were refused because they repeat the name of one of these take its place with the next run.
+        """
+        values = {"keys": list(source_keys), "detail": detail, "duplicate": Reason.DUPLICATE_NAME}
+        return [row["source_key"] for row in self._rows("withdraw_frames", **values)]
+
+    def unpublish(self, collection_id: str) -> int:
+        """Mark a whole collection as withdrawn on purpose; return how many frames that are."""
+        rows = self._rows("unpublish_collection", collection_id=collection_id)
+        return int(rows[0]["frames"]) if rows else 0
+
+    def shown(self, collection_id: str, leaving: Sequence[str]) -> tuple[int, int]:
+        """Return how many rows a collection has, and how many stay when some uploads leave."""
+        (row,) = self._rows("shown_frames", collection_id=collection_id, keys=list(leaving))
+        return row["rows"], row["staying"]
+
+    def retire(self, cog_keys: Sequence[str]) -> None:
+        """Put COGs that nothing names on the list of those to be deleted later."""
+        self._rows("retire_orphans", keys=list(cog_keys))
+
+    def due_retired(self, root: str, grace_s: float, at_most: int) -> list[str]:
+        """Return retired COGs whose time is up and which nothing names again."""
+        return [row["key"] for row in self._rows("due_retired", root=root, grace_s=grace_s, at_most=at_most)]
+
+    def forget_retired(self, cog_keys: Sequence[str]) -> None:
+        """Forget retired COGs that were deleted."""
+        self._rows("forget_retired", keys=list(cog_keys))
+
+    def due_audit(self, nights: int) -> list[AuditJob]:
+        """Return the COGs whose turn it is, those not read for longest first."""
+        return [AuditJob(**row) for row in self._rows("due_audit", nights=nights)]
+
+    def audited(self, ids: Sequence[int]) -> None:
+        """Remember that these COGs were read and are right."""
+        self._rows("finish_audit", ids=list(ids))
+
+
+def _collections(rows: Iterable[Row]) -> set[str]:
+    return {row["collection_id"] for row in rows}
+
+
+def _layers(row: Row) -> CollectionLayers:
+    collection = Collection(row["folder"], row["agency"], row["year"], Product(row["product"]))
+    return CollectionLayers(
+        collection=collection,
+        revision=row["revision"],
+        exported_revision=row["exported_revision"],
+        mapfile_revision=row["mapfile_revision"],
+        mapfile_sha256=row["mapfile_sha256"],
+        unpublished=row["unpublished"],
+        rows=row["rows"],
+        bands=[Bands(bands) for bands in row["bands"]],
+        alive=row["alive"],
+    )

@@ -1,0 +1,55 @@
+"""Former revisions of a collection's index, and the way back to one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cogmill.ledger.connection import Part
+
+
+@dataclass(frozen=True, slots=True)
+class FormerRow:
+    """How an index row was in a former revision."""
+
+    oid: int
+    location: str | None
+    """None: the row was not there."""
+    source_key: str
+
+
+class Revisions(Part):
+    """What was published before. Kept for as long as replaced COGs are."""
+
+    def previous(self, collection_id: str) -> int | None:
+        """Return the last revision that was public before the present one; None when there is none.
+
+        Raises:
+            KeyError: The ledger has no such collection.
+        """
+        rows = self._rows("previous_revision", collection_id=collection_id)
+        if not rows:
+            raise KeyError(f"the ledger has no collection {collection_id!r}")
+        revision: int | None = rows[0]["previous"]
+        return revision
+
+    def changed_since(self, collection_id: str, revision: int) -> list[FormerRow]:
+        """Return the index rows that are not as they were in a former revision."""
+        rows = self._rows("rollback_rows", collection_id=collection_id, revision=revision)
+        return [FormerRow(**row) for row in rows]
+
+    def restore(self, collection_id: str, revision: int, root: str) -> None:
+        """Bring index and frames back to a former revision in one transaction; readers see all of it or nothing."""
+        target = {"collection_id": collection_id, "revision": revision}
+        with self._transaction():
+            self._rows("lock_collection", collection_id=collection_id)
+            (row,) = self._rows("previous_revision", collection_id=collection_id)
+            self._rows("rollback_frames", **target, root=root)
+            self._rows("rollback_retire", **target, root=root)
+            self._rows("rollback_delete", **target, present=row["present"])
+            self._rows("rollback_upsert", **target, present=row["present"])
+            self._rows("publish_again", collection_id=collection_id)
+            self._rows("count_revision", collection_id=collection_id)
+
+    def forget(self, age_s: float) -> None:
+        """Forget what is older than the COGs it names."""
+        self._rows("forget_history", age_s=age_s)

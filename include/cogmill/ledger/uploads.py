@@ -1,0 +1,82 @@
+"""What the ledger knows of the bucket, and how new uploads enter it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.model import Collection, StoredObject
+from cogmill.ledger.connection import Part, as_json
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Up to where the bucket needs no comparison key by key."""
+
+    known_until: dt.datetime | None
+    """Keys last modified before this are in the ledger; None when nothing is known."""
+    full_at: dt.datetime | None
+    """When every key was compared for the last time, by the store's clock."""
+
+
+class Arrivals(Part):
+    """Uploads on their way into the ledger."""
+
+    def unknown(self, objects: Sequence[StoredObject]) -> set[str]:
+        """Return the keys whose version the ledger has never seen; one statement, however many objects."""
+        columns = {
+            "keys": [o.key for o in objects],
+            "etags": [o.etag for o in objects],
+            "modified": [o.last_modified for o in objects],
+        }
+        return {row["key"] for row in self._rows("unknown_versions", **columns)}
+
+    def register_collections(self, collections: Sequence[Collection]) -> dict[str, str]:
+        """Make collections known; return id -> service name as stored, which differs where only the case does."""
+        rows = [
+            {
+                "id": c.id,
+                "service_name": c.service_name,
+                "folder": c.folder,
+                "agency": c.agency,
+                "year": c.year,
+                "product": c.product,
+            }
+            for c in collections
+        ]
+        return {row["id"]: row["service_name"] for row in self._rows("register_collections", rows=as_json(rows))}
+
+    def register_frames(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, FrameRejected]]:
+        """Take in frames, refused names included.
+
+        Returns:
+            How many were news, and the keys among them that repeat the name of another frame.
+        """
+        with self._transaction():
+            ids = [row["id"] for row in self._rows("register_frames", rows=as_json(rows))]
+            twins = self._rows("reject_duplicates", ids=ids, reason=Reason.DUPLICATE_NAME)
+        return len(ids), {row["source_key"]: FrameRejected(Reason.DUPLICATE_NAME, row["detail"]) for row in twins}
+
+    def register_scans(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take in raw scans."""
+        self._rows("register_scans", rows=as_json(rows))
+
+    def watermark(self) -> Watermark:
+        """Return up to where the bucket is known."""
+        (row,) = self._rows("watermark")
+        return Watermark(row["known_until"], row["full_at"])
+
+    def set_watermark(self, mark: Watermark) -> None:
+        """Remember a completed sweep. It only ever moves forward."""
+        self._rows("set_watermark", known_until=mark.known_until, full_at=mark.full_at)
+
+    def due_collections(self, retrigger_s: int, at_most: int) -> list[str]:
+        """Return collections with unfinished frames that nobody has been asked to finish lately, those that wait longest first."""
+        return [row["id"] for row in self._rows("due_collections", retrigger_s=retrigger_s, at_most=at_most)]
+
+    def mark_triggered(self, collection_ids: Sequence[str]) -> None:
+        """Remember that runs of these collections have been asked for."""
+        self._rows("mark_triggered", ids=list(collection_ids))

@@ -1,0 +1,104 @@
+"""What maintenance looks for: every way in which two layers of the archive can disagree, as data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cogmill.domain import keys
+from cogmill.domain.model import Bands
+
+QUARANTINE = "quarantine/"
+"""Where objects go that must not stay and are not ours to delete; nothing reads it."""
+
+OURS = re.compile(r"\.[0-9a-f]{12}\.tif$")
+"""End of a COG's key that Cogmill made; other COGs are never touched."""
+
+
+class Place(StrEnum):
+    """Parts of the bucket that the comparison looks at."""
+
+    GEOREF = "georef"
+    SCANNED = "scanned"
+    COG = "cog"
+    TILE_INDEX = "tile_index"
+    MAPFILES = "mapfiles"
+
+
+class Treatment(StrEnum):
+    """What maintenance does about a finding."""
+
+    NOTICE = "notice"
+    """Said, but no fault: it does not spoil a green report."""
+    REPORT = "report"
+    """A fault that a person or another DAG must look into."""
+    REPAIR = "repair"
+    """Mended by itself; nothing leaves the map by that."""
+    REMOVE = "remove"
+    """Takes something off the map: limited, and above the limit approved by a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of disagreement."""
+
+    title: str
+    treatment: Treatment
+    grace: bool = False
+    """Whether it must last for the grace period before anything is done."""
+
+
+KINDS: dict[str, Kind] = {
+    # uploads
+    "upload_unknown": Kind("uploads the ledger does not know", Treatment.REPORT),
+    "source_missing": Kind("frames whose upload was deleted", Treatment.REMOVE, grace=True),
+    "scan_missing": Kind("published frames without a scan", Treatment.NOTICE),
+    "scan_gone": Kind("scans that were deleted", Treatment.REPAIR, grace=True),
+    "lease_expired": Kind("frames claimed by a worker that vanished", Treatment.REPAIR),
+    "event_dead": Kind("S3 notifications that nobody could read", Treatment.REPORT),
+    # COGs
+    "cog_missing": Kind("COGs that are gone", Treatment.REMOVE),
+    "cog_damaged": Kind("COGs with other bytes than were proven", Treatment.REMOVE),
+    "cog_altered": Kind("COGs of the right size with other bytes, as reading them showed", Treatment.REMOVE),
+    "cog_orphan": Kind("COGs that nothing names", Treatment.REMOVE, grace=True),
+    "cog_foreign": Kind("files in cog/ that Cogmill did not make", Treatment.NOTICE),
+    # tile index
+    "row_missing": Kind("published frames without their index row", Treatment.REPAIR),
+    "row_withdrawn": Kind("index rows of withdrawn frames", Treatment.REPAIR),
+    # downloadable index files
+    "index_files_missing": Kind("collections whose index files are incomplete or old", Treatment.REPAIR),
+    "index_files_orphan": Kind("index files of collections without frames", Treatment.REPAIR, grace=True),
+    # mapfiles; the first three are the checks of the old system
+    "mapfile_stray": Kind("objects below mapfiles/ that are no mapfile", Treatment.REPAIR),
+    "mapfile_unknown": Kind("mapfiles of collections the ledger does not know", Treatment.REPORT),
+    "mapfile_missing": Kind("services whose mapfile was deleted", Treatment.REMOVE, grace=True),
+    "mapfile_changed": Kind("mapfiles with other bytes than were published", Treatment.REPAIR),
+    "mapfile_without_rows": Kind("mapfiles of collections without frames", Treatment.REPAIR),
+    "service_missing": Kind("collections with frames and no mapfile", Treatment.REPAIR),
+    # live
+    "service_dead": Kind("services that do not answer as they should", Treatment.REPORT),
+}
+"""Every kind by its name, in the order of the layers."""
+
+
+def place_of(key: str) -> Place | None:
+    """Return which layer a key belongs to; None for everything the comparison does not look at.
+
+    >>> place_of("bw/Travis/USDA_1951/frames/cog/03-22-51_4-173.0123456789ab.tif")
+    <Place.COG: 'cog'>
+    >>> place_of("quarantine/mapfiles/x.txt") is None
+    True
+    """
+    if key.startswith(keys.MAPFILES):
+        return Place.MAPFILES if key != keys.MAPFILES else None
+    folders = key.split("/")[:-1]
+    if keys.is_upload(
+        key
+    ):  # also in folders that fit no collection: the ledger has refused it, and it must not seem to be gone
+        return Place(folders[-1])
+    if key.endswith("/") or len(folders) < 3 or folders[0] not in set(Bands):  # noqa: PLR2004
+        return None
+    if folders[-2:] == ["cog", "tile_index"]:
+        return Place.TILE_INDEX
+    return Place.COG if folders[-1] == "cog" and key.lower().endswith((".tif", ".tiff")) else None

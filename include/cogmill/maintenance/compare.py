@@ -1,0 +1,139 @@
+"""Bucket, ledger, tile index, index files and mapfiles side by side: where do they disagree?
+
+Costs one LIST per 1,000 keys, one GET per mapfile and a handful of statements; memory grows with collections, not with frames.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from cogmill.domain import keys
+from cogmill.domain.model import Bands
+from cogmill.ledger.findings import CollectionLayers, Finding
+from cogmill.maintenance.checks import KINDS, Place, place_of
+from cogmill.pipeline.archive import Mill
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = 20
+"""Findings of each kind that a report shows; all of them are in the ledger."""
+
+SETTLED = dt.timedelta(hours=1)
+"""Younger objects may belong to work that is going on."""
+
+READERS = 8
+"""Mapfiles fetched at the same time."""
+
+ELSEWHERE = frozenset({"cog_altered", "service_dead"})
+"""Kinds that other steps find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What one comparison saw."""
+
+    objects: int
+    """Objects of the archive in the bucket."""
+    states: dict[str, int]
+    """Frames by state."""
+    counts: dict[str, int]
+    """Findings by kind, zeros included."""
+    examples: list[Finding]
+
+
+def compare(mill: Mill) -> Comparison:
+    """Compare all layers and remember what was found, which begins its grace period. Nothing else is changed.
+
+    Raises:
+        Unavailable: The listing could not be completed; then nothing is concluded from it.
+    """
+    upkeep = mill.ledger.upkeep
+    begun = upkeep.begin()
+    objects, clock = _list(mill)
+    upkeep.check(root=mill.vsi_root, begun=begun, settled=clock - SETTLED)
+    upkeep.add_findings([*_collection_findings(mill, clock)])
+    upkeep.remember([kind for kind in KINDS if kind not in ELSEWHERE])
+    counts = dict.fromkeys(KINDS, 0) | upkeep.counts()
+    log.info("layers_compared objects=%d findings=%s", objects, {k: n for k, n in counts.items() if n})
+    return Comparison(objects, upkeep.states(), counts, upkeep.examples(EXAMPLES))
+
+
+def _list(mill: Mill) -> tuple[int, dt.datetime]:
+    """Bring the listing to the ledger; return the number of objects and the store's clock at the beginning."""
+    count, clock = 0, None
+    for page in mill.store.pages():
+        clock = clock or page.at
+        placed = [(stored, str(place)) for stored in page.objects if (place := place_of(stored.key))]
+        mill.ledger.upkeep.add_listed(placed)
+        count += len(placed)
+    return count, clock or dt.datetime.now(dt.UTC)
+
+
+def _collection_findings(mill: Mill, clock: dt.datetime) -> Iterator[dict[str, Any]]:
+    layers = mill.ledger.upkeep.collections()
+    yield from _index_file_findings(mill, layers)
+    yield from _mapfile_findings(mill, layers, clock)
+    if mill.queue is not None and (dead := mill.queue.dead_letters()):
+        yield _finding("event_dead", "dead-letter queue", None, f"{dead} messages")
+
+
+def _index_file_findings(mill: Mill, layers: list[CollectionLayers]) -> Iterator[dict[str, Any]]:
+    present = {row["key"] for row in mill.ledger.upkeep.listed([Place.TILE_INDEX])}
+    for entry in layers:
+        wanted = {key for bands in entry.bands for key in keys.index_file_keys(entry.collection, bands)}
+        possible = {key for bands in Bands for key in keys.index_file_keys(entry.collection, bands)}
+        for key in sorted((possible - wanted) & present):
+            yield _finding("index_files_orphan", key, entry, "no frame of this folder is in the index")
+        if missing := sorted(wanted - present):
+            yield _finding("index_files_missing", entry.collection.id, entry, f"missing: {', '.join(missing)}")
+        elif wanted and entry.exported_revision < entry.revision:
+            yield _finding("index_files_missing", entry.collection.id, entry, "older than the index")
+
+
+def _mapfile_findings(mill: Mill, layers: list[CollectionLayers], clock: dt.datetime) -> Iterator[dict[str, Any]]:
+    listed = mill.ledger.upkeep.listed([Place.MAPFILES])
+    known = {keys.mapfile_key(entry.collection.id): entry for entry in layers}
+    present = {row["key"] for row in listed if row["key"] in known}
+    for row in listed:
+        if not row["key"].endswith(".map"):
+            yield _finding("mapfile_stray", row["key"], None, f"{row['size']} bytes")
+        elif row["key"] not in known:
+            yield _finding("mapfile_unknown", row["key"], None, f"last changed {clock - row['modified']} ago")
+    hashes = _hashes(mill, sorted(present))
+    for key, entry in known.items():
+        if fault := _mapfile_fault(entry, hashes.get(key)):
+            kind, detail = fault
+            yield _finding(kind, entry.collection.id, entry, detail)
+
+
+def _mapfile_fault(entry: CollectionLayers, sha256: str | None) -> tuple[str, str] | None:
+    """Compare one collection with the hash of its mapfile, None when there is none."""
+    if sha256 is None and entry.mapfile_sha256 is not None:
+        return "mapfile_missing", f"{entry.rows} frames are still in the index"
+    if sha256 is None:
+        waits = entry.rows and not entry.unpublished
+        return ("service_missing", f"{entry.rows} frames wait for their service") if waits else None
+    if not entry.rows and not entry.alive:
+        return "mapfile_without_rows" if entry.mapfile_sha256 else "mapfile_unknown", "no frame is left"
+    if entry.rows and sha256 != entry.mapfile_sha256:
+        return "mapfile_changed", "edited by hand or restored from elsewhere"
+    if entry.rows and entry.mapfile_revision < entry.revision:
+        return "mapfile_changed", "older than the index"
+    return None  # without rows its frames are on their way back into the index
+
+
+def _hashes(mill: Mill, mapfile_keys: list[str]) -> dict[str, str]:
+    with ThreadPoolExecutor(READERS) as pool:
+        bodies = zip(mapfile_keys, pool.map(mill.store.read, mapfile_keys), strict=True)
+        return {key: hashlib.sha256(body).hexdigest() for key, body in bodies if body is not None}
+
+
+def _finding(kind: str, subject: str, entry: CollectionLayers | None, detail: str) -> dict[str, Any]:
+    collection_id = entry.collection.id if entry else None
+    return {"kind": kind, "subject": subject, "collection_id": collection_id, "detail": detail}

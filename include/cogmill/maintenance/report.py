@@ -1,0 +1,102 @@
+"""The nightly report: one number for each way in which two layers can disagree, and zero is green."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cogmill.aws.s3 import Upload
+from cogmill.maintenance.checks import KINDS, Treatment
+from cogmill.mapserver.mapfile import online_resource
+from cogmill.mapserver.probe import service_fault
+from cogmill.pipeline.archive import Mill
+
+log = logging.getLogger(__name__)
+
+REPORTS = "reports/maintenance/"
+"""Prefix of the reports, `<day>.json` and `latest.json`."""
+
+
+def probe_services(mill: Mill, night: int) -> dict[str, str]:
+    """Ask some live services what they show, in turn; return the faults by collection.
+
+    Args:
+        mill: Clients and settings; `probe_services` of them are asked.
+        night: A number that grows by one each night and decides whose turn it is.
+    """
+    public = [service.collection for service in mill.ledger.catalog.services()]
+    asked = mill.settings.probe_services
+    start = night * asked % len(public) if public else 0
+    faults = {}
+    for collection in (public + public)[start : start + min(asked, len(public))]:
+        facts = mill.ledger.collections.service_facts(collection.id)
+        if not facts.inside:
+            continue
+        wms = online_resource(mill.settings.mapserver_url, collection.id)
+        fault = service_fault(wms, collection.service_name, (facts.inside[0][0], facts.inside[0][1]))
+        if fault:
+            faults[collection.id] = fault
+            log.error("service_dead collection=%s fault=%s", collection.id, fault)
+    return faults
+
+
+def write_report(mill: Mill, parts: Mapping[str, Any], at: dt.datetime, *, dry_run: bool = False) -> dict[str, Any]:
+    """Join the parts into one report and store it; a dry run stores nothing.
+
+    Args:
+        mill: Clients and settings.
+        parts: What the steps returned, by their names; None for a step that did not end.
+        at: When the run began.
+        dry_run: Whether nothing was to be changed.
+
+    Returns:
+        The report: `green`, `counts`, `faults` and the parts.
+    """
+    counts = dict((parts.get("comparison") or {}).get("counts", {}))
+    counts["service_dead"] = len(parts.get("dead_services") or {})
+    counts["cog_damaged"] = counts.get("cog_damaged", 0) + len((parts.get("audit") or {}).get("damaged", []))
+    faults = {kind: n for kind, n in counts.items() if n and KINDS[kind].treatment != Treatment.NOTICE}
+    unfinished = sorted(name for name, part in parts.items() if part is None)
+    report = {
+        "at": at.isoformat(),
+        "dry_run": dry_run,
+        "green": not faults and not unfinished,
+        "counts": counts,
+        "faults": faults,
+        "unfinished": unfinished,
+        "parts": dict(parts),
+    }
+    if not dry_run:
+        body = json.dumps(report, default=str, ensure_ascii=False, indent=1).encode()
+        for name in (f"{at:%Y-%m-%d}", "latest"):
+            mill.store.replace(f"{REPORTS}{name}.json", body, Upload("application/json"))
+    return report
+
+
+def report_text(report: Mapping[str, Any]) -> str:
+    """Return the report for a task log: one line per number, then what was done."""
+    lines = ["All layers agree." if report["green"] else "The layers do not agree.", ""]
+    lines += [f"{count:8d}  {KINDS[kind].title}" for kind, count in report["counts"].items()]
+    lines += [f"No result from {name}." for name in report["unfinished"]]
+    waiting = (report["parts"].get("plan") or {}).get("concerns", [])
+    lines += [f"Waits for approval: {concern}" for concern in waiting]
+    lines += _actions("Mended", report["parts"].get("repairs")) + _actions("Removed", report["parts"].get("removals"))
+    lines += _actions("Read and mended", (report["parts"].get("audit") or {}).get("damaged"))
+    return "\n".join(lines)
+
+
+def needs_a_person(report: Mapping[str, Any]) -> list[str]:
+    """Return what of a report does not mend itself."""
+    asked = [f"no result from {name}" for name in report["unfinished"]]
+    asked += [f"{n} {KINDS[k].title}" for k, n in report["faults"].items() if KINDS[k].treatment == Treatment.REPORT]
+    parts = report["parts"]
+    audited = (parts.get("audit") or {}).get("damaged", [])
+    actions = [*(parts.get("repairs") or []), *(parts.get("removals") or []), *audited]
+    return asked + [f"{action['subject']} was not mended: {action['done']}" for action in actions if action["failed"]]
+
+
+def _actions(title: str, actions: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    return [f"{'Not mended' if a['failed'] else title} {a['kind']} {a['subject']}: {a['done']}" for a in actions or []]

@@ -1,0 +1,147 @@
+"""The local MapServer program, asked as a CGI about one draft mapfile in a private folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+from cogmill.domain.errors import ProofFailed, Unavailable
+
+CONFIG = """CONFIG
+  ENV
+    MS_MAP_NO_PATH "1"
+  END
+  MAPS
+    draft "{mapfile}"
+  END
+END
+"""
+"""Configuration of the proving MapServer: it knows one mapfile and takes no path."""
+
+AWAY = re.compile(
+    r"Database connection failed|postgis_version\(\)\) in|canceling statement|terminating connection"
+    r"|server closed the connection|CURL error|HTTP response code: (?:429|5\d\d)"
+)
+"""What MapServer and GDAL say when PostGIS or S3 cannot do their part, as against a fault in what they were asked for."""
+
+SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|KEY_ID", re.IGNORECASE)
+"""Environment variables whose value must never be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapServerRunner:
+    """How to start the local MapServer."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    """Its whole environment: where the libpq service `cogmill` is described, and how GDAL reaches S3."""
+    program: str = "mapserv"
+    timeout_s: float = 60.0
+    """Wall-clock seconds for one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What MapServer said to one request."""
+
+    content_type: str
+    """Without parameters: `image/png`."""
+    body: bytes
+    log: str
+    """What it wrote to its error log. May hold paths: never show it as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One mapfile in a private folder, and the program that serves it."""
+
+    program: str
+    folder: Path
+    runner: MapServerRunner
+
+    def ask(self, **parameters: str | int) -> Answer:
+        """Return the answer to one WMS request.
+
+        Raises:
+            Unavailable: MapServer cannot be started, or is too slow.
+        """
+        environment = {
+            **self.runner.environment,
+            "MAPSERVER_CONFIG_FILE": str(self.folder / "mapserver.conf"),
+            "MS_ERRORFILE": "stderr",
+            "MS_DEBUGLEVEL": "1",  # else missing COGs are passed over in silence
+            "REQUEST_METHOD": "GET",
+            "QUERY_STRING": urlencode({"map": "draft", "service": "WMS", **parameters}),
+        }
+        try:
+            done = subprocess.run(
+                [self.program],
+                env=environment,
+                cwd=self.folder,
+                capture_output=True,
+                check=False,
+                timeout=self.runner.timeout_s,
+            )
+        except subprocess.TimeoutExpired as err:
+            raise Unavailable(f"MapServer gave no answer within {self.runner.timeout_s:g} s") from err
+        except OSError as err:
+            raise Unavailable(f"MapServer cannot be started: {err.strerror}") from err
+        head, _, body = done.stdout.partition(b"\r\n\r\n")
+        content_type = re.search(rb"(?im)^content-type: *([^\r;]+)", head)
+        return Answer(content_type[1].decode() if content_type else "", body, done.stderr.decode(errors="replace"))
+
+    def expect(self, content_type: str, **parameters: str | int) -> Answer:
+        """Return an answer of the wanted type; MapServer reports errors with status 200 and another type."""
+        answer = self.ask(**parameters)
+        if answer.content_type != content_type:
+            raise self.failure(f"{parameters['request']} answered {answer.content_type or 'nothing'}", answer)
+        return answer
+
+    def failure(self, fault: str, answer: Answer) -> ProofFailed | Unavailable:
+        """Return the exception for a bad answer: our fault, or the world's."""
+        message = f"{fault}: {self._reason(answer)}"
+        return (Unavailable if AWAY.search(answer.log) else ProofFailed)(message)
+
+    def _reason(self, answer: Answer) -> str:
+        """Return what MapServer says about the cause, without paths, addresses of the bucket and credentials."""
+        losses = re.findall(r"missing file '[^']*' for layer '[^']*' \.\.\. (.*)", answer.log)
+        said = next(iter(losses), None) or _exception_text(answer) or "no reason given"
+        # The exception of a failed query only points at the log.
+        if query := re.search(
+            r"(?s)Database connection failed \((.*?)\) with|Error \((ERROR:.*?)\) executing", answer.log
+        ):
+            said = query[1] or query[2]
+        for name, value in self.runner.environment.items():
+            if SECRET_NAME.search(name) and value:
+                said = said.replace(value, "***")
+        said = re.sub(r"(?<![\w<])/(?:[^\s'\"<>:]+/)+[^\s'\"<>:]*", "(path)", said)
+        return " ".join(said.split())[:500]
+
+
+@contextmanager
+def draft(mapfile: str, runner: MapServerRunner) -> Iterator[Draft]:
+    """Serve a mapfile to nobody but the caller.
+
+    Raises:
+        Unavailable: The program is not installed.
+    """
+    program = shutil.which(runner.program)
+    if program is None:
+        raise Unavailable(f"MapServer cannot be started: no program {Path(runner.program).name}")
+    with tempfile.TemporaryDirectory(prefix="cogmill-proof-") as name:
+        folder = Path(name)
+        (folder / "draft.map").write_text(mapfile, encoding="utf-8")
+        (folder / "mapserver.conf").write_text(CONFIG.format(mapfile=folder / "draft.map"), encoding="utf-8")
+        yield Draft(program, folder, runner)
+
+
+def _exception_text(answer: Answer) -> str:
+    """Return the words inside MapServer's error page, XML or HTML."""
+    page = re.sub(r"(?s)<!--.*?-->|<TITLE>.*?</TITLE>|<[^>]*>", " ", answer.body.decode(errors="replace"))
+    return " ".join(page.split())

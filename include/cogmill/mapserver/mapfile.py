@@ -1,0 +1,221 @@
+"""The mapfile of one service. All escaping happens here; the template holds structure and placeholders only.
+
+The mapfile names no host, no credential and no bucket: PostGIS is found by the libpq service `cogmill`, pixels by the
+paths in the tile index, and both with the rights of the MapServer process.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+
+from cogmill.config.places import TEMPLATES
+from cogmill.domain.model import Collection, Product
+
+DEFAULT_SRS = ("EPSG:3857", "EPSG:4326", "CRS:84", "EPSG:4269", "EPSG:26913", "EPSG:26914", "EPSG:26915", "EPSG:3083")
+"""Offered to WMS clients: web maps, longitude and latitude (WGS84, NAD83), the UTM zones of Texas, its Albers grid."""
+
+EXTENT_MARGIN_M = 100
+"""Added on every side of the extent, in EPSG:3857 metres, so that outlines at the edge are drawn whole."""
+
+MAX_SIZE_PX = 4096
+"""Largest picture that is drawn, per side."""
+
+TITLES: dict[Product, tuple[str, str]] = {
+    Product.FRAMES: ("Frame", "Frame Boundary"),
+    Product.INDEX: ("Index Sheet", "Index Sheet Boundary"),
+    Product.MOSAIC: ("Mosaic", "Mosaic Boundary"),
+}
+"""Titles of the raster layer and of the footprint layer."""
+
+LAYER_NAME = r"(?!.*-_*-)[^\x00-\x1f\x7f,]{1,200}"
+"""A comma separates names in a request. MapServer repeats odd names in an XML comment, which a double hyphen would end,
+also one that appears only in the map's name, where underscores are left out."""
+
+PUBLIC_ITEMS = "date,roll,frame_num,dl_orig,dl_georef,dl_index"
+"""What GetFeatureInfo and vector tiles tell. Never `location`: bucket paths are nobody's business."""
+
+WEB_METADATA = {
+    "wms_enable_request": "GetCapabilities GetMap GetFeatureInfo GetLegendGraphic",
+    # A style sheet or a filter of a stranger is the way in of most MapServer advisories, and a picture service needs none.
+    "wms_sld_enabled": "false",
+    # By name, not by MIME type: clients of WMS 1.0.0 ask for `PNG`.
+    "wms_getmap_formatlist": "png,jpeg",
+    "wms_getfeatureinfo_formatlist": "text/plain,application/vnd.ogc.gml,application/json",
+    "wms_feature_info_mime_type": "text/plain",
+    # Vector and picture tiles stay; the old CGI modes with their query strings are closed.
+    "ms_enable_modes": "!* tile",
+}
+"""Constant metadata of the map."""
+
+# Columns are named one by one: with `*` a new column of the table would appear in every answer of every service.
+DATA = (
+    "geom FROM (SELECT oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, acquired, geom"
+    " FROM cogmill.tile_index WHERE collection_id = {collection_id}"
+    ' ORDER BY location COLLATE "C") AS frames USING UNIQUE oid USING SRID=3857'
+)
+"""Frames are drawn in the byte order of their paths, as S3 lists them; the last one lies on top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Everything a mapfile depends on. Any text is allowed in names and titles; none of it reaches MapServer unescaped."""
+
+    collection_id: str
+    service_name: str
+    """Name of the raster layer, case kept; the footprint layer adds `_index`."""
+    title: str
+    product: Product
+    extent: tuple[float, float, float, float]
+    """West, south, east, north of all footprints, EPSG:3857 metres, without margin."""
+    online_resource: str
+    """Public address of the service up to and including `&`; see `online_resource()`."""
+    dates: tuple[dt.date, dt.date] | None = None
+    """First and last day of the frames; None unless they are known to the day, then clients may ask for a time."""
+    srs: tuple[str, ...] = DEFAULT_SRS
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(LAYER_NAME, self.service_name):
+            rule = "a layer name has 1 to 200 characters and no comma, control character or double hyphen"
+            raise ValueError(f"{rule}: {self.service_name!r}")
+        west, south, east, north = self.extent
+        if not (all(map(math.isfinite, self.extent)) and west <= east and south <= north):
+            raise ValueError(f"an extent is west, south, east, north: {self.extent}")
+        wrong = [code for code in self.srs if not re.fullmatch(r"[A-Z]{3,9}:[0-9]{2,7}", code)]
+        if wrong or not self.srs:
+            raise ValueError(f"a coordinate system is written like EPSG:4326: {wrong}")
+
+    @property
+    def index_name(self) -> str:
+        """Name of the footprint layer, and of the layer in vector tiles."""
+        return f"{self.service_name}_index"
+
+    @property
+    def map_name(self) -> str:
+        """Name of the whole map; asking for it draws both layers.
+
+        It must not equal a layer name in any spelling, or QGIS and Esri clients would draw both when asked for one.
+        """
+        name = self.service_name.upper().replace("_", "")
+        taken = {self.service_name.upper(), self.index_name.upper()}
+        return f"{name}MAP" if name in taken else name
+
+    @property
+    def map_extent(self) -> tuple[int, int, int, int]:
+        """West, south, east, north in whole metres, with margin."""
+        west, south, east, north = self.extent
+        lower = (math.floor(west) - EXTENT_MARGIN_M, math.floor(south) - EXTENT_MARGIN_M)
+        return (*lower, math.ceil(east) + EXTENT_MARGIN_M, math.ceil(north) + EXTENT_MARGIN_M)
+
+
+def online_resource(base_url: str, collection_id: str) -> str:
+    """Return the public address of a service, ready for parameters.
+
+    Args:
+        base_url: Address of the MapServer hosts, with or without the `/wms/` that all services share.
+        collection_id: Stem of the mapfile.
+
+    >>> online_resource("https://maps.example.org/", "travis_usda_1951_frames")
+    'https://maps.example.org/wms/?map=/mapfiles/travis_usda_1951_frames.map&'
+    """
+    host = base_url.rstrip("/").removesuffix("/wms")
+    return f"{host}/wms/?map=/mapfiles/{quote(collection_id)}.map&"
+
+
+def service_title(collection: Collection) -> str:
+    """Return the default title of a service; agencies keep their case.
+
+    >>> service_title(Collection("Travis", "TxDOT", "1985", Product.FRAMES))
+    'Travis TxDOT 1985 Frames'
+    """
+    parts = [
+        *filter(None, collection.folder.split("/")),
+        collection.agency,
+        collection.year,
+        collection.product.title(),
+    ]
+    return " ".join(parts)
+
+
+def render(service: Service) -> str:
+    """Return the mapfile of a service. Equal services give equal text.
+
+    The text works on MapServer 8.0 and 8.4.
+    """
+    raster_title, index_title = TITLES[service.product]
+    return _template().render(
+        map_name=_quoted(service.map_name),
+        raster_name=_quoted(service.service_name),
+        index_name=_quoted(service.index_name),
+        class_name=_quoted(index_title),
+        extent=" ".join(map(str, service.map_extent)),
+        max_size=MAX_SIZE_PX,
+        data=_quoted(DATA.format(collection_id=_sql_literal(service.collection_id))),
+        web_metadata=_metadata(_web_metadata(service)),
+        raster_metadata=_metadata({"wms_title": raster_title, **_time_metadata(service)}),
+        index_metadata=_metadata({"wms_title": index_title, **_item_metadata(), **_time_metadata(service)}),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(),  # HTML rules would spoil a mapfile; `_quoted` escapes by MapServer's
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("service.map.j2")
+
+
+def _web_metadata(service: Service) -> dict[str, str]:
+    return {
+        "wms_title": service.title,
+        "wms_abstract": f"Historical aerial photographs: {service.title}.",
+        "wms_onlineresource": service.online_resource,
+        "wms_srs": " ".join(service.srs),
+        **WEB_METADATA,
+    }
+
+
+def _item_metadata() -> dict[str, str]:
+    return {"gml_include_items": PUBLIC_ITEMS, "wms_include_items": PUBLIC_ITEMS}
+
+
+def _time_metadata(service: Service) -> dict[str, str]:
+    if service.dates is None:
+        return {}
+    first, last = service.dates
+    return {"wms_timeitem": "acquired", "wms_timeextent": f"{first.isoformat()}/{last.isoformat()}"}
+
+
+def _metadata(pairs: dict[str, str]) -> Iterable[tuple[str, str]]:
+    return [(_quoted(key), _quoted(value)) for key, value in pairs.items()]
+
+
+def _quoted(text: str) -> str:
+    """Return a mapfile string that holds this text and nothing else.
+
+    Control and format characters become blanks: no directive needs them, and they hide things from whoever reads the file.
+    """
+    plain = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
+    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _sql_literal(text: str) -> str:
+    """Return a PostgreSQL string literal in which every special character is an escape.
+
+    MapServer searches this text for `USING UNIQUE`, `!BOX!` and more before PostgreSQL sees it, so quoting alone would not do.
+    """
+    if re.fullmatch(r"[a-z0-9_]+", text):
+        return f"'{text}'"
+    return "U&'" + "".join(char if re.match(r"[a-z0-9_]", char) else f"\\+{ord(char):06X}" for char in text) + "'"

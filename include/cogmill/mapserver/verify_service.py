@@ -1,0 +1,162 @@
+"""Draw a draft mapfile with the local MapServer before anybody else can see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from lxml import etree
+from numpy.typing import NDArray
+from osgeo import gdal
+
+from cogmill.domain.errors import ProofFailed
+from cogmill.mapserver import cgi
+from cogmill.mapserver.cgi import Answer, Draft, MapServerRunner
+from cogmill.mapserver.mapfile import Service
+
+PREVIEW_PX = 512
+"""Longer side of the preview picture."""
+
+OPAQUE = 255
+"""Alpha of a pixel that hides what lies below."""
+
+PREVIEW_SPAN_M = 20_000
+"""Longest side of the ground that is drawn, in EPSG:3857 metres: some 70 overlapping frames of 1:20,000."""
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north in EPSG:3857 metres."""
+
+WMS = "{http://www.opengis.net/wms}"
+"""Namespace of WMS 1.3.0 capabilities."""
+
+
+def prove_service(
+    mapfile: str,
+    service: Service,
+    mapserver: MapServerRunner,
+    *,
+    points: Sequence[tuple[float, float]] = (),
+) -> bytes:
+    """Draw a service from its draft mapfile, exactly as clients will ask for it.
+
+    MapServer opens every COG in the window of a map, so what is drawn stays small when a collection grows.
+
+    Args:
+        mapfile: Text that is to be published.
+        service: What the text was rendered from.
+        mapserver: The local MapServer.
+        points: Eastings and northings (EPSG:3857 metres) inside the footprint of one published frame: a footprint must appear
+            there, and full-resolution pixels at one of them at least, since a picture may have holes. Without any only the map
+            of the whole extent is proved.
+
+    Returns:
+        A transparent PNG of the service, or of the surroundings of the first point when the service is larger.
+
+    Raises:
+        ProofFailed: MapServer refuses the mapfile, or the map is wrong. The message holds its own words.
+        Unavailable: MapServer cannot be started in time, or PostGIS or S3 is away.
+    """
+    with cgi.draft(mapfile, mapserver) as draft:
+        _prove_capabilities(draft, service)
+        point = points[0] if points else None
+        preview = _prove_map(draft, service, _area(service, point))
+        _prove_feature_info(draft, service, point)
+        if points:
+            _prove_pixels(draft, service, points)
+    return preview
+
+
+def _prove_capabilities(draft: Draft, service: Service) -> None:
+    answer = draft.expect("text/xml", request="GetCapabilities", version="1.3.0")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(answer.body, parser)
+    except etree.XMLSyntaxError as err:
+        raise ProofFailed(f"GetCapabilities is no XML: {err}") from err
+    names = {name.text for name in root.iterfind(f".//{WMS}Layer/{WMS}Name")}
+    missing = {service.map_name, service.service_name, service.index_name} - names
+    if missing:
+        raise ProofFailed(f"GetCapabilities does not name {', '.join(sorted(missing))}")
+
+
+def _area(service: Service, point: tuple[float, float] | None) -> Bounds:
+    """Return what to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point."""
+    west, south, east, north = service.map_extent
+    if point is None:
+        return west, south, east, north
+    x, y = point
+    half = PREVIEW_SPAN_M / 2
+    return max(west, x - half), max(south, y - half), min(east, x + half), min(north, y + half)
+
+
+def _prove_map(draft: Draft, service: Service, area: Bounds) -> bytes:
+    west, south, east, north = area
+    scale = PREVIEW_PX / max(east - west, north - south)
+    size = (max(1, round((east - west) * scale)), max(1, round((north - south) * scale)))
+    answer = _draw(draft, service, area, size)
+    if not _opacity(draft, answer).any():
+        raise draft.failure("the map is empty", answer)
+    return answer.body
+
+
+def _prove_pixels(draft: Draft, service: Service, points: Sequence[tuple[float, float]]) -> None:
+    for x, y in points:
+        answer = _draw(draft, service, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3))
+        # Most of nine, not all: a speck of nodata inside a photograph is no reason to withhold a collection.
+        if np.count_nonzero(_opacity(draft, answer) == OPAQUE) >= 5:  # noqa: PLR2004
+            return
+    raise draft.failure(f"no frame is drawn at {x:.1f} {y:.1f}", answer)
+
+
+def _prove_feature_info(draft: Draft, service: Service, point: tuple[float, float] | None) -> None:
+    west, south, east, north = service.extent
+    x, y = point or ((west + east) / 2, (south + north) / 2)
+    answer = draft.expect(
+        "application/json",
+        request="GetFeatureInfo",
+        info_format="application/json",
+        query_layers=service.index_name,
+        i=1,
+        j=1,
+        **_window(service.index_name, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3)),
+    )
+    try:
+        found = json.loads(answer.body)["features"]
+    except (ValueError, KeyError, TypeError) as err:
+        raise draft.failure("GetFeatureInfo answered something else than features", answer) from err
+    if point is not None and not found:
+        raise draft.failure(f"GetFeatureInfo knows no frame at {x:.1f} {y:.1f}", answer)
+
+
+def _draw(draft: Draft, service: Service, bounds: Bounds, size: tuple[int, int]) -> Answer:
+    return draft.expect("image/png", request="GetMap", **_window(service.service_name, bounds, size))
+
+
+def _window(layer: str, bounds: Bounds, size: tuple[int, int]) -> dict[str, str | int]:
+    """Return the parameters of WMS 1.3.0 that say what to look at; `bounds` in EPSG:3857, `size` as width and height."""
+    return {
+        "version": "1.3.0",
+        "layers": layer,
+        "styles": "",
+        "crs": "EPSG:3857",
+        "bbox": ",".join(map(str, bounds)),
+        "width": size[0],
+        "height": size[1],
+        "format": "image/png",
+        "transparent": "true",
+    }
+
+
+def _opacity(draft: Draft, answer: Answer) -> NDArray[np.uint8]:
+    """Return the alpha of a picture, `(rows, columns)`, 0 = transparent, 255 = opaque."""
+    gdal.UseExceptions()
+    picture = draft.folder / "answer.png"
+    picture.write_bytes(answer.body)
+    try:
+        bands = gdal.OpenEx(str(picture), gdal.OF_RASTER, allowed_drivers=["PNG"]).ReadAsArray()
+    except RuntimeError as err:
+        raise draft.failure("GetMap answered no readable PNG", answer) from err
+    if bands.ndim != 3 or len(bands) != 4:  # noqa: PLR2004
+        raise draft.failure("GetMap answered a PNG without transparency", answer)
+    return np.asarray(bands[3], dtype=np.uint8)

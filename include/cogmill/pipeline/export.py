@@ -1,0 +1,191 @@
+"""Everything public in one file: the compiled index in three formats, and the list of services."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cogmill.aws.s3 import Upload
+from cogmill.domain import keys
+from cogmill.domain.errors import ProofFailed, WrongSetting
+from cogmill.domain.model import Collection
+from cogmill.index.catalog import CatalogEntry, degrees, services_json, services_page
+from cogmill.index.columnar import FlatGeobuf, GeoParquet, Twin, read_flatgeobuf, read_geoparquet
+from cogmill.index.geojson import Batch, Fingerprint, GeoJsonWriter, batches, property_names, read_geojson
+from cogmill.index.tile_index import public_url
+from cogmill.ledger.catalog import PublicService
+from cogmill.mapserver.mapfile import online_resource, service_title
+from cogmill.mapserver.urls import capabilities_url, preview_url
+from cogmill.pipeline import publish
+from cogmill.pipeline.archive import Mill
+
+log = logging.getLogger(__name__)
+
+PREVIEW_PX = 256
+"""Longer side of a preview in the catalogue."""
+
+COMPILED = "geojson/compiled_historical_indexes"
+"""Key of the compiled index, before its extension."""
+
+FORMATS = {
+    ".geojson": "application/geo+json",
+    ".fgb": "application/vnd.flatgeobuf",
+    ".parquet": "application/vnd.apache.parquet",
+}
+"""Extensions and content types of the compiled index."""
+
+SERVICES = "catalog/services.json"
+PAGE = "catalog/index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenCollection:
+    """A collection that is missing in the compiled index, and why."""
+
+    collection_id: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What one compilation found and changed."""
+
+    services: int
+    features: int
+    hash: str
+    """Hash over all features, equal for all formats."""
+    broken: list[BrokenCollection]
+    uploaded: list[str]
+    """Keys that changed."""
+    unchanged: list[str]
+
+
+def compile_indexes(mill: Mill) -> Compiled:
+    """Compile what is public; upload what changed, and only after all formats are proven to say the same.
+
+    Memory hardly grows with the archive: a million features need about 450 MB. A collection that cannot be compiled is reported and left out; all others are present.
+
+    Raises:
+        ProofFailed: The formats differ; nothing was uploaded.
+        Unavailable: S3 or the ledger went away. Each key holds its old or its new content.
+    """
+    services, broken = _mappable(mill.ledger.catalog.services())
+    names = property_names(extra=mill.settings.compile_extra_properties)
+    with TemporaryDirectory(prefix="cogmill-compile-") as name:
+        stem = Path(name) / "compiled"
+        broken += _write_geojson(mill, services, stem.with_suffix(".geojson"), names)
+        proven = _write_twins(stem, names)
+        uploaded, unchanged = _upload(mill, stem, services)
+    for entry in broken:
+        log.error("collection_not_compiled collection=%s fault=%s", entry.collection_id, entry.fault)
+    log.info("indexes_compiled services=%d features=%d uploaded=%s", len(services), proven.count, uploaded)
+    return Compiled(len(services), proven.count, proven.hash, broken, uploaded, unchanged)
+
+
+def _mappable(services: Sequence[PublicService]) -> tuple[list[PublicService], list[BrokenCollection]]:
+    """Part the services with a proper extent from those whose index holds a footprint without a place."""
+    good = [service for service in services if all(map(math.isfinite, service.extent))]
+    broken = [
+        BrokenCollection(service.collection.id, "the extent of its index is not finite")
+        for service in services
+        if service not in good
+    ]
+    return good, broken
+
+
+def _write_geojson(
+    mill: Mill, services: Sequence[PublicService], path: Path, names: Sequence[str]
+) -> list[BrokenCollection]:
+    broken = []
+    extra = mill.settings.compile_extra_properties
+    with path.open("w", encoding="utf-8") as target:
+        writer = GeoJsonWriter(target, names)
+        for service in services:
+            collection_id = service.collection.id
+            try:
+                writer.write_collection(batches(collection_id, mill.ledger.catalog.frames(collection_id), extra=extra))
+            except ProofFailed as err:
+                broken.append(BrokenCollection(collection_id, str(err)))
+        writer.finish()
+    return broken
+
+
+def _write_twins(stem: Path, names: Sequence[str]) -> Fingerprint:
+    """Derive the other formats from the GeoJSON as it is read back, then read them back too.
+
+    One after the other: a FlatGeobuf keeps the box of every feature in memory until it is complete, some 150 bytes each, and takes
+    100 MB more while it brings them into the order of its index.
+    """
+    wanted = Fingerprint()
+    for suffix, (make, read) in _twins().items():
+        path, wanted = stem.with_suffix(suffix), Fingerprint()
+        with make(path, names) as twin:
+            for batch in read_geojson(stem.with_suffix(".geojson"), names):
+                wanted.add(batch)
+                twin.write(batch)
+        found = Fingerprint()
+        for batch in read(path, names):
+            found.add(batch)
+        if found != wanted:
+            raise ProofFailed(
+                f"{suffix} holds {found.count} features ({found.hash}), the GeoJSON {wanted.count} ({wanted.hash})"
+            )
+    return wanted
+
+
+def _twins() -> dict[
+    str, tuple[Callable[[Path, Sequence[str]], Twin], Callable[[Path, Sequence[str]], Iterator[Batch]]]
+]:
+    return {".fgb": (FlatGeobuf, read_flatgeobuf), ".parquet": (GeoParquet, read_geoparquet)}
+
+
+def _upload(mill: Mill, stem: Path, services: Sequence[PublicService]) -> tuple[list[str], list[str]]:
+    entries = [_entry(mill, service) for service in services]
+    stem.with_suffix(".json").write_text(services_json(entries), encoding="utf-8")
+    stem.with_suffix(".html").write_text(services_page(entries), encoding="utf-8")
+    content = [(COMPILED + suffix, suffix, content_type) for suffix, content_type in FORMATS.items()]
+    content += [(SERVICES, ".json", "application/json"), (PAGE, ".html", "text/html; charset=utf-8")]
+    outcome: dict[bool, list[str]] = {True: [], False: []}
+    for key, suffix, content_type in content:
+        upload = Upload(content_type, acl=mill.settings.public_acl)
+        outcome[mill.store.replace_file(key, stem.with_suffix(suffix), upload)].append(key)
+    return outcome[True], outcome[False]
+
+
+def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
+    collection = service.collection
+    wms = online_resource(mill.settings.mapserver_url, collection.id)
+    archives = {
+        str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
+        for bands in service.bands
+    }
+    return CatalogEntry(
+        id=collection.id,
+        name=collection.service_name,
+        title=_title(mill, collection),
+        county=collection.county,
+        agency=collection.agency,
+        year=collection.year,
+        product=str(collection.product),
+        frames=service.frames,
+        years=service.years,
+        extent_3857=service.extent,
+        extent_4326=degrees(service.extent),
+        wms=wms,
+        capabilities=capabilities_url(wms),
+        preview=preview_url(wms, collection.service_name, service.extent, PREVIEW_PX),
+        downloads={bands: public_url(mill.settings.public_url, key) for bands, key in archives.items()},
+    )
+
+
+def _title(mill: Mill, collection: Collection) -> str:
+    """Return the declared title, else the usual one; a collection file with a fault costs a title, not the catalogue."""
+    try:
+        return publish.title(mill, collection)
+    except WrongSetting:
+        log.exception("collection_file_wrong collection=%s", collection.id)
+        return service_title(collection)

@@ -1,0 +1,81 @@
+"""Uploads announced by S3 notifications. The event says where to look; what is there now is asked of the bucket itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cogmill.aws.s3_events import NotAnEvent, UploadEvent, newest, parse_message
+from cogmill.aws.sqs import EventQueue, Message
+from cogmill.domain import keys
+from cogmill.domain.errors import Forbidden
+from cogmill.domain.model import StoredObject
+from cogmill.pipeline.archive import Mill
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Announced:
+    """Some messages and what they are about."""
+
+    uploads: list[StoredObject] = field(default_factory=list)
+    """Settled uploads that the ledger does not know, as they are in the bucket now."""
+    messages: list[Message] = field(default_factory=list)
+    """To be deleted once the uploads are in the ledger."""
+
+
+def has_news(mill: Mill, queue: EventQueue) -> bool:
+    """Tell whether something that the ledger does not know was announced; those messages stay for who takes it in."""
+    for announced in announcements(mill, queue):
+        if announced.uploads:
+            queue.give_back(announced.messages)
+            return True
+        queue.delete(announced.messages)
+    return False
+
+
+def announcements(mill: Mill, queue: EventQueue) -> Iterator[Announced]:
+    """Read the queue until it is empty. The caller deletes the messages when their uploads are in the ledger.
+
+    Messages that cannot be read, and those about uploads that are still being written, stay and come again; the queue's own
+    redrive policy moves the unreadable ones into its dead-letter queue.
+    """
+    while messages := queue.receive():
+        yield _look(mill, messages)
+
+
+def _look(mill: Mill, messages: list[Message]) -> Announced:
+    told: dict[Message, list[UploadEvent]] = {}
+    for message in messages:
+        try:
+            told[message] = parse_message(message.body, mill.store.bucket)
+        except NotAnEvent as err:
+            log.warning("event_not_understood fault=%s", err)
+    latest = newest([event for events in told.values() for event in events])
+    found = {
+        key: stored
+        for key, event in latest.items()
+        if event.created and keys.is_upload(key) and (stored := _find(mill, key)) is not None
+    }
+    unsettled = {key for key, stored in found.items() if not _is_settled(mill, stored)}
+    settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]
+    unknown = mill.ledger.arrivals.unknown(settled) if settled else set()
+    done = [message for message, events in told.items() if not unsettled & {event.key for event in events}]
+    return Announced([stored for stored in settled if stored.key in unknown], done)
+
+
+def _find(mill: Mill, key: str) -> StoredObject | None:
+    """Return an announced upload; one that S3 keeps to itself is left to the sweep, so that it does not hold up the others."""
+    try:
+        return mill.store.find(key)
+    except Forbidden as err:
+        log.warning("announced_upload_is_kept key=%s fault=%s", key, err)
+        return None
+
+
+def _is_settled(mill: Mill, stored: StoredObject) -> bool:
+    age = dt.datetime.now(dt.UTC) - stored.last_modified
+    return bool(stored.size) or age >= dt.timedelta(seconds=mill.settings.settle_seconds)

@@ -1,0 +1,105 @@
+"""The DAG bundle that turns the ledger's list of collections into DAGs, on every host that parses or runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from airflow.dag_processing.bundles.base import BaseDagBundle
+from airflow.sdk import get_parsing_context
+
+from cogmill_airflow.bundle.shards import Entry, knows, write_shards
+from cogmill_airflow.names import POSTGRES_CONN_ID
+
+log = structlog.get_logger(__name__)
+
+_ID = re.compile(r"[\w.-]{1,200}")
+"""What Airflow accepts after `collection__` in a DAG id, which has at most 250 letters."""
+
+
+class CollectionsBundle(BaseDagBundle):
+    """One DAG per collection of the ledger.
+
+    The dag processor fetches the list at each refresh; a worker fetches it only when it does not know the DAG whose task it
+    starts, so that a task costs no query. Parsing reads local files alone. While the ledger is away the last files stay.
+
+    :param postgres_conn_id: Connection used for the ledger.
+    """
+
+    supports_versioning = False
+
+    def __init__(self, *, postgres_conn_id: str = POSTGRES_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.postgres_conn_id = postgres_conn_id
+        self._fresh: set[Path] = set()
+        self._rows: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def path(self) -> Path:
+        """Folder of the shards, below Airflow's bundle storage."""
+        return self.base_dir
+
+    def get_current_version(self) -> None:
+        """Return None: the list has no versions."""
+
+    def initialize(self) -> None:
+        """Make sure that the files are there, and on a worker that they hold the wanted DAG."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        wanted = get_parsing_context().dag_id
+        if wanted is None or not knows(self.path, wanted):
+            self.refresh()
+        super().initialize()
+
+    def refresh(self) -> None:
+        """Fetch the list and rewrite what changed; safe to run in several processes at once."""
+        from cogmill.domain.errors import Unavailable
+
+        from cogmill_airflow.connections import ledger_from_connection
+
+        # fetched inside the lock: a slower process must not put an older list over a newer one
+        with self.lock():
+            try:
+                with ledger_from_connection(self.postgres_conn_id) as ledger:
+                    rows = ledger.collections.all()
+            except Unavailable as err:
+                log.warning("collections_kept", bundle=self.name, error=str(err))
+                return
+            if rows == self._rows and not self._fresh:
+                return
+            changed = write_shards(self.path, self._entries(rows))
+            self._rows = rows
+            # Airflow overlooks a change made while it parses that very file; so each change is shown to it twice
+            for dag_file in self._fresh - changed:
+                if dag_file.exists():
+                    os.utime(dag_file)
+            self._fresh = changed
+        if changed:
+            log.info("collections_changed", bundle=self.name, collections=len(rows), files=len(changed))
+
+    def _entries(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Entry]:
+        from cogmill.config.settings import load_settings
+        from cogmill.domain.model import Collection, Product
+
+        settings = load_settings()
+        entries = []
+        for row in rows:
+            collection = Collection(row["folder"], row["agency"], row["year"], Product(row["product"]))
+            if not _ID.fullmatch(collection.id):
+                log.error("collection_without_dag", bundle=self.name, collection=collection.id)
+                continue
+            entries.append(
+                {
+                    "id": collection.id,
+                    "service_name": collection.service_name,
+                    "county": collection.county,
+                    "agency": collection.agency,
+                    "year": collection.year,
+                    "product": str(collection.product),
+                    "gdal_slots": settings.build_processes * settings.build_threads,
+                }
+            )
+        return entries

@@ -1,0 +1,102 @@
+"""Airflow connections in, ready edges out. The only place where credentials pass through; they are never logged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
+
+if TYPE_CHECKING:
+    from cogmill.aws.sqs import EventQueue
+    from cogmill.config.settings import Settings
+    from cogmill.ledger import Ledger
+    from cogmill.pipeline import Mill
+
+CONNECT_TIMEOUT_S = 10
+"""Seconds until a host that does not answer counts as unavailable; the connection's own extra wins."""
+
+
+def s3_client(aws_conn_id: str = AWS_CONN_ID) -> Any:
+    """Return a boto3 client for S3 that retries by itself what S3 asks to retry.
+
+    What the connection's `config_kwargs` say wins over the defaults here.
+    """
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from botocore.config import Config
+
+    patience = Config(
+        connect_timeout=CONNECT_TIMEOUT_S, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
+    )
+    hook = S3Hook(aws_conn_id=aws_conn_id)
+    return hook.get_client_type(config=patience.merge(hook.config))
+
+
+@contextmanager
+def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameters: Any) -> Iterator[Ledger]:
+    """Open the ledger and close its database connection at the end.
+
+    Args:
+        postgres_conn_id: Airflow's name of the connection.
+        parameters: More libpq parameters; they win over the connection's own.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer or refuses the role.
+    """
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    from cogmill.domain.errors import Unavailable
+    from cogmill.ledger import Ledger
+    from psycopg import OperationalError
+
+    account = BaseHook.get_connection(postgres_conn_id)
+    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "cogmill"}
+    account.extra = json.dumps({**defaults, **account.extra_dejson, **parameters})
+    try:
+        connection = PostgresHook(connection=account).get_conn()
+    except OperationalError as err:
+        raise Unavailable(f"no connection {postgres_conn_id}: {err}") from err
+    try:
+        yield Ledger(connection)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def mill_from_connections(
+    *, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID
+) -> Iterator[Mill]:
+    """Open bucket, ledger and settings together, as every pipeline function takes them.
+
+    Raises:
+        Unavailable: PostgreSQL does not answer; S3 is only asked on first use.
+        WrongSetting: A COGMILL_ variable holds a wrong value.
+    """
+    from cogmill.aws.s3 import S3Store
+    from cogmill.config.settings import load_settings
+    from cogmill.pipeline import Mill
+
+    settings = load_settings()
+    store = S3Store(s3_client(aws_conn_id), settings.bucket)
+    queue = event_queue(settings, aws_conn_id) if settings.events == "sqs" else None
+    with ledger_from_connection(postgres_conn_id) as ledger:
+        yield Mill(store=store, ledger=ledger, settings=settings, queue=queue)
+
+
+def event_queue(settings: Settings, aws_conn_id: str = AWS_CONN_ID) -> EventQueue:
+    """Return the queue of S3 notifications; endpoint and credentials are those of the S3 connection.
+
+    Raises:
+        WrongSetting: Events are on, but no queue is named.
+    """
+    from airflow.providers.amazon.aws.hooks.sqs import SqsHook
+    from cogmill.aws.sqs import EventQueue
+    from cogmill.domain.errors import WrongSetting
+
+    if not settings.events_queue_url:
+        raise WrongSetting("COGMILL_EVENTS=sqs needs COGMILL_EVENTS_QUEUE_URL, the address of the queue")
+    client = SqsHook(aws_conn_id=aws_conn_id).get_conn()
+    return EventQueue(client, settings.events_queue_url, settings.events_dead_letter_url)

@@ -1,0 +1,1 @@
+"""DAGs made from data, their default arguments and their documentation."""

@@ -1,0 +1,127 @@
+"""The DAGs that build chosen frames again, in a lane of their own; read from top to bottom the wiring is the picture of the Graph."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, TriggerRule
+
+from cogmill_airflow.bundle import params
+from cogmill_airflow.dag_factories import operations_docs
+from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.names import BACKFILL_POOL
+from cogmill_airflow.observability import notifications
+from cogmill_airflow.operators import backfill
+
+PROFILES = ["bw", "nc", "bw_jpeg", "archive_zstd", "webp_lossless"]
+
+
+def form(*, dry_run: bool) -> dict[str, Param]:
+    """Return what the form asks for.
+
+    :param dry_run: Whether a run ends after the plan unless told otherwise.
+    """
+    return {
+        "collections": params.collections_param("None chosen: all.", section="Which frames"),
+        "prefix": Param(
+            default=None,
+            type=["null", "string"],
+            examples=["bw/Travis/", "nc/"],
+            title="Prefix",
+            description="Only uploads whose keys begin like this.",
+            section="Which frames",
+        ),
+        "states": Param(
+            default=["rejected", "failed"],
+            type="array",
+            items={"type": "string"},
+            examples=["rejected", "failed", "arrived", "built", "published", "everything"],
+            title="States",
+            description="Published frames are taken only when their recipe has changed, or with force.",
+            section="Which frames",
+        ),
+        "order": Param(
+            default="oldest first",
+            enum=["oldest first", "newest first", "smallest first", "by name"],
+            title="Order",
+            section="Which frames",
+        ),
+        "limit": Param(
+            default=None, type=["null", "integer"], minimum=1, title="At most so many frames", section="Which frames"
+        ),
+        "profile": Param(
+            default=None,
+            type=["null", "string"],
+            enum=[None, *PROFILES],
+            title="Profile",
+            description="Instead of the collections' own.",
+            section="How they are built",
+        ),
+        "force": Param(
+            default=False,
+            type="boolean",
+            title="Force",
+            description="Read published frames again too; nothing is uploaded where nothing differs.",
+            section="How they are built",
+        ),
+        "dry_run": Param(
+            default=dry_run,
+            type="boolean",
+            title="Dry run",
+            description="End after the plan.",
+            section="How they are built",
+        ),
+    }
+
+
+def backfill_dag(
+    dag_id: str, description: str, doc_md: str, *, dry_run: bool, priority: int, max_active_runs: int
+) -> DAG:
+    """Wire one backfill: plan -> approval when it is large -> batches -> report.
+
+    :param dag_id: Id of the DAG.
+    :param description: One line.
+    :param doc_md: What its page says.
+    :param dry_run: Whether a run ends after the plan unless told otherwise.
+    :param priority: Of its batches among those of all backfills; those of new uploads have a pool of their own.
+    :param max_active_runs: Runs at the same time.
+    """
+    with DAG(
+        dag_id,
+        description=description,
+        schedule=None,
+        catchup=False,
+        max_active_runs=max_active_runs,
+        is_paused_upon_creation=False,
+        default_args={**DEFAULTS, "execution_timeout": None},
+        params=form(dry_run=dry_run),
+        tags=["cogmill"],
+        doc_md=doc_md,
+    ) as dag:
+        plan = backfill.PlanBackfillOperator(task_id="plan_backfill", doc_md=operations_docs.PLAN_BACKFILL)
+        approve = backfill.ApproveBackfillOperator(
+            task_id="approve_backfill",
+            planned=plan.output,
+            wait=timedelta(days=3),
+            doc_md=operations_docs.APPROVE_BACKFILL,
+        )
+        begin = backfill.BeginBackfillOperator(
+            task_id="begin_backfill", planned=plan.output, doc_md=operations_docs.BEGIN_BACKFILL
+        )
+        build = backfill.BuildBackfillOperator.partial(
+            task_id="build",
+            pool=BACKFILL_POOL,
+            priority_weight=priority,
+            weight_rule="absolute",
+            map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
+            doc_md=operations_docs.BUILD_BACKFILL,
+        ).expand(batch=begin.output)
+        report = backfill.ReportBackfillOperator(
+            task_id="report",
+            trigger_rule=TriggerRule.ALL_DONE,
+            on_success_callback=notifications.DigestNotifier(),
+            on_failure_callback=notifications.DigestNotifier(),
+            doc_md=operations_docs.REPORT_BACKFILL,
+        )
+        plan >> approve >> begin >> build >> report
+    return dag

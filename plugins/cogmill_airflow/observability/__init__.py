@@ -1,0 +1,1 @@
+"""What a run tells others: notifications, metrics, lineage, asset events."""

@@ -1,0 +1,33 @@
+"""What OpenLineage is told: which uploads became which COGs, index and mapfile. Asked for by its provider alone, where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from cogmill.pipeline import Mill
+
+
+def objects(mill: Mill, keys: Iterable[str]) -> list[Any]:
+    """Return keys of the bucket as datasets, named as OpenLineage names objects of S3."""
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    return [Dataset(namespace=f"s3://{mill.store.bucket}", name=key) for key in keys]
+
+
+def tile_index(mill: Mill) -> Any:
+    """Return the tile index as a dataset, named as OpenLineage names tables of PostgreSQL."""
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    entry = mill.ledger.service_entry()
+    place = f"postgres://{entry['host']}:{entry['port']}"
+    return Dataset(namespace=place, name=f"{entry['dbname']}.cogmill.tile_index")
+
+
+def lineage(inputs: list[Any], outputs: list[Any]) -> OperatorLineage:
+    """Return what a task read and wrote."""
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    return OperatorLineage(inputs=inputs, outputs=outputs)

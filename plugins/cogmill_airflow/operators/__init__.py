@@ -1,0 +1,1 @@
+"""Operators, a module per DAG, and the links they show."""

@@ -1,0 +1,92 @@
+"""What runs in the triggerer: one coroutine that waits for news in the bucket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+
+from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
+
+if TYPE_CHECKING:
+    from cogmill.pipeline import Mill
+
+LONGEST_PAUSE_S = 60.0
+"""Seconds between two looks at a bucket or ledger that does not answer, at most."""
+
+
+class NewUploadsTrigger(BaseTrigger):
+    """Fires once when the bucket holds something that the ledger does not know.
+
+    Sleeps between two looks; a look is `pipeline.arrivals.has_news` in a thread: the pages of a bucket listing and one query, no
+    HEAD. Ends the task itself, so that no worker is started for it. A bucket or ledger that does not answer is logged and asked
+    again after a growing pause. After `wait_s` it ends the task all the same: the run then sweeps and a new one begins.
+
+    :param wait_s: Seconds to wait for news.
+    :param aws_conn_id: Connection used for S3.
+    :param postgres_conn_id: Connection used for the ledger.
+    """
+
+    def __init__(
+        self, *, wait_s: float, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID
+    ) -> None:
+        super().__init__()
+        self.wait_s = wait_s
+        self.aws_conn_id = aws_conn_id
+        self.postgres_conn_id = postgres_conn_id
+        self._opened = ExitStack()
+        self._mill: Mill | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer needs to build this again; names of connections, no credential."""
+        kwargs = {
+            "wait_s": self.wait_s,
+            "aws_conn_id": self.aws_conn_id,
+            "postgres_conn_id": self.postgres_conn_id,
+        }
+        return f"{type(self).__module__}.{type(self).__qualname__}", kwargs
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look, sleep, look again."""
+        from cogmill.domain.errors import Unavailable
+
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.wait_s
+        misses = 0
+        while loop.time() < deadline:
+            try:
+                found, pause = await asyncio.to_thread(self._look)
+                misses = 0
+            except Unavailable as err:
+                misses += 1
+                found, pause = False, min(2.0**misses, LONGEST_PAUSE_S)
+                self.log.warning("uploads_not_visible error=%s next_look_s=%.0f", err, pause)
+                await asyncio.to_thread(self._close)
+            if found:
+                self.log.info("uploads_found")
+                break
+            await asyncio.sleep(pause)
+        yield TaskSuccessEvent()
+
+    async def cleanup(self) -> None:
+        """Close the database connection, whatever ended the wait."""
+        await asyncio.to_thread(self._close)
+
+    def _look(self) -> tuple[bool, float]:
+        """Tell whether there is news, and after how many seconds to look again."""
+        from cogmill.pipeline import ingest
+
+        from cogmill_airflow.connections import mill_from_connections
+
+        if self._mill is None:
+            self._mill = self._opened.enter_context(
+                mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)
+            )
+        return ingest.has_news(self._mill), self._mill.settings.poke_seconds
+
+    def _close(self) -> None:
+        self._mill = None
+        self._opened.close()

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.utils import parse_timestamp
+from cogmill.aws.s3 import S3Store, Upload
+from cogmill.domain.errors import SourceChanged, Unavailable
+
+TIFF = Upload("image/tiff")
+
+
+@pytest.fixture
+def store(bucket):
+    return S3Store(*bucket)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "x.tif"
+    path.write_bytes(b"pixels")
+    return path
+
+
+def digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def only_object(store):
+    (page,) = list(store.pages())
+    (stored,) = page.objects
+    return stored
+
+
+def test_downloads_exactly_the_listed_version(store, tmp_path):
+    store.replace("a b+c%ä.tif", b"first", TIFF)
+    first = only_object(store)
+
+    assert store.download(first.key, first.etag, tmp_path / "t") == digest(b"first")
+    assert (tmp_path / "t").read_bytes() == b"first"
+
+    store.replace(first.key, b"second", TIFF)
+    with pytest.raises(SourceChanged):
+        store.download(first.key, first.etag, tmp_path / "t")
+    store.delete(first.key)
+    with pytest.raises(SourceChanged):
+        store.download(first.key, first.etag, tmp_path / "t")
+
+
+def test_creates_an_immutable_key_only_once(store, file):
+    assert store.create("cog/x.tif", file, digest(b"pixels"), TIFF)
+    before = only_object(store).last_modified
+
+    assert not store.create("cog/x.tif", file, digest(b"pixels"), TIFF)
+
+    assert only_object(store).last_modified == before
+    assert store.sha256("cog/x.tif") == digest(b"pixels")
+
+
+def test_refuses_to_overwrite_other_bytes(store, file):
+    store.replace("cog/x.tif", b"stranger", TIFF)
+
+    with pytest.raises(Unavailable, match="other bytes"):
+        store.create("cog/x.tif", file, digest(b"pixels"), TIFF)
+
+    assert store.read("cog/x.tif") == b"stranger"
+
+
+def test_answers_none_for_what_is_not_there(store):
+    assert store.read("nothing") is None
+    assert store.sha256("nothing") is None
+    store.delete("nothing")
+
+
+def test_says_unavailable_when_nobody_answers(file):
+    client = boto3.client(
+        "s3", endpoint_url="http://127.0.0.1:1", region_name="us-east-1", aws_access_key_id="a",
+        aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 1}, connect_timeout=1),
+    )  # fmt: skip
+    store = S3Store(client, "cogmill")
+
+    with pytest.raises(Unavailable, match="cannot list s3://cogmill/"):
+        list(store.pages())
+    with pytest.raises(Unavailable, match=r"cannot put s3://cogmill/x\.tif"):
+        store.create("x.tif", file, digest(b"pixels"), TIFF)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-11-21T15:32:36.000Z", "2026-11-21T15:32:36Z", "2026-11-21T15:32:36+02:00", "Sat, 21 Nov 2026 15:32:36 GMT",
+     "20261121", "1795275156", 1795275156, 1795275156.5],
+)  # fmt: skip
+def test_reads_times_as_botocore_does(store, written):
+    factory = store._client._endpoint._response_parser_factory
+
+    assert factory.create_parser("rest-xml")._timestamp_parser(written) == parse_timestamp(written)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_says_unavailable_when_s3_is_sick(file, status):
+    class Sick(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_PUT = do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_):
+            """Say nothing on the test's terminal."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sick) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = boto3.client(
+            "s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1",
+            aws_access_key_id="a", aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+        store = S3Store(client, "cogmill")
+        acts = [
+            lambda: list(store.pages()),
+            lambda: store.download("x.tif", "0", file),
+            lambda: store.replace("x.map", b"MAP END", Upload("text/plain")),
+            lambda: store.sha256("x.tif"),
+        ]
+        for act in acts:
+            with pytest.raises(Unavailable, match=str(status)):
+                act()
+        server.shutdown()
+
+
+def test_tells_gdal_where_the_bucket_is(store, s3_server):
+    environment = store.gdal_environment()
+
+    assert environment["AWS_S3_ENDPOINT"] == s3_server.removeprefix("http://")
+    assert (environment["AWS_HTTPS"], environment["AWS_VIRTUAL_HOSTING"]) == ("NO", "FALSE")
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "for-tests"

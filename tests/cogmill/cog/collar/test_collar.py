@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cogmill.cog.arrays.polygons import fill
+from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.collar.detect import find_picture
+from cogmill.cog.profiles import PROFILES
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.source.decode import Pixels
+from cogmill.domain.model import Bands
+from osgeo import gdal
+
+from tests.cogmill.cog.engine_scenes import AREA, film, photograph, read_cog, upload
+
+LOST_PX = 4.0
+"""Rim of the photograph that may go with the collar: blur, the kernel's reach and the bend of the film."""
+
+
+def judge(scan: np.ndarray, inside: np.ndarray) -> tuple[int, float, np.ndarray]:
+    """Return the number of collar pixels left, the mean width of lost rim, and the mask."""
+    pixels = Pixels(scan if scan.ndim == 3 else scan[None], None, (0, 1, 0, 0, 0, -1), None)
+    mask = fill(find_picture(pixels, 0.0, Arena(None)), np.zeros(inside.shape, np.uint8)) != 0
+    if pixels.valid is not None:
+        mask &= pixels.valid != 0
+    rim = 4 * math.sqrt(np.count_nonzero(inside))
+    return np.count_nonzero(mask & ~inside), np.count_nonzero(~mask & inside) / rim, mask
+
+
+def turned(layer: np.ndarray, degrees: float, empty: int) -> np.ndarray:
+    """Return a picture rotated into an upright one, as a georeferencing tool exports it, with plain wedges."""
+    height, width = layer.shape
+    source = gdal.GetDriverByName("MEM").Create("", width, height, 1)
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    source.SetGeoTransform((0, cos, sin, 0, sin, -cos))
+    source.GetRasterBand(1).WriteArray(layer)
+    return gdal.Warp(
+        "", source, format="MEM", xRes=1, yRes=1, srcSRS="EPSG:3857", dstSRS="EPSG:3857",
+        warpOptions=[f"INIT_DEST={empty}"],
+    ).ReadAsArray()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"tilt": 0},
+        {"tilt": 3.5},
+        {"tilt": -5},
+        {"tone": 30, "grain": 8},
+        {"tone": 55, "grain": 10},
+        {"tone": 250, "grain": 4},
+        {"tone": 0, "grain": 0},
+        {"collar": 24},
+        {"collar": 110},
+        {"water": False},
+    ],
+    ids=str,
+)
+def test_removes_the_whole_collar_and_nothing_else(kind):
+    left, lost, _ = judge(*film(**kind))
+
+    assert left == 0
+    assert lost < LOST_PX
+
+
+@pytest.mark.parametrize("empty", [0, 255])
+@pytest.mark.parametrize("degrees", [3, 12, 37, 45])
+@pytest.mark.parametrize("kind", [{}, {"tone": 0, "grain": 0}, {"tone": 250, "grain": 3}], ids=str)
+def test_removes_wedges_and_collar_when_the_scan_was_rotated_before(kind, degrees, empty):
+    scan, inside = film(1000, 900, collar=55, **kind)
+
+    left, lost, _ = judge(turned(scan, degrees, empty), turned(inside.astype(np.uint8), degrees, 0) != 0)
+
+    assert left == 0
+    assert lost < LOST_PX
+
+
+@pytest.mark.parametrize("empty", [0, 255])
+def test_removes_wedges_when_there_is_no_film_around(empty):
+    picture = photograph(1000, 1200)
+
+    left, lost, _ = judge(
+        turned(picture, 3, empty), turned(np.ones(picture.shape, np.uint8), 3, 0) != 0
+    )  # the resampled rim of the wedge is half picture
+
+    assert left == 0
+    assert lost < LOST_PX
+
+
+def test_keeps_black_and_white_inside_the_photograph():
+    scan, inside = film()
+
+    _, _, mask = judge(scan, inside)
+
+    rows, columns = scan.shape
+    assert mask[rows // 2 : rows // 2 + 60, columns // 2 : columns // 2 + 60].all()
+    assert mask[rows // 2 + 80 : rows // 2 + 140, columns // 2 : columns // 2 + 60].all()
+    assert mask[int(rows * 0.65), int(columns * 0.1)], "dark water that touches the collar"
+
+
+def lake(picture: np.ndarray) -> np.ndarray:
+    picture[:400] = 5
+    return picture
+
+
+def shore(picture: np.ndarray) -> np.ndarray:
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    picture[rows < 120 + 60 * np.sin(columns / 90)] = 6
+    return picture
+
+
+def slanted_shore(picture: np.ndarray) -> np.ndarray:
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    picture[rows < 120 + 0.4 * columns] = 6
+    return picture
+
+
+@pytest.mark.parametrize("disguise", [np.asarray, lake, shore, slanted_shore])
+def test_keeps_everything_when_there_is_no_collar(disguise):
+    picture = disguise(photograph(1300, 1300))
+
+    left, lost, _ = judge(picture, np.ones(picture.shape, bool))
+
+    assert (left, lost) == (0, 0)
+
+
+@pytest.mark.parametrize("epsg", [26914, 4326, 3857])
+def test_lets_no_collar_bleed_in_when_warped(tmp_path: Path, epsg: int):
+    scan, inside = film(tone=2, grain=1, water=False)
+    scan[inside] = np.clip(scan[inside], 90, 255)  # so that anything below 80 is collar
+    source = upload(tmp_path / "a.tif", scan, epsg=epsg, degrees=4 if epsg == 26914 else 0)
+
+    with Engine(Limits()) as engine:
+        cog = engine.build(source, tmp_path / "b.tif", bands=Bands.BW, profile=PROFILES["bw"], provenance={}, area=AREA)
+
+    data, mask = read_cog(cog.path)
+    assert data[0][mask == 255].min() >= 85
+    gaps = np.diff(mask.astype(int), axis=1) != 0
+    assert gaps.sum(axis=1).max() <= 2, "no hole inside"

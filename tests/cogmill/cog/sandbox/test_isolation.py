@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from cogmill.cog.profiles import PROFILES, Profile
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import GIB, MIB, Limits
+from cogmill.config.places import IMPORT_ROOT
+from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.model import Bands
+
+from tests.cogmill.cog.engine_scenes import AREA, photograph, upload
+from tests.cogmill.cog.test_bad_input import raw_band, vrt
+
+PLAIN = dataclasses.replace(PROFILES["bw"], collar=False)
+SLOW = dataclasses.replace(PROFILES["webp_lossless"], collar=False)
+
+
+def build(engine: Engine, source: Path, profile: Profile = PLAIN):
+    target = source.with_suffix(".out")
+    return engine.build(source, target, bands=Bands.BW, profile=profile, provenance={}, area=AREA)
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    return upload(tmp_path / "small.tif", photograph(300, 300))
+
+
+@pytest.fixture
+def large(tmp_path) -> Path:
+    return upload(tmp_path / "large.tif", photograph(2200, 2200))
+
+
+def reason_of(engine: Engine, source: Path, profile: Profile = PLAIN) -> Reason:
+    with pytest.raises(FrameRejected) as rejection:
+        build(engine, source, profile)
+    assert not source.with_suffix(".out").exists()
+    assert not source.with_suffix(".out.part").exists()
+    return rejection.value.reason
+
+
+def test_rejects_as_too_heavy_when_the_wall_clock_runs_out_and_goes_on(small, large):
+    with Engine(Limits(wall_s=0.6)) as engine:
+        assert reason_of(engine, large, SLOW) is Reason.TOO_HEAVY
+        assert build(engine, small).size > 0
+
+
+def test_rejects_as_too_heavy_when_cpu_time_runs_out_and_goes_on(small, large):
+    with Engine(Limits(cpu_s=0)) as engine:
+        assert reason_of(engine, large, SLOW) is Reason.TOO_HEAVY
+        assert build(engine, small).size > 0
+
+
+def test_rejects_as_too_heavy_when_memory_runs_out_and_goes_on(small, tmp_path):
+    huge = upload(tmp_path / "huge.tif", photograph(9000, 9000))
+    with Engine(Limits(memory_bytes=700 * MIB, in_memory_bytes=GIB), threads=2) as engine:
+        build(engine, small)
+    with Engine(Limits(memory_bytes=330 * MIB, in_memory_bytes=GIB)) as engine:
+        assert reason_of(engine, huge) is Reason.TOO_HEAVY
+        assert build(engine, small).size > 0
+
+
+def crash(engine: Engine, times: int) -> threading.Thread:
+    """Send the child a segmentation fault in each of its next frames."""
+
+    def strike() -> None:
+        struck: set[int] = set()
+        while len(struck) < times:
+            child = engine._child
+            if child is not None and engine._frames and child.pid not in struck:
+                time.sleep(0.3)
+                os.kill(child.pid, signal.SIGSEGV)
+                struck.add(child.pid)
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    return thread
+
+
+def test_tries_once_more_when_the_child_crashes(large):
+    with Engine(Limits()) as engine:
+        thread = crash(engine, times=1)
+        assert build(engine, large, SLOW).size > 0
+        thread.join()
+
+
+def test_rejects_as_crashed_when_the_child_crashes_twice_and_goes_on(small, large):
+    with Engine(Limits()) as engine:
+        thread = crash(engine, times=2)
+        assert reason_of(engine, large, SLOW) is Reason.CRASHED_READER
+        thread.join()
+        assert build(engine, small).size > 0
+
+
+def test_passes_no_secret_to_the_child(small, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("COGMILL_ANYTHING", "canary")
+
+    with Engine(Limits()) as engine:
+        build(engine, small)
+        environment = Path(f"/proc/{engine._child.pid}/environ").read_bytes()
+
+    assert b"canary" not in environment
+    assert b"PROJ_NETWORK=OFF" in environment
+
+
+def test_leaves_no_process_when_the_worker_is_killed(tmp_path):
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from cogmill.cog.sandbox.engine import Engine\n"
+        "from cogmill.cog.sandbox.limits import Limits\n"
+        "engine = Engine(Limits(), scratch=Path(sys.argv[1])).__enter__()\n"
+        "print(engine._warm_child().pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], cwd=IMPORT_ROOT, capture_output=True, text=True, check=False
+    ).stdout
+    child = Path(f"/proc/{int(output)}")
+
+    deadline = time.monotonic() + 10
+    while child.exists() and "Z" not in child.joinpath("stat").read_text().split()[2] and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert not child.exists() or child.joinpath("stat").read_text().split()[2] == "Z"
+
+
+def test_leaves_nothing_in_its_scratch_folder(small, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    with Engine(Limits(), scratch=scratch) as engine:
+        build(engine, small)
+
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="NOT RUN: strace is not installed")
+@pytest.mark.parametrize("make", [vrt, raw_band, lambda path: upload(path, photograph(300, 300))])
+def test_opens_nothing_outside_the_temporary_folder(tmp_path, make):
+    source = make(tmp_path / "a.tif")
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset/>", encoding="ascii")
+    (tmp_path / "a.tif.ovr").write_bytes(b"II*\0")
+    with Engine(Limits(), scratch=tmp_path) as engine:
+        build(engine, upload(tmp_path / "first.tif", photograph(300, 300), degrees=3))
+        log = tmp_path / "trace.log"
+        tracer = subprocess.Popen(
+            [
+                "strace",
+                "-f",
+                "-p",
+                str(engine._child.pid),
+                "-e",
+                "trace=open,openat,creat,execve,unlink,rename,%network",
+                "-o",
+                str(log),
+            ],
+            stderr=subprocess.PIPE,
+        )
+        if b"attached" not in tracer.stderr.readline():
+            tracer.kill()
+            tracer.wait()
+            pytest.skip("NOT RUN: tracing is not permitted here")
+        with contextlib.suppress(FrameRejected):
+            build(engine, source)
+        tracer.terminate()
+        tracer.wait()
+
+    lines = [line for line in log.read_text().splitlines() if '"' in line or "socket" in line]
+    allowed = (
+        str(tmp_path),
+        "/proc/",
+        "/sys/devices/system/cpu",
+        "/usr/share/proj",
+        "/usr/share/gdal",
+        sys.prefix,
+        "/usr/lib",
+    )
+    outside = [line for line in lines if not any(f'"{start}' in line for start in allowed)]
+    assert [line for line in outside if "ENOENT" not in line] == []
+    assert not any("aux.xml" in line or ".ovr" in line or "passwd" in line for line in lines)

@@ -1,0 +1,166 @@
+"""Uploads announced by a real queue: moto's S3 tells moto's SQS."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+from dataclasses import replace
+
+import boto3
+import pytest
+from cogmill.aws.sqs import EventQueue
+from cogmill.config.settings import Settings
+from cogmill.maintenance.compare import compare
+from cogmill.pipeline import ingest
+
+from tests.small_archive import TRAVIS, SmallArchive
+
+
+@pytest.fixture
+def sqs(s3_server):
+    client = boto3.client(
+        "sqs", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="only", aws_secret_access_key="tests"
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def queues(sqs, mill):
+    """Addresses of the queue and its dead-letter queue."""
+    dead = sqs.create_queue(QueueName=f"{mill.store.bucket}-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 10})
+    url = sqs.create_queue(
+        QueueName=mill.store.bucket, Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "30"}
+    )["QueueUrl"]
+    return url, dead
+
+
+@pytest.fixture
+def announced(mill, bucket, database, sqs, queues):
+    """An archive whose bucket announces uploads, and which is listed by nobody for an hour."""
+    client, name = bucket
+    url, dead = queues
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client.put_bucket_notification_configuration(
+        Bucket=name,
+        NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},
+    )
+    settings = Settings(_env_file=None, bucket=name, events="sqs", events_queue_url=url, sweep_seconds=3600)
+    eager = replace(mill, settings=settings, queue=EventQueue(sqs, url, dead))
+    ingest.register(eager)
+    return SmallArchive(eager, client, database)
+
+
+def waiting(sqs, url):
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    return sum(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
+
+
+def forbid_listing(monkeypatch, store):
+    def listed(*args):
+        raise AssertionError("the bucket was listed")
+
+    monkeypatch.setattr(type(store), "pages", listed)
+
+
+def test_takes_in_what_was_announced_without_listing_the_bucket(announced, monkeypatch, sqs, queues):
+    assert not ingest.has_news(announced.mill)
+    announced.upload(frames=2)
+    forbid_listing(monkeypatch, announced.mill.store)
+
+    assert ingest.has_news(announced.mill)
+    taken = ingest.register(announced.mill)
+
+    assert (taken.frames, taken.scans, taken.collection_ids) == (2, 2, [TRAVIS.id])
+    assert not ingest.has_news(announced.mill)
+    assert waiting(sqs, queues[0]) == 0
+
+
+@pytest.mark.parametrize("stem", ["03-22-51_4-17 4", "03-22-51_4-17+4", "03-22-51_4-17%204", "03-22-51_4-Süd"])
+def test_takes_in_names_with_blanks_plus_percent_and_umlauts(announced, stem):
+    announced.put(f"bw/Travis/USDA_1951/frames/georef/{stem}.tif")
+
+    assert ingest.register(announced.mill).frames == 1
+
+
+def test_shows_refused_names_in_the_run_that_was_woken_by_them(announced):
+    announced.put("bw/Travis/USDA_1951/frames/georef/picture.tif")
+
+    assert ingest.has_news(announced.mill)
+    assert len(ingest.register(announced.mill).refused) == 1
+
+
+def cog_puts(run_folder, bucket):
+    """Keys of the COGs that the S3 server was sent, as it wrote them into its own log."""
+    log = (run_folder / "moto.log").read_text(encoding="utf-8", errors="replace")
+    return re.findall(rf'"PUT /{bucket}/(\S+/cog/[^/\s]+) HTTP', log)
+
+
+def test_stores_each_cog_once_when_ten_shuffled_events_announce_each_frame(announced, sqs, queues, run_folder):
+    frames = 100 if os.environ.get("COGMILL_LONG") else 15
+    uploads = announced.upload(frames=frames)
+    bodies = []
+    for number, key in enumerate(uploads):
+        stored = {"key": key, "sequencer": f"{number:04X}"}
+        record = {
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": announced.mill.store.bucket}, "object": stored},
+        }
+        bodies += [json.dumps({"Records": [record]})] * 10
+    random.Random(4).shuffle(bodies)  # noqa: S311
+    for start in range(0, len(bodies), 10):
+        entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[start : start + 10])]
+        sqs.send_message_batch(QueueUrl=queues[0], Entries=entries)
+    while ingest.has_news(announced.mill):
+        ingest.register(announced.mill)
+        announced.build()
+    announced.publish()
+
+    puts = cog_puts(run_folder, announced.mill.store.bucket)
+    print(f"{len(puts)} PUTs of COGs for {frames} frames and {len(bodies)} events")
+    assert len(puts) == len(set(puts)) == frames
+    assert announced.sql("SELECT count(*) FROM cogmill.tile_index") == [(frames,)]
+    assert not ingest.has_news(announced.mill)  # what we wrote ourselves was announced too
+    assert waiting(sqs, queues[0]) == 0
+
+
+def test_finds_everything_by_the_sweep_when_all_events_are_lost(announced, sqs, queues):
+    announced.upload(frames=20)
+    sqs.purge_queue(QueueUrl=queues[0])
+    assert not ingest.has_news(announced.mill)
+
+    settings = announced.mill.settings.model_copy(update={"sweep_seconds": 0})
+    late = replace(announced.mill, settings=settings)
+
+    assert ingest.has_news(late)
+    assert ingest.register(late).frames == 20
+
+
+def test_believes_the_bucket_and_not_the_event(announced):
+    (key,) = announced.upload(frames=1)
+    announced.delete(key)
+
+    assert ingest.register(announced.mill).frames == 0
+
+
+def test_lets_an_empty_object_come_again_until_it_has_settled(announced):
+    key = announced.upload(frames=1, body=b"")[0]
+    assert not any(frame == key for frame in [r.key for r in ingest.register(announced.mill).refused])
+    assert announced.states() == []
+
+    announced.put(key, b"real")
+
+    assert ingest.register(announced.mill).frames == 1
+
+
+def test_reports_messages_that_nobody_can_read(announced, sqs, queues):
+    url, dead = queues
+    sqs.send_message(QueueUrl=url, MessageBody="hello")
+    assert not ingest.has_news(announced.mill)
+    sqs.send_message(QueueUrl=dead, MessageBody="hello")  # what the redrive policy does after the timeout
+
+    assert compare(announced.mill).counts["event_dead"] == 1

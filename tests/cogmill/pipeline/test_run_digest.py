@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from cogmill.domain.keys import parse_upload
+from cogmill.pipeline import ingest, run_digest
+
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+FRAMES, SHEETS, MOSAICS = (f"bw/Travis/USDA_1951/{product}/" for product in ("frames", "index", "mosaic"))
+
+
+def digest(archive, folder, since=LONG_AGO):
+    return run_digest.digest(archive.mill, f"travis_usda_1951_{folder.split('/')[-2]}", since)
+
+
+def publish(archive, *keys):
+    """Take keys all the way to the map, one collection."""
+    for key in keys:
+        archive.put(key, key.encode())
+    ingest.register(archive.mill)
+    collection = parse_upload(keys[0]).collection
+    archive.build(collection)
+    archive.publish(collection)
+
+
+@pytest.mark.parametrize(
+    ("folder", "upload", "expected"),
+    [
+        (FRAMES, "03-22-51_4-173.tif", "03-22-51_4-173.tif"),
+        (SHEETS, "USDA_1951_01.tif", "USDA_1951_01.tif"),
+        (SHEETS, "USDA_1951_01_2.tif", "USDA_1951_01.tif"),
+        (SHEETS, "USDA_1951_01_800dpi_2.TIF", "USDA_1951_01_800dpi.tif"),
+    ],
+)
+def test_asks_once_for_a_scan_that_is_missing_and_says_where_it_belongs(archive, folder, upload, expected):
+    publish(archive, f"{folder}georef/{upload}")
+
+    first = digest(archive, folder)
+    later = digest(archive, folder, dt.datetime.now(dt.UTC))
+
+    assert first.missing_scans == [f"{folder}georef/{upload}"]
+    assert first.text.endswith(
+        f"No scan for {folder}georef/{upload}; please upload the original as {folder}scanned/{expected}."
+    )
+    assert later.missing_scans == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "upload", "scan"),
+    [
+        (FRAMES, "03-22-51_4-173.tif", "03-22-51_4-173.TIF"),
+        (FRAMES, "03-22-51_4-173.TIF", "03-22-51_4-173.tif"),
+        (SHEETS, "USDA_1951_01.tif", "USDA_1951_01.tif"),
+        (SHEETS, "USDA_1951_01_2.tif", "USDA_1951_01.tif"),
+        (SHEETS, "USDA_1951_01_800dpi_2.tif", "USDA_1951_01_800dpi.TIF"),
+        (MOSAICS, "mosaic_1.tif", None),
+    ],
+)
+def test_gives_no_false_alarm_when_the_scan_is_there_or_none_is_due(archive, folder, upload, scan):
+    if scan:
+        archive.put(f"{folder}scanned/{scan}")
+
+    publish(archive, f"{folder}georef/{upload}")
+
+    assert (digest(archive, folder).published, digest(archive, folder).missing_scans) == (1, [])

@@ -1,0 +1,332 @@
+"""Random uploads, re-uploads, deletions, duplicates, crashes and clock jumps: the layers agree after each reconciliation, and what
+is visible never points to something that is not there.
+
+COGs are stand-ins here, made by `tests.small_archive`; bucket, ledger, tile index and the withdrawal are the real ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from dataclasses import dataclass
+
+import boto3
+import psycopg
+import pytest
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.domain import keys
+from cogmill.domain.model import Bands
+from cogmill.ledger import Ledger
+from cogmill.maintenance.cleanup import collect
+from cogmill.maintenance.compare import compare
+from cogmill.maintenance.repair import remove, repair
+from cogmill.pipeline import Mill, ingest, publish, withdraw
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from moto import mock_aws
+from moto.s3.models import s3_backends
+
+from tests.small_archive import TRAVIS, SmallArchive
+
+LONG = bool(os.environ.get("COGMILL_LONG"))
+EXAMPLES = int(os.environ.get("COGMILL_EXAMPLES", "1000" if LONG else "50"))
+STEPS = 30 if LONG else 15
+NUMBERS = st.integers(1, 4)
+BODIES = st.sampled_from([b"one", b"two", b"three"])
+PREFIX = TRAVIS.prefix(Bands.BW)
+MAPFILE = keys.mapfile_key(TRAVIS.id)
+ZIP = f"{keys.tile_index_prefix(TRAVIS, Bands.BW)}{TRAVIS.service_name}_idx.zip"
+EXPECTED = {"scan_missing", "upload_unknown"}
+"""Kinds that reconciliation does not mend: nobody uploaded the scans, and COGs are younger than an hour."""
+
+VISIBLE = {
+    "store": ("create", "replace", "delete", "move"),
+    "ledger.collections": ("change_index", "published"),
+    "ledger.upkeep": ("withdraw_frames", "unpublish"),
+}
+"""Acts that somebody outside can see, each followed by a look."""
+
+
+@dataclass(frozen=True)
+class KeptArchive(SmallArchive):
+    """An archive that looks at bucket and ledger the short way; new connections and XML would take half of the time."""
+
+    connection: psycopg.Connection
+
+    def listed(self, prefix=""):
+        server = s3_backends["123456789012"]["aws"]  # lives in this process
+        return sorted(key for key in server.buckets[self.mill.store.bucket].keys if key.startswith(prefix))
+
+    def sql(self, statement, *values):
+        cursor = self.connection.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+class Crash(Exception):
+    """The worker is killed right after something visible."""
+
+
+class ArchiveMachine(RuleBasedStateMachine):
+    """People and workers around one collection."""
+
+    connection: dict[str, object]
+    client: object
+
+    @initialize()
+    def begin(self):
+        name = f"cogmill-{uuid.uuid4().hex[:12]}"
+        self.client.create_bucket(Bucket=name)
+        self.reader = psycopg.connect(**self.connection, autocommit=True)
+        self.reader.execute(
+            "TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog RESTART IDENTITY CASCADE"
+        )
+        self.reader.execute("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
+        self.ledger = Ledger.connect(**self.connection)
+        mill = Mill(S3Store(self.client, name), self.ledger, Settings(_env_file=None, bucket=name, grace_hours=0))
+        self.archive = KeptArchive(mill, self.client, self.connection, self.reader)
+        self.acts_until_crash = 0
+        self._watch()
+        self.sources: dict[str, bytes] = {}
+
+    def _watch(self):
+        """Look after each visible act, not only between the steps."""
+        for path, names in VISIBLE.items():
+            target = self.archive.mill
+            for part in path.split("."):
+                target = getattr(target, part)
+            for name in names:
+                setattr(target, name, self._watched(getattr(target, name)))
+
+    def _watched(self, act):
+        def watched(*args, **kwargs):
+            done = act(*args, **kwargs)
+            self.nothing_visible_points_to_nothing()
+            self.acts_until_crash -= 1
+            if self.acts_until_crash == 0:
+                raise Crash
+            return done
+
+        return watched
+
+    def teardown(self):
+        if hasattr(self, "archive"):
+            self.ledger.close()
+            self.reader.close()
+
+    @rule(number=NUMBERS, body=BODIES)
+    def upload(self, number, body):
+        key = f"{PREFIX}georef/03-22-51_4-{number}.tif"
+        self.archive.put(key, body)
+        self.sources[key] = body
+
+    @precondition(lambda self: self.sources)
+    @rule(data=st.data())
+    def delete_upload(self, data):
+        key = data.draw(st.sampled_from(sorted(self.sources)))
+        self.archive.delete(key)
+        del self.sources[key]
+
+    @rule()
+    def register_twice(self):
+        ingest.register(self.archive.mill)
+        ingest.register(self.archive.mill)
+
+    @rule()
+    def build(self):
+        self.archive.build()
+
+    @rule()
+    def crash_while_building(self):
+        ledger = self.archive.mill.ledger
+        ledger.frames.claim([frame.id for frame in ledger.frames.due(TRAVIS.id, 2)], "killed", 60)
+
+    @rule()
+    def publish_index_and_crash(self):
+        self._publish(crash_before_mapfile=True)
+
+    @rule()
+    def publish(self):
+        self._publish()
+
+    @rule(acts=st.integers(1, 8))
+    def crash_in_maintenance(self, acts):
+        compare(self.archive.mill)
+        self.acts_until_crash = acts
+        with contextlib.suppress(Crash):
+            repair(self.archive.mill)
+            remove(self.archive.mill)
+        self.acts_until_crash = 0
+
+    @rule(days=st.integers(1, 40))
+    def jump_the_clock(self, days):
+        for table, column in (("finding", "first_seen"), ("retired_cog", "retired_at"), ("frame", "lease_until")):
+            self.archive.sql(f"UPDATE cogmill.{table} SET {column} = {column} - make_interval(days => %s)", days)  # noqa: S608
+
+    @rule()
+    def collect_garbage(self):
+        collect(self.archive.mill)
+
+    @rule()
+    def reconcile(self):
+        mill = self.archive.mill
+        # what a killed worker held comes free when its lease ends, and not before
+        self.archive.sql("UPDATE cogmill.frame SET lease_until = now() WHERE state = 'building'")
+        steps = (ingest.register, compare, repair, remove, lambda _: self.archive.build(), lambda _: self._publish())
+        for step in steps * 4:  # a deletion, the run it asks for, and what that leaves
+            step(mill)
+            self.nothing_visible_points_to_nothing()
+        found = {kind: n for kind, n in compare(mill).counts.items() if n and kind not in EXPECTED}
+        assert found == {}
+        states = self.archive.sql("SELECT source_key FROM cogmill.frame WHERE state = 'published' ORDER BY 1")
+        assert [key for (key,) in states] == sorted(self.sources)
+        shown = self.archive.sql(
+            "SELECT f.source_key FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid ORDER BY 1"
+        )
+        assert shown == states
+        assert (MAPFILE in self.archive.listed("mapfiles/")) == bool(self.sources)
+
+    @invariant()
+    def nothing_visible_points_to_nothing(self):
+        if not hasattr(self, "archive"):
+            return
+        present = set(self.archive.listed())
+        root = self.archive.mill.vsi_root
+        rows = self.reader.execute("SELECT location FROM cogmill.tile_index").fetchall()
+        assert {location.removeprefix(root) for (location,) in rows} <= present, "a row without its COG"
+        if MAPFILE in present:
+            assert rows, "a service without rows"
+            assert ZIP in present, "a service whose download is missing"
+
+    def _publish(self, *, crash_before_mapfile=False):
+        """What a run does after its builds: index, index files, mapfile; the drawing is tested elsewhere."""
+        if not self.archive.sql("SELECT id FROM cogmill.collection"):
+            return
+        mill = self.archive.mill
+        publish.update_tile_index(mill, TRAVIS.id)
+        if crash_before_mapfile:
+            return
+        publish.export_index(mill, TRAVIS.id)
+        publish.publish_mapfile(mill, TRAVIS.id)
+
+
+def machine_of(database):
+    """Return the machine; its bucket lives in this process: thousands of examples would spend their time in sockets."""
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="only", aws_secret_access_key="tests")
+    return type("Machine", (ArchiveMachine,), {"connection": database, "client": client})
+
+
+@pytest.fixture
+def unproven(monkeypatch):
+    """Stand-in COGs are no pictures."""
+    monkeypatch.setattr(publish, "prove", lambda *args: None)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36_000 if LONG else 1800)
+@mock_aws
+def test_layers_agree_after_every_reconciliation(database, unproven):
+    common = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+    chosen = settings(**common, max_examples=EXAMPLES, stateful_step_count=STEPS, derandomize=not LONG)
+    run_state_machine_as_test(machine_of(database), settings=chosen)
+
+
+def come_and_go(machine):
+    """One frame comes, is published, and goes again."""
+    machine.begin()
+    try:
+        machine.upload(number=1, body=b"one")
+        machine.reconcile()
+        (key,) = machine.sources
+        machine.archive.delete(key)
+        del machine.sources[key]
+        machine.reconcile()
+    finally:
+        machine.teardown()
+
+
+@mock_aws
+def test_a_frame_comes_and_goes_when_every_order_is_right(database, unproven):
+    come_and_go(machine_of(database)())
+
+
+@mock_aws
+def test_a_frame_is_published_when_its_builder_was_killed_and_the_lease_is_over(database, unproven):
+    machine = machine_of(database)()
+    machine.begin()
+    try:
+        machine.upload(number=1, body=b"one")
+        machine.register_twice()
+        machine.crash_while_building()
+        machine.reconcile()
+    finally:
+        machine.teardown()
+
+
+def withdraw_the_service_last(monkeypatch):
+    frames, service = withdraw.withdraw_frames, withdraw.withdraw_service
+
+    def wrong(mill, collection_id, *args):
+        frames(mill, collection_id, *args)
+        service(mill, collection_id)
+
+    monkeypatch.setattr(withdraw, "withdraw_service", lambda *args: None)
+    monkeypatch.setattr(withdraw, "withdraw_frames", wrong)
+
+
+def delete_cogs_before_their_rows(monkeypatch):
+    frames = withdraw.withdraw_frames
+
+    def wrong(mill, collection_id, *args):
+        for page in mill.store.pages(f"{PREFIX}cog/03-"):
+            for stored in page.objects:
+                mill.store.delete(stored.key)
+        return frames(mill, collection_id, *args)
+
+    monkeypatch.setattr(withdraw, "withdraw_frames", wrong)
+
+
+def publish_the_mapfile_before_the_index_files(monkeypatch):
+    mapfile, export = publish.publish_mapfile, publish.export_index
+    monkeypatch.setattr(publish, "export_index", lambda *args: None)
+    monkeypatch.setattr(publish, "publish_mapfile", lambda *args: (mapfile(*args), export(*args)))
+
+
+def index_before_the_cogs_are_stored(monkeypatch):
+    create, mapfile, waiting = S3Store.create, publish.publish_mapfile, []
+
+    def late(*args):
+        for body, (store, key, path, *rest) in [waiting.pop(0) for _ in list(waiting)]:
+            path.write_bytes(body)
+            create(store, key, path, *rest)
+            path.unlink()
+        return mapfile(*args)
+
+    monkeypatch.setattr(S3Store, "create", lambda *args: waiting.append((args[2].read_bytes(), args)))
+    monkeypatch.setattr(publish, "publish_mapfile", late)
+
+
+@pytest.mark.parametrize(
+    ("break_order", "found"),
+    [
+        (withdraw_the_service_last, "a service without rows"),
+        (delete_cogs_before_their_rows, "a row without its COG"),
+        (publish_the_mapfile_before_the_index_files, "a service whose download is missing"),
+        (index_before_the_cogs_are_stored, "a row without its COG"),
+    ],
+)
+@mock_aws
+def test_machine_notices_when_an_order_is_broken(database, unproven, monkeypatch, break_order, found):
+    break_order(monkeypatch)
+
+    with pytest.raises(AssertionError, match=found):
+        come_and_go(machine_of(database)())

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from cogmill_airflow.operators.archive_index import CheckCompiledOperator, CompileIndexesOperator
+
+
+def test_returns_a_small_result_when_an_archive_is_compiled(archive) -> None:
+    result = CompileIndexesOperator(task_id="compile").execute({})
+
+    assert (result["services"], result["features"], result["broken_count"]) == (0, 0, 0)
+    assert len(result["uploaded"]) == 5
+
+
+def test_turns_red_and_names_the_collection_when_one_is_missing() -> None:
+    compiled = {"broken_count": 1, "broken": [{"collection_id": "travis_usda_1951_frames", "fault": "not finite"}]}
+
+    with pytest.raises(AirflowFailException, match="travis_usda_1951_frames"):
+        CheckCompiledOperator(task_id="check", compiled=compiled).execute({})
+
+
+def test_is_green_when_nothing_is_missing() -> None:
+    compiled = {"broken_count": 0, "broken": [], "services": 2, "features": 3}
+
+    assert CheckCompiledOperator(task_id="check", compiled=compiled).execute({}) is None

@@ -1,0 +1,160 @@
+"""The operators of a collection's DAG against a real ledger and a real S3 server."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from cogmill.pipeline.ingest import register
+from cogmill_airflow.connections import mill_from_connections
+from cogmill_airflow.operators import collection, reports
+
+COLLECTION = "travis_usda_1951_frames"
+GEOREF = "bw/Travis/USDA_1951/frames/georef/"
+
+
+class TaskInstance:
+    """What Airflow hands to a task, as far as it is used here."""
+
+    dag_id = f"collection__{COLLECTION}"
+    run_id = "uploads__1"
+    map_index = 0
+
+    def __init__(self, **states: str) -> None:
+        self.states = states
+
+    def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        assert dag_id == self.dag_id
+        return dict.fromkeys(run_ids, self.states)
+
+
+def context(**states: str) -> Any:
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+    return {"ti": TaskInstance(**states), "dag_run": SimpleNamespace(start_date=start)}
+
+
+def run(operator: type[collection.CollectionOperator], given: Any, **kwargs: Any) -> Any:
+    return operator(task_id="task", collection_id=COLLECTION, **kwargs).execute(given)
+
+
+@pytest.fixture
+def batches(archive: Any) -> list[dict[str, Any]]:
+    """The plan for two uploads that are no rasters."""
+    archive.upload(f"{GEOREF}03-22-51_4-173.tif", b"a text")
+    archive.upload(f"{GEOREF}03-22-51_4-174.tif", b"another text")
+    with mill_from_connections() as mill:
+        register(mill)
+    return run(collection.PlanFramesOperator, context())
+
+
+def test_refused_frames_are_boxes_of_their_run_when_built(batches: list[dict[str, Any]]) -> None:
+    (batch,) = batches
+
+    result = run(collection.BuildCogsOperator, context(), batch=batch)
+    boxes = run(reports.ListRejectedOperator, context())
+
+    assert (result["built"], result["rejected"], result["failed"]) == (0, 2, 0)
+    assert [box["label"] for box in boxes] == [
+        "03-22-51_4-173.tif: not_a_geotiff",
+        "03-22-51_4-174.tif: not_a_geotiff",
+    ]
+
+
+def test_plan_says_so_when_nothing_is_to_be_built(batches: list[dict[str, Any]]) -> None:
+    run(collection.BuildCogsOperator, context(), batch=batches[0])
+
+    (empty,) = run(collection.PlanFramesOperator, context())
+
+    assert empty == {"label": "nothing to build", "frame_ids": []}
+    assert run(collection.BuildCogsOperator, context(), batch=empty)["built"] == 0
+
+
+def test_run_without_a_good_frame_publishes_nothing_when_finished(batches: list[dict[str, Any]]) -> None:
+    run(collection.BuildCogsOperator, context(), batch=batches[0])
+
+    assert run(collection.UpdateTileIndexOperator, context()) == {"written": 0, "removed": 0}
+    assert run(collection.ExportIndexOperator, context()) == []
+    published = run(collection.PublishMapfileOperator, context(), service_name="Travis_USDA_1951_frames")
+    assert published == {"changed": False, "frames": 0}
+    assert run(reports.ReportOperator, context(), published=published)["rejected"] == 2
+
+
+def test_report_is_red_and_names_the_frame_when_we_failed(batches: list[dict[str, Any]]) -> None:
+    with mill_from_connections() as mill:
+        first, *_ = mill.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
+        mill.ledger.frames.finish_failed(first, "owner", "ProofFailed: empty picture")
+
+    with pytest.raises(AirflowFailException, match=r"03-22-51_4-173\.tif: ProofFailed: empty picture"):
+        run(reports.ReportOperator, context())
+
+
+def test_report_is_red_and_names_the_task_when_one_failed(batches: list[dict[str, Any]]) -> None:
+    with pytest.raises(AirflowFailException, match="task publish_mapfile failed"):
+        run(reports.ReportOperator, context(plan_frames="success", publish_mapfile="failed"))
+
+
+def test_service_is_an_asset_event_when_it_changed(archive: Any) -> None:
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+    from cogmill.pipeline.publish import Published
+    from cogmill_airflow.observability import assets
+
+    events = OutletEventAccessors()
+    published = Published(changed=True, frames=3, service_url="http://127.0.0.1/wms/?map=x&", extent=None)
+    with mill_from_connections() as mill:
+        assets.changed_service({"outlet_events": events}, mill, COLLECTION, published)
+
+    (event,) = events[assets.services()].asset_alias_events
+    assert (event.dest_asset_key.name, event.dest_asset_key.uri) == (COLLECTION, f"cogmill://{COLLECTION}/")
+    assert event.extra["frames"] == 3
+    assert event.extra["mapfile"].endswith(f"/mapfiles/{COLLECTION}.map")
+
+
+def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk._shared.observability.metrics import stats
+    from airflow.sdk.observability.metrics import stats_utils
+    from cogmill.ledger.queries import Queue
+    from cogmill.pipeline.build_cogs import BatchResult
+    from cogmill_airflow.observability import metrics
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(10)
+        for name, value in {"ON": "True", "HOST": "127.0.0.1", "PORT": str(ear.getsockname()[1])}.items():
+            monkeypatch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)
+        stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=True)
+        result = BatchResult(built=2, unchanged=1, failed=["x"], bytes_read=52_000_000, bytes_written=20_000_000)
+
+        metrics.batch_done(COLLECTION, replace(result, rejected=[None]), 2.5)  # type: ignore[list-item]
+        metrics.published(COLLECTION, 2, lambda: [31.5])
+        metrics.queue(lambda: Queue(frames=7, age_s=90))
+
+        heard = dict(ear.recv(4096).decode().split(":") for _ in metrics.METRICS)
+    assert set(heard) == {f"airflow.{name}" for name in metrics.METRICS}
+    assert heard["airflow.cogmill.frames_per_second"] == "2.0|g"
+    assert heard["airflow.cogmill.bytes.read"] == "52000000|c"
+    assert heard["airflow.cogmill.upload_to_map"] == "31500.000000|ms"
+    assert heard["airflow.cogmill.queue.age"] == "90|g"
+
+
+def test_ledger_is_not_asked_for_figures_when_airflow_sends_none() -> None:
+    from cogmill_airflow.observability import metrics
+
+    def asked() -> Any:
+        pytest.fail("nobody hears the answer")
+
+    metrics.queue(asked)
+    metrics.published(COLLECTION, 2, asked)
+
+
+def test_report_is_green_when_a_rollback_left_frames_to_a_person(batches: list[dict[str, Any]]) -> None:
+    with mill_from_connections() as mill:
+        first, *_ = mill.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
+        mill.ledger.frames.finish_failed(first, "owner", "taken back by a rollback")
+        mill.ledger._connection.execute("UPDATE cogmill.frame SET next_try_at = 'infinity' WHERE state = 'failed'")
+
+    assert run(reports.ReportOperator, context())["rejected"] == 0

@@ -1,0 +1,198 @@
+"""The page's answers, from the real ledger over Airflow's connection. Who may see it is tested on a real API server in tests/system."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from cogmill.domain.errors import ADVICE, Reason
+from fastapi import HTTPException, Request
+from starlette.testclient import TestClient
+
+from bench.ledger_seed import LARGE_ID, Size, seed
+from tests.airflow_home import ROOT
+
+HTML = {"accept": "text/html"}
+HOSTILE = "bw/County0/USDA_1935/frames/georef/\"><script>alert('x')</script>&{{ 7 * 7 }}.tif"
+
+
+@pytest.fixture
+def page(ledger_connection: dict[str, object]) -> Iterator[TestClient]:
+    from cogmill_airflow.page import access
+    from cogmill_airflow.page.app import app
+
+    app.dependency_overrides = {access.Reader.dependency: lambda: None, access.may_retry: lambda: True}
+    yield TestClient(app, headers=HTML)
+    app.dependency_overrides = {}
+
+
+@pytest.fixture
+def full_page(page: TestClient, database: dict[str, object]) -> TestClient:
+    seed(Size(frames=400, collections=6, large=120, small=20), **database)
+    return page
+
+
+def refuse(database: dict[str, object], key: str, collection_id: str | None = LARGE_ID) -> None:
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "INSERT INTO cogmill.frame (collection_id, source_key, bands, stem, etag, size, uploaded_at, state, reason, detail)"
+            " VALUES (%s, %s, 'bw', 'x', 'e', 1, now(), 'rejected', 'no_crs', %s)",
+            [collection_id, key, f"in {key}"],
+        )
+
+
+def test_every_collection_can_be_reached_when_all_pages_are_followed(full_page: TestClient) -> None:
+    text = full_page.get("/").text
+
+    shown = re.findall(r'<td class="name"><a href="(/dags/[^"?]+)"', text)
+    assert len(shown) == 6
+    assert all(full_page.get(path).status_code == 200 for path in shown)
+
+
+def test_pages_of_frames_follow_each_other_when_next_is_clicked(full_page: TestClient) -> None:
+    path, keys, pages = f"/dags/collection__{LARGE_ID}", [], 0
+    address = path
+    while address:
+        text = full_page.get(address).text
+        keys += re.findall(r'title="(bw/[^"]+)"', text)
+        pages += 1
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        address = path + following.group(1).replace("&amp;", "&") if following else ""
+
+    assert (pages, len(keys), len(set(keys))) == (3, 120, 120)
+
+
+def test_every_name_is_escaped_when_it_is_hostile(full_page: TestClient, database: dict[str, object]) -> None:
+    refuse(database, HOSTILE)
+
+    for path in (
+        "/rejected",
+        f"/dags/collection__{LARGE_ID}?state=rejected",
+        f"/dags/collection__{LARGE_ID}?q=<script>",
+    ):
+        text = full_page.get(path).text
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;" in text
+        assert "49.tif" not in text
+        assert re.findall(r"<script(?! (?:defer )?src=)", text) == []
+    assert "onerror" not in full_page.get('/?q="onerror="x').text.replace("&#34;onerror=&#34;x", "")
+
+
+def test_advice_and_retry_stand_beside_a_refusal_when_it_has_a_collection(
+    full_page: TestClient, database: dict[str, object]
+) -> None:
+    refuse(database, "bw/odd one.tif", None)
+
+    text = full_page.get("/rejected").text
+
+    first, second = text.split("<tr>")[2:4]
+    assert "bw/odd one.tif" in first
+    assert ADVICE[Reason.NO_CRS] in first
+    assert 'class="retry"' not in first
+    assert 'class="retry"' in second
+
+
+def test_no_button_is_shown_when_the_user_may_not_start_backfills(full_page: TestClient) -> None:
+    from cogmill_airflow.page import access
+
+    assert 'class="retry"' in full_page.get("/rejected").text
+    full_page.app.dependency_overrides[access.may_retry] = lambda: False
+
+    assert 'class="retry"' not in full_page.get("/rejected").text
+
+
+def test_map_gets_bounded_lists_when_it_asks(full_page: TestClient) -> None:
+    places = full_page.get("/extents").json()
+    frames = full_page.get(f"/dags/collection__{LARGE_ID}/footprints").json()
+
+    assert (len(places["collections"]), places["capped"]) == (6, False)
+    assert (len(frames["frames"]), frames["capped"]) == (120, False)
+    assert frames["frames"][0]["outline"]["type"] == "Polygon"
+    assert full_page.get("/extents?west=nan").status_code == 422
+
+
+def test_browser_is_told_to_load_nothing_foreign_when_it_asks_for_anything(full_page: TestClient) -> None:
+    for path in ("/", "/static/page.css", "/static/nowhere.js", "/extents"):
+        policy = full_page.get(path).headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self';" in policy
+        assert "unsafe" not in policy
+
+
+def test_only_its_own_files_are_served_when_a_path_climbs(full_page: TestClient) -> None:
+    assert full_page.get("/static/page.css").status_code == 200
+    for path in (
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/..%2fapp.py",
+        "/leaflet/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    ):
+        assert full_page.get(path).status_code == 404
+
+
+def test_wrong_questions_are_refused_when_they_fit_nothing(full_page: TestClient) -> None:
+    assert full_page.get("/?only=everything").status_code == 422
+    assert full_page.get("/?q=%00").status_code == 422
+    assert full_page.get("/dags/collection__nowhere").status_code == 404
+    assert full_page.get("/dags/watch_uploads").status_code == 422
+
+
+def test_page_cannot_change_the_ledger_when_it_reads(page: TestClient) -> None:
+    from cogmill_airflow.page.app import reading
+
+    with reading() as browse, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        browse._connection.execute("DELETE FROM cogmill.frame")
+
+
+def test_says_what_is_missing_when_there_is_no_connection(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_COGMILL_POSTGIS")
+
+    answer = page.get("/")
+
+    assert answer.status_code == 503
+    assert "There is no connection cogmill_postgis" in answer.text
+
+
+def test_says_that_the_ledger_is_away_when_it_does_not_answer(
+    page: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.conftest import free_port
+
+    away = {"conn_type": "postgres", "host": "127.0.0.1", "port": free_port(), "password": "canary-password"}
+    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", json.dumps(away))
+
+    answer = page.get("/")
+
+    assert answer.status_code == 503
+    assert "The ledger cannot be reached" in answer.text
+    assert "canary" not in answer.text
+    assert page.get("/", headers={"accept": "application/json"}).json()["detail"] == "The ledger cannot be reached"
+
+
+def test_airflow_shows_the_page_in_its_navigation_when_plugins_are_loaded() -> None:
+    from airflow import plugins_manager
+
+    views, _ = plugins_manager._get_ui_plugins()
+    (view,) = [view for view in views if view["name"] == "Collections"]
+
+    assert (view["href"], view["url_route"]) == ("cogmill/", "collections")
+    for icon in (view["icon"], view["icon_dark_mode"]):
+        assert (ROOT / "plugins/cogmill_airflow/page/static" / icon.rpartition("/")[2]).is_file()
+
+
+def test_the_client_cannot_choose_which_dag_it_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cogmill_airflow.page import access
+
+    asked: list[str | None] = []
+    monkeypatch.setattr(access, "_may_read", lambda request, user: asked.append(request.path_params.get("dag_id")))
+
+    def request(query: bytes) -> Request:
+        return Request({"type": "http", "query_string": query, "path_params": {"dag_id": "one"}, "headers": []})
+
+    access.may_read(request(b"q=x"), user=None)
+    with pytest.raises(HTTPException, match="takes no dag_id"):
+        access.may_read(request(b"dag_id=another"), user=None)
+
+    assert asked == ["one"]

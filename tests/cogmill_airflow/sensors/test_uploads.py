@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
+from cogmill.domain.errors import Unavailable
+from cogmill.pipeline.ingest import register
+from cogmill_airflow.connections import mill_from_connections
+from cogmill_airflow.observability.notifications import DIGEST
+from cogmill_airflow.operators import uploads
+from cogmill_airflow.sensors.uploads import TRIGGER, NewUploadsSensor
+from cogmill_airflow.triggers.uploads import NewUploadsTrigger
+
+FRAME = "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif"
+
+
+async def fire(trigger: NewUploadsTrigger) -> list[TriggerEvent]:
+    try:
+        return [event async for event in trigger.run()]
+    finally:
+        await trigger.cleanup()
+
+
+def test_trigger_fires_once_when_an_upload_is_there(archive: Any) -> None:
+    archive.upload(FRAME)
+
+    events = asyncio.run(fire(NewUploadsTrigger(wait_s=30)))
+
+    assert [type(event) for event in events] == [TaskSuccessEvent]
+
+
+def test_trigger_fires_when_an_upload_comes_later(archive: Any) -> None:
+    async def scene() -> float:
+        waiting = asyncio.create_task(fire(NewUploadsTrigger(wait_s=30)))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        await asyncio.to_thread(archive.upload, FRAME)
+        uploaded = time.monotonic()
+        await waiting
+        return time.monotonic() - uploaded
+
+    assert asyncio.run(scene()) < 5
+
+
+def test_trigger_stays_quiet_when_the_ledger_knows_every_key(archive: Any) -> None:
+    archive.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
+    with mill_from_connections() as mill:
+        register(mill)
+
+    started = time.monotonic()
+    events = asyncio.run(fire(NewUploadsTrigger(wait_s=1.5)))
+
+    assert time.monotonic() - started >= 1.5
+    assert [type(event) for event in events] == [TaskSuccessEvent]  # the time was up: green, and a new run begins
+
+
+def test_trigger_waits_on_when_the_ledger_is_away_for_a_while(
+    archive: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive.upload(FRAME)
+    right = os.environ["AIRFLOW_CONN_COGMILL_POSTGIS"]
+    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", "postgres://nobody:canary-pg-secret@127.0.0.1:1/none")
+
+    async def scene() -> list[TriggerEvent]:
+        waiting = asyncio.create_task(fire(NewUploadsTrigger(wait_s=30)))
+        await asyncio.sleep(1)
+        monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", right)
+        return await waiting
+
+    events = asyncio.run(scene())
+
+    assert [type(event) for event in events] == [TaskSuccessEvent]
+    log = capsys.readouterr().out
+    assert "uploads_not_visible" in log
+    assert "canary" not in log
+
+
+def test_trigger_is_rebuilt_without_secrets_when_serialised(archive: Any) -> None:
+    path, kwargs = NewUploadsTrigger(wait_s=60).serialize()
+
+    assert path == TRIGGER
+    assert "canary" not in json.dumps(kwargs)
+    assert NewUploadsTrigger(**kwargs).serialize() == (path, kwargs)
+
+
+def test_sensor_starts_in_the_triggerer_when_scheduled() -> None:
+    sensor = NewUploadsSensor(task_id="wait")
+
+    assert sensor.start_from_trigger
+    assert sensor.start_trigger_args.trigger_cls == TRIGGER
+    NewUploadsTrigger(**sensor.start_trigger_args.trigger_kwargs)
+
+
+def test_sensor_returns_at_once_when_there_is_news(archive: Any) -> None:
+    archive.upload(FRAME)
+
+    assert NewUploadsSensor(task_id="wait").execute({}) is None
+
+
+def test_sensor_leaves_the_worker_when_there_is_no_news(archive: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        NewUploadsSensor(task_id="wait").execute({})
+
+    assert isinstance(deferred.value.trigger, NewUploadsTrigger)
+    assert deferred.value.timeout is None
+
+
+class TaskInstance:
+    """What Airflow hands to a task, as far as it is used here."""
+
+    def __init__(self, *, visible_after: int = 0, queued: int = 0, same_id: int = 0) -> None:
+        self.visible_after = visible_after
+        self.counts = {"states": queued, "run_ids": same_id}
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+    def get_dag(self, dag_id: str) -> Any:
+        from types import SimpleNamespace
+
+        from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+        from airflow.sdk.execution_time.comms import ErrorResponse
+
+        self.visible_after -= 1
+        if self.visible_after >= 0:
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404}))
+        return SimpleNamespace(dag_id=dag_id, is_paused=False)
+
+    def get_dr_count(self, dag_id: str, **asked: Any) -> int:
+        (what,) = asked
+        return self.counts[what]
+
+
+def test_uploads_are_taken_in_and_named_when_registered(archive: Any) -> None:
+    archive.upload(FRAME)
+    archive.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
+    ti = TaskInstance()
+    operator = uploads.RegisterUploadsOperator(task_id="register")
+
+    first, second = operator.execute({"ti": ti}), None
+    labels = [box["label"] for box in ti.pushed[uploads.REFUSED]]
+    digest = ti.pushed.pop(DIGEST)
+    second = operator.execute({"ti": ti})
+
+    assert DIGEST not in ti.pushed, "refused once is said once"
+    assert first == ["travis_usda_1951_frames"]
+    assert labels == ["nonsense.tif: bad_name"]
+    assert "nonsense.tif: bad_name (" in digest
+    assert second == [uploads.NO_COLLECTION]
+    assert [box["label"] for box in ti.pushed[uploads.REFUSED]] == ["none rejected"]
+
+
+def test_empty_upload_is_named_when_registered(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COGMILL_SETTLE_SECONDS", "0")
+    archive.upload(FRAME, b"")
+    ti = TaskInstance()
+
+    collections = uploads.RegisterUploadsOperator(task_id="register").execute({"ti": ti})
+
+    assert collections == [uploads.NO_COLLECTION]
+    assert [box["label"] for box in ti.pushed[uploads.REFUSED]] == ["03-22-51_4-173.tif: empty"]
+
+
+def trigger(collection_id: str = "travis_usda_1951_frames", **kwargs: Any) -> uploads.TriggerCollectionOperator:
+    return uploads.TriggerCollectionOperator(task_id="trigger", collection_id=collection_id, **kwargs)
+
+
+def test_run_is_asked_for_when_the_dag_appears_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import DagRunTriggerException
+
+    monkeypatch.setattr(uploads, "POLL_S", 0.01)
+
+    with pytest.raises(DagRunTriggerException) as asked:
+        trigger().execute({"ti": TaskInstance(visible_after=5)})
+
+    assert asked.value.trigger_dag_id == "collection__travis_usda_1951_frames"
+    assert asked.value.skip_when_already_exists
+
+
+def test_trigger_gives_up_with_the_name_when_the_dag_never_appears(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "POLL_S", 0.01)
+
+    with pytest.raises(Unavailable, match="collection__travis_usda_1951_frames has not appeared"):
+        trigger(visible_within_s=0.1).execute({"ti": TaskInstance(visible_after=10_000)})
+
+
+@pytest.mark.parametrize("there", [{"queued": 1}, {"same_id": 1}])
+def test_no_run_is_added_when_one_waits_already(there: dict[str, int]) -> None:
+    assert trigger().execute({"ti": TaskInstance(**there)}) is None
+
+
+def test_nothing_is_asked_when_no_collection_has_work() -> None:
+    assert trigger(uploads.NO_COLLECTION).execute({"ti": None}) is None
+
+
+def test_no_time_limit_of_airflow_ends_the_wait_when_the_scheduler_reads_the_dag() -> None:
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+    from cogmill_airflow.dag_factories.retries import DEFAULTS
+
+    with DAG("watch", schedule=None, default_args=DEFAULTS) as dag:
+        NewUploadsSensor(task_id="wait")
+
+    read = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("wait")
+
+    # of which the scheduler makes the trigger's limit
+    assert DEFAULTS["execution_timeout"]
+    assert (read.start_from_trigger, read.execution_timeout) == (True, None)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from airflow._shared.module_loading import find_path_from_directory
+
+from tests.airflow_home import ROOT
+
+
+def test_airflow_scans_only_the_plugin_itself_when_it_starts() -> None:
+    scanned = list(find_path_from_directory(str(ROOT / "plugins"), ".airflowignore", "glob"))
+
+    assert [path.removeprefix(str(ROOT)) for path in scanned if path.endswith(".py")] == ["/plugins/cogmill_plugin.py"]
+
+
+def test_links_are_registered_when_plugins_are_loaded() -> None:
+    from airflow import plugins_manager
+
+    names = {type(link).__name__ for link in plugins_manager.get_operator_extra_links()}
+
+    assert {"WmsCapabilitiesLink", "MapPreviewLink"} <= names
+    assert not plugins_manager.get_import_errors()
+
+
+def test_page_is_not_loaded_when_the_plugin_is() -> None:
+    said = "import sys, cogmill_plugin; print(sorted(name for name in sys.modules if name.startswith('cogmill_airflow.page')))"
+    paths = os.pathsep.join(str(ROOT / folder) for folder in ("include", "plugins"))
+
+    done = subprocess.run(
+        [sys.executable, "-c", said], env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "['cogmill_airflow.page']"

@@ -1,0 +1,131 @@
+"""The architecture as a test: who may import whom.
+
+dags -> cogmill_airflow -> pipeline and maintenance -> everything else, down to domain.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = ROOT / "include" / "cogmill"
+
+FLOORS = (
+    {"domain"},
+    {"config", "aws", "ledger", "cog"},
+    {"mapserver", "index"},
+    {"pipeline"},
+    {"maintenance"},
+)
+"""Rooms of the program from the bottom up. A module may import its own room and rooms of floors below."""
+
+BESIDE = {
+    "cog": {"config"},  # where the package lies, for the child process; and profiles
+    "config": {"cog"},  # a collection's file names a profile
+    "mapserver": {"config"},
+    "index": {"config", "mapserver"},
+}
+"""Rooms of the same floor that a room may import all the same."""
+
+EDGES = {"aws": {"boto3", "botocore"}, "ledger": {"psycopg", "aiosql"}}
+"""Libraries that a single room may import."""
+
+FOUNDATION = {"domain"}
+"""All that the edges may know of the program."""
+
+
+def imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def libraries(file: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(file)}
+
+
+def room(file: Path) -> str:
+    return file.relative_to(PROGRAM).parts[0]
+
+
+def rooms_used(file: Path) -> set[str]:
+    return {name.split(".")[1] for name in imports(file) if name.startswith("cogmill.")} - {room(file)}
+
+
+def modules(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+MODULES = [file for file in modules(PROGRAM) if file != PROGRAM / "__init__.py"]
+named = pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PROGRAM)))
+
+
+def below(name: str) -> set[str]:
+    floor = next(number for number, rooms in enumerate(FLOORS) if name in rooms)
+    return set().union(*FLOORS[:floor])
+
+
+def test_every_room_has_its_floor():
+    assert {room(file) for file in MODULES} == set().union(*FLOORS)
+
+
+@named
+def test_imports_only_what_lies_below(file):
+    allowed = FOUNDATION if room(file) in EDGES else below(room(file)) | BESIDE.get(room(file), set())
+
+    assert rooms_used(file) <= allowed
+
+
+@named
+def test_keeps_airflow_s3_and_sql_where_they_belong(file):
+    elsewhere = set().union(*(names for name, names in EDGES.items() if name != room(file)))
+
+    assert not libraries(file) & {"airflow", "cogmill_airflow", "dags", "demo", "tests", *elsewhere}
+
+
+def _circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """Yield a path for every import that leads back to its own module."""
+    for start in graph:
+        waiting = [[start]]
+        seen: set[str] = set()
+        while waiting:
+            path = waiting.pop()
+            for after in graph[path[-1]]:
+                if after == start:
+                    yield [*path, after]
+                elif after not in seen:
+                    seen.add(after)
+                    waiting.append([*path, after])
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    names = {".".join(f.relative_to(PROGRAM.parent).with_suffix("").parts): f for f in MODULES if f.stem != "__init__"}
+    graph = {
+        name: {found for found in names if found != name and imports(file) & {found} | _parts(file, found)}
+        for name, file in names.items()
+    }
+
+    assert next(_circles(graph), None) is None
+
+
+def _parts(file: Path, module: str) -> set[str]:
+    """Return what a file imports out of a module."""
+    return {name for name in imports(file) if name.startswith(f"{module}.")}
+
+
+def test_runs_without_airflow():
+    blocked = "import sys; sys.modules['airflow'] = None; "
+    names = [".".join(f.relative_to(PROGRAM.parent).with_suffix("").parts) for f in MODULES if f.stem != "__init__"]
+    names = [name for name in names if not name.endswith((".migrate", ".worker"))]
+
+    subprocess.run([sys.executable, "-c", blocked + f"import {', '.join(names)}"], check=True, cwd=PROGRAM.parent)

@@ -1,0 +1,100 @@
+"""Write the tables that follow from the code: `python -m tools.tables`. `tests/test_docs.py` fails when one is out of date."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cogmill.config.places import PROJECT as ROOT
+from cogmill.config.settings import Settings
+from cogmill.domain.errors import ADVICE
+
+from demo.stack.settings import StackSettings
+
+README = ROOT / "README.md"
+REJECTIONS = ROOT / "docs" / "rejections.md"
+ENV_EXAMPLE = ROOT / ".env.example"
+COMPOSE = ROOT / "docker-compose.yaml"
+
+_MARKS = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)
+
+
+def settings(model: type[Settings | StackSettings]) -> Iterator[tuple[str, str, str]]:
+    """Yield variable, default and meaning; the meaning is the string below each field."""
+    for name, meaning in _field_docs(model).items():
+        default = model.model_fields[name].get_default()
+        yield f"COGMILL_{name.upper()}", _shown(default), " ".join(meaning.split())
+
+
+def readme() -> str:
+    """Return README with its settings table."""
+    rows = [f"| `{name}` | `{default}` | {meaning} |" for name, default, meaning in settings(Settings)]
+    table = "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+    return _MARKS.sub(lambda found: f"{found[1]}{table}{found[2]}", README.read_text())
+
+
+def rejections() -> str:
+    """Return the page of reasons and advice."""
+    rows = [f"| `{reason}` | {advice} |" for reason, advice in ADVICE.items()]
+    head = [
+        "# Why a frame is rejected, and what its uploader should do",
+        "",
+        "A rejected frame is recorded in the ledger, shown pink in the run's Grid view and listed in the run's report.",
+        "It is never retried by itself: a new upload under the same key is a new try.",
+        "",
+        "| reason | advice |",
+        "|---|---|",
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+def env_example() -> str:
+    """Return `.env.example`: every setting with its default, commented out."""
+    program = {name for name, _, _ in settings(Settings)}
+    others = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
+    groups = {
+        "The program": list(settings(Settings)),
+        "The embedded stack (make demo, make stack); credentials are for this machine's loopback only": [
+            entry for entry in settings(StackSettings) if entry[0] not in program
+        ],
+        "docker compose, beside those of the program; docs/containers.md says what they mean, and passwords are for trying out": [
+            (name, default, "") for name, default in sorted(others.items()) if name not in program
+        ],
+    }
+    lines = ["# Copy to .env and change what you need. These are the defaults."]
+    for title, entries in groups.items():
+        lines += ["", f"# --- {title}"]
+        for name, default, meaning in entries:
+            lines += ["", *([f"# {meaning}"] if meaning else []), f"#{name}={default}"]
+    return "\n".join([*lines, ""])
+
+
+def _field_docs(model: type[Settings | StackSettings]) -> dict[str, str]:
+    (definition,) = ast.parse(inspect.getsource(model)).body
+    if not isinstance(definition, ast.ClassDef):
+        raise TypeError(f"{model} is no class")
+    docs: dict[str, str] = {}
+    for statement, following in zip(definition.body, [*definition.body[1:], None], strict=True):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            literal = following.value if isinstance(following, ast.Expr) else None
+            docs[statement.target.id] = literal.value if isinstance(literal, ast.Constant) else ""
+    return {name: text for name, text in docs.items() if name in model.model_fields}
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, Path):
+        return str(default.relative_to(ROOT)) if default.is_relative_to(ROOT) else str(default)
+    if hasattr(default, "get_secret_value"):
+        return str(default.get_secret_value())
+    return json.dumps(default) if isinstance(default, list | tuple) else str(default)
+
+
+if __name__ == "__main__":
+    for page, text in {README: readme(), REJECTIONS: rejections(), ENV_EXAMPLE: env_example()}.items():
+        page.write_text(text)
