@@ -16,6 +16,7 @@ from include.cogmill.ledger.arrivals import Watermark
 from include.cogmill.model import RejectedFrame, Stage, State, StoredObject, UploadKey
 from include.cogmill.pipeline import notices
 from include.cogmill.pipeline.mill import Mill
+from include.cogmill.pipeline.storable import is_storable
 from include.cogmill.store import Listing
 
 MOST_COLLECTIONS = 200
@@ -110,7 +111,9 @@ class _Sweep:
         for page in self._mill.store.pages():
             if self._started is None:
                 self._begin(page.at)
-            candidates = [o for o in page.objects if keys.is_upload(o.key) and self._is_recent(o)]
+            candidates = [
+                o for o in page.objects if keys.is_upload(o.key) and self._is_recent(o) and is_storable(o.key)
+            ]
             settled = [o for o in candidates if self._is_settled(o, page)]
             unknown = self._mill.ledger.arrivals.unknown(settled) if settled else set()
             if unknown:

@@ -17,6 +17,7 @@ from include.cogmill import keys
 from include.cogmill.ledger.upkeep import CollectionLayers, Finding
 from include.cogmill.model import Bands
 from include.cogmill.pipeline.mill import Mill
+from include.cogmill.pipeline.storable import is_storable
 from include.cogmill.upkeep import KINDS, Place, index_file_keys, place_of
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,11 @@ def _list(mill: Mill) -> tuple[int, dt.datetime]:
     count, clock = 0, None
     for page in mill.store.pages():
         clock = clock or page.at
-        placed = [(stored, str(place)) for stored in page.objects if (place := place_of(stored.key))]
+        placed = [
+            (stored, str(place))
+            for stored in page.objects
+            if (place := place_of(stored.key)) and is_storable(stored.key)
+        ]
         mill.ledger.upkeep.add_listed(placed)
         count += len(placed)
     return count, clock or dt.datetime.now(dt.UTC)

@@ -12,6 +12,7 @@ from include.cogmill.errors import Forbidden
 from include.cogmill.events import NotAnEvent, UploadEvent, newest, parse_message
 from include.cogmill.model import StoredObject
 from include.cogmill.pipeline.mill import Mill
+from include.cogmill.pipeline.storable import is_storable
 from include.cogmill.sqs import EventQueue, Message
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def _look(mill: Mill, messages: list[Message]) -> Announced:
     found = {
         key: stored
         for key, event in latest.items()
-        if event.created and keys.is_upload(key) and (stored := _find(mill, key)) is not None
+        if event.created and keys.is_upload(key) and is_storable(key) and (stored := _find(mill, key)) is not None
     }
     unsettled = {key for key, stored in found.items() if not _is_settled(mill, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]
