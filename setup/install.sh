@@ -28,7 +28,8 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 inputs() {
-  cat setup/install.sh setup/packages.sh requirements.lock
+  cat setup/install.sh setup/packages.sh requirements.lock pyproject.toml
+  pwd
   printf '%s\n' "$VERSION_ID" "$(/usr/bin/python3 --version 2>&1)" "$(gdal-config --version 2>&1)"
 }
 digest() { inputs | sha256sum | cut -d' ' -f1; }
@@ -104,6 +105,9 @@ build_gdal & gdal=$!
 build_rest & rest=$!
 wait "$gdal" || die "the GDAL bindings could not be built against libgdal $gdal_version"
 wait "$rest" || die "requirements.lock could not be installed"
+
+# The project itself, from its source folders: what is edited there is what runs.
+pip install -q --no-deps -e .
 
 "$venv/bin/python" - "$gdal_version" << 'CHECK'
 import sys

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-PAGE = Path(__file__).with_name("sizing.md")
+PAGE = Path(__file__).parents[1] / "docs" / "sizing.md"
 ARCHIVES = (10_000, 100_000, 1_000_000, 10_000_000)
 MONTH_H = 730
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 import botocore.config
 from cogmill.domain.errors import Unavailable
+from cogmill.domain.public_access import bucket_policy
 
 from demo.stack import database, processes
 from demo.stack.health import Health
@@ -135,11 +136,16 @@ class Stack:
         say("The S3 server keeps objects in memory and starts empty; so the ledger and Airflow's runs start empty too.")
         database.ensure_roles(self.home, self.settings)
         database.make_ledger(self.home, self.settings)
-        self.s3_client().create_bucket(Bucket=self.settings.bucket)
+        self._make_bucket()
         self._up(self._mount(), "mapserv", "nginx")
         if self.airflow:
             database.make_airflow(self.home, self.settings)
             self._up(*AIRFLOW_PROGRAMS)
+
+    def _make_bucket(self) -> None:
+        client, bucket = self.s3_client(), self.settings.bucket
+        client.create_bucket(Bucket=bucket)
+        client.put_bucket_policy(Bucket=bucket, Policy=bucket_policy(bucket, simulated=True))
 
     def _up(self, *names: str) -> None:
         begun = time.monotonic()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cogmill.index.tile_index import public_url
+from cogmill.pipeline.export import COMPILED, PAGE, SERVICES
 
 from demo.maps import Service
 from demo.survey.generate import generate
@@ -21,6 +23,8 @@ from tests.ansible.hosts import TASK_METADATA, docker, lend_keys
 from tests.ansible.inside import Front
 from tests.ansible.metadata import TASK, clients
 from tests.compose.composed import ROOT, System, wait_until
+from tests.system import strangers
+from tests.system.probes import ledger_rows
 
 pytestmark = pytest.mark.system
 
@@ -90,6 +94,24 @@ def test_shows_the_ground_although_a_worker_was_killed(system: System, disturbed
         wrong |= {} if verdict.is_right else {name: str(verdict)}
 
     assert wrong == {}
+
+
+def test_strangers_download_what_is_published_and_nothing_else(system: System, disturbed: Upload) -> None:
+    query = "SELECT dl_orig, dl_georef, dl_index FROM cogmill.tile_index"
+
+    def links() -> set[str]:
+        return {link for row in ledger_rows(system.stack, query) for link in row if link and link.startswith("http")}
+
+    wait_until(lambda: len(links()) > 2, "rows in the index", PATIENCE_S)
+    assert system.airflow.run("compile_indexes", PATIENCE_S) == "success"
+    base, bucket = system.environment["COGMILL_PUBLIC_URL"], system.stack.settings.bucket
+    listing = system.stack.s3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    stored = [entry["Key"] for page in listing for entry in page["Contents"]]
+    closed = [public_url(base, key) for key in stored if "/georef/" in key or key.startswith("mapfiles/")]
+    compiled = {public_url(base, key) for key in (PAGE, SERVICES, f"{COMPILED}.geojson")}
+
+    assert {link: status for link in links() | compiled if (status := strangers.ask(link)) != 200} == {}
+    assert {strangers.ask(link) for link in closed} == {403}
 
 
 def test_keeps_logs_although_their_worker_is_gone(system: System, disturbed: Upload) -> None:

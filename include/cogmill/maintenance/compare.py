@@ -18,6 +18,7 @@ from cogmill.domain.model import Bands
 from cogmill.ledger.findings import CollectionLayers, Finding
 from cogmill.maintenance.checks import KINDS, Place, place_of
 from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.storable import is_storable
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,11 @@ def _list(mill: Mill) -> tuple[int, dt.datetime]:
     count, clock = 0, None
     for page in mill.store.pages():
         clock = clock or page.at
-        placed = [(stored, str(place)) for stored in page.objects if (place := place_of(stored.key))]
+        placed = [
+            (stored, str(place))
+            for stored in page.objects
+            if (place := place_of(stored.key)) and is_storable(stored.key)
+        ]
         mill.ledger.upkeep.add_listed(placed)
         count += len(placed)
     return count, clock or dt.datetime.now(dt.UTC)

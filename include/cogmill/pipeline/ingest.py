@@ -17,6 +17,7 @@ from cogmill.domain.model import RejectedFrame, Stage, State, StoredObject, Uplo
 from cogmill.ledger.uploads import Watermark
 from cogmill.pipeline import ingest_events
 from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.storable import is_storable
 
 MOST_COLLECTIONS = 200
 """Collections named by one registration; Airflow maps over a thousand things at most, and the next run names the others."""
@@ -110,7 +111,9 @@ class _Sweep:
         for page in self._mill.store.pages():
             if self._started is None:
                 self._begin(page.at)
-            candidates = [o for o in page.objects if keys.is_upload(o.key) and self._is_recent(o)]
+            candidates = [
+                o for o in page.objects if keys.is_upload(o.key) and self._is_recent(o) and is_storable(o.key)
+            ]
             settled = [o for o in candidates if self._is_settled(o, page)]
             unknown = self._mill.ledger.arrivals.unknown(settled) if settled else set()
             if unknown:

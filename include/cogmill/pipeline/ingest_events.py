@@ -13,6 +13,7 @@ from cogmill.domain import keys
 from cogmill.domain.errors import Forbidden
 from cogmill.domain.model import StoredObject
 from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.storable import is_storable
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def _look(mill: Mill, messages: list[Message]) -> Announced:
     found = {
         key: stored
         for key, event in latest.items()
-        if event.created and keys.is_upload(key) and (stored := _find(mill, key)) is not None
+        if event.created and keys.is_upload(key) and is_storable(key) and (stored := _find(mill, key)) is not None
     }
     unsettled = {key for key, stored in found.items() if not _is_settled(mill, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]

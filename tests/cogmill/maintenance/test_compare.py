@@ -69,6 +69,17 @@ def test_finds_exactly_what_was_spoiled(published, spoil, expected):
     assert {k: n for k, n in found(published).items() if k != "upload_unknown"} == expected
 
 
+def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(published, caplog):
+    odd = ["bw/Travis/USDA_1951/frames/georef/\0.tif", "bw/Travis/USDA_1951/frames/cog/\0.tif", "mapfiles/\0.txt"]
+    before = compare(published.mill).objects
+    for key in odd:
+        published.put(key)
+
+    assert compare(published.mill).objects == before
+    assert found(published) == {}
+    assert all(repr(key) in caplog.text for key in odd)
+
+
 def test_finds_expired_leases(published):
     published.sql("UPDATE cogmill.frame SET state = 'building', lease_until = now() - interval '1 minute' WHERE id = 1")
 

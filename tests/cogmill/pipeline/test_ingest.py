@@ -72,6 +72,29 @@ def test_refuses_a_bad_name_alone_and_remembers_it(mill, put):
     assert not ingest.has_news(mill)
 
 
+def test_leaves_out_and_names_a_key_that_the_ledger_cannot_hold(mill, put, caplog):
+    put(FRAMES + "georef/03-22-51_4-1\0.tif")
+    put(FRAMES + "scanned/\0.tif")
+    put(FRAME)
+    assert ingest.has_news(mill)
+
+    taken = ingest.register(mill)
+
+    assert (taken.collection_ids, taken.frames, taken.refused) == (["travis_usda_1951_frames"], 1, [])
+    assert "georef/03-22-51_4-1\\x00.tif'" in caplog.text
+    assert "scanned/\\x00.tif'" in caplog.text
+    assert "\0" not in caplog.text
+    assert not ingest.has_news(mill)
+
+
+def test_has_no_news_when_only_keys_came_that_the_ledger_cannot_hold(mill, put):
+    put(FRAMES + "georef/03-22-51_4-1\0.tif")
+
+    assert not ingest.has_news(mill)
+    assert mill.ledger.arrivals.watermark().known_until
+    assert ingest.register(mill) == ingest.Arrivals([], 0, 0)
+
+
 def test_names_the_later_of_two_files_that_differ_in_their_extension(mill, put):
     put(FRAME)
     ingest.register(mill)

@@ -94,6 +94,32 @@ def test_shows_refused_names_in_the_run_that_was_woken_by_them(announced):
     assert len(ingest.register(announced.mill).refused) == 1
 
 
+def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(announced, sqs, queues, caplog):
+    folder = "bw/Travis/USDA_1951/frames/georef/"
+    announced.put(f"{folder}03-22-51_9-1\0.tif")
+    half = {"key": f"{folder}03-22-51_9-2\ud800.tif", "sequencer": "01"}
+    record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": announced.mill.store.bucket}, "object": half}}
+    sqs.send_message(QueueUrl=queues[0], MessageBody=json.dumps({"Records": [record]}))
+    assert waiting(sqs, queues[0]) == 2
+
+    assert not ingest.has_news(announced.mill)
+    assert waiting(sqs, queues[0]) == 0
+    assert "03-22-51_9-1\\x00.tif'" in caplog.text
+    assert "03-22-51_9-2\\ud800.tif'" in caplog.text
+
+
+def test_takes_in_what_was_announced_beside_a_key_that_the_ledger_cannot_hold(announced, sqs, queues, caplog):
+    announced.put("bw/Travis/USDA_1951/frames/georef/03-22-51_9-1\0.tif")
+    announced.upload(frames=2)
+    assert ingest.has_news(announced.mill)
+
+    assert ingest.register(announced.mill).frames == 2
+
+    assert "03-22-51_9-1\\x00.tif'" in caplog.text
+    assert not ingest.has_news(announced.mill)
+    assert waiting(sqs, queues[0]) == 0
+
+
 def cog_puts(run_folder, bucket):
     """Keys of the COGs that the S3 server was sent, as it wrote them into its own log."""
     log = (run_folder / "moto.log").read_text(encoding="utf-8", errors="replace")

@@ -119,5 +119,7 @@ def test_nothing_is_written_when_the_ledger_says_the_same(
     bundle.initialize()
     bundle.refresh()
 
-    monkeypatch.setattr("cogmill_airflow.bundle.bundle.write_shards", lambda *_: pytest.fail("the list has not changed"))
+    monkeypatch.setattr(
+        "cogmill_airflow.bundle.bundle.write_shards", lambda *_: pytest.fail("the list has not changed")
+    )
     bundle.refresh()

@@ -1,0 +1,108 @@
+"""One list of what is public, and a real server that keeps to it: whoever asks here has no keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from cogmill.domain import keys
+from cogmill.domain.keys import index_file_keys
+from cogmill.domain.model import Bands, Collection, Product
+from cogmill.domain.public_access import bucket_policy
+from cogmill.index.tile_index import public_url
+from cogmill.maintenance.checks import QUARANTINE
+from cogmill.maintenance.report import REPORTS
+from cogmill.pipeline.export import COMPILED, FORMATS, PAGE, SERVICES
+
+from tests.system import strangers
+
+ROOT = Path(__file__).parents[3]
+TEMPLATE = ROOT / "ansible/templates/aws/bucket.json.j2"
+FRAME = keys.parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-1 Ä+50%.TIF")
+SHEET = keys.parse_upload("nc/AMS_V23/index/georef/AMS_1950_17.tif")
+ELSEWHERE = Collection("StratMap/Hays", "TNRIS", "1996", Product.MOSAIC)
+COG = keys.cog_key(FRAME, "0123456789ab")
+PUBLISHED = [
+    COG,
+    keys.cog_key(SHEET, "0123456789ab"),
+    keys.scan_key(FRAME),
+    keys.scan_key(SHEET),
+    *(key for bands in Bands for key in index_file_keys(ELSEWHERE, bands)),
+    *(COMPILED + suffix for suffix in FORMATS),
+    SERVICES,
+    PAGE,
+]
+PRIVATE = [
+    FRAME.key,
+    SHEET.key,
+    "bw/Travis/USDA_1951/frames/georef/cogs.tif",
+    keys.mapfile_key(ELSEWHERE.id),
+    "mapfiles/cog/x.map",
+    QUARANTINE + COG,
+    QUARANTINE + "mapfiles/x.txt",
+    f"{REPORTS}2026-01-01.json",
+    "airflow/log/cog/x",
+    "x.tif",
+]
+
+
+@pytest.fixture
+def address(bucket, s3_server):
+    client, name = bucket
+    for key in PUBLISHED + PRIVATE:
+        client.put_object(Bucket=name, Key=key, Body=b"x")
+    client.put_bucket_policy(Bucket=name, Policy=bucket_policy(name, simulated=True))
+    return lambda key: public_url(f"{s3_server}/{name}", key)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("key", PUBLISHED)
+def test_hands_out_what_is_published(address, key, method):
+    assert strangers.ask(address(key), method) == 200
+
+
+@pytest.mark.parametrize("key", PRIVATE)
+def test_keeps_everything_else(address, key):
+    assert strangers.ask(address(key)) == 403
+
+
+def test_amazon_has_the_same_list():
+    text = TEMPLATE.read_text().replace("{{ ecs_bucket }}", "b")
+    (ours,) = json.loads(bucket_policy("b"))["Statement"]
+
+    (theirs,) = [one for one in json.loads(text)["Statement"] if one["Effect"] == "Allow"]
+
+    assert sorted(theirs.pop("Resource")) == sorted(ours.pop("Resource"))
+    assert theirs == ours
+
+
+def make_buckets(s3_server, name):
+    """Run the part of the containers' first step that makes buckets, as it stands."""
+    script = (ROOT / "docker/init").read_text().partition("<< 'BUCKETS'\n")[2].partition("\nBUCKETS\n")[0]
+    names = {"S3_URL": s3_server, "S3_REGION": "us-east-1", "COGMILL_BUCKET": name, "LOG_BUCKET": f"{name}-log"}
+    secrets = {"AWS_ACCESS_KEY_ID": "only", "AWS_SECRET_ACCESS_KEY": "for-tests"}
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env=os.environ | names | secrets, timeout=60)
+
+
+def test_containers_open_the_bucket_that_they_make_and_not_that_of_logs(bucket, s3_server):
+    client, name = bucket
+
+    make_buckets(s3_server, f"{name}-new")
+
+    assert client.get_bucket_policy(Bucket=f"{name}-new")["Policy"] == bucket_policy(f"{name}-new", simulated=True)
+    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        client.get_bucket_policy(Bucket=f"{name}-new-log")
+
+
+def test_containers_leave_a_bucket_that_was_there_as_it_is(bucket, s3_server):
+    client, name = bucket
+
+    make_buckets(s3_server, name)
+
+    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        client.get_bucket_policy(Bucket=name)

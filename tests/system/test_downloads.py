@@ -1,0 +1,89 @@
+"""Every address that the demo publishes leads a stranger to a file, and no other key of the bucket does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.index.tile_index import public_url
+from cogmill.ledger import Ledger
+from cogmill.pipeline import Mill
+from cogmill.pipeline.export import COMPILED, PAGE, SERVICES, compile_indexes
+from osgeo import gdal
+
+from demo.stack import Stack
+from demo.stack.temporary_stack import private_stack
+from tests.small_archive import TRAVIS, SmallArchive
+from tests.system import strangers
+from tests.system.probes import ledger_rows
+
+pytestmark = pytest.mark.system
+
+COLUMNS = ("dl_orig", "dl_georef", "dl_index")
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack of its own: others are asked about a ledger that holds nothing."""
+    with private_stack() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def archive(stack: Stack) -> Iterator[SmallArchive]:
+    """One frame with its scan, all the way from the upload to the list of services."""
+    given = stack.settings.program_environment()
+    settings = Settings(
+        _env_file=None,
+        bucket=given["COGMILL_BUCKET"],
+        public_url=given["COGMILL_PUBLIC_URL"],
+        mapserver_url=given["COGMILL_MAPSERVER_URL"],
+    )
+    libpq: dict[str, object] = {"conninfo": stack.dsn()}
+    ledger = Ledger.connect(**libpq)
+    archive = SmallArchive(
+        Mill(S3Store(stack.s3_client(), settings.bucket), ledger, settings), stack.s3_client(), libpq
+    )
+    archive.put(archive.upload_real(1).replace("/georef/", "/scanned/"), b"a scan")
+    archive.run()
+    compile_indexes(archive.mill)
+    yield archive
+    ledger.close()
+
+
+def published(stack: Stack, archive: SmallArchive) -> dict[str, str]:
+    """Return the links that people are given, by what they are called."""
+    query = "SELECT dl_orig, dl_georef, dl_index FROM cogmill.tile_index WHERE collection_id = %s"
+    (row,) = ledger_rows(stack, query, TRAVIS.id)
+    (feature,) = json.loads(archive.mill.store.read(COMPILED + ".geojson") or b"")["features"]
+    (service,) = json.loads(archive.mill.store.read(SERVICES) or b"")["services"]
+    keys = (SERVICES, PAGE, *(COMPILED + suffix for suffix in (".geojson", ".fgb", ".parquet")))
+    links = {f"row {name}": link for name, link in zip(COLUMNS, row, strict=True)}
+    links |= {f"feature {name}": link for name, link in feature["properties"].items() if name in COLUMNS}
+    links |= {f"catalogue {bands}": link for bands, link in service["downloads"].items()}
+    return links | {key: public_url(archive.mill.settings.public_url, key) for key in keys}
+
+
+def test_every_published_link_opens_without_keys(stack: Stack, archive: SmallArchive) -> None:
+    links = published(stack, archive)
+
+    assert set(COLUMNS) <= {name.rpartition(" ")[2] for name in links}
+    assert {name: status for name, link in links.items() if (status := strangers.ask(link)) != 200} == {}
+
+
+def test_cog_is_opened_by_range_requests_as_gis_programs_do(stack: Stack, archive: SmallArchive) -> None:
+    link = published(stack, archive)["row dl_georef"]
+
+    assert strangers.ask(link, "HEAD") == 200
+    assert gdal.Open(f"/vsicurl/{link}").RasterXSize > 0
+
+
+def test_uploads_and_mapfiles_stay_closed(archive: SmallArchive) -> None:
+    base = archive.mill.settings.public_url
+    closed = [key for key in archive.listed() if "/georef/" in key or key.startswith("mapfiles/")]
+
+    assert len(closed) >= 2
+    assert {strangers.ask(public_url(base, key)) for key in closed} == {403}
