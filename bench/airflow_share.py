@@ -21,7 +21,7 @@ import psycopg
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
-from cogmill.pipeline import Mill, build_cogs, ingest, publish
+from cogmill.pipeline import Archive, build_cogs, ingest, publish
 from osgeo import gdal
 from psycopg.conninfo import conninfo_to_dict
 
@@ -77,13 +77,13 @@ def loop(stack: Stack, collection_id: str) -> float:
     ledger = Ledger.connect(**conninfo_to_dict(stack.dsn("writer")))
     try:
         store = S3Store(stack.s3_client(), settings.bucket)
-        mill = Mill(store, ledger, Settings(_env_file=None, bucket=settings.bucket, **facts))  # type: ignore[arg-type]
-        ingest.register(mill)
-        frames = [frame for batch in build_cogs.plan(mill, collection_id) for frame in batch["frame_ids"]]
-        build_cogs.build_batch(mill, frames, "bench")
-        publish.update_tile_index(mill, collection_id)
-        publish.export_index(mill, collection_id)
-        publish.publish_mapfile(mill, collection_id)
+        archive = Archive(store, ledger, Settings(_env_file=None, bucket=settings.bucket, **facts))  # type: ignore[arg-type]
+        ingest.ingest_uploads(archive)
+        frames = [frame for batch in build_cogs.plan(archive, collection_id) for frame in batch["frame_ids"]]
+        build_cogs.build_batch(archive, frames, "bench")
+        publish.update_tile_index(archive, collection_id)
+        publish.export_index(archive, collection_id)
+        publish.publish_mapfile(archive, collection_id)
     finally:
         ledger.close()
     return time.time() - times(stack, collection_id)[1].timestamp()

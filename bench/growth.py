@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from cogmill.pipeline import Mill, publish
+from cogmill.pipeline import Archive, publish
 
 TURNS = 25
 """Frames added to each collection; the collections take turns, so that a busy moment of the machine hits both."""
@@ -42,31 +42,31 @@ class Costs:
         return [index + mapfile for index, mapfile in zip(self.index, self.mapfile, strict=True)]
 
 
-def add_frames(mill: Mill, libpq: dict[str, Any], collections: tuple[str, ...]) -> dict[str, Costs]:
+def add_frames(archive: Archive, libpq: dict[str, Any], collections: tuple[str, ...]) -> dict[str, Costs]:
     """Add frames to collections in turn and return what each step cost."""
     costs = {collection: Costs([], [], []) for collection in collections}
     with psycopg.connect(**libpq, autocommit=True) as connection:
         for turn in range(TURNS + 1):
             for collection, cost in costs.items():
                 connection.execute(BUILT.encode(), {"collection": collection, "key": f"added-{uuid.uuid4().hex}"})
-                for name, seconds in _steps(mill, collection):
+                for name, seconds in _steps(archive, collection):
                     if turn:  # the first opens connections and caches
                         getattr(cost, name).append(seconds)
     return costs
 
 
-def _steps(mill: Mill, collection: str) -> Iterator[tuple[str, float]]:
-    yield "index", timed(lambda: publish.update_tile_index(mill, collection))
-    yield "mapfile", timed(lambda: _render(mill, collection))
-    yield "export", timed(lambda: publish.export_index(mill, collection))
+def _steps(archive: Archive, collection: str) -> Iterator[tuple[str, float]]:
+    yield "index", timed(lambda: publish.update_tile_index(archive, collection))
+    yield "mapfile", timed(lambda: _render(archive, collection))
+    yield "export", timed(lambda: publish.export_index(archive, collection))
 
 
-def _render(mill: Mill, collection: str) -> None:
-    state = mill.ledger.collections.state(collection)
-    drafted = publish.draft(mill, collection)
+def _render(archive: Archive, collection: str) -> None:
+    state = archive.ledger.collections.state(collection)
+    drafted = publish.draft(archive, collection)
     if drafted is None:
         raise ValueError(f"{collection} has no frame")
-    mill.ledger.collections.published(collection, state.revision, state.mapfile_sha256, mill.vsi_root)
+    archive.ledger.collections.published(collection, state.revision, state.mapfile_sha256, archive.vsi_root)
 
 
 def timed(act: Callable[[], object]) -> float:

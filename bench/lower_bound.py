@@ -8,7 +8,7 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output.overviews import BLOCK_PX, Level, build_levels
 from osgeo import gdal
 
@@ -18,7 +18,7 @@ def levels_of(cog: Path) -> list[Level]:
     dataset = gdal.Open(str(cog))
     data = dataset.ReadAsArray()
     mask = dataset.GetRasterBand(1).GetMaskBand().ReadAsArray()
-    return build_levels(data if data.ndim == 3 else data[None], mask, Arena(None))  # noqa: PLR2004
+    return build_levels(data if data.ndim == 3 else data[None], mask, ScratchArrays(None))  # noqa: PLR2004
 
 
 def floor(source: Path, levels: list[Level], threads: int) -> None:

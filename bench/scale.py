@@ -19,7 +19,7 @@ from pathlib import Path
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
-from cogmill.pipeline import Mill, build_cogs
+from cogmill.pipeline import Archive, build_cogs
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import growth, listing
@@ -85,9 +85,9 @@ def measure(stack: Stack, size: Size) -> Iterator[Figure]:
     yield Figure("seeding the ledger", seed(size, bucket=BUCKET, **libpq), "s")
     ledger = Ledger.connect(**libpq)
     try:
-        mill = Mill(S3Store(stack.s3_client(), BUCKET), ledger, Settings(_env_file=None, bucket=BUCKET))
-        yield from _plans(mill)
-        yield from _growth(stack, mill, size)
+        archive = Archive(S3Store(stack.s3_client(), BUCKET), ledger, Settings(_env_file=None, bucket=BUCKET))
+        yield from _plans(archive)
+        yield from _growth(stack, archive, size)
     finally:
         ledger.close()
     environment = {**os.environ, **{f"PG{_PG[name]}": str(value) for name, value in libpq.items()}}
@@ -99,18 +99,18 @@ def measure(stack: Stack, size: Size) -> Iterator[Figure]:
 _PG = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "password": "PASSWORD"}
 
 
-def _plans(mill: Mill) -> Iterator[Figure]:
-    ids = [row["id"] for row in mill.ledger.collections.all()]
+def _plans(archive: Archive) -> Iterator[Figure]:
+    ids = [row["id"] for row in archive.ledger.collections.all()]
     chosen = [LARGE_ID, *ids[:: max(1, len(ids) // PLANS)]]
-    growth.timed(lambda: build_cogs.plan(mill, chosen[0]))  # opens caches
-    seconds = [growth.timed(lambda c=c: build_cogs.plan(mill, c)) * 1000 for c in chosen]
+    growth.timed(lambda: build_cogs.plan(archive, chosen[0]))  # opens caches
+    seconds = [growth.timed(lambda c=c: build_cogs.plan(archive, c)) * 1000 for c in chosen]
     yield Figure("plan of one collection, median", statistics.median(seconds), "ms")
     yield Figure("plan of one collection, worst", max(seconds), "ms", 100)
 
 
-def _growth(stack: Stack, mill: Mill, size: Size) -> Iterator[Figure]:
+def _growth(stack: Stack, archive: Archive, size: Size) -> Iterator[Figure]:
     libpq = conninfo_to_dict(stack.dsn("owner"))
-    costs = growth.add_frames(mill, libpq, (SMALL_ID, LARGE_ID))
+    costs = growth.add_frames(archive, libpq, (SMALL_ID, LARGE_ID))
     steps = {
         "index and mapfile": (growth.Costs.frame, 1.3),
         "index files (once per run)": (lambda cost: cost.export, None),

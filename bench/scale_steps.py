@@ -8,7 +8,7 @@ from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
 from cogmill.ledger.uploads import Watermark
-from cogmill.pipeline import Mill, ingest
+from cogmill.pipeline import Archive, ingest
 from cogmill.pipeline import export as compilation
 
 from bench import listing
@@ -16,18 +16,18 @@ from bench import listing
 BUCKET = "cogmill"
 
 
-def sweep(mill: Mill) -> None:
+def sweep(archive: Archive) -> None:
     """Compare every key of the bucket with the ledger, as after an hour or a restart; nothing is new."""
-    waiting = mill.ledger.arrivals.due_collections(0, at_most=1_000_000)
-    mill.ledger.arrivals.mark_triggered(waiting)  # their runs were asked for: that is no news
-    mill.ledger.arrivals.set_watermark(Watermark(None, None))
-    if ingest.has_news(mill):
+    waiting = archive.ledger.uploads.due_collections(0, at_most=1_000_000)
+    archive.ledger.uploads.mark_triggered(waiting)  # their runs were asked for: that is no news
+    archive.ledger.uploads.set_watermark(Watermark(None, None))
+    if ingest.has_new_uploads(archive):
         sys.exit("the sweep found news in an unchanged bucket")
 
 
-def compile_all(mill: Mill) -> None:
+def compile_all(archive: Archive) -> None:
     """Write, prove and upload all formats and the catalogue."""
-    compiled = compilation.compile_indexes(mill)
+    compiled = compilation.compile_indexes(archive)
     if compiled.broken or not compiled.uploaded:
         sys.exit(f"not compiled: {compiled}")
 
@@ -39,7 +39,7 @@ def main() -> None:
     """Run one step with the ledger of libpq's variables."""
     step, endpoint = sys.argv[1:]
     ledger = Ledger.connect()
-    STEPS[step](Mill(S3Store(listing.client(endpoint), BUCKET), ledger, Settings(_env_file=None, bucket=BUCKET)))
+    STEPS[step](Archive(S3Store(listing.client(endpoint), BUCKET), ledger, Settings(_env_file=None, bucket=BUCKET)))
     ledger.close()
 
 

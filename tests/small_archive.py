@@ -17,7 +17,7 @@ from cogmill.domain import keys
 from cogmill.domain.model import Bands, BuiltCog, Collection, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, index_row
 from cogmill.ledger.frames import Job
-from cogmill.pipeline import Mill, build_cogs, ingest, publish
+from cogmill.pipeline import Archive, build_cogs, ingest, publish
 from osgeo import gdal, osr
 
 TRAVIS = Collection("Travis", "USDA", "1951", Product.FRAMES)
@@ -28,21 +28,21 @@ SIDE_M = 1000
 
 @dataclass(frozen=True)
 class SmallArchive:
-    mill: Mill
+    archive: Archive
     client: Any
     libpq: dict[str, object]
 
     def put(self, key: str, body: bytes = b"x") -> None:
-        self.client.put_object(Bucket=self.mill.store.bucket, Key=key, Body=body)
+        self.client.put_object(Bucket=self.archive.store.bucket, Key=key, Body=body)
 
     def delete(self, key: str) -> None:
-        self.client.delete_object(Bucket=self.mill.store.bucket, Key=key)
+        self.client.delete_object(Bucket=self.archive.store.bucket, Key=key)
 
     def listed(self, prefix: str = "") -> list[str]:
-        return [o.key for page in self.mill.store.pages(prefix) for o in page.objects]
+        return [o.key for page in self.archive.store.pages(prefix) for o in page.objects]
 
     def etag(self, key: str) -> str:
-        return self.client.head_object(Bucket=self.mill.store.bucket, Key=key)["ETag"].strip('"')
+        return self.client.head_object(Bucket=self.archive.store.bucket, Key=key)["ETag"].strip('"')
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(**self.libpq, autocommit=True) as connection:
@@ -65,7 +65,7 @@ class SmallArchive:
 
     def build(self, collection: Collection = TRAVIS) -> int:
         """Stand in for the engine: store some bytes as the COG of each frame that is due."""
-        ledger = self.mill.ledger
+        ledger = self.archive.ledger
         jobs = ledger.frames.claim([f.id for f in ledger.frames.due(collection.id, 10_000)], "tests", 60)
         for job in jobs:
             upload = keys.parse_upload(job.source_key)
@@ -74,26 +74,28 @@ class SmallArchive:
             key = keys.cog_key(upload, sha256[:12])
             path = Path(f"/tmp/cogmill-test-{sha256[:12]}.tif")  # noqa: S108
             path.write_bytes(body)
-            self.mill.store.create(key, path, sha256, Upload("image/tiff"))
+            self.archive.store.create(key, path, sha256, Upload("image/tiff"))
             path.unlink()
-            ledger.frames.finish_built(job, "tests", (key, sha256, "recipe"), _cog(job.id, len(body), sha256))
+            ledger.frames.mark_built(job, "tests", (key, sha256, "recipe"), _cog(job.id, len(body), sha256))
         return len(jobs)
 
     def cog_body(self, job: Job) -> bytes:
         return f"COG of {job.source_key} {job.etag}".encode()
 
     def publish(self, collection: Collection = TRAVIS, mapfile: str = MAPFILE) -> None:
-        ledger = self.mill.ledger
+        ledger = self.archive.ledger
         rows = []
         scans = ledger.collections.unlinked_scans(collection.id)
         for frame in ledger.collections.index_candidates(collection.id):
             zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
-            address = IndexAddress(collection.product, self.mill.store.bucket, self.mill.settings.public_url, zip_key)
+            address = IndexAddress(
+                collection.product, self.archive.store.bucket, self.archive.settings.public_url, zip_key
+            )
             known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
             values = asdict(index_row(known, address))
             del values["geom_wkb"]
             rows.append(values)
-        ledger.collections.change_index(collection.id, self.mill.vsi_root, rows, scans)
+        ledger.collections.change_index(collection.id, self.archive.vsi_root, rows, scans)
         revision = ledger.collections.state(collection.id).revision
         for bands in ledger.collections.bands_of(collection.id):
             for part in ("cpg", "dbf", "shp", "shx", "prj"):
@@ -102,7 +104,7 @@ class SmallArchive:
         ledger.collections.exported(collection.id, revision)
         self.put(keys.mapfile_key(collection.id), mapfile.encode())
         sha256 = hashlib.sha256(mapfile.encode()).hexdigest()
-        ledger.collections.published(collection.id, revision, sha256, self.mill.vsi_root)
+        ledger.collections.published(collection.id, revision, sha256, self.archive.vsi_root)
 
     def upload_real(self, number: int, collection: Collection = TRAVIS, seed: int = 1) -> str:
         """Upload a small real frame, 128 px of 2 m, beside its neighbours."""
@@ -112,17 +114,17 @@ class SmallArchive:
 
     def run(self, collection: Collection = TRAVIS) -> None:
         """Do what a run of the collection's DAG does."""
-        ingest.register(self.mill)
-        for batch in build_cogs.plan(self.mill, collection.id):
-            build_cogs.build_batch(self.mill, batch["frame_ids"], "tests")
-        publish.update_tile_index(self.mill, collection.id)
-        publish.export_index(self.mill, collection.id)
-        publish.publish_mapfile(self.mill, collection.id)
+        ingest.ingest_uploads(self.archive)
+        for batch in build_cogs.plan(self.archive, collection.id):
+            build_cogs.build_batch(self.archive, batch["frame_ids"], "tests")
+        publish.update_tile_index(self.archive, collection.id)
+        publish.export_index(self.archive, collection.id)
+        publish.publish_mapfile(self.archive, collection.id)
 
     def published(self, collection: Collection = TRAVIS, frames: int = 3) -> SmallArchive:
         """Take a collection all the way from its uploads to its mapfile."""
         self.upload(collection, frames)
-        ingest.register(self.mill)
+        ingest.ingest_uploads(self.archive)
         self.build(collection)
         self.publish(collection)
         return self

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import botocore.config
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.public_access import bucket_policy
 
 from demo.stack import database, processes
@@ -56,10 +56,10 @@ class Stack:
         """Bring everything up; quick and without effect when all of it is up and healthy.
 
         Raises:
-            Unavailable: With the program, the cause and the end of its log. What had started is stopped again.
+            ServiceUnavailableError: With the program, the cause and the end of its log. What had started is stopped again.
         """
         if os.geteuid():
-            raise Unavailable(
+            raise ServiceUnavailableError(
                 "the stack needs root: it runs programs as postgres and www-data and mounts s3fs; use sudo"
             )
         if self.is_healthy():
@@ -161,7 +161,7 @@ class Stack:
         if not fault:
             return "s3fs"
         if self.settings.mount is Mount.S3FS:
-            raise Unavailable(f"s3fs cannot mount: {fault}")
+            raise ServiceUnavailableError(f"s3fs cannot mount: {fault}")
         say(f"NO S3FS MOUNT HERE: {fault}\nThe mapfiles are copied every two seconds instead (COGMILL_MOUNT=sync).")
         return "mapfile-copy"
 
@@ -172,7 +172,7 @@ class Stack:
         self.supervisor.start(["s3fs"])
         try:
             self.health.wait(["s3fs"])
-        except Unavailable as err:
+        except ServiceUnavailableError as err:
             self.supervisor.stop(["s3fs"])
             return str(err)
         return ""

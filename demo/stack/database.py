@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 from psycopg import sql
 
 from demo.stack import airflow_env
@@ -146,10 +146,10 @@ def _run(command: list[str], **options: object) -> None:
     """Run a helper to its end.
 
     Raises:
-        Unavailable: It failed; with its last lines.
+        ServiceUnavailableError: It failed; with its last lines.
     """
     options.setdefault("env", dict(BASE_ENVIRONMENT))
     done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)  # type: ignore[call-overload]
     if done.returncode:
         last = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise Unavailable(f"{' '.join([Path(command[0]).name, *command[1:4]])} failed:\n{last}")
+        raise ServiceUnavailableError(f"{' '.join([Path(command[0]).name, *command[1:4]])} failed:\n{last}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import psycopg
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 
 from demo.stack import database, processes
 
@@ -59,7 +59,7 @@ class Health:
         """Wait until all programs answer.
 
         Raises:
-            Unavailable: One ended, or gave no answer in time; with the cause and the end of its log.
+            ServiceUnavailableError: One ended, or gave no answer in time; with the cause and the end of its log.
         """
         begun = time.monotonic()
         for program in programs:
@@ -67,9 +67,13 @@ class Health:
             while fault := self.fault(program):
                 state = self.supervisor.states().get(program, "GONE")
                 if state in {"FATAL", "EXITED", "GONE", "STOPPED"}:
-                    raise Unavailable(f"{program} ended while starting ({state.lower()}).{self.cause(program)}")
+                    raise ServiceUnavailableError(
+                        f"{program} ended while starting ({state.lower()}).{self.cause(program)}"
+                    )
                 if time.monotonic() - begun > limit:
-                    raise Unavailable(f"{program} is not ready within {limit:g} s: {fault}.{self.cause(program)}")
+                    raise ServiceUnavailableError(
+                        f"{program} is not ready within {limit:g} s: {fault}.{self.cause(program)}"
+                    )
                 time.sleep(0.1)
 
     def cause(self, program: str) -> str:
@@ -84,7 +88,7 @@ class Health:
         """Refuse to start on ports that somebody else holds.
 
         Raises:
-            Unavailable: Naming port, holder and the setting to change.
+            ServiceUnavailableError: Naming port, holder and the setting to change.
         """
         names = ["s3_port", "postgis_port", "mapserver_port", *(["airflow_port"] if airflow else [])]
         held = {name: processes.listener(getattr(self.settings, name)) for name in names}
@@ -94,7 +98,7 @@ class Health:
             if holder
         ]
         if faults:
-            raise Unavailable("; ".join(faults))
+            raise ServiceUnavailableError("; ".join(faults))
 
     def _postgres(self) -> str:
         try:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 
 POLL_S = 0.05
 
@@ -40,12 +40,14 @@ def end_strays(home: Path) -> None:
     workers, has children that no list names yet.
 
     Raises:
-        Unavailable: Some do not end, such as a process that waits for a disk.
+        ServiceUnavailableError: Some do not end, such as a process that waits for a disk.
     """
     deadline = time.monotonic() + STRAYS_S
     while found := strays(home):
         if time.monotonic() > deadline:
-            raise Unavailable(f"these processes below {home} do not end: {', '.join(str(one.pid) for one in found)}")
+            raise ServiceUnavailableError(
+                f"these processes below {home} do not end: {', '.join(str(one.pid) for one in found)}"
+            )
         end(found, 0)
 
 

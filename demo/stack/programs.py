@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 
 from demo.stack import airflow_env
 from demo.stack.paths import Home
@@ -197,9 +197,9 @@ def postgres_folder() -> Path:
     """Return the folder of the newest installed PostgreSQL's server programs.
 
     Raises:
-        Unavailable: None is installed.
+        ServiceUnavailableError: None is installed.
     """
     folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")]
     if not folders:
-        raise Unavailable("PostgreSQL is not installed; run make setup")
+        raise ServiceUnavailableError("PostgreSQL is not installed; run make setup")
     return max(folders, key=lambda folder: int(folder.parent.name))

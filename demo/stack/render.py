@@ -6,7 +6,7 @@ import re
 import shutil
 
 import jinja2
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 
 from demo.stack.paths import Home, make_folder, write_private
 from demo.stack.programs import Program
@@ -66,7 +66,7 @@ def environment_line(variables: dict[str, str]) -> str:
     """Write variables as the supervisor reads them: quoted without escapes, so a value may hold one kind of quote.
 
     Raises:
-        WrongSetting: A value cannot be written this way; the value itself is not repeated.
+        ConfigurationError: A value cannot be written this way; the value itself is not repeated.
     """
     return ",".join(f"{name}={_quoted(name, value)}" for name, value in variables.items())
 
@@ -74,5 +74,7 @@ def environment_line(variables: dict[str, str]) -> str:
 def _quoted(name: str, value: str) -> str:
     quote = "'" if '"' in value else '"'
     if quote in value or re.search(r"[\r\n\x00]", value) or value[:1] in {"'", '"'} or value[-1:] in {"'", '"'}:
-        raise WrongSetting(f"{name}: holds a mixture of quotes, or a line break, which the supervisor cannot pass on")
+        raise ConfigurationError(
+            f"{name}: holds a mixture of quotes, or a line break, which the supervisor cannot pass on"
+        )
     return quote + double_percent(value) + quote

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -125,12 +125,12 @@ def load_settings() -> StackSettings:
     """Read environment and `.env`.
 
     Raises:
-        WrongSetting: Naming each wrong variable; values are not repeated, they may be secrets.
+        ConfigurationError: Naming each wrong variable; values are not repeated, they may be secrets.
     """
     try:
         return StackSettings()
     except ValidationError as err:
-        raise WrongSetting("; ".join(_sentence(fault["loc"], fault["msg"]) for fault in err.errors())) from None
+        raise ConfigurationError("; ".join(_sentence(fault["loc"], fault["msg"]) for fault in err.errors())) from None
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

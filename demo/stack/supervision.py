@@ -11,7 +11,7 @@ import xmlrpc.client
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 from supervisor.xmlrpc import SupervisorTransport
 
 from demo.stack import processes
@@ -63,7 +63,7 @@ class Supervisor:
             bound: End with the caller, however that ends.
 
         Raises:
-            Unavailable: It does not answer in time.
+            ServiceUnavailableError: It does not answer in time.
         """
         log = self.home.log / "supervisord-start.log"
         with log.open("wb") as output:
@@ -86,7 +86,9 @@ class Supervisor:
         deadline = time.monotonic() + START_S
         while self.pid() is None:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable(f"the supervisor does not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
+                raise ServiceUnavailableError(
+                    f"the supervisor does not start:\n{log.read_text(encoding='utf-8')[-2000:]}"
+                )
             time.sleep(0.05)
 
     def states(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cogmill.aws.sqs import EventQueue
     from cogmill.config.settings import Settings
     from cogmill.ledger import Ledger
-    from cogmill.pipeline import Mill
+    from cogmill.pipeline import Archive
 
 CONNECT_TIMEOUT_S = 10
 """Seconds until a host that does not answer counts as unavailable; the connection's own extra wins."""
@@ -45,10 +45,10 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
         parameters: More libpq parameters; they win over the connection's own.
 
     Raises:
-        Unavailable: PostgreSQL does not answer or refuses the role.
+        ServiceUnavailableError: PostgreSQL does not answer or refuses the role.
     """
     from airflow.providers.postgres.hooks.postgres import PostgresHook
-    from cogmill.domain.errors import Unavailable
+    from cogmill.domain.errors import ServiceUnavailableError
     from cogmill.ledger import Ledger
     from psycopg import OperationalError
 
@@ -58,7 +58,7 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
     try:
         connection = PostgresHook(connection=account).get_conn()
     except OperationalError as err:
-        raise Unavailable(f"no connection {postgres_conn_id}: {err}") from err
+        raise ServiceUnavailableError(f"no connection {postgres_conn_id}: {err}") from err
     try:
         yield Ledger(connection)
     finally:
@@ -66,37 +66,37 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
 
 
 @contextmanager
-def mill_from_connections(
+def archive_from_connections(
     *, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID
-) -> Iterator[Mill]:
+) -> Iterator[Archive]:
     """Open bucket, ledger and settings together, as every pipeline function takes them.
 
     Raises:
-        Unavailable: PostgreSQL does not answer; S3 is only asked on first use.
-        WrongSetting: A COGMILL_ variable holds a wrong value.
+        ServiceUnavailableError: PostgreSQL does not answer; S3 is only asked on first use.
+        ConfigurationError: A COGMILL_ variable holds a wrong value.
     """
     from cogmill.aws.s3 import S3Store
     from cogmill.config.settings import load_settings
-    from cogmill.pipeline import Mill
+    from cogmill.pipeline import Archive
 
     settings = load_settings()
     store = S3Store(s3_client(aws_conn_id), settings.bucket)
     queue = event_queue(settings, aws_conn_id) if settings.events == "sqs" else None
     with ledger_from_connection(postgres_conn_id) as ledger:
-        yield Mill(store=store, ledger=ledger, settings=settings, queue=queue)
+        yield Archive(store=store, ledger=ledger, settings=settings, queue=queue)
 
 
 def event_queue(settings: Settings, aws_conn_id: str = AWS_CONN_ID) -> EventQueue:
     """Return the queue of S3 notifications; endpoint and credentials are those of the S3 connection.
 
     Raises:
-        WrongSetting: Events are on, but no queue is named.
+        ConfigurationError: Events are on, but no queue is named.
     """
     from airflow.providers.amazon.aws.hooks.sqs import SqsHook
     from cogmill.aws.sqs import EventQueue
-    from cogmill.domain.errors import WrongSetting
+    from cogmill.domain.errors import ConfigurationError
 
     if not settings.events_queue_url:
-        raise WrongSetting("COGMILL_EVENTS=sqs needs COGMILL_EVENTS_QUEUE_URL, the address of the queue")
+        raise ConfigurationError("COGMILL_EVENTS=sqs needs COGMILL_EVENTS_QUEUE_URL, the address of the queue")
     client = SqsHook(aws_conn_id=aws_conn_id).get_conn()
     return EventQueue(client, settings.events_queue_url, settings.events_dead_letter_url)

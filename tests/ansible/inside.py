@@ -28,7 +28,7 @@ from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
 from cogmill.ledger.migrate import migrate
-from cogmill.pipeline import Mill, build_cogs, ingest, publish
+from cogmill.pipeline import Archive, build_cogs, ingest, publish
 
 from demo import maps
 from demo.survey.generate import generate
@@ -77,9 +77,9 @@ def survey(_: Path) -> Manifest:
     return generate(Path(os.environ["SURVEY"]), say=lambda _: None)
 
 
-def mill() -> Mill:
+def archive() -> Archive:
     settings = Settings(_env_file=None, bucket=BUCKET, public_url=f"{S3}/{BUCKET}", mapserver_url=FRONT)
-    return Mill(S3Store(client(), BUCKET), Ledger.connect(**libpq("cogmill_writer")), settings)
+    return Archive(S3Store(client(), BUCKET), Ledger.connect(**libpq("cogmill_writer")), settings)
 
 
 def make_bucket(_: Path) -> str:
@@ -102,8 +102,8 @@ def fill(folder: Path) -> dict[str, int]:
     make_database()
     drop(folder)
     made = survey(folder)
-    works = mill()
-    ingest.register(works)
+    works = archive()
+    ingest.ingest_uploads(works)
     for collection_id in made.collections:
         for batch in build_cogs.plan(works, collection_id):
             build_cogs.build_batch(works, batch["frame_ids"], "test")

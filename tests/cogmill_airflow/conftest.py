@@ -12,7 +12,7 @@ from tests import airflow_home  # noqa: F401  before the first import of airflow
 
 
 @dataclass(frozen=True)
-class Archive:
+class ConnectedArchive:
     """A fresh bucket and a fresh ledger that Airflow's connections lead to."""
 
     client: Any
@@ -43,12 +43,12 @@ def ledger_connection(database: dict[str, object], monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def archive(
+def connected(
     ledger_connection: dict[str, object],
     bucket: tuple[Any, str],
     s3_server: str,
     monkeypatch: pytest.MonkeyPatch,
-) -> Archive:
+) -> ConnectedArchive:
     client, name = bucket
     connection = {
         "conn_type": "aws",
@@ -59,4 +59,4 @@ def archive(
     monkeypatch.setenv("AIRFLOW_CONN_COGMILL_S3", json.dumps(connection))
     monkeypatch.setenv("COGMILL_BUCKET", name)
     monkeypatch.setenv("COGMILL_POKE_SECONDS", "0.2")
-    return Archive(client, name, ledger_connection)
+    return ConnectedArchive(client, name, ledger_connection)

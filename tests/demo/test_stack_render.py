@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 from supervisor.datatypes import dict_of_key_value_pairs
 
 from demo.stack.paths import Home, write_private
@@ -21,7 +21,7 @@ def test_supervisor_reads_back_the_value_when_a_line_was_written_for_it(value: s
 
 @pytest.mark.parametrize("value", ["both ' and \"", "line\nbreak", "'quoted'"])
 def test_refuses_without_repeating_it_when_a_value_cannot_be_passed_on(value: str) -> None:
-    with pytest.raises(WrongSetting, match="NAME") as caught:
+    with pytest.raises(ConfigurationError, match="NAME") as caught:
         environment_line({"NAME": value})
 
     assert value not in str(caught.value)

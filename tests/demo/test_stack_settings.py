@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 
 from demo.stack.airflow_env import pools
 from demo.stack.settings import StackSettings, load_settings
@@ -32,14 +32,14 @@ def test_has_the_documented_addresses_when_nothing_is_set() -> None:
 def test_names_the_variable_when_its_value_is_wrong(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
 
-    with pytest.raises(WrongSetting, match=name):
+    with pytest.raises(ConfigurationError, match=name):
         load_settings()
 
 
 def test_does_not_repeat_a_secret_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COGMILL_S3_SECRET_KEY", "canary 4711")
 
-    with pytest.raises(WrongSetting) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         load_settings()
 
     assert "canary" not in str(caught.value)
@@ -48,7 +48,7 @@ def test_does_not_repeat_a_secret_when_it_is_wrong(monkeypatch: pytest.MonkeyPat
 def test_refuses_one_port_for_two_servers_when_they_collide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COGMILL_S3_PORT", "8081")
 
-    with pytest.raises(WrongSetting, match="must differ"):
+    with pytest.raises(ConfigurationError, match="must differ"):
         load_settings()
 
 

@@ -10,7 +10,7 @@ from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.index.tile_index import public_url
 from cogmill.ledger import Ledger
-from cogmill.pipeline import Mill
+from cogmill.pipeline import Archive
 from cogmill.pipeline.export import COMPILED, PAGE, SERVICES, compile_indexes
 from osgeo import gdal
 
@@ -45,11 +45,11 @@ def archive(stack: Stack) -> Iterator[SmallArchive]:
     libpq: dict[str, object] = {"conninfo": stack.dsn()}
     ledger = Ledger.connect(**libpq)
     archive = SmallArchive(
-        Mill(S3Store(stack.s3_client(), settings.bucket), ledger, settings), stack.s3_client(), libpq
+        Archive(S3Store(stack.s3_client(), settings.bucket), ledger, settings), stack.s3_client(), libpq
     )
     archive.put(archive.upload_real(1).replace("/georef/", "/scanned/"), b"a scan")
     archive.run()
-    compile_indexes(archive.mill)
+    compile_indexes(archive.archive)
     yield archive
     ledger.close()
 
@@ -58,13 +58,13 @@ def published(stack: Stack, archive: SmallArchive) -> dict[str, str]:
     """Return the links that people are given, by what they are called."""
     query = "SELECT dl_orig, dl_georef, dl_index FROM cogmill.tile_index WHERE collection_id = %s"
     (row,) = ledger_rows(stack, query, TRAVIS.id)
-    (feature,) = json.loads(archive.mill.store.read(COMPILED + ".geojson") or b"")["features"]
-    (service,) = json.loads(archive.mill.store.read(SERVICES) or b"")["services"]
+    (feature,) = json.loads(archive.archive.store.read(COMPILED + ".geojson") or b"")["features"]
+    (service,) = json.loads(archive.archive.store.read(SERVICES) or b"")["services"]
     keys = (SERVICES, PAGE, *(COMPILED + suffix for suffix in (".geojson", ".fgb", ".parquet")))
     links = {f"row {name}": link for name, link in zip(COLUMNS, row, strict=True)}
     links |= {f"feature {name}": link for name, link in feature["properties"].items() if name in COLUMNS}
     links |= {f"catalogue {bands}": link for bands, link in service["downloads"].items()}
-    return links | {key: public_url(archive.mill.settings.public_url, key) for key in keys}
+    return links | {key: public_url(archive.archive.settings.public_url, key) for key in keys}
 
 
 def test_every_published_link_opens_without_keys(stack: Stack, archive: SmallArchive) -> None:
@@ -82,7 +82,7 @@ def test_cog_is_opened_by_range_requests_as_gis_programs_do(stack: Stack, archiv
 
 
 def test_uploads_and_mapfiles_stay_closed(archive: SmallArchive) -> None:
-    base = archive.mill.settings.public_url
+    base = archive.archive.settings.public_url
     closed = [key for key in archive.listed() if "/georef/" in key or key.startswith("mapfiles/")]
 
     assert len(closed) >= 2

@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from cogmill.cog.fingerprint import build_fingerprint, cog_digest
 from cogmill.cog.profiles import default_profile
-from cogmill.cog.sandbox.engine import Engine, cog_digest, recipe_digest
+from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.model import Bands, Product
 
@@ -123,7 +124,7 @@ def killed_in_the_middle(stack: Stack, victim: str) -> list[psutil.Process]:
 def undisturbed(folder: Path, key: str, body: bytes) -> tuple[str, str]:
     """Build a frame here and return the key and hash that its COG must have."""
     sha256 = hashlib.sha256(body).hexdigest()
-    digest = cog_digest(sha256, recipe_digest(PROFILE))
+    digest = cog_digest(sha256, build_fingerprint(PROFILE))
     provenance = {"SOURCE_SHA256": sha256}
     source = folder / "again.tif"
     source.write_bytes(body)

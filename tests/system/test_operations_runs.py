@@ -12,7 +12,7 @@ import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
-from cogmill.pipeline import Mill
+from cogmill.pipeline import Archive
 
 from tests.airflow_home import ROOT
 from tests.small_archive import TRAVIS, SmallArchive
@@ -47,7 +47,9 @@ RUNS = [
 def archive(database, bucket):
     client, name = bucket
     ledger = Ledger.connect(**database)
-    archive = SmallArchive(Mill(S3Store(client, name), ledger, Settings(_env_file=None, bucket=name)), client, database)
+    archive = SmallArchive(
+        Archive(S3Store(client, name), ledger, Settings(_env_file=None, bucket=name)), client, database
+    )
     archive.upload_real(1)
     archive.run()
     archive.upload_real(2)
@@ -83,7 +85,7 @@ def test_every_dag_of_operations_runs_to_its_end(archive, s3_server, tmp_path: P
                 "schema": libpq["dbname"],
             }
         ),
-        "COGMILL_BUCKET": archive.mill.store.bucket,
+        "COGMILL_BUCKET": archive.archive.store.bucket,
         "PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}",
     }
     airflow = [sys.executable, "-m", "airflow"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cogmill.cog.fingerprint import build_fingerprint, cog_digest
 from cogmill.cog.profiles import default_profile
-from cogmill.cog.sandbox.engine import cog_digest, recipe_digest
 from cogmill.domain.model import Bands, Product
 
 from demo.stack import Stack, database
@@ -97,7 +97,7 @@ def run_a_collection(seen: Sight, folder: Path) -> None:
     """Let a run go well in part, be refused in part and fail in part, and cut the watch's connection."""
     stack, api = seen.stack, AirflowApi(seen.stack)
     good, blocked = (write_frame(folder / "a.tif", SIDE, number) for number in range(2))
-    recipe = recipe_digest(default_profile(Bands.BW, Product.FRAMES))
+    recipe = build_fingerprint(default_profile(Bands.BW, Product.FRAMES))
     clash = f"{FOLDER}cog/03-22-51_1-2.{cog_digest(hashlib.sha256(blocked).hexdigest(), recipe)}.tif"
     put(stack, clash, b"somebody else's bytes")
     put(stack, f"{FOLDER}georef/03-22-51_1-1.tif", good)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 
 from demo.stack import Stack, processes
 from demo.stack.settings import LOOPBACK, REPOSITORY, Mount
@@ -131,7 +131,9 @@ def test_start_names_port_and_holder_when_a_port_is_taken() -> None:
 
     with (
         held(port),
-        pytest.raises(Unavailable, match=rf"port {port} is in use by .*{os.getpid()}.*COGMILL_MAPSERVER_PORT"),
+        pytest.raises(
+            ServiceUnavailableError, match=rf"port {port} is in use by .*{os.getpid()}.*COGMILL_MAPSERVER_PORT"
+        ),
         private_stack(mapserver_port=port),
     ):
         pytest.fail("must not start")
@@ -142,7 +144,9 @@ def test_start_names_program_and_cause_when_a_program_cannot_run() -> None:
         stack.stop()
         (stack.home.postgres / "PG_VERSION").write_text("9.0\n")
 
-        with pytest.raises(Unavailable, match=r"(?s)postgres ended while starting.*incompatible with server"):
+        with pytest.raises(
+            ServiceUnavailableError, match=r"(?s)postgres ended while starting.*incompatible with server"
+        ):
             stack.start()
 
         assert processes.strays(stack.home.root) == []

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError
 
-from cogmill.domain.errors import CogmillError, Forbidden, SourceChanged, Unavailable
+from cogmill.domain.errors import AccessDeniedError, CogmillError, ServiceUnavailableError, SourceChangedError
 from cogmill.domain.model import StoredObject
 
 CHUNK = 1 << 20
@@ -56,7 +56,7 @@ class Upload:
 
 
 class S3Store:
-    """One bucket. Every method raises Unavailable when S3 cannot answer; botocore has retried by then."""
+    """One bucket. Every method raises ServiceUnavailableError when S3 cannot answer; botocore has retried by then."""
 
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
@@ -76,17 +76,17 @@ class S3Store:
         """Fetch exactly this version into a file with one GET and return its sha256.
 
         Raises:
-            SourceChanged: The key is gone or holds another version now.
-            Forbidden: S3 does not hand it out.
+            SourceChangedError: The key is gone or holds another version now.
+            AccessDeniedError: S3 does not hand it out.
         """
         digest = hashlib.sha256()
-        with _translated(f"get s3://{self.bucket}/{key}", Forbidden), target.open("wb") as out:
+        with _translated(f"get s3://{self.bucket}/{key}", AccessDeniedError), target.open("wb") as out:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
             for chunk in answer["Body"].iter_chunks(CHUNK):
                 digest.update(chunk)
                 out.write(chunk)
             if out.tell() != answer["ContentLength"]:
-                raise Unavailable(f"s3://{self.bucket}/{key} broke off after {out.tell()} bytes")
+                raise ServiceUnavailableError(f"s3://{self.bucket}/{key} broke off after {out.tell()} bytes")
         return digest.hexdigest()
 
     def create(self, key: str, source: Path, sha256: str, upload: Upload) -> bool:
@@ -95,7 +95,7 @@ class S3Store:
         The store checks the sha256 on arrival, so a body damaged on the way is refused.
 
         Raises:
-            Unavailable: Also when the key holds other bytes, which means that somebody else writes here.
+            ServiceUnavailableError: Also when the key holds other bytes, which means that somebody else writes here.
         """
         arguments = Upload(upload.content_type, {**upload.metadata, SHA256: sha256}, upload.acl).arguments()
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
@@ -104,9 +104,11 @@ class S3Store:
                 self._client.put_object(
                     Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*", **arguments
                 )
-        except SourceChanged:
+        except SourceChangedError:
             if self.sha256(key) != sha256:
-                raise Unavailable(f"s3://{self.bucket}/{key} exists with other bytes; remove it by hand") from None
+                raise ServiceUnavailableError(
+                    f"s3://{self.bucket}/{key} exists with other bytes; remove it by hand"
+                ) from None
             return False
         return True
 
@@ -138,7 +140,7 @@ class S3Store:
             with _translated(f"get s3://{self.bucket}/{key}"):
                 body: bytes = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
                 return body
-        except SourceChanged:
+        except SourceChangedError:
             return None
 
     def sha256(self, key: str) -> str | None:
@@ -146,7 +148,7 @@ class S3Store:
         try:
             with _translated(f"head s3://{self.bucket}/{key}"):
                 head = self._client.head_object(Bucket=self.bucket, Key=key)
-        except SourceChanged:
+        except SourceChangedError:
             return None
         value: str = head["Metadata"].get(SHA256, "")
         return value
@@ -155,12 +157,12 @@ class S3Store:
         """Return what a key holds now, by one HEAD; None when it does not exist.
 
         Raises:
-            Forbidden: S3 does not say.
+            AccessDeniedError: S3 does not say.
         """
         try:
-            with _translated(f"head s3://{self.bucket}/{key}", Forbidden):
+            with _translated(f"head s3://{self.bucket}/{key}", AccessDeniedError):
                 head = self._client.head_object(Bucket=self.bucket, Key=key)
-        except SourceChanged:
+        except SourceChangedError:
             return None
         return StoredObject(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
 
@@ -177,7 +179,7 @@ class S3Store:
                 for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
                     found.update(chunk)
                     size += len(chunk)
-        except SourceChanged:
+        except SourceChangedError:
             return None
         return found.hexdigest(), size
 
@@ -186,7 +188,7 @@ class S3Store:
         try:
             with _translated(f"move s3://{self.bucket}/{key}"):
                 self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
-        except SourceChanged:
+        except SourceChangedError:
             return False
         self.delete(key)
         return True
@@ -227,18 +229,18 @@ class S3Store:
 
 
 @contextmanager
-def _translated(what: str, refused: type[CogmillError] = Unavailable) -> Iterator[None]:
-    """Turn the errors of S3 into ours: gone or replaced is SourceChanged, refused is what the caller says, all else Unavailable."""
+def _translated(what: str, refused: type[CogmillError] = ServiceUnavailableError) -> Iterator[None]:
+    """Turn the errors of S3 into ours: gone or replaced is SourceChangedError, refused is what the caller says, all else ServiceUnavailableError."""
     try:
         yield
     except ClientError as err:
         code = err.response.get("Error", {}).get("Code", "")
         if code in _GONE:
-            raise SourceChanged(f"cannot {what}: {code}") from err
+            raise SourceChangedError(f"cannot {what}: {code}") from err
         kept = code in _KEPT or code.startswith("KMS.")
-        raise (refused if kept else Unavailable)(f"cannot {what}: {err}") from err
+        raise (refused if kept else ServiceUnavailableError)(f"cannot {what}: {err}") from err
     except (BotoCoreError, HTTPError, ConnectionError) as err:
-        raise Unavailable(f"cannot {what}: {err}") from err
+        raise ServiceUnavailableError(f"cannot {what}: {err}") from err
 
 
 def _stored(entry: Mapping[str, Any]) -> StoredObject:

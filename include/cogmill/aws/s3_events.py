@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 
-class NotAnEvent(ValueError):
+class EventFormatError(ValueError):
     """A message that no S3 notification looks like; it belongs into the dead-letter queue."""
 
 
@@ -28,7 +28,7 @@ def parse_message(body: str, bucket: str) -> list[UploadEvent]:
     """Return the events of one message about one bucket; also of one that came through SNS. Test events are none.
 
     Raises:
-        NotAnEvent: The message is something else.
+        EventFormatError: The message is something else.
 
     Examples:
         >>> record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "a%2Bb+c.tif"}}}
@@ -43,7 +43,7 @@ def parse_message(body: str, bucket: str) -> list[UploadEvent]:
             return []
         return [_event(record) for record in message["Records"] if record["s3"]["bucket"]["name"] == bucket]
     except (ValueError, KeyError, TypeError, AttributeError) as err:
-        raise NotAnEvent(f"{type(err).__name__}: {err}") from err
+        raise EventFormatError(f"{type(err).__name__}: {err}") from err
 
 
 def newest(events: list[UploadEvent]) -> dict[str, UploadEvent]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 
 AT_ONCE = 10
 """Messages that SQS gives or takes with one call, at most."""
@@ -24,7 +24,7 @@ class Message:
 
 
 class EventQueue:
-    """One queue and its dead-letter queue. Every method raises Unavailable when SQS cannot answer."""
+    """One queue and its dead-letter queue. Every method raises ServiceUnavailableError when SQS cannot answer."""
 
     def __init__(self, client: Any, url: str, dead_letter_url: str = "") -> None:
         self._client = client
@@ -71,4 +71,4 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError, ConnectionError) as err:
-        raise Unavailable(f"cannot {what}: {err}") from err
+        raise ServiceUnavailableError(f"cannot {what}: {err}") from err

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from cogmill.cog.arrays.polygons import Ring, area, fill, rectangle
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar import detect
-from cogmill.cog.fingerprint import ENGINE_VERSION, gdal_version, opencv_version, recipe_digest
+from cogmill.cog.fingerprint import ENGINE_VERSION, build_fingerprint, gdal_version, opencv_version
 from cogmill.cog.footprint import footprint
 from cogmill.cog.output import verify_cog
 from cogmill.cog.output.overviews import build_levels, level_sizes
@@ -28,8 +28,8 @@ from cogmill.cog.source.extent import Bounds, apply, degree_bounds, refuse_outsi
 from cogmill.cog.source.inspect import Affine6, Upload, open_upload
 from cogmill.cog.warp import resample
 from cogmill.cog.warp.resample import Warped
-from cogmill.cog.warp.target_grid import Lattice, Projector, choose_lattice
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.cog.warp.target_grid import Projector, TargetGrid, choose_target_grid
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
 LATTICE_POINTS = 24
@@ -71,8 +71,8 @@ def build_frame(request: Request) -> Built:
     """Make and prove one COG.
 
     Raises:
-        FrameRejected: The frame is at fault.
-        ProofFailed: The result is not what it should be.
+        InvalidFrameError: The frame is at fault.
+        VerificationError: The result is not what it should be.
         MemoryError: The frame needs more memory than the limits give.
     """
     upload = open_upload(
@@ -88,11 +88,11 @@ def build_frame(request: Request) -> Built:
     operation = None if keeps_datum else choose_operation(upload.srs, bounds, request.limits.area_error_m)
     decoded = upload.width * upload.height * upload.bands
     scratch = Path(tempfile.gettempdir()) if decoded > request.limits.in_memory_bytes else None
-    with Arena(scratch, decoded) as arena:
+    with ScratchArrays(scratch, decoded) as arena:
         return _build(upload, operation, request, arena)
 
 
-def _build(upload: Upload, operation: Operation | None, request: Request, arena: Arena) -> Built:
+def _build(upload: Upload, operation: Operation | None, request: Request, arena: ScratchArrays) -> Built:
     """Do everything that needs pixels."""
     pixels = read_pixels(upload, request.profile, arena)
     crs = (crs_name(upload.srs), "none" if operation is None else operation.name)
@@ -104,8 +104,8 @@ def _build(upload: Upload, operation: Operation | None, request: Request, arena:
 
 
 def _to_web_mercator(
-    pixels: Pixels, operation: Operation | None, request: Request, arena: Arena, *, straight: bool
-) -> tuple[Warped, verify_cog.Likeness]:
+    pixels: Pixels, operation: Operation | None, request: Request, arena: ScratchArrays, *, straight: bool
+) -> tuple[Warped, verify_cog.ReferenceSamples]:
     """Find the picture, mask the rest, and bring both onto the COG's grid."""
     height, width = pixels.data.shape[1:]
     reach = 0.0 if straight else resample.KERNEL_PX[request.profile.resampling]
@@ -118,10 +118,10 @@ def _to_web_mercator(
         turn = np.array(warped.geotransform)[[1, 5]] / np.array(pixels.geotransform)[[1, 5]]
         return warped, _likeness(pixels, warped, lambda points: np.where(turn > 0, points, (width, height) - points))
     projector = Projector(pixels, (height, width), operation)
-    lattice = choose_lattice(projector, ring, request.profile.grid)
-    _refuse_huge(lattice, request.limits)
+    target_grid = choose_target_grid(projector, ring, request.profile.grid)
+    _refuse_huge(target_grid, request.limits)
     warped = resample.warp(
-        pixels, ring, projector, lattice, request.profile.resampling, threads=request.threads, arena=arena
+        pixels, ring, projector, target_grid, request.profile.resampling, threads=request.threads, arena=arena
     )
     return warped, _likeness(pixels, warped, lambda points: projector.backward(apply(warped.geotransform, points)))
 
@@ -132,15 +132,15 @@ def _refuse_hidden(pixels: Pixels, ring: Ring) -> None:
     refuse_blank(pixels.data, pixels.valid)
     share = np.count_nonzero(pixels.valid) / area(ring)
     if share < MIN_COVERAGE:
-        raise FrameRejected(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
+        raise InvalidFrameError(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
 
 
-def _refuse_huge(lattice: Lattice, limits: Limits) -> None:
-    if max(lattice.width, lattice.height) > 2 * limits.side_px:
-        raise FrameRejected(Reason.TOO_LARGE, f"{lattice.width} x {lattice.height} px in EPSG:3857")
+def _refuse_huge(target_grid: TargetGrid, limits: Limits) -> None:
+    if max(target_grid.width, target_grid.height) > 2 * limits.side_px:
+        raise InvalidFrameError(Reason.TOO_LARGE, f"{target_grid.width} x {target_grid.height} px in EPSG:3857")
 
 
-def _keep(pixels: Pixels, ring: Ring, arena: Arena) -> Warped:
+def _keep(pixels: Pixels, ring: Ring, arena: ScratchArrays) -> Warped:
     """Return a frame that already lies on a straight grid of EPSG:3857, turned north up but otherwise bit for bit."""
     height, width = pixels.data.shape[1:]
     a, b, _, d, _, f = pixels.geotransform
@@ -153,7 +153,7 @@ def _keep(pixels: Pixels, ring: Ring, arena: Arena) -> Warped:
     return Warped(_in_order(data, arena), _in_order(valid, arena), (a, b, 0.0, d, 0.0, f))
 
 
-def _in_order(layers: Bytes, arena: Arena) -> Bytes:
+def _in_order(layers: Bytes, arena: ScratchArrays) -> Bytes:
     """Return an array itself, or a copy of a mirrored one."""
     if layers.flags.c_contiguous:
         return layers
@@ -162,7 +162,7 @@ def _in_order(layers: Bytes, arena: Arena) -> Bytes:
     return copy
 
 
-def _likeness(pixels: Pixels, warped: Warped, to_source: Any) -> verify_cog.Likeness:
+def _likeness(pixels: Pixels, warped: Warped, to_source: Any) -> verify_cog.ReferenceSamples:
     """Take samples of the source on a lattice of the COG, each the mean of a window of an overview pixel's size."""
     rows, columns = warped.valid.shape
     scale = 2 ** (len(level_sizes(columns, rows)) - 1)
@@ -174,7 +174,9 @@ def _likeness(pixels: Pixels, warped: Warped, to_source: Any) -> verify_cog.Like
     windows = [_window(pixels.data, point - scale / 2, scale) for point in found]
     values = np.array([each.mean(axis=(1, 2)) if each.size else np.full(len(pixels.data), np.nan) for each in windows])
     known = np.isfinite(values).all(axis=1) if len(values) else np.zeros(0, bool)
-    return verify_cog.Likeness(points[known], values[known].T if len(values) else np.zeros((len(pixels.data), 0)))
+    return verify_cog.ReferenceSamples(
+        points[known], values[known].T if len(values) else np.zeros((len(pixels.data), 0))
+    )
 
 
 def _window(layers: Any, corner: Any, size: int) -> Any:
@@ -188,7 +190,7 @@ def _tags(request: Request, source_crs: str, transformation: str) -> dict[str, s
     facts = {
         **request.provenance,
         "profile": request.profile.name,
-        "recipe": recipe_digest(request.profile),
+        "recipe": build_fingerprint(request.profile),
         "engine": ENGINE_VERSION,
         "gdal": gdal_version(),
         "opencv": opencv_version(),
@@ -200,7 +202,7 @@ def _tags(request: Request, source_crs: str, transformation: str) -> dict[str, s
 
 
 def _write_and_prove(
-    warped: Warped, likeness: verify_cog.Likeness, request: Request, crs: tuple[str, str], arena: Arena
+    warped: Warped, likeness: verify_cog.ReferenceSamples, request: Request, crs: tuple[str, str], arena: ScratchArrays
 ) -> Built:
     """Write the COG beside its target, prove it, and only then give it its name."""
     profile, threads = request.profile, request.threads
@@ -211,11 +213,11 @@ def _write_and_prove(
     height, width = warped.valid.shape
     part = request.target.with_name(request.target.name + ".part")
     write_cog(levels, warped.geotransform, part, profile, _tags(request, *crs), threads=threads)
-    verify_cog.prove_layout(part, width, height)
-    verify_cog.prove_pixels(part, levels, lossless=profile.lossless, threads=threads)
+    verify_cog.verify_layout(part, width, height)
+    verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
     last = len(levels) - 1
     if likeness.values.size:
-        verify_cog.prove_likeness(part, last, likeness)
+        verify_cog.verify_likeness(part, last, likeness)
     outline = footprint(levels[last].valid != 0, _coarser(warped.geotransform, 2**last))
     with part.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

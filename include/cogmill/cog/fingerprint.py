@@ -26,7 +26,7 @@ def opencv_version() -> str:
     return importlib.metadata.version("opencv-python-headless")
 
 
-def recipe_digest(profile: Profile) -> str:
+def build_fingerprint(profile: Profile) -> str:
     """Return a hex digest over everything but the source that decides a COG's bytes."""
     programs = {"engine": ENGINE_VERSION, "gdal": gdal_version(), "opencv": opencv_version()}
     values = {"profile": dataclasses.asdict(profile), **programs}

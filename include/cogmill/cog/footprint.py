@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from shapely.geometry.polygon import orient
 
 from cogmill.cog.source.inspect import Affine6
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 
 SPECK = 0.01
 """Share of the valid area below which a separate part is dust and not a part of the outline."""
@@ -31,12 +31,12 @@ def footprint(valid: NDArray[np.bool_], geotransform: Affine6) -> bytes:
         Well-known binary of a polygon in EPSG:3857, counter-clockwise, within about a pixel of the level.
 
     Raises:
-        FrameRejected: all_blank when no pixel is valid.
+        InvalidFrameError: all_blank when no pixel is valid.
     """
     rows, firsts, lasts = _runs(valid)
     boxes = shapely.box(firsts, rows, lasts, rows + 1)
     if not len(boxes):
-        raise FrameRejected(Reason.ALL_BLANK, "no valid pixel")
+        raise InvalidFrameError(Reason.ALL_BLANK, "no valid pixel")
     parts = shapely.get_parts(shapely.union_all(boxes))
     large = parts[shapely.area(parts) >= SPECK * shapely.area(parts).sum()]
     filled = shapely.polygons(shapely.get_exterior_ring(large))

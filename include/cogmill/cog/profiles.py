@@ -37,7 +37,7 @@ class Nodata(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Declared rule that turns 16-bit values into 8 bits: `low` becomes 0, `high` becomes 255, linear between."""
+    """CollectionConfig rule that turns 16-bit values into 8 bits: `low` becomes 0, `high` becomes 255, linear between."""
 
     low: float
     high: float

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import Bands, Product
 
 log = logging.getLogger(__name__)
@@ -30,14 +30,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DeclaredProfiles(_Strict):
+class CollectionProfiles(_Strict):
     """Profile by bands; a band left out keeps its default."""
 
     bw: ProfileName | None = None
     nc: ProfileName | None = None
 
 
-class DeclaredScaling(_Strict):
+class CollectionScaling(_Strict):
     """`low` becomes 0 and `high` becomes 255."""
 
     low: float
@@ -50,17 +50,17 @@ class DeclaredScaling(_Strict):
         return self
 
 
-class Declared(_Strict):
+class CollectionConfig(_Strict):
     """What `include/collections/<collection id>.yaml` says about a collection. Everything is optional."""
 
     title: str | None = Field(default=None, min_length=1)
-    profiles: DeclaredProfiles = DeclaredProfiles()
+    profiles: CollectionProfiles = CollectionProfiles()
     collar: bool | None = None
     """None: on for frames, off for index sheets and mosaics."""
     nodata: Nodata | None = None
     resampling: Resampling | None = None
     grid: Grid | None = None
-    scaling: DeclaredScaling | None = None
+    scaling: CollectionScaling | None = None
     product: Product = Field(default=Product.FRAMES, exclude=True)
     """Taken from the file's name."""
 
@@ -79,7 +79,7 @@ class Declared(_Strict):
         return replace(chosen, **changed)
 
 
-def declared(folder: Path, collection_id: str) -> Declared | None:
+def load_collection_config(folder: Path, collection_id: str) -> CollectionConfig | None:
     """Return what is declared about a collection; None when nothing is.
 
     Files of other collections are not read, so that a fault in one of them harms no other.
@@ -89,7 +89,7 @@ def declared(folder: Path, collection_id: str) -> Declared | None:
         collection_id: The file's name without `.yaml`, which may have capital letters.
 
     Raises:
-        WrongSetting: Naming the file, the key and what is allowed.
+        ConfigurationError: Naming the file, the key and what is allowed.
     """
     # Asked once per service by whoever compiles thousands, so plain names are compared, not paths.
     names = _names(folder) if folder.is_dir() else []
@@ -110,23 +110,23 @@ def _warn_once(file: Path) -> None:
     log.warning("collection_file_ignored file=%s expected=<collection id>.yaml", file.name)
 
 
-def _load(file: Path) -> Declared:
+def _load(file: Path) -> CollectionConfig:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as err:
-        raise WrongSetting(f"{file.name}: not readable as YAML: {err}") from err
+        raise ConfigurationError(f"{file.name}: not readable as YAML: {err}") from err
     if not isinstance(values, dict) or "product" in values:
-        raise WrongSetting(
-            f"{file.name}: a mapping of {', '.join(sorted(set(Declared.model_fields) - {'product'}))} is expected"
+        raise ConfigurationError(
+            f"{file.name}: a mapping of {', '.join(sorted(set(CollectionConfig.model_fields) - {'product'}))} is expected"
         )
     try:
-        return Declared.model_validate({**values, "product": file.stem.lower().rpartition("_")[2]})
+        return CollectionConfig.model_validate({**values, "product": file.stem.lower().rpartition("_")[2]})
     except ValidationError as err:
-        raise WrongSetting("; ".join(_complaint(file.name, error) for error in err.errors())) from err
+        raise ConfigurationError("; ".join(_complaint(file.name, error) for error in err.errors())) from err
 
 
 def _complaint(file: str, error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"]) or "file"
     if error["type"] == "extra_forbidden":
-        return f"{file}: {key}: unknown key, allowed are {', '.join(sorted(set(Declared.model_fields) - {'product'}))}"
+        return f"{file}: {key}: unknown key, allowed are {', '.join(sorted(set(CollectionConfig.model_fields) - {'product'}))}"
     return f"{file}: {key}: {error['input']!r} is wrong, {error['msg'][0].lower()}{error['msg'][1:]}"

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cogmill.config.places import PROJECT
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 
 
 class Settings(BaseSettings):
@@ -107,10 +107,10 @@ def load_settings() -> Settings:
     """Read all settings.
 
     Raises:
-        WrongSetting: Names every variable with a wrong value and says what is allowed.
+        ConfigurationError: Names every variable with a wrong value and says what is allowed.
     """
     try:
         return Settings()
     except ValidationError as err:
         faults = [f"COGMILL_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in err.errors()]
-        raise WrongSetting("; ".join(faults)) from None
+        raise ConfigurationError("; ".join(faults)) from None

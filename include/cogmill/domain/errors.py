@@ -1,6 +1,6 @@
 """The two families of failure, and the closed set of reasons for which a frame is refused.
 
-`Unavailable` is the world's fault and is retried; `FrameRejected` is the frame's fault and never is.
+`ServiceUnavailableError` is the world's fault and is retried; `InvalidFrameError` is the frame's fault and never is.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CogmillError(Exception):
     """Base of everything Cogmill raises on purpose."""
 
 
-class FrameRejected(CogmillError):
+class InvalidFrameError(CogmillError):
     """The frame is at fault: recorded with its reason, never retried by itself, and no other frame waits for it."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -68,21 +68,21 @@ class FrameRejected(CogmillError):
         return ADVICE[self.reason]
 
 
-class SourceChanged(CogmillError):
+class SourceChangedError(CogmillError):
     """The upload was replaced or removed while it was being read; the next sweep takes the new version."""
 
 
-class Forbidden(CogmillError):
+class AccessDeniedError(CogmillError):
     """S3 answers, but does not hand out this one object: rights, an archive class, another account's key. A person must act."""
 
 
-class Unavailable(CogmillError):
+class ServiceUnavailableError(CogmillError):
     """S3, PostGIS or MapServer cannot do its part now; worth another try later."""
 
 
-class ProofFailed(CogmillError):
+class VerificationError(CogmillError):
     """Our own product failed its proof and was not published. Our fault, never the frame's."""
 
 
-class WrongSetting(CogmillError):
+class ConfigurationError(CogmillError):
     """A setting, collection file or connection is missing or wrong; the message names it and what is allowed."""

@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands, Collection, FrameName, Product, Stage, UploadKey
 
 INDEX_FILES = (".cpg", ".dbf", ".shp", ".shx", ".prj", "_idx.zip")
@@ -65,13 +65,13 @@ def parse_upload(key: str) -> UploadKey:
     """Parse a key below `georef/` or `scanned/`.
 
     Raises:
-        FrameRejected: `bad_name`, with the rule that the key breaks.
+        InvalidFrameError: `bad_name`, with the rule that the key breaks.
     """
     *head, stage, filename = key.split("/")
     collection, bands = _parse_collection(head, key)
     stem = _parse_stem(filename)
     if stage not in set(Stage):
-        raise FrameRejected(Reason.BAD_NAME, f"{key!r} is not directly below georef/ or scanned/")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{key!r} is not directly below georef/ or scanned/")
     name = _parse_name(collection, stem) if stage == Stage.GEOREF else None
     return UploadKey(key=key, bands=bands, collection=collection, stage=Stage(stage), stem=stem, name=name)
 
@@ -105,8 +105,8 @@ def mapfile_key(collection_id: str) -> str:
 
 
 def _parse_collection(head: list[str], key: str) -> tuple[Collection, Bands]:
-    def refuse(rule: str) -> FrameRejected:
-        return FrameRejected(Reason.BAD_NAME, f"{key!r}: {rule}")
+    def refuse(rule: str) -> InvalidFrameError:
+        return InvalidFrameError(Reason.BAD_NAME, f"{key!r}: {rule}")
 
     if len(head) < 3:  # noqa: PLR2004
         raise refuse("expected <bands>/<County>/<AGENCY>_<YYYY>/<product>/<stage>/<file>")
@@ -129,13 +129,13 @@ def _parse_stem(filename: str) -> str:
     stem, extensions = _TIF.subn("", filename)
     odd = {c for c in stem if c in _FORBIDDEN or unicodedata.category(c).startswith("C")}
     if not extensions:
-        raise FrameRejected(Reason.BAD_NAME, f"{filename!r} does not end in .tif or .tiff")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} does not end in .tif or .tiff")
     if odd:
-        raise FrameRejected(Reason.BAD_NAME, f"{filename!r} contains {', '.join(sorted(map(ascii, odd)))}")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} contains {', '.join(sorted(map(ascii, odd)))}")
     if not stem.strip(" .") or stem.startswith("-") or _TIF.search(stem):
-        raise FrameRejected(Reason.BAD_NAME, f"{filename!r} has no proper name before its extension")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} has no proper name before its extension")
     if len(stem.encode()) > MAX_STEM_BYTES:
-        raise FrameRejected(Reason.BAD_NAME, f"{filename[:40]!r}... is longer than {MAX_STEM_BYTES} bytes")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{filename[:40]!r}... is longer than {MAX_STEM_BYTES} bytes")
     return stem
 
 
@@ -152,14 +152,14 @@ def _parse_frame(collection: Collection, stem: str) -> FrameName:
     roll, dash, frame = (NOT_KNOWN, "-", rest) if without_roll else rest.rpartition("-")
     if not (underscore and dash and date and roll and frame):
         rule = "<date>_<frame>" if without_roll else "<date>_<roll>-<frame>"
-        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} is not {rule}")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{stem!r} is not {rule}")
     return FrameName(date, roll, frame, acquisition(date, collection.year), scan_stem=stem)
 
 
 def _parse_stratmap(collection: Collection, stem: str) -> FrameName:
     parts = stem.split("_")
     if not 3 <= len(parts) <= 4 or not all(parts):  # noqa: PLR2004
-        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} is not <roll>_<frame>_<date>[_<epsg>]")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{stem!r} is not <roll>_<frame>_<date>[_<epsg>]")
     roll, frame, date = parts[:3]
     return FrameName(date, roll, frame, acquisition(date, collection.year), scan_stem=stem)
 
@@ -169,7 +169,7 @@ def _parse_index_sheet(collection: Collection, stem: str) -> FrameName:
     has_dpi = len(parts) > 3 and bool(_DPI.search(parts[3]))  # noqa: PLR2004
     longest = 5 if has_dpi else 4
     if not 3 <= len(parts) <= longest or not all(parts):  # noqa: PLR2004
-        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} is not <AGENCY>_<YYYY>_<sheet>[_<NNN>dpi][_<tile>]")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{stem!r} is not <AGENCY>_<YYYY>_<sheet>[_<NNN>dpi][_<tile>]")
     agency, year, sheet = parts[:3]
     scan = "_".join(parts[: 4 if has_dpi else 3])  # a scan is never cut into tiles
     return FrameName(year, agency, sheet, acquisition(year, collection.year), scan_stem=scan)
@@ -178,7 +178,7 @@ def _parse_index_sheet(collection: Collection, stem: str) -> FrameName:
 def _parse_mosaic(collection: Collection, stem: str) -> FrameName:
     frame, mosaics = _MOSAIC.subn("", stem, count=1)
     if not mosaics:
-        raise FrameRejected(Reason.BAD_NAME, f"{stem!r} does not contain 'mosaic'")
+        raise InvalidFrameError(Reason.BAD_NAME, f"{stem!r} does not contain 'mosaic'")
     return FrameName(MULTIPLE, MULTIPLE, frame, acquisition(collection.year, collection.year), scan_stem=None)
 
 

@@ -24,7 +24,7 @@ ROW_GROUP = 50_000
 """Features per row group of the GeoParquet: what a reader must fetch at least, and what is held in memory."""
 
 
-class Twin(Protocol):
+class FeatureWriter(Protocol):
     """A file of features that is complete when its block ends."""
 
     def write(self, batch: Batch) -> None:

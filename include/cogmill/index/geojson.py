@@ -17,7 +17,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cogmill.domain.errors import ProofFailed
+from cogmill.domain.errors import VerificationError
 
 PROPERTIES = ("tablename", "collection", "dl_orig", "dl_georef", "dl_index")
 """What consumers have always found in a feature."""
@@ -90,7 +90,7 @@ def batches(collection_id: str, rows: Iterable[dict[str, Any]], *, extra: bool) 
         extra: Add the properties beyond the five.
 
     Raises:
-        ProofFailed: A geometry that no GeoJSON reader would take.
+        VerificationError: A geometry that no GeoJSON reader would take.
     """
     names = property_names(extra=extra)
     constant = {"tablename": collection_id, "collection": catalogue_name(collection_id)}
@@ -113,7 +113,7 @@ class GeoJsonWriter:
         """Append the features of one collection and return their number.
 
         Raises:
-            ProofFailed: Passed through from `features`; the file is as it was before.
+            VerificationError: Passed through from `features`; the file is as it was before.
         """
         start, written, count = self._target.tell(), self._written, 0
         try:
@@ -122,7 +122,7 @@ class GeoJsonWriter:
                     self._target.write((",\n" if self._written else "\n") + line)
                     self._written = True
                 count += len(batch.values)
-        except ProofFailed:
+        except VerificationError:
             self._target.seek(start)
             self._target.truncate()
             self._written = written
@@ -145,12 +145,12 @@ def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
     """Read back a file of ours, feature by feature, in bounded memory.
 
     Raises:
-        ProofFailed: The file does not hold what was to be written.
+        VerificationError: The file does not hold what was to be written.
     """
     with path.open(encoding="utf-8") as source:
         lines = (line.rstrip(",\n") for line in source)
         if next(lines, None) != _HEAD:
-            raise ProofFailed(f"{path.name} does not begin as a FeatureCollection")
+            raise VerificationError(f"{path.name} does not begin as a FeatureCollection")
         while group := list(islice(lines, BATCH)):
             ended = group[-1] == _TAIL
             features = group[:-1] if ended else group
@@ -161,20 +161,20 @@ def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
             )
             if ended:
                 return
-    raise ProofFailed(f"{path.name} is not closed")
+    raise VerificationError(f"{path.name} is not closed")
 
 
 def _polygons(collection_id: str, wkbs: Sequence[bytes]) -> NDArray[np.object_]:
     try:
         polygons = shapely.from_wkb(wkbs)
     except shapely.errors.GEOSException as err:
-        raise ProofFailed(f"{collection_id}: a footprint is broken: {err}") from err
+        raise VerificationError(f"{collection_id}: a footprint is broken: {err}") from err
     coordinates = shapely.get_coordinates(polygons)
     if any(polygon is None for polygon in polygons) or not (np.abs(coordinates) <= (180, 90)).all():  # NaN is no less
-        raise ProofFailed(f"{collection_id}: a footprint does not lie on the Earth")
+        raise VerificationError(f"{collection_id}: a footprint does not lie on the Earth")
     rounded = shapely.transform(polygons, lambda xy: np.round(xy, DECIMALS))
     if not (shapely.get_type_id(rounded) == shapely.GeometryType.POLYGON).all() or shapely.is_empty(rounded).any():
-        raise ProofFailed(f"{collection_id}: a footprint is no polygon")
+        raise VerificationError(f"{collection_id}: a footprint is no polygon")
     oriented: NDArray[np.object_] = shapely.orient_polygons(rounded)
     return oriented
 

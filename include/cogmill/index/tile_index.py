@@ -94,7 +94,7 @@ class IndexFiles:
 
     parts: tuple[Path, ...]
     """One file per entry of `PARTS`, in that order."""
-    archive: Path
+    zip_file: Path
     """`<name>_idx.zip`."""
     left_empty: int
     """Texts that are too long for a DBF field and were left empty rather than cut."""
@@ -154,11 +154,11 @@ def write_index_files(rows: Sequence[IndexRow], folder: Path, name: str) -> Inde
     records = [{column: _fitting(getattr(row, column)) for column in TEXT_COLUMNS} for row in ordered]
     _write_shapefile(ordered, records, folder / f"{name}.shp")
     parts = tuple(folder / f"{name}.{part}" for part in PARTS)
-    archive = folder / f"{name}_idx.zip"
-    _write_archive(parts, archive)
+    zip_file = folder / f"{name}_idx.zip"
+    _write_zip(parts, zip_file)
     wanted = sum(getattr(row, column) is not None for row in ordered for column in TEXT_COLUMNS)
     written = sum(value is not None for record in records for value in record.values())
-    return IndexFiles(parts, archive, left_empty=wanted - written)
+    return IndexFiles(parts, zip_file, left_empty=wanted - written)
 
 
 def _fitting(text: str | None) -> str | None:
@@ -196,8 +196,8 @@ def _feature(layer: ogr.Layer, row: IndexRow, record: dict[str, str | None]) -> 
     return feature
 
 
-def _write_archive(parts: Sequence[Path], archive: Path) -> None:
-    with zipfile.ZipFile(archive, "w") as target:
+def _write_zip(parts: Sequence[Path], zip_file: Path) -> None:
+    with zipfile.ZipFile(zip_file, "w") as target:
         for part in parts:
             member = zipfile.ZipInfo(
                 f"{ARCHIVE_STEM}{part.suffix}", date_time=(EPOCH.year, EPOCH.month, EPOCH.day, 0, 0, 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from cogmill.domain.errors import ProofFailed
+from cogmill.domain.errors import VerificationError
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger.connection import Part, Row
 
@@ -40,12 +40,12 @@ class Catalog(Part):
         """Stream the index rows of a collection in drawing order, geometry as WKB in longitude and latitude.
 
         Raises:
-            ProofFailed: PostGIS cannot transform a footprint of this collection.
+            VerificationError: PostGIS cannot transform a footprint of this collection.
         """
         try:
             yield from self._stream("catalog_frames", collection_id=collection_id)
         except (psycopg.DataError, psycopg.InternalError) as err:
-            raise ProofFailed(f"{collection_id}: {err.diag.message_primary}") from err
+            raise VerificationError(f"{collection_id}: {err.diag.message_primary}") from err
 
 
 def _service(row: Row) -> PublicService:

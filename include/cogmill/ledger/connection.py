@@ -1,4 +1,4 @@
-"""Run the statements of `include/cogmill/ledger/sql/` on a connection, and say Unavailable when the database is away."""
+"""Run the statements of `include/cogmill/ledger/sql/` on a connection, and say ServiceUnavailableError when the database is away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 
 SQL = Path(__file__).resolve().parent / "sql"
 """Folder of the statements."""
@@ -57,7 +57,7 @@ def available() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as err:
-        raise Unavailable(f"the ledger does not answer: {err}") from err
+        raise ServiceUnavailableError(f"the ledger does not answer: {err}") from err
 
 
 def as_json(rows: Iterable[Mapping[str, Any]]) -> str:

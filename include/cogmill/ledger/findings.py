@@ -62,7 +62,7 @@ class AuditJob:
     collection_id: str
 
 
-class Upkeep(Part):
+class Findings(Part):
     """Comparison and repair. The listing lives in this connection alone and is gone with it."""
 
     def begin(self) -> dt.datetime:

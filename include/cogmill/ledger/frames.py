@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cogmill.domain.errors import FrameRejected
+from cogmill.domain.errors import InvalidFrameError
 from cogmill.domain.model import BuiltCog
 from cogmill.ledger.connection import Part
 
@@ -51,7 +51,7 @@ class Frames(Part):
         """Let the leases of frames that are still worked on begin anew."""
         self._rows("renew_leases", ids=[job.id for job in jobs], owner=owner, lease_s=lease_s)
 
-    def finish_built(self, job: Job, owner: str, facts: tuple[str, str, str], cog: BuiltCog) -> bool:
+    def mark_built(self, job: Job, owner: str, facts: tuple[str, str, str], cog: BuiltCog) -> bool:
         """Record a stored COG; `facts` are its key, the source's sha256 and the recipe. False: a newer upload is in."""
         cog_key, source_sha256, recipe = facts
         values = {
@@ -66,20 +66,20 @@ class Frames(Part):
             "cpu_s": cog.cpu_s,
         }
         return self._finish(
-            "finish_built", job, owner, cog_key=cog_key, source_sha256=source_sha256, recipe=recipe, **values
+            "mark_built", job, owner, cog_key=cog_key, source_sha256=source_sha256, recipe=recipe, **values
         )
 
-    def finish_unchanged(self, job: Job, owner: str) -> bool:
+    def mark_unchanged(self, job: Job, owner: str) -> bool:
         """Record that this version has the pixels the present COG was built from."""
-        return self._finish("finish_unchanged", job, owner)
+        return self._finish("mark_unchanged", job, owner)
 
-    def finish_rejected(self, job: Job, owner: str, fault: FrameRejected) -> bool:
+    def mark_rejected(self, job: Job, owner: str, fault: InvalidFrameError) -> bool:
         """Record a refusal with its reason."""
-        return self._finish("finish_rejected", job, owner, reason=fault.reason, detail=fault.detail)
+        return self._finish("mark_rejected", job, owner, reason=fault.reason, detail=fault.detail)
 
-    def finish_failed(self, job: Job, owner: str, detail: str) -> bool:
+    def mark_failed(self, job: Job, owner: str, detail: str) -> bool:
         """Record a failure of ours; a later run tries again."""
-        return self._finish("finish_failed", job, owner, detail=detail)
+        return self._finish("mark_failed", job, owner, detail=detail)
 
     def release(self, jobs: Sequence[Job], owner: str, wait_s: float = 0) -> None:
         """Give back what was leased and not done; it is due again after some seconds."""

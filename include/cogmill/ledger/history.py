@@ -17,7 +17,7 @@ class FormerRow:
     source_key: str
 
 
-class Revisions(Part):
+class History(Part):
     """What was published before. Kept for as long as replaced COGs are."""
 
     def previous(self, collection_id: str) -> int | None:

@@ -6,15 +6,15 @@ from typing import Any
 
 import psycopg
 
-from cogmill.domain.errors import Unavailable
+from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.ledger.backfills import Backfills
 from cogmill.ledger.catalog import Catalog
 from cogmill.ledger.collections import Collections
-from cogmill.ledger.findings import Upkeep
+from cogmill.ledger.findings import Findings
 from cogmill.ledger.frames import Frames
-from cogmill.ledger.history import Revisions
-from cogmill.ledger.queries import Browse
-from cogmill.ledger.uploads import Arrivals
+from cogmill.ledger.history import History
+from cogmill.ledger.queries import Queries
+from cogmill.ledger.uploads import Uploads
 
 
 class Ledger:
@@ -23,26 +23,26 @@ class Ledger:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         connection.autocommit = True
         self._connection = connection
-        self.arrivals = Arrivals(connection)
+        self.uploads = Uploads(connection)
         self.frames = Frames(connection)
         self.collections = Collections(connection)
         self.catalog = Catalog(connection)
-        self.browse = Browse(connection)
-        self.revisions = Revisions(connection)
+        self.queries = Queries(connection)
+        self.history = History(connection)
         self.backfills = Backfills(connection)
-        self.upkeep = Upkeep(connection)
+        self.findings = Findings(connection)
 
     @classmethod
     def connect(cls, **parameters: Any) -> Ledger:
         """Open a ledger by libpq parameters (`host`, `port`, `dbname`, `user`, `password`, `service` ...).
 
         Raises:
-            Unavailable: The server cannot be reached within ten seconds or refuses.
+            ServiceUnavailableError: The server cannot be reached within ten seconds or refuses.
         """
         try:
             return cls(psycopg.connect(connect_timeout=10, application_name="cogmill", **parameters))
         except psycopg.OperationalError as err:
-            raise Unavailable(f"cannot open the ledger: {err}") from err
+            raise ServiceUnavailableError(f"cannot open the ledger: {err}") from err
 
     def close(self) -> None:
         """Close the connection."""

@@ -23,7 +23,7 @@ FIRST_REFUSAL = (dt.datetime.max.replace(tzinfo=dt.UTC), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PageCursor:
     """Where a page begins: after one key, or before another."""
 
     after: str = ""
@@ -40,7 +40,7 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class CollectionCard:
+class CollectionSummary:
     """A collection as a line of a list."""
 
     id: str
@@ -64,7 +64,7 @@ class CollectionCard:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameLine:
+class FrameSummary:
     """A frame as a line of a list."""
 
     id: int
@@ -113,14 +113,14 @@ class Queue:
     """How long the one that waits longest has been here; 0 when none waits."""
 
 
-class Browse(Part):
+class Queries(Part):
     """Readings for people, each bounded by a page or by a number of outlines."""
 
     def states(self) -> dict[str, int]:
         """Return how many frames of the archive are in each state; reads an index of all frames."""
         return {row["state"]: row["frames"] for row in self._rows("browse_states")}
 
-    def collections(self, turn: Turn, *, search: str, only: str, size: int) -> Page[CollectionCard]:
+    def collections(self, turn: PageCursor, *, search: str, only: str, size: int) -> Page[CollectionSummary]:
         """Return a page of collections in the order of their ids.
 
         Args:
@@ -134,7 +134,7 @@ class Browse(Part):
         )
         return _page(rows, turn, size, _card)
 
-    def collection(self, collection_id: str) -> CollectionCard:
+    def collection(self, collection_id: str) -> CollectionSummary:
         """Return one collection.
 
         Raises:
@@ -145,7 +145,7 @@ class Browse(Part):
             raise KeyError(f"the ledger has no collection {collection_id!r}")
         return _card(rows[0])
 
-    def frames(self, collection_id: str, turn: Turn, *, search: str, state: str, size: int) -> Page[FrameLine]:
+    def frames(self, collection_id: str, turn: PageCursor, *, search: str, state: str, size: int) -> Page[FrameSummary]:
         """Return a page of a collection's frames in the order of their keys.
 
         Args:
@@ -164,12 +164,12 @@ class Browse(Part):
             state=state,
             at_most=size + 1,
         )
-        return _page(rows, turn, size, lambda row: FrameLine(**row))
+        return _page(rows, turn, size, lambda row: FrameSummary(**row))
 
-    def rejected(self, before: tuple[dt.datetime, int], *, size: int) -> Page[FrameLine]:
+    def rejected(self, before: tuple[dt.datetime, int], *, size: int) -> Page[FrameSummary]:
         """Return a page of refused uploads of the whole archive, the latest first; `before` is when and id of the line above it."""
         rows = self._rows("browse_rejected", changed_at=before[0], id=before[1], at_most=size + 1)
-        lines = [FrameLine(**row) for row in rows[:size]]
+        lines = [FrameSummary(**row) for row in rows[:size]]
         return Page(lines, has_previous=before != FIRST_REFUSAL, has_next=len(rows) > size)
 
     def queue(self) -> Queue:
@@ -205,7 +205,7 @@ class Browse(Part):
         return [PlacedFrame(row["id"], row["stem"], json.loads(row["outline"])) for row in rows]
 
 
-def _page(rows: list[Row], turn: Turn, size: int, line: Callable[[Row], T]) -> Page[T]:
+def _page(rows: list[Row], turn: PageCursor, size: int, line: Callable[[Row], T]) -> Page[T]:
     """Cut the line too many off the end that was looked towards; the lines are in ascending order."""
     more = len(rows) > size
     if turn.before is not None:
@@ -213,11 +213,11 @@ def _page(rows: list[Row], turn: Turn, size: int, line: Callable[[Row], T]) -> P
     return Page([line(row) for row in rows[:size]], has_previous=bool(turn.after), has_next=more)
 
 
-def _card(row: Row) -> CollectionCard:
+def _card(row: Row) -> CollectionSummary:
     boxes = {
         name: _box(row[name]) if row.get(name) and row[name][0] is not None else None for name in ("sample", "extent")
     }
-    return CollectionCard(**{**row, **boxes})
+    return CollectionSummary(**{**row, **boxes})
 
 
 def _box(edges: list[float]) -> Box:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Collection, StoredObject
 from cogmill.ledger.connection import Part, as_json
 
@@ -22,7 +22,7 @@ class Watermark:
     """When every key was compared for the last time, by the store's clock."""
 
 
-class Arrivals(Part):
+class Uploads(Part):
     """Uploads on their way into the ledger."""
 
     def unknown(self, objects: Sequence[StoredObject]) -> set[str]:
@@ -49,7 +49,7 @@ class Arrivals(Part):
         ]
         return {row["id"]: row["service_name"] for row in self._rows("register_collections", rows=as_json(rows))}
 
-    def register_frames(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, FrameRejected]]:
+    def register_frames(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, InvalidFrameError]]:
         """Take in frames, refused names included.
 
         Returns:
@@ -58,7 +58,7 @@ class Arrivals(Part):
         with self._transaction():
             ids = [row["id"] for row in self._rows("register_frames", rows=as_json(rows))]
             twins = self._rows("reject_duplicates", ids=ids, reason=Reason.DUPLICATE_NAME)
-        return len(ids), {row["source_key"]: FrameRejected(Reason.DUPLICATE_NAME, row["detail"]) for row in twins}
+        return len(ids), {row["source_key"]: InvalidFrameError(Reason.DUPLICATE_NAME, row["detail"]) for row in twins}
 
     def register_scans(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take in raw scans."""

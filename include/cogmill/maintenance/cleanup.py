@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cogmill.ledger.findings import AuditJob
 from cogmill.maintenance.repair import Action, rebuild_damaged
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -48,25 +48,25 @@ class Audit:
     damaged: list[Action] = field(default_factory=list)
 
 
-def collect(mill: Mill, *, dry_run: bool = False) -> Collected:
+def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
     """Clear away what is old enough. A COG that something names again is kept, whatever list it was on."""
-    grace_s = mill.settings.retired_cog_days * A_DAY_S
-    cogs = mill.ledger.upkeep.due_retired(mill.vsi_root, grace_s, MOST_COGS)
+    grace_s = archive.settings.retired_cog_days * A_DAY_S
+    cogs = archive.ledger.findings.due_retired(archive.vsi_root, grace_s, MOST_COGS)
     uploads: list[str] = []
     folders = _stale_folders()
     if not dry_run:
         for key in cogs:
-            mill.store.delete(key)
-        mill.ledger.upkeep.forget_retired(cogs)
-        mill.ledger.revisions.forget(grace_s)
-        uploads = mill.store.abort_uploads(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=A_DAY_S))
+            archive.store.delete(key)
+        archive.ledger.findings.forget_retired(cogs)
+        archive.ledger.history.forget(grace_s)
+        uploads = archive.store.abort_uploads(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=A_DAY_S))
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
     log.info("garbage_collected cogs=%d uploads=%d folders=%d", len(cogs), len(uploads), len(folders))
     return Collected(cogs, uploads, [str(folder) for folder in folders])
 
 
-def audit(mill: Mill, *, dry_run: bool = False) -> Audit:
+def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
     """Read every byte of the COGs whose turn it is and compare with the hash they were proven with.
 
     A COG that differs is taken off the index, put aside and built again; the others stay on the map. When more differ than one run
@@ -74,38 +74,40 @@ def audit(mill: Mill, *, dry_run: bool = False) -> Audit:
     """
     result = Audit()
     damaged: list[AuditJob] = []
-    for job in mill.ledger.upkeep.due_audit(mill.settings.audit_nights):
-        found = mill.store.digest(job.cog_key)
+    for job in archive.ledger.findings.due_audit(archive.settings.audit_nights):
+        found = archive.store.digest(job.cog_key)
         if found is None:
             continue  # the comparison reports it as missing
         result.read += 1
         result.bytes += found[1]
         if found[0] == job.cog_sha256:
-            mill.ledger.upkeep.audited([job.id])
+            archive.ledger.findings.audited([job.id])
         else:
             log.error("cog_damaged key=%s", job.cog_key)
             damaged.append(job)
-    result.damaged = _answer(mill, damaged, dry_run=dry_run)
+    result.damaged = _answer(archive, damaged, dry_run=dry_run)
     log.info("cogs_audited read=%d bytes=%d damaged=%d", result.read, result.bytes, len(damaged))
     return result
 
 
-def _answer(mill: Mill, damaged: Sequence[AuditJob], *, dry_run: bool) -> list[Action]:
+def _answer(archive: Archive, damaged: Sequence[AuditJob], *, dry_run: bool) -> list[Action]:
     """Mend what was found to be damaged, or remember it for a person when it is too much."""
     keys = [job.cog_key for job in damaged]
     if dry_run:
         return [Action("cog_damaged", key, "would be built again") for key in keys]
-    too_many = len(keys) > mill.settings.removal_frames
+    too_many = len(keys) > archive.settings.removal_frames
     # those that were not mended are read first the next time, so what is not among them has healed
-    mill.ledger.upkeep.begin()
+    archive.ledger.findings.begin()
     about = {"kind": "cog_altered", "detail": "other bytes than were proven"}
     left = damaged if too_many else []
-    mill.ledger.upkeep.add_findings([{**about, "subject": j.cog_key, "collection_id": j.collection_id} for j in left])
-    mill.ledger.upkeep.remember(["cog_altered"])
+    archive.ledger.findings.add_findings(
+        [{**about, "subject": j.cog_key, "collection_id": j.collection_id} for j in left]
+    )
+    archive.ledger.findings.remember(["cog_altered"])
     if too_many:
         why = f"left alone: {len(keys)} differ, more than COGMILL_REMOVAL_FRAMES; look at the storage, then approve"
         return [Action("cog_damaged", key, why, failed=True) for key in keys]
-    return [Action("cog_damaged", key, done) for key, done in rebuild_damaged(mill, keys)]
+    return [Action("cog_damaged", key, done) for key, done in rebuild_damaged(archive, keys)]
 
 
 def _stale_folders() -> list[Path]:

@@ -17,7 +17,7 @@ from cogmill.domain import keys
 from cogmill.domain.model import Bands
 from cogmill.ledger.findings import CollectionLayers, Finding
 from cogmill.maintenance.checks import KINDS, Place, place_of
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.storable import is_storable
 
 log = logging.getLogger(__name__)
@@ -48,48 +48,48 @@ class Comparison:
     examples: list[Finding]
 
 
-def compare(mill: Mill) -> Comparison:
+def compare(archive: Archive) -> Comparison:
     """Compare all layers and remember what was found, which begins its grace period. Nothing else is changed.
 
     Raises:
-        Unavailable: The listing could not be completed; then nothing is concluded from it.
+        ServiceUnavailableError: The listing could not be completed; then nothing is concluded from it.
     """
-    upkeep = mill.ledger.upkeep
+    upkeep = archive.ledger.findings
     begun = upkeep.begin()
-    objects, clock = _list(mill)
-    upkeep.check(root=mill.vsi_root, begun=begun, settled=clock - SETTLED)
-    upkeep.add_findings([*_collection_findings(mill, clock)])
+    objects, clock = _list(archive)
+    upkeep.check(root=archive.vsi_root, begun=begun, settled=clock - SETTLED)
+    upkeep.add_findings([*_collection_findings(archive, clock)])
     upkeep.remember([kind for kind in KINDS if kind not in ELSEWHERE])
     counts = dict.fromkeys(KINDS, 0) | upkeep.counts()
     log.info("layers_compared objects=%d findings=%s", objects, {k: n for k, n in counts.items() if n})
     return Comparison(objects, upkeep.states(), counts, upkeep.examples(EXAMPLES))
 
 
-def _list(mill: Mill) -> tuple[int, dt.datetime]:
+def _list(archive: Archive) -> tuple[int, dt.datetime]:
     """Bring the listing to the ledger; return the number of objects and the store's clock at the beginning."""
     count, clock = 0, None
-    for page in mill.store.pages():
+    for page in archive.store.pages():
         clock = clock or page.at
         placed = [
             (stored, str(place))
             for stored in page.objects
             if (place := place_of(stored.key)) and is_storable(stored.key)
         ]
-        mill.ledger.upkeep.add_listed(placed)
+        archive.ledger.findings.add_listed(placed)
         count += len(placed)
     return count, clock or dt.datetime.now(dt.UTC)
 
 
-def _collection_findings(mill: Mill, clock: dt.datetime) -> Iterator[dict[str, Any]]:
-    layers = mill.ledger.upkeep.collections()
-    yield from _index_file_findings(mill, layers)
-    yield from _mapfile_findings(mill, layers, clock)
-    if mill.queue is not None and (dead := mill.queue.dead_letters()):
+def _collection_findings(archive: Archive, clock: dt.datetime) -> Iterator[dict[str, Any]]:
+    layers = archive.ledger.findings.collections()
+    yield from _index_file_findings(archive, layers)
+    yield from _mapfile_findings(archive, layers, clock)
+    if archive.queue is not None and (dead := archive.queue.dead_letters()):
         yield _finding("event_dead", "dead-letter queue", None, f"{dead} messages")
 
 
-def _index_file_findings(mill: Mill, layers: list[CollectionLayers]) -> Iterator[dict[str, Any]]:
-    present = {row["key"] for row in mill.ledger.upkeep.listed([Place.TILE_INDEX])}
+def _index_file_findings(archive: Archive, layers: list[CollectionLayers]) -> Iterator[dict[str, Any]]:
+    present = {row["key"] for row in archive.ledger.findings.listed([Place.TILE_INDEX])}
     for entry in layers:
         wanted = {key for bands in entry.bands for key in keys.index_file_keys(entry.collection, bands)}
         possible = {key for bands in Bands for key in keys.index_file_keys(entry.collection, bands)}
@@ -101,8 +101,8 @@ def _index_file_findings(mill: Mill, layers: list[CollectionLayers]) -> Iterator
             yield _finding("index_files_missing", entry.collection.id, entry, "older than the index")
 
 
-def _mapfile_findings(mill: Mill, layers: list[CollectionLayers], clock: dt.datetime) -> Iterator[dict[str, Any]]:
-    listed = mill.ledger.upkeep.listed([Place.MAPFILES])
+def _mapfile_findings(archive: Archive, layers: list[CollectionLayers], clock: dt.datetime) -> Iterator[dict[str, Any]]:
+    listed = archive.ledger.findings.listed([Place.MAPFILES])
     known = {keys.mapfile_key(entry.collection.id): entry for entry in layers}
     present = {row["key"] for row in listed if row["key"] in known}
     for row in listed:
@@ -110,7 +110,7 @@ def _mapfile_findings(mill: Mill, layers: list[CollectionLayers], clock: dt.date
             yield _finding("mapfile_stray", row["key"], None, f"{row['size']} bytes")
         elif row["key"] not in known:
             yield _finding("mapfile_unknown", row["key"], None, f"last changed {clock - row['modified']} ago")
-    hashes = _hashes(mill, sorted(present))
+    hashes = _hashes(archive, sorted(present))
     for key, entry in known.items():
         if fault := _mapfile_fault(entry, hashes.get(key)):
             kind, detail = fault
@@ -133,9 +133,9 @@ def _mapfile_fault(entry: CollectionLayers, sha256: str | None) -> tuple[str, st
     return None  # without rows its frames are on their way back into the index
 
 
-def _hashes(mill: Mill, mapfile_keys: list[str]) -> dict[str, str]:
+def _hashes(archive: Archive, mapfile_keys: list[str]) -> dict[str, str]:
     with ThreadPoolExecutor(READERS) as pool:
-        bodies = zip(mapfile_keys, pool.map(mill.store.read, mapfile_keys), strict=True)
+        bodies = zip(mapfile_keys, pool.map(archive.store.read, mapfile_keys), strict=True)
         return {key: hashlib.sha256(body).hexdigest() for key, body in bodies if body is not None}
 
 

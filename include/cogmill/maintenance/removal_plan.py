@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cogmill.ledger.findings import Finding
 from cogmill.maintenance.checks import KINDS, Treatment
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 
 FEW = 10
 """A collection may lose this many frames without its share being looked at."""
@@ -37,10 +37,10 @@ class Removals:
         return "\n".join([plan, *(f"- {concern}" for concern in self.concerns)])
 
 
-def plan_removals(mill: Mill) -> Removals:
+def plan_removals(archive: Archive) -> Removals:
     """Count what would leave the map now, from what was found and is older than its grace period."""
-    found = {kind: due(mill, kind) for kind in KINDS if KINDS[kind].treatment == Treatment.REMOVE}
-    settings = mill.settings
+    found = {kind: due(archive, kind) for kind in KINDS if KINDS[kind].treatment == Treatment.REMOVE}
+    settings = archive.settings
     concerns = []
     frames, services = found["source_missing"], found["mapfile_missing"]
     cogs = found["cog_missing"] + found["cog_damaged"] + found["cog_altered"]
@@ -54,16 +54,16 @@ def plan_removals(mill: Mill) -> Removals:
     if len(services) > settings.removal_services:
         concerns.append(f"{len(services)} services, more than COGMILL_REMOVAL_SERVICES={settings.removal_services}")
     for collection_id, leaving in by_collection(frames + cogs).items():
-        shown, _ = mill.ledger.upkeep.shown(collection_id or "", [])
+        shown, _ = archive.ledger.findings.shown(collection_id or "", [])
         if len(leaving) > FEW and len(leaving) > shown * settings.removal_percent / 100:
             concerns.append(f"{len(leaving)} of the {shown} frames of {collection_id}")
     return Removals(len(frames), len(services), len(cogs) + len(found["cog_orphan"]), concerns)
 
 
-def due(mill: Mill, kind: str) -> list[Finding]:
+def due(archive: Archive, kind: str) -> list[Finding]:
     """Return the findings of a kind whose grace period is over."""
-    grace_s = mill.settings.grace_hours * 3600 if KINDS[kind].grace else 0
-    return mill.ledger.upkeep.due(kind, grace_s)
+    grace_s = archive.settings.grace_hours * 3600 if KINDS[kind].grace else 0
+    return archive.ledger.findings.due(kind, grace_s)
 
 
 def by_collection(findings: Sequence[Finding]) -> dict[str | None, list[Finding]]:

@@ -11,8 +11,8 @@ from typing import Any
 from cogmill.aws.s3 import Upload
 from cogmill.maintenance.checks import KINDS, Treatment
 from cogmill.mapserver.mapfile import online_resource
-from cogmill.mapserver.probe import service_fault
-from cogmill.pipeline.archive import Mill
+from cogmill.mapserver.probe import check_service
+from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -20,34 +20,36 @@ REPORTS = "reports/maintenance/"
 """Prefix of the reports, `<day>.json` and `latest.json`."""
 
 
-def probe_services(mill: Mill, night: int) -> dict[str, str]:
+def probe_services(archive: Archive, night: int) -> dict[str, str]:
     """Ask some live services what they show, in turn; return the faults by collection.
 
     Args:
-        mill: Clients and settings; `probe_services` of them are asked.
+        archive: Clients and settings; `probe_services` of them are asked.
         night: A number that grows by one each night and decides whose turn it is.
     """
-    public = [service.collection for service in mill.ledger.catalog.services()]
-    asked = mill.settings.probe_services
+    public = [service.collection for service in archive.ledger.catalog.services()]
+    asked = archive.settings.probe_services
     start = night * asked % len(public) if public else 0
     faults = {}
     for collection in (public + public)[start : start + min(asked, len(public))]:
-        facts = mill.ledger.collections.service_facts(collection.id)
+        facts = archive.ledger.collections.service_facts(collection.id)
         if not facts.inside:
             continue
-        wms = online_resource(mill.settings.mapserver_url, collection.id)
-        fault = service_fault(wms, collection.service_name, (facts.inside[0][0], facts.inside[0][1]))
+        wms = online_resource(archive.settings.mapserver_url, collection.id)
+        fault = check_service(wms, collection.service_name, (facts.inside[0][0], facts.inside[0][1]))
         if fault:
             faults[collection.id] = fault
             log.error("service_dead collection=%s fault=%s", collection.id, fault)
     return faults
 
 
-def write_report(mill: Mill, parts: Mapping[str, Any], at: dt.datetime, *, dry_run: bool = False) -> dict[str, Any]:
+def write_report(
+    archive: Archive, parts: Mapping[str, Any], at: dt.datetime, *, dry_run: bool = False
+) -> dict[str, Any]:
     """Join the parts into one report and store it; a dry run stores nothing.
 
     Args:
-        mill: Clients and settings.
+        archive: Clients and settings.
         parts: What the steps returned, by their names; None for a step that did not end.
         at: When the run began.
         dry_run: Whether nothing was to be changed.
@@ -72,7 +74,7 @@ def write_report(mill: Mill, parts: Mapping[str, Any], at: dt.datetime, *, dry_r
     if not dry_run:
         body = json.dumps(report, default=str, ensure_ascii=False, indent=1).encode()
         for name in (f"{at:%Y-%m-%d}", "latest"):
-            mill.store.replace(f"{REPORTS}{name}.json", body, Upload("application/json"))
+            archive.store.replace(f"{REPORTS}{name}.json", body, Upload("application/json"))
     return report
 
 

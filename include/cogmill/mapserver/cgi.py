@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from cogmill.domain.errors import ProofFailed, Unavailable
+from cogmill.domain.errors import ServiceUnavailableError, VerificationError
 
 CONFIG = """CONFIG
   ENV
@@ -69,7 +69,7 @@ class Draft:
         """Return the answer to one WMS request.
 
         Raises:
-            Unavailable: MapServer cannot be started, or is too slow.
+            ServiceUnavailableError: MapServer cannot be started, or is too slow.
         """
         environment = {
             **self.runner.environment,
@@ -89,9 +89,9 @@ class Draft:
                 timeout=self.runner.timeout_s,
             )
         except subprocess.TimeoutExpired as err:
-            raise Unavailable(f"MapServer gave no answer within {self.runner.timeout_s:g} s") from err
+            raise ServiceUnavailableError(f"MapServer gave no answer within {self.runner.timeout_s:g} s") from err
         except OSError as err:
-            raise Unavailable(f"MapServer cannot be started: {err.strerror}") from err
+            raise ServiceUnavailableError(f"MapServer cannot be started: {err.strerror}") from err
         head, _, body = done.stdout.partition(b"\r\n\r\n")
         content_type = re.search(rb"(?im)^content-type: *([^\r;]+)", head)
         return Answer(content_type[1].decode() if content_type else "", body, done.stderr.decode(errors="replace"))
@@ -103,10 +103,10 @@ class Draft:
             raise self.failure(f"{parameters['request']} answered {answer.content_type or 'nothing'}", answer)
         return answer
 
-    def failure(self, fault: str, answer: Answer) -> ProofFailed | Unavailable:
+    def failure(self, fault: str, answer: Answer) -> VerificationError | ServiceUnavailableError:
         """Return the exception for a bad answer: our fault, or the world's."""
         message = f"{fault}: {self._reason(answer)}"
-        return (Unavailable if AWAY.search(answer.log) else ProofFailed)(message)
+        return (ServiceUnavailableError if AWAY.search(answer.log) else VerificationError)(message)
 
     def _reason(self, answer: Answer) -> str:
         """Return what MapServer says about the cause, without paths, addresses of the bucket and credentials."""
@@ -129,11 +129,11 @@ def draft(mapfile: str, runner: MapServerRunner) -> Iterator[Draft]:
     """Serve a mapfile to nobody but the caller.
 
     Raises:
-        Unavailable: The program is not installed.
+        ServiceUnavailableError: The program is not installed.
     """
     program = shutil.which(runner.program)
     if program is None:
-        raise Unavailable(f"MapServer cannot be started: no program {Path(runner.program).name}")
+        raise ServiceUnavailableError(f"MapServer cannot be started: no program {Path(runner.program).name}")
     with tempfile.TemporaryDirectory(prefix="cogmill-proof-") as name:
         folder = Path(name)
         (folder / "draft.map").write_text(mapfile, encoding="utf-8")

@@ -15,7 +15,7 @@ LONGEST = 1 << 24
 """Bytes of an answer that are read at most."""
 
 
-def service_fault(wms: str, layer: str, point: tuple[float, float]) -> str | None:
+def check_service(wms: str, layer: str, point: tuple[float, float]) -> str | None:
     """Ask a service for its capabilities and for a map around a point; return what is wrong, or None.
 
     Args:

@@ -10,7 +10,7 @@ from lxml import etree
 from numpy.typing import NDArray
 from osgeo import gdal
 
-from cogmill.domain.errors import ProofFailed
+from cogmill.domain.errors import VerificationError
 from cogmill.mapserver import cgi
 from cogmill.mapserver.cgi import Answer, Draft, MapServerRunner
 from cogmill.mapserver.mapfile import Service
@@ -31,7 +31,7 @@ WMS = "{http://www.opengis.net/wms}"
 """Namespace of WMS 1.3.0 capabilities."""
 
 
-def prove_service(
+def verify_service(
     mapfile: str,
     service: Service,
     mapserver: MapServerRunner,
@@ -54,30 +54,30 @@ def prove_service(
         A transparent PNG of the service, or of the surroundings of the first point when the service is larger.
 
     Raises:
-        ProofFailed: MapServer refuses the mapfile, or the map is wrong. The message holds its own words.
-        Unavailable: MapServer cannot be started in time, or PostGIS or S3 is away.
+        VerificationError: MapServer refuses the mapfile, or the map is wrong. The message holds its own words.
+        ServiceUnavailableError: MapServer cannot be started in time, or PostGIS or S3 is away.
     """
     with cgi.draft(mapfile, mapserver) as draft:
-        _prove_capabilities(draft, service)
+        _verify_capabilities(draft, service)
         point = points[0] if points else None
-        preview = _prove_map(draft, service, _area(service, point))
-        _prove_feature_info(draft, service, point)
+        preview = _verify_map(draft, service, _area(service, point))
+        _verify_feature_info(draft, service, point)
         if points:
-            _prove_pixels(draft, service, points)
+            _verify_pixels(draft, service, points)
     return preview
 
 
-def _prove_capabilities(draft: Draft, service: Service) -> None:
+def _verify_capabilities(draft: Draft, service: Service) -> None:
     answer = draft.expect("text/xml", request="GetCapabilities", version="1.3.0")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(answer.body, parser)
     except etree.XMLSyntaxError as err:
-        raise ProofFailed(f"GetCapabilities is no XML: {err}") from err
+        raise VerificationError(f"GetCapabilities is no XML: {err}") from err
     names = {name.text for name in root.iterfind(f".//{WMS}Layer/{WMS}Name")}
     missing = {service.map_name, service.service_name, service.index_name} - names
     if missing:
-        raise ProofFailed(f"GetCapabilities does not name {', '.join(sorted(missing))}")
+        raise VerificationError(f"GetCapabilities does not name {', '.join(sorted(missing))}")
 
 
 def _area(service: Service, point: tuple[float, float] | None) -> Bounds:
@@ -90,7 +90,7 @@ def _area(service: Service, point: tuple[float, float] | None) -> Bounds:
     return max(west, x - half), max(south, y - half), min(east, x + half), min(north, y + half)
 
 
-def _prove_map(draft: Draft, service: Service, area: Bounds) -> bytes:
+def _verify_map(draft: Draft, service: Service, area: Bounds) -> bytes:
     west, south, east, north = area
     scale = PREVIEW_PX / max(east - west, north - south)
     size = (max(1, round((east - west) * scale)), max(1, round((north - south) * scale)))
@@ -100,7 +100,7 @@ def _prove_map(draft: Draft, service: Service, area: Bounds) -> bytes:
     return answer.body
 
 
-def _prove_pixels(draft: Draft, service: Service, points: Sequence[tuple[float, float]]) -> None:
+def _verify_pixels(draft: Draft, service: Service, points: Sequence[tuple[float, float]]) -> None:
     for x, y in points:
         answer = _draw(draft, service, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3))
         # Most of nine, not all: a speck of nodata inside a photograph is no reason to withhold a collection.
@@ -109,7 +109,7 @@ def _prove_pixels(draft: Draft, service: Service, points: Sequence[tuple[float, 
     raise draft.failure(f"no frame is drawn at {x:.1f} {y:.1f}", answer)
 
 
-def _prove_feature_info(draft: Draft, service: Service, point: tuple[float, float] | None) -> None:
+def _verify_feature_info(draft: Draft, service: Service, point: tuple[float, float] | None) -> None:
     west, south, east, north = service.extent
     x, y = point or ((west + east) / 2, (south + north) / 2)
     answer = draft.expect(

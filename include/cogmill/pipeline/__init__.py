@@ -1,5 +1,5 @@
 """What the DAGs do, one function per task. Alone in seeing both the pure modules and the edges."""
 
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 
-__all__ = ["Mill"]
+__all__ = ["Archive"]

@@ -11,7 +11,7 @@ from cogmill.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Mill:
+class Archive:
     """Ready clients and settings, opened by the caller."""
 
     store: S3Store

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cogmill.cog.fingerprint import recipe_digest
+from cogmill.cog.fingerprint import build_fingerprint
 from cogmill.domain import keys
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import State
 from cogmill.ledger.backfills import CandidateFrame, Progress
 from cogmill.pipeline import publish
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.build_cogs import Batch, ProfileChooser, build_batch, profile_chooser
 
 log = logging.getLogger(__name__)
@@ -88,19 +88,21 @@ class BackfillPlan:
         return "\n".join(lines)
 
 
-def plan(mill: Mill, request: Request) -> BackfillPlan:
+def plan(archive: Archive, request: Request) -> BackfillPlan:
     """Say which frames would be built again, why, and what that costs; changes nothing.
 
     Raises:
-        WrongSetting: The request names a state, an order, a profile or a collection that does not exist.
+        ConfigurationError: The request names a state, an order, a profile or a collection that does not exist.
     """
-    choose = profile_chooser(mill, request.profile)
-    _check(mill, request)
-    cost = mill.ledger.backfills.cpu_s_per_byte()
+    choose = profile_chooser(archive, request.profile)
+    _check(archive, request)
+    cost = archive.ledger.backfills.cpu_s_per_byte()
     shares: dict[tuple[str, str], Share] = {}
     frames: list[tuple[int, int]] = []
     recipes: dict[tuple[str, str], str] = {}
-    for frame in mill.ledger.backfills.candidates(request.collections, request.prefix, _states(request), request.order):
+    for frame in archive.ledger.backfills.candidates(
+        request.collections, request.prefix, _states(request), request.order
+    ):
         why = _why(frame, request, choose, recipes)
         if why is None:
             continue
@@ -112,54 +114,54 @@ def plan(mill: Mill, request: Request) -> BackfillPlan:
         share.cpu_s += frame.size * cost.get(frame.bands, 0.0)
         frames.append((frame.id, frame.size))
     ordered = [shares[key] for key in sorted(shares)]
-    return BackfillPlan(ordered, frames, has_history=bool(cost), processes=mill.settings.backfill_processes)
+    return BackfillPlan(ordered, frames, has_history=bool(cost), processes=archive.settings.backfill_processes)
 
 
-def begin(mill: Mill, backfill_id: str, request: Request, planned: BackfillPlan) -> list[Batch]:
+def begin(archive: Archive, backfill_id: str, request: Request, planned: BackfillPlan) -> list[Batch]:
     """Remember the plan and cut what is not done of it into batches. Asked again under the same id it goes on where it was."""
-    mill.ledger.backfills.begin(backfill_id, request.profile, planned.frames)
-    return _batches(mill, backfill_id)
+    archive.ledger.backfills.begin(backfill_id, request.profile, planned.frames)
+    return _batches(archive, backfill_id)
 
 
-def build(mill: Mill, backfill_id: str, frame_ids: Sequence[int], owner: str) -> Progress:
+def build(archive: Archive, backfill_id: str, frame_ids: Sequence[int], owner: str) -> Progress:
     """Build a batch, a few frames at a time, and publish the collections that are done by that.
 
     Raises:
-        Unavailable: S3 or the ledger went away; done frames are not built again by the next try.
+        ServiceUnavailableError: S3 or the ledger went away; done frames are not built again by the next try.
     """
-    profile = mill.ledger.backfills.profile(backfill_id)
+    profile = archive.ledger.backfills.profile(backfill_id)
     for start in range(0, len(frame_ids), STEP_FRAMES):
         few = frame_ids[start : start + STEP_FRAMES]
-        lent = mill.ledger.backfills.lend(backfill_id, few, owner, mill.settings.lease_seconds)
+        lent = archive.ledger.backfills.lend(backfill_id, few, owner, archive.settings.lease_seconds)
         try:
-            build_batch(mill, lent, owner, profile=profile)
+            build_batch(archive, lent, owner, profile=profile)
         finally:
-            mill.ledger.backfills.settle(backfill_id, few)
-        log.info("backfill_progress %s", mill.ledger.backfills.progress(backfill_id).text)
-    publish_finished(mill, backfill_id)
-    return mill.ledger.backfills.progress(backfill_id)
+            archive.ledger.backfills.settle(backfill_id, few)
+        log.info("backfill_progress %s", archive.ledger.backfills.progress(backfill_id).text)
+    publish_finished(archive, backfill_id)
+    return archive.ledger.backfills.progress(backfill_id)
 
 
-def publish_finished(mill: Mill, backfill_id: str) -> list[str]:
+def publish_finished(archive: Archive, backfill_id: str) -> list[str]:
     """Publish the collections in which nothing is left to do; return them."""
-    touched = mill.ledger.backfills.collections(backfill_id)
-    finished = mill.ledger.backfills.finished(backfill_id, touched)
+    touched = archive.ledger.backfills.collections(backfill_id)
+    finished = archive.ledger.backfills.finished(backfill_id, touched)
     for collection_id in finished:
-        publish.update_tile_index(mill, collection_id)
-        publish.export_index(mill, collection_id)
-        publish.publish_mapfile(mill, collection_id)
+        publish.update_tile_index(archive, collection_id)
+        publish.export_index(archive, collection_id)
+        publish.publish_mapfile(archive, collection_id)
     return finished
 
 
-def _check(mill: Mill, request: Request) -> None:
-    known = {row["id"] for row in mill.ledger.collections.all()}
+def _check(archive: Archive, request: Request) -> None:
+    known = {row["id"] for row in archive.ledger.collections.all()}
     for what, wrong, allowed in (
         ("collections", set(request.collections) - known, "those of the ledger"),
         ("states", set(request.states) - {*STATES, "everything"}, ", ".join([*STATES, "everything"])),
         ("order", {request.order} - set(ORDERS), ", ".join(ORDERS)),
     ):
         if wrong:
-            raise WrongSetting(f"{what} {', '.join(sorted(wrong))}: unknown, allowed are {allowed}")
+            raise ConfigurationError(f"{what} {', '.join(sorted(wrong))}: unknown, allowed are {allowed}")
 
 
 def _states(request: Request) -> list[str]:
@@ -178,17 +180,17 @@ def _why(
         return "it waits to be built"
     key = (frame.collection_id, frame.bands)
     if key not in recipes:
-        recipes[key] = recipe_digest(choose(keys.parse_upload(frame.source_key)))
+        recipes[key] = build_fingerprint(choose(keys.parse_upload(frame.source_key)))
     if frame.recipe != recipes[key]:
         return "its COG was made by another recipe (profile, engine or GDAL)"
     return "by force: it is read again, and its COG stays when nothing differs" if request.force else None
 
 
-def _batches(mill: Mill, backfill_id: str) -> list[Batch]:
-    waiting = mill.ledger.backfills.waiting(backfill_id)
+def _batches(archive: Archive, backfill_id: str) -> list[Batch]:
+    waiting = archive.ledger.backfills.waiting(backfill_id)
     if not waiting:
         return [Batch(label="nothing to build", frame_ids=[])]
-    size = max(mill.settings.batch_frames, math.ceil(len(waiting) / mill.settings.max_batches))
+    size = max(archive.settings.batch_frames, math.ceil(len(waiting) / archive.settings.max_batches))
     batches = []
     for start in range(0, len(waiting), size):
         part = waiting[start : start + size]

@@ -21,15 +21,22 @@ from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 from cogmill.aws.s3 import Upload
+from cogmill.cog.fingerprint import build_fingerprint, cog_digest
 from cogmill.cog.profiles import PROFILES, Profile, default_profile
-from cogmill.cog.sandbox.engine import Engine, cog_digest, recipe_digest
+from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import MIB, Limits
-from cogmill.config.collection_files import declared
+from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
-from cogmill.domain.errors import CogmillError, FrameRejected, SourceChanged, Unavailable, WrongSetting
+from cogmill.domain.errors import (
+    CogmillError,
+    ConfigurationError,
+    InvalidFrameError,
+    ServiceUnavailableError,
+    SourceChangedError,
+)
 from cogmill.domain.model import BuiltCog, RejectedFrame, UploadKey
 from cogmill.ledger.frames import DueFrame, Job
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +90,13 @@ class _Built:
         return self.cog.size if self.cog else 0
 
 
-def plan(mill: Mill, collection_id: str) -> list[Batch]:
+def plan(archive: Archive, collection_id: str) -> list[Batch]:
     """Cut the due frames of a collection into batches, those that wait longest first.
 
     Never empty: with nothing to do there is one batch without frames, so that the task is seen to succeed.
     """
-    settings = mill.settings
-    frames = mill.ledger.frames.due(collection_id, settings.batch_frames * settings.max_batches)
+    settings = archive.settings
+    frames = archive.ledger.frames.due(collection_id, settings.batch_frames * settings.max_batches)
     if not frames:
         return [Batch(label="nothing to build", frame_ids=[])]
     parts = cut(frames, settings.batch_frames, settings.batch_megabytes * MIB)
@@ -110,43 +117,43 @@ def cut(frames: Sequence[DueFrame], at_most: int, at_most_bytes: int) -> list[li
     return list(parts.values())
 
 
-def build_batch(mill: Mill, frame_ids: Sequence[int], owner: str, *, profile: str | None = None) -> BatchResult:
+def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profile: str | None = None) -> BatchResult:
     """Build the COGs of a batch and record each; no frame's fault costs another frame anything.
 
     Args:
-        mill: Clients and settings.
+        archive: Clients and settings.
         frame_ids: Frames of the ledger; those that are done or leased to somebody else are left out.
         owner: Who holds the leases: the same for each try of the same task.
         profile: Name of the profile to use instead of the collection's own.
 
     Raises:
-        WrongSetting: There is no such profile, or a collection file is wrong; its frames are given back.
-        Unavailable: S3 or the ledger went away. What was done stays done, the rest is given back.
+        ConfigurationError: There is no such profile, or a collection file is wrong; its frames are given back.
+        ServiceUnavailableError: S3 or the ledger went away. What was done stays done, the rest is given back.
     """
-    choose = profile_chooser(mill, profile)
-    jobs = mill.ledger.frames.claim(frame_ids, owner, mill.settings.lease_seconds)
+    choose = profile_chooser(archive, profile)
+    jobs = archive.ledger.frames.claim(frame_ids, owner, archive.settings.lease_seconds)
     result = BatchResult()
     counts = {"built": 0, "unchanged": 0, "bytes_read": 0, "bytes_written": 0}
-    away: list[Unavailable | WrongSetting] = []
-    for job, outcome in _build_all(mill, jobs, owner, choose):
+    away: list[ServiceUnavailableError | ConfigurationError] = []
+    for job, outcome in _build_all(archive, jobs, owner, choose):
         try:
             done = outcome.result()
-        except FrameRejected as fault:
-            mill.ledger.frames.finish_rejected(job, owner, fault)
+        except InvalidFrameError as fault:
+            archive.ledger.frames.mark_rejected(job, owner, fault)
             log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, fault.advice)
             result.rejected.append(RejectedFrame(job.source_key, fault.reason, fault.detail, fault.advice))
-        except SourceChanged as change:
-            mill.ledger.frames.release([job], owner, GONE_S)
+        except SourceChangedError as change:
+            archive.ledger.frames.release([job], owner, GONE_S)
             log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
-        except (Unavailable, WrongSetting) as err:
-            mill.ledger.frames.release([job], owner)
+        except (ServiceUnavailableError, ConfigurationError) as err:
+            archive.ledger.frames.release([job], owner)
             away.append(err)
         except (CogmillError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as err:
             log.exception("frame_failed key=%s", job.source_key)
-            mill.ledger.frames.finish_failed(job, owner, f"{type(err).__name__}: {err}")
+            archive.ledger.frames.mark_failed(job, owner, f"{type(err).__name__}: {err}")
             result.failed.append(f"{job.source_key}: {type(err).__name__}: {err}")
         else:
-            counts["built" if done.cog else "unchanged"] += _record(mill, job, owner, done)
+            counts["built" if done.cog else "unchanged"] += _record(archive, job, owner, done)
             counts["bytes_read"] += job.size
             counts["bytes_written"] += done.size
     if away:
@@ -159,23 +166,23 @@ def _batch(frames: Sequence[DueFrame]) -> Batch:
     return Batch(label=label, frame_ids=[frame.id for frame in frames])
 
 
-def _record(mill: Mill, job: Job, owner: str, done: _Built) -> bool:
+def _record(archive: Archive, job: Job, owner: str, done: _Built) -> bool:
     if done.cog is None:
-        return mill.ledger.frames.finish_unchanged(job, owner)
-    recorded = mill.ledger.frames.finish_built(job, owner, done.facts, done.cog)
+        return archive.ledger.frames.mark_unchanged(job, owner)
+    recorded = archive.ledger.frames.mark_built(job, owner, done.facts, done.cog)
     log.info("cog_built key=%s bytes=%d cpu_s=%.1f", done.facts[0], done.cog.size, done.cog.cpu_s)
     return recorded
 
 
-def profile_chooser(mill: Mill, override: str | None = None) -> ProfileChooser:
+def profile_chooser(archive: Archive, override: str | None = None) -> ProfileChooser:
     """Return how the profile of an upload is chosen: by name, else as its collection declares, else by default.
 
     Raises:
-        WrongSetting: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
+        ConfigurationError: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
     """
     if override is not None and override not in PROFILES:
-        raise WrongSetting(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
-    read = cache(partial(declared, mill.settings.collections_dir))
+        raise ConfigurationError(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
+    read = cache(partial(load_collection_config, archive.settings.collections_dir))
 
     def choose(upload: UploadKey) -> Profile:
         said = read(upload.collection.id)
@@ -186,47 +193,49 @@ def profile_chooser(mill: Mill, override: str | None = None) -> ProfileChooser:
 
 
 def _build_all(
-    mill: Mill, jobs: Sequence[Job], owner: str, choose: ProfileChooser
+    archive: Archive, jobs: Sequence[Job], owner: str, choose: ProfileChooser
 ) -> Iterator[tuple[Job, Future[_Built]]]:
     """Run as many builds side by side as the settings say; the ledger is spoken to by the caller's thread alone."""
     if not jobs:
         return
-    lanes = min(mill.settings.build_processes, len(jobs))
+    lanes = min(archive.settings.build_processes, len(jobs))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="cogmill-")))
         engines: SimpleQueue[Engine] = SimpleQueue()  # one warm child process per lane
         for _ in range(lanes):
-            engines.put(stack.enter_context(Engine(Limits(), mill.settings.build_threads, scratch)))
+            engines.put(stack.enter_context(Engine(Limits(), archive.settings.build_threads, scratch)))
         pool = stack.enter_context(ThreadPoolExecutor(lanes))
         stack.callback(pool.shutdown, cancel_futures=True)
-        futures = {pool.submit(_build_one, mill, job, engines, choose, scratch): job for job in jobs}
-        for future in _as_completed(mill, futures, owner):
+        futures = {pool.submit(_build_one, archive, job, engines, choose, scratch): job for job in jobs}
+        for future in _as_completed(archive, futures, owner):
             yield futures[future], future
 
 
-def _as_completed(mill: Mill, futures: Mapping[Future[_Built], Job], owner: str) -> Iterator[Future[_Built]]:
+def _as_completed(archive: Archive, futures: Mapping[Future[_Built], Job], owner: str) -> Iterator[Future[_Built]]:
     """Yield what is done as soon as it is, and keep the leases of the rest: a batch may take longer than one lasts."""
-    lease_s = mill.settings.lease_seconds
+    lease_s = archive.settings.lease_seconds
     pending, renewed = set(futures), time.monotonic()
     while pending:
         done, pending = wait(pending, timeout=lease_s * RENEWED_AT, return_when=FIRST_COMPLETED)
         yield from done
         if pending and time.monotonic() - renewed >= lease_s * RENEWED_AT:
-            mill.ledger.frames.renew([futures[future] for future in pending], owner, lease_s)
+            archive.ledger.frames.renew([futures[future] for future in pending], owner, lease_s)
             renewed = time.monotonic()
 
 
-def _build_one(mill: Mill, job: Job, engines: SimpleQueue[Engine], choose: ProfileChooser, scratch: Path) -> _Built:
+def _build_one(
+    archive: Archive, job: Job, engines: SimpleQueue[Engine], choose: ProfileChooser, scratch: Path
+) -> _Built:
     """One GET, one pixel pass, one PUT."""
     upload = keys.parse_upload(job.source_key)
     profile = choose(upload)
-    recipe = recipe_digest(profile)
+    recipe = build_fingerprint(profile)
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
-        sha256 = mill.store.download(job.source_key, job.etag, source)
+        sha256 = archive.store.download(job.source_key, job.etag, source)
         cog_key = keys.cog_key(upload, cog_digest(sha256, recipe))
         facts = (cog_key, sha256, recipe)
-        if job.cog_key == cog_key and mill.store.sha256(cog_key) is not None:
+        if job.cog_key == cog_key and archive.store.sha256(cog_key) is not None:
             return _Built(facts, None)
         # Nothing but the bytes themselves: a COG's key names bytes and recipe, and the same key must hold the same bytes,
         # whatever name and ETag they come under.
@@ -234,9 +243,9 @@ def _build_one(mill: Mill, job: Job, engines: SimpleQueue[Engine], choose: Profi
         engine = engines.get()
         try:
             cog = engine.build(
-                source, target, bands=upload.bands, profile=profile, provenance=provenance, area=mill.settings.area
+                source, target, bands=upload.bands, profile=profile, provenance=provenance, area=archive.settings.area
             )
         finally:
             engines.put(engine)
-        mill.store.create(cog_key, target, cog.sha256, Upload("image/tiff", acl=mill.settings.public_acl))
+        archive.store.create(cog_key, target, cog.sha256, Upload("image/tiff", acl=archive.settings.public_acl))
     return _Built(facts, cog)

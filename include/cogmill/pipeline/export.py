@@ -11,17 +11,17 @@ from tempfile import TemporaryDirectory
 
 from cogmill.aws.s3 import Upload
 from cogmill.domain import keys
-from cogmill.domain.errors import ProofFailed, WrongSetting
+from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.model import Collection
 from cogmill.index.catalog import CatalogEntry, degrees, services_json, services_page
-from cogmill.index.columnar import FlatGeobuf, GeoParquet, Twin, read_flatgeobuf, read_geoparquet
+from cogmill.index.columnar import FeatureWriter, FlatGeobuf, GeoParquet, read_flatgeobuf, read_geoparquet
 from cogmill.index.geojson import Batch, Fingerprint, GeoJsonWriter, batches, property_names, read_geojson
 from cogmill.index.tile_index import public_url
 from cogmill.ledger.catalog import PublicService
 from cogmill.mapserver.mapfile import online_resource, service_title
 from cogmill.mapserver.urls import capabilities_url, preview_url
 from cogmill.pipeline import publish
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -64,22 +64,22 @@ class Compiled:
     unchanged: list[str]
 
 
-def compile_indexes(mill: Mill) -> Compiled:
+def compile_indexes(archive: Archive) -> Compiled:
     """Compile what is public; upload what changed, and only after all formats are proven to say the same.
 
     Memory hardly grows with the archive: a million features need about 450 MB. A collection that cannot be compiled is reported and left out; all others are present.
 
     Raises:
-        ProofFailed: The formats differ; nothing was uploaded.
-        Unavailable: S3 or the ledger went away. Each key holds its old or its new content.
+        VerificationError: The formats differ; nothing was uploaded.
+        ServiceUnavailableError: S3 or the ledger went away. Each key holds its old or its new content.
     """
-    services, broken = _mappable(mill.ledger.catalog.services())
-    names = property_names(extra=mill.settings.compile_extra_properties)
+    services, broken = _mappable(archive.ledger.catalog.services())
+    names = property_names(extra=archive.settings.compile_extra_properties)
     with TemporaryDirectory(prefix="cogmill-compile-") as name:
         stem = Path(name) / "compiled"
-        broken += _write_geojson(mill, services, stem.with_suffix(".geojson"), names)
+        broken += _write_geojson(archive, services, stem.with_suffix(".geojson"), names)
         proven = _write_twins(stem, names)
-        uploaded, unchanged = _upload(mill, stem, services)
+        uploaded, unchanged = _upload(archive, stem, services)
     for entry in broken:
         log.error("collection_not_compiled collection=%s fault=%s", entry.collection_id, entry.fault)
     log.info("indexes_compiled services=%d features=%d uploaded=%s", len(services), proven.count, uploaded)
@@ -98,17 +98,19 @@ def _mappable(services: Sequence[PublicService]) -> tuple[list[PublicService], l
 
 
 def _write_geojson(
-    mill: Mill, services: Sequence[PublicService], path: Path, names: Sequence[str]
+    archive: Archive, services: Sequence[PublicService], path: Path, names: Sequence[str]
 ) -> list[BrokenCollection]:
     broken = []
-    extra = mill.settings.compile_extra_properties
+    extra = archive.settings.compile_extra_properties
     with path.open("w", encoding="utf-8") as target:
         writer = GeoJsonWriter(target, names)
         for service in services:
             collection_id = service.collection.id
             try:
-                writer.write_collection(batches(collection_id, mill.ledger.catalog.frames(collection_id), extra=extra))
-            except ProofFailed as err:
+                writer.write_collection(
+                    batches(collection_id, archive.ledger.catalog.frames(collection_id), extra=extra)
+                )
+            except VerificationError as err:
                 broken.append(BrokenCollection(collection_id, str(err)))
         writer.finish()
     return broken
@@ -131,34 +133,34 @@ def _write_twins(stem: Path, names: Sequence[str]) -> Fingerprint:
         for batch in read(path, names):
             found.add(batch)
         if found != wanted:
-            raise ProofFailed(
+            raise VerificationError(
                 f"{suffix} holds {found.count} features ({found.hash}), the GeoJSON {wanted.count} ({wanted.hash})"
             )
     return wanted
 
 
 def _twins() -> dict[
-    str, tuple[Callable[[Path, Sequence[str]], Twin], Callable[[Path, Sequence[str]], Iterator[Batch]]]
+    str, tuple[Callable[[Path, Sequence[str]], FeatureWriter], Callable[[Path, Sequence[str]], Iterator[Batch]]]
 ]:
     return {".fgb": (FlatGeobuf, read_flatgeobuf), ".parquet": (GeoParquet, read_geoparquet)}
 
 
-def _upload(mill: Mill, stem: Path, services: Sequence[PublicService]) -> tuple[list[str], list[str]]:
-    entries = [_entry(mill, service) for service in services]
+def _upload(archive: Archive, stem: Path, services: Sequence[PublicService]) -> tuple[list[str], list[str]]:
+    entries = [_entry(archive, service) for service in services]
     stem.with_suffix(".json").write_text(services_json(entries), encoding="utf-8")
     stem.with_suffix(".html").write_text(services_page(entries), encoding="utf-8")
     content = [(COMPILED + suffix, suffix, content_type) for suffix, content_type in FORMATS.items()]
     content += [(SERVICES, ".json", "application/json"), (PAGE, ".html", "text/html; charset=utf-8")]
     outcome: dict[bool, list[str]] = {True: [], False: []}
     for key, suffix, content_type in content:
-        upload = Upload(content_type, acl=mill.settings.public_acl)
-        outcome[mill.store.replace_file(key, stem.with_suffix(suffix), upload)].append(key)
+        upload = Upload(content_type, acl=archive.settings.public_acl)
+        outcome[archive.store.replace_file(key, stem.with_suffix(suffix), upload)].append(key)
     return outcome[True], outcome[False]
 
 
-def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
+def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
     collection = service.collection
-    wms = online_resource(mill.settings.mapserver_url, collection.id)
+    wms = online_resource(archive.settings.mapserver_url, collection.id)
     archives = {
         str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
         for bands in service.bands
@@ -166,7 +168,7 @@ def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
     return CatalogEntry(
         id=collection.id,
         name=collection.service_name,
-        title=_title(mill, collection),
+        title=_title(archive, collection),
         county=collection.county,
         agency=collection.agency,
         year=collection.year,
@@ -178,14 +180,14 @@ def _entry(mill: Mill, service: PublicService) -> CatalogEntry:
         wms=wms,
         capabilities=capabilities_url(wms),
         preview=preview_url(wms, collection.service_name, service.extent, PREVIEW_PX),
-        downloads={bands: public_url(mill.settings.public_url, key) for bands, key in archives.items()},
+        downloads={bands: public_url(archive.settings.public_url, key) for bands, key in archives.items()},
     )
 
 
-def _title(mill: Mill, collection: Collection) -> str:
+def _title(archive: Archive, collection: Collection) -> str:
     """Return the declared title, else the usual one; a collection file with a fault costs a title, not the catalogue."""
     try:
-        return publish.title(mill, collection)
-    except WrongSetting:
+        return publish.title(archive, collection)
+    except ConfigurationError:
         log.exception("collection_file_wrong collection=%s", collection.id)
         return service_title(collection)

@@ -12,11 +12,11 @@ from typing import Any
 
 from cogmill.aws.s3 import Listing
 from cogmill.domain import keys
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import RejectedFrame, Stage, State, StoredObject, UploadKey
 from cogmill.ledger.uploads import Watermark
 from cogmill.pipeline import ingest_events
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.storable import is_storable
 
 MOST_COLLECTIONS = 200
@@ -26,7 +26,7 @@ NO_BYTES = "the upload has 0 bytes"
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class IngestResult:
     """What one registration took in."""
 
     collection_ids: list[str]
@@ -37,85 +37,85 @@ class Arrivals:
     """Uploads that no run will ever look at: names that fit no grammar or repeat another's, and empty files."""
 
 
-def has_news(mill: Mill) -> bool:
-    """Tell whether the ledger would change by `register`, or a collection waits for a run nobody asked for.
+def has_new_uploads(archive: Archive) -> bool:
+    """Tell whether the ledger would change by `ingest_uploads`, or a collection waits for a run nobody asked for.
 
     Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys. With a queue of events it costs
     one HEAD per announced key instead, and the bucket is listed only now and then.
     """
-    if mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds, 1):
+    if archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, 1):
         return True
-    if mill.queue is not None and ingest_events.has_news(mill, mill.queue):
+    if archive.queue is not None and ingest_events.has_new_uploads(archive, archive.queue):
         return True
-    if not _is_sweep_due(mill):
+    if not _is_sweep_due(archive):
         return False
-    sweep = _Sweep(mill)
+    sweep = _Sweep(archive)
     found = any(sweep.unknown_pages())
     if not found:
         sweep.complete()
     return found
 
 
-def register(mill: Mill) -> Arrivals:
+def ingest_uploads(archive: Archive) -> IngestResult:
     """Take every unknown upload into the ledger and name the collections that have work to do."""
-    taken = Arrivals([], 0, 0)
-    if mill.queue is not None:
-        for announced in ingest_events.announcements(mill, mill.queue):
-            taken = _take_in(mill, announced.uploads, taken)
-            mill.queue.delete(announced.messages)
-    if _is_sweep_due(mill):
-        sweep = _Sweep(mill)
+    taken = IngestResult([], 0, 0)
+    if archive.queue is not None:
+        for announced in ingest_events.announcements(archive, archive.queue):
+            taken = _take_in(archive, announced.uploads, taken)
+            archive.queue.delete(announced.messages)
+    if _is_sweep_due(archive):
+        sweep = _Sweep(archive)
         for page in sweep.unknown_pages():
-            taken = _take_in(mill, page, taken)
+            taken = _take_in(archive, page, taken)
         sweep.complete()
-    due = mill.ledger.arrivals.due_collections(mill.settings.retrigger_seconds, MOST_COLLECTIONS)
+    due = archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, MOST_COLLECTIONS)
     # marked before the runs exist: a trigger that gets lost is repeated after `retrigger_seconds`, never at once and for ever
-    mill.ledger.arrivals.mark_triggered(due)
+    archive.ledger.uploads.mark_triggered(due)
     return replace(taken, collection_ids=due)
 
 
-def _take_in(mill: Mill, page: Sequence[StoredObject], taken: Arrivals) -> Arrivals:
+def _take_in(archive: Archive, page: Sequence[StoredObject], taken: IngestResult) -> IngestResult:
     """Take some uploads into the ledger and add them up."""
     batch = _parse(page)
-    _refuse_other_spelling(mill, batch)
-    frames, twins = mill.ledger.arrivals.register_frames(batch.frame_rows())
-    _open_to_the_public(mill, batch.scans)
+    _refuse_other_spelling(archive, batch)
+    frames, twins = archive.ledger.uploads.register_frames(batch.frame_rows())
+    _open_to_the_public(archive, batch.scans)
     # after that: what is in the ledger is not looked at again
-    mill.ledger.arrivals.register_scans(batch.scan_rows())
+    archive.ledger.uploads.register_scans(batch.scan_rows())
     refused = taken.refused + batch.refused() + [_refused(key, fault) for key, fault in twins.items()]
-    return Arrivals([], taken.frames + frames, taken.scans + len(batch.scans), refused)
+    return IngestResult([], taken.frames + frames, taken.scans + len(batch.scans), refused)
 
 
-def _is_sweep_due(mill: Mill) -> bool:
+def _is_sweep_due(archive: Archive) -> bool:
     """Tell whether the bucket is to be listed: always, but with events only every `sweep_seconds`."""
-    if mill.queue is None:
+    if archive.queue is None:
         return True
-    known_until = mill.ledger.arrivals.watermark().known_until
-    margin = dt.timedelta(seconds=mill.settings.watermark_margin_seconds)
-    pause = dt.timedelta(seconds=mill.settings.sweep_seconds)
+    known_until = archive.ledger.uploads.watermark().known_until
+    margin = dt.timedelta(seconds=archive.settings.watermark_margin_seconds)
+    pause = dt.timedelta(seconds=archive.settings.sweep_seconds)
     return known_until is None or dt.datetime.now(dt.UTC) - (known_until + margin) >= pause
 
 
 class _Sweep:
     """One pass over the bucket, and the watermark it may leave behind."""
 
-    def __init__(self, mill: Mill) -> None:
-        self._mill = mill
-        self._old = mill.ledger.arrivals.watermark()
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._old = archive.ledger.uploads.watermark()
         self._started: dt.datetime | None = None
         self._unsettled: dt.datetime | None = None
         self._full = False
 
     def unknown_pages(self) -> Iterator[list[StoredObject]]:
         """Yield the settled uploads the ledger does not know, never an empty list."""
-        for page in self._mill.store.pages():
+        for page in self._archive.store.pages():
             if self._started is None:
                 self._begin(page.at)
             candidates = [
                 o for o in page.objects if keys.is_upload(o.key) and self._is_recent(o) and is_storable(o.key)
             ]
             settled = [o for o in candidates if self._is_settled(o, page)]
-            unknown = self._mill.ledger.arrivals.unknown(settled) if settled else set()
+            unknown = self._archive.ledger.uploads.unknown(settled) if settled else set()
             if unknown:
                 yield [o for o in settled if o.key in unknown]
 
@@ -123,13 +123,13 @@ class _Sweep:
         """Move the watermark forward, but not past an upload that is not settled yet."""
         if self._started is None:
             return
-        mark = self._started - dt.timedelta(seconds=self._mill.settings.watermark_margin_seconds)
+        mark = self._started - dt.timedelta(seconds=self._archive.settings.watermark_margin_seconds)
         known_until = min(filter(None, [mark, self._unsettled]))
-        self._mill.ledger.arrivals.set_watermark(Watermark(known_until, self._started if self._full else None))
+        self._archive.ledger.uploads.set_watermark(Watermark(known_until, self._started if self._full else None))
 
     def _begin(self, at: dt.datetime) -> None:
         self._started = at
-        period = dt.timedelta(seconds=self._mill.settings.full_sweep_seconds)
+        period = dt.timedelta(seconds=self._archive.settings.full_sweep_seconds)
         self._full = self._old.full_at is None or at - self._old.full_at >= period
 
     def _is_recent(self, upload: StoredObject) -> bool:
@@ -138,7 +138,7 @@ class _Sweep:
 
     def _is_settled(self, upload: StoredObject, page: Listing) -> bool:
         age = page.at - upload.last_modified
-        if upload.size or age >= dt.timedelta(seconds=self._mill.settings.settle_seconds):
+        if upload.size or age >= dt.timedelta(seconds=self._archive.settings.settle_seconds):
             return True
         self._unsettled = min(filter(None, [self._unsettled, upload.last_modified]))
         return False
@@ -150,7 +150,7 @@ class _Batch:
 
     frames: list[tuple[StoredObject, UploadKey]] = field(default_factory=list)
     scans: list[tuple[StoredObject, UploadKey]] = field(default_factory=list)
-    faults: list[tuple[StoredObject, FrameRejected]] = field(default_factory=list)
+    faults: list[tuple[StoredObject, InvalidFrameError]] = field(default_factory=list)
 
     def frame_rows(self) -> list[dict[str, Any]]:
         """Rows for the ledger; refused names are rows too, so that nothing disappears."""
@@ -163,11 +163,11 @@ class _Batch:
         ]
 
     def refused(self) -> list[RejectedFrame]:
-        empty = [(o, FrameRejected(Reason.EMPTY, NO_BYTES)) for o, _ in self.frames if not o.size]
+        empty = [(o, InvalidFrameError(Reason.EMPTY, NO_BYTES)) for o, _ in self.frames if not o.size]
         return [_refused(o.key, fault) for o, fault in self.faults + empty]
 
 
-def _refused(key: str, fault: FrameRejected) -> RejectedFrame:
+def _refused(key: str, fault: InvalidFrameError) -> RejectedFrame:
     return RejectedFrame(key, fault.reason, fault.detail, fault.advice)
 
 
@@ -176,17 +176,17 @@ def _parse(objects: Sequence[StoredObject]) -> _Batch:
     for stored in objects:
         try:
             upload = keys.parse_upload(stored.key)
-        except FrameRejected as fault:
+        except InvalidFrameError as fault:
             batch.faults.append((stored, fault))
             continue
         (batch.frames if upload.stage == Stage.GEOREF else batch.scans).append((stored, upload))
     return batch
 
 
-def _refuse_other_spelling(mill: Mill, batch: _Batch) -> None:
+def _refuse_other_spelling(archive: Archive, batch: _Batch) -> None:
     """Refuse uploads whose folders differ from the collection's only in case; their service would be the same."""
     collections = {u.collection for _, u in batch.frames + batch.scans}
-    known = mill.ledger.arrivals.register_collections(sorted(collections, key=lambda c: c.service_name))
+    known = archive.ledger.uploads.register_collections(sorted(collections, key=lambda c: c.service_name))
 
     def fits(upload: UploadKey) -> bool:
         return known[upload.collection.id] == upload.collection.service_name
@@ -196,13 +196,13 @@ def _refuse_other_spelling(mill: Mill, batch: _Batch) -> None:
             group.remove((stored, upload))
             spelling = known[upload.collection.id]
             detail = f"{stored.key!r}: this collection is written {spelling}, with other capital letters"
-            batch.faults.append((stored, FrameRejected(Reason.BAD_NAME, detail)))
+            batch.faults.append((stored, InvalidFrameError(Reason.BAD_NAME, detail)))
 
 
-def _open_to_the_public(mill: Mill, scans: Sequence[tuple[StoredObject, UploadKey]]) -> None:
-    if mill.settings.public_acl:
+def _open_to_the_public(archive: Archive, scans: Sequence[tuple[StoredObject, UploadKey]]) -> None:
+    if archive.settings.public_acl:
         for stored, _ in scans:
-            mill.store.set_acl(stored.key, mill.settings.public_acl)
+            archive.store.set_acl(stored.key, archive.settings.public_acl)
 
 
 def _version(stored: StoredObject) -> Mapping[str, Any]:
@@ -232,7 +232,7 @@ def _frame_row(stored: StoredObject, upload: UploadKey) -> dict[str, Any]:
     return row
 
 
-def _refused_row(stored: StoredObject, fault: FrameRejected) -> dict[str, Any]:
+def _refused_row(stored: StoredObject, fault: InvalidFrameError) -> dict[str, Any]:
     return {
         "source_key": stored.key,
         "state": State.REJECTED,

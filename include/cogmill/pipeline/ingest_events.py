@@ -7,19 +7,19 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from cogmill.aws.s3_events import NotAnEvent, UploadEvent, newest, parse_message
+from cogmill.aws.s3_events import EventFormatError, UploadEvent, newest, parse_message
 from cogmill.aws.sqs import EventQueue, Message
 from cogmill.domain import keys
-from cogmill.domain.errors import Forbidden
+from cogmill.domain.errors import AccessDeniedError
 from cogmill.domain.model import StoredObject
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.storable import is_storable
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Announced:
+class AnnouncedUploads:
     """Some messages and what they are about."""
 
     uploads: list[StoredObject] = field(default_factory=list)
@@ -28,9 +28,9 @@ class Announced:
     """To be deleted once the uploads are in the ledger."""
 
 
-def has_news(mill: Mill, queue: EventQueue) -> bool:
+def has_new_uploads(archive: Archive, queue: EventQueue) -> bool:
     """Tell whether something that the ledger does not know was announced; those messages stay for who takes it in."""
-    for announced in announcements(mill, queue):
+    for announced in announcements(archive, queue):
         if announced.uploads:
             queue.give_back(announced.messages)
             return True
@@ -38,45 +38,45 @@ def has_news(mill: Mill, queue: EventQueue) -> bool:
     return False
 
 
-def announcements(mill: Mill, queue: EventQueue) -> Iterator[Announced]:
+def announcements(archive: Archive, queue: EventQueue) -> Iterator[AnnouncedUploads]:
     """Read the queue until it is empty. The caller deletes the messages when their uploads are in the ledger.
 
     Messages that cannot be read, and those about uploads that are still being written, stay and come again; the queue's own
     redrive policy moves the unreadable ones into its dead-letter queue.
     """
     while messages := queue.receive():
-        yield _look(mill, messages)
+        yield _look(archive, messages)
 
 
-def _look(mill: Mill, messages: list[Message]) -> Announced:
+def _look(archive: Archive, messages: list[Message]) -> AnnouncedUploads:
     told: dict[Message, list[UploadEvent]] = {}
     for message in messages:
         try:
-            told[message] = parse_message(message.body, mill.store.bucket)
-        except NotAnEvent as err:
+            told[message] = parse_message(message.body, archive.store.bucket)
+        except EventFormatError as err:
             log.warning("event_not_understood fault=%s", err)
     latest = newest([event for events in told.values() for event in events])
     found = {
         key: stored
         for key, event in latest.items()
-        if event.created and keys.is_upload(key) and is_storable(key) and (stored := _find(mill, key)) is not None
+        if event.created and keys.is_upload(key) and is_storable(key) and (stored := _find(archive, key)) is not None
     }
-    unsettled = {key for key, stored in found.items() if not _is_settled(mill, stored)}
+    unsettled = {key for key, stored in found.items() if not _is_settled(archive, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]
-    unknown = mill.ledger.arrivals.unknown(settled) if settled else set()
+    unknown = archive.ledger.uploads.unknown(settled) if settled else set()
     done = [message for message, events in told.items() if not unsettled & {event.key for event in events}]
-    return Announced([stored for stored in settled if stored.key in unknown], done)
+    return AnnouncedUploads([stored for stored in settled if stored.key in unknown], done)
 
 
-def _find(mill: Mill, key: str) -> StoredObject | None:
+def _find(archive: Archive, key: str) -> StoredObject | None:
     """Return an announced upload; one that S3 keeps to itself is left to the sweep, so that it does not hold up the others."""
     try:
-        return mill.store.find(key)
-    except Forbidden as err:
+        return archive.store.find(key)
+    except AccessDeniedError as err:
         log.warning("announced_upload_is_kept key=%s fault=%s", key, err)
         return None
 
 
-def _is_settled(mill: Mill, stored: StoredObject) -> bool:
+def _is_settled(archive: Archive, stored: StoredObject) -> bool:
     age = dt.datetime.now(dt.UTC) - stored.last_modified
-    return bool(stored.size) or age >= dt.timedelta(seconds=mill.settings.settle_seconds)
+    return bool(stored.size) or age >= dt.timedelta(seconds=archive.settings.settle_seconds)

@@ -14,15 +14,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cogmill.aws.s3 import Upload
-from cogmill.config.collection_files import declared
+from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
 from cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
 from cogmill.mapserver.cgi import MapServerRunner
 from cogmill.mapserver.mapfile import Service, online_resource, render, service_title
-from cogmill.mapserver.verify_service import prove_service
-from cogmill.pipeline.archive import Mill
+from cogmill.mapserver.verify_service import verify_service
+from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -62,116 +62,116 @@ class Draft:
     """x and y in EPSG:3857 metres inside the footprint of its newest frame."""
 
 
-def update_tile_index(mill: Mill, collection_id: str) -> IndexChange:
+def update_tile_index(archive: Archive, collection_id: str) -> IndexChange:
     """Bring the tile index to what the ledger says, in one transaction; the work is proportional to what changed."""
-    state = mill.ledger.collections.state(collection_id)
-    scans = mill.ledger.collections.unlinked_scans(collection_id)
-    candidates = mill.ledger.collections.index_candidates(collection_id)
-    rows = [_values(_index_row(mill, state.collection, candidate)) for candidate in candidates]
-    written, removed = mill.ledger.collections.change_index(collection_id, mill.vsi_root, rows, scans)
+    state = archive.ledger.collections.state(collection_id)
+    scans = archive.ledger.collections.unlinked_scans(collection_id)
+    candidates = archive.ledger.collections.index_candidates(collection_id)
+    rows = [_values(_index_row(archive, state.collection, candidate)) for candidate in candidates]
+    written, removed = archive.ledger.collections.change_index(collection_id, archive.vsi_root, rows, scans)
     log.info("tile_index_updated collection=%s written=%d removed=%d", collection_id, written, removed)
     return IndexChange(written, removed)
 
 
-def export_index(mill: Mill, collection_id: str) -> list[str]:
+def export_index(archive: Archive, collection_id: str) -> list[str]:
     """Write the downloadable index files of each bands folder when the index has changed; return the keys written."""
-    state = mill.ledger.collections.state(collection_id)
+    state = archive.ledger.collections.state(collection_id)
     if state.exported_revision == state.revision:
         return []
     written = []
-    for bands in mill.ledger.collections.bands_of(collection_id):
-        written += _export(mill, state.collection, bands)
-    mill.ledger.collections.exported(collection_id, state.revision)
+    for bands in archive.ledger.collections.bands_of(collection_id):
+        written += _export(archive, state.collection, bands)
+    archive.ledger.collections.exported(collection_id, state.revision)
     return written
 
 
-def draft(mill: Mill, collection_id: str) -> Draft | None:
+def draft(archive: Archive, collection_id: str) -> Draft | None:
     """Render a mapfile from the current template; None for a collection without frames."""
-    facts = mill.ledger.collections.service_facts(collection_id)
+    facts = archive.ledger.collections.service_facts(collection_id)
     extent = _extent(facts)
     if extent is None:
         return None
-    service = _service(mill, mill.ledger.collections.state(collection_id).collection, facts, extent)
+    service = _service(archive, archive.ledger.collections.state(collection_id).collection, facts, extent)
     return Draft(service, render(service), [(x, y) for x, y in facts.inside or []])
 
 
-def title(mill: Mill, collection: Collection) -> str:
+def title(archive: Archive, collection: Collection) -> str:
     """Return the title that a collection declares, else the usual one.
 
     Raises:
-        WrongSetting: Its collection file is wrong.
+        ConfigurationError: Its collection file is wrong.
     """
-    said = declared(mill.settings.collections_dir, collection.id)
+    said = load_collection_config(archive.settings.collections_dir, collection.id)
     return said.title if said and said.title else service_title(collection)
 
 
-def prove(mill: Mill, drafted: Draft) -> None:
+def prove(archive: Archive, drafted: Draft) -> None:
     """Draw a draft with the local MapServer.
 
     Raises:
-        ProofFailed: MapServer does not draw it.
+        VerificationError: MapServer does not draw it.
     """
-    with _mapserver(mill) as mapserver:
-        prove_service(drafted.text, drafted.service, mapserver, points=drafted.points)
+    with _mapserver(archive) as mapserver:
+        verify_service(drafted.text, drafted.service, mapserver, points=drafted.points)
 
 
-def publish_mapfile(mill: Mill, collection_id: str, *, bring_back: bool = False) -> Published:
+def publish_mapfile(archive: Archive, collection_id: str, *, bring_back: bool = False) -> Published:
     """Render the mapfile, prove it by drawing it, and replace the published one only when its bytes differ.
 
     A mapfile that somebody deleted stays away, for that is how a service is withdrawn, unless frames wait to become public.
 
     Args:
-        mill: Clients and settings.
+        archive: Clients and settings.
         collection_id: Whose mapfile.
         bring_back: Also write one that was deleted.
 
     Raises:
-        ProofFailed: MapServer does not draw the draft; what is published stays as it is.
+        VerificationError: MapServer does not draw the draft; what is published stays as it is.
     """
     frames, changed = 0, False
     while True:
-        state = mill.ledger.collections.state(collection_id)
-        published = _publish_mapfile(mill, collection_id, state, bring_back=bring_back)
+        state = archive.ledger.collections.state(collection_id)
+        published = _publish_mapfile(archive, collection_id, state, bring_back=bring_back)
         frames, changed = frames + published.frames, changed or published.changed
         # Another run may have changed the index and published since this one read it: then this mapfile is the older one.
-        if mill.ledger.collections.state(collection_id).revision == state.revision:
+        if archive.ledger.collections.state(collection_id).revision == state.revision:
             return replace(published, frames=frames, changed=changed)
 
 
-def _publish_mapfile(mill: Mill, collection_id: str, state: CollectionState, *, bring_back: bool) -> Published:
-    drafted = draft(mill, collection_id)
+def _publish_mapfile(archive: Archive, collection_id: str, state: CollectionState, *, bring_back: bool) -> Published:
+    drafted = draft(archive, collection_id)
     if drafted is None:
-        return _withdraw(mill, collection_id, state)
+        return _withdraw(archive, collection_id, state)
     body = drafted.text.encode()
     key = keys.mapfile_key(collection_id)
-    present = mill.store.read(key)
+    present = archive.store.read(key)
     if present is None and state.mapfile_sha256 is not None and not (bring_back or state.has_built):
         log.warning("mapfile_deleted collection=%s maintenance withdraws the service", collection_id)
         return Published(changed=False, frames=0, service_url="", extent=None)
     changed = present != body
     if changed or state.mapfile_revision != state.revision:
-        prove(mill, drafted)
+        prove(archive, drafted)
     if changed:
-        mill.store.replace(key, body, _mapfile_upload(mill))
+        archive.store.replace(key, body, _mapfile_upload(archive))
     sha256 = hashlib.sha256(body).hexdigest()
-    frames = mill.ledger.collections.published(collection_id, state.revision, sha256, mill.vsi_root)
+    frames = archive.ledger.collections.published(collection_id, state.revision, sha256, archive.vsi_root)
     log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
     return Published(changed, frames, drafted.service.online_resource, drafted.service.extent)
 
 
-def _withdraw(mill: Mill, collection_id: str, state: CollectionState) -> Published:
+def _withdraw(archive: Archive, collection_id: str, state: CollectionState) -> Published:
     """Take away the mapfile of a collection that has no frame to show."""
     changed = state.mapfile_sha256 is not None
     if changed:
-        mill.store.delete(keys.mapfile_key(collection_id))
-        mill.ledger.collections.published(collection_id, state.revision, None, mill.vsi_root)
+        archive.store.delete(keys.mapfile_key(collection_id))
+        archive.ledger.collections.published(collection_id, state.revision, None, archive.vsi_root)
         log.warning("service_withdrawn collection=%s", collection_id)
     return Published(changed=changed, frames=0, service_url="", extent=None)
 
 
-def _index_row(mill: Mill, collection: Collection, frame: Candidate) -> IndexRow:
+def _index_row(archive: Archive, collection: Collection, frame: Candidate) -> IndexRow:
     zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
-    address = IndexAddress(collection.product, mill.store.bucket, mill.settings.public_url, zip_key)
+    address = IndexAddress(collection.product, archive.store.bucket, archive.settings.public_url, zip_key)
     known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
     return index_row(known, address)
 
@@ -182,15 +182,15 @@ def _values(row: IndexRow) -> dict[str, Any]:
     return values
 
 
-def _export(mill: Mill, collection: Collection, bands: Bands) -> list[str]:
-    rows = [IndexRow(**row) for row in mill.ledger.collections.index_rows(collection.id, bands)]
+def _export(archive: Archive, collection: Collection, bands: Bands) -> list[str]:
+    rows = [IndexRow(**row) for row in archive.ledger.collections.index_rows(collection.id, bands)]
     written = []
     with TemporaryDirectory(prefix="cogmill-index-") as folder:
         files = write_index_files(rows, Path(folder), collection.service_name)
-        for file in (*files.parts, files.archive):
+        for file in (*files.parts, files.zip_file):
             content_type = CONTENT_TYPES.get(file.suffix, "application/octet-stream")
             key = keys.tile_index_prefix(collection, bands) + file.name
-            mill.store.replace(key, file.read_bytes(), Upload(content_type, acl=mill.settings.public_acl))
+            archive.store.replace(key, file.read_bytes(), Upload(content_type, acl=archive.settings.public_acl))
             written.append(key)
     log.info("index_exported collection=%s bands=%s rows=%d", collection.id, bands, len(rows))
     return written
@@ -209,33 +209,33 @@ def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
 
 
 def _service(
-    mill: Mill, collection: Collection, facts: ServiceFacts, extent: tuple[float, float, float, float]
+    archive: Archive, collection: Collection, facts: ServiceFacts, extent: tuple[float, float, float, float]
 ) -> Service:
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,
-        title=title(mill, collection),
+        title=title(archive, collection),
         product=collection.product,
         extent=extent,
-        online_resource=online_resource(mill.settings.mapserver_url, collection.id),
+        online_resource=online_resource(archive.settings.mapserver_url, collection.id),
         dates=_dates(facts),
     )
 
 
 @contextmanager
-def _mapserver(mill: Mill) -> Iterator[MapServerRunner]:
+def _mapserver(archive: Archive) -> Iterator[MapServerRunner]:
     """Give the local MapServer the clients this process has; its service file lives as long as the proof."""
     with TemporaryDirectory(prefix="cogmill-proof-") as folder:
         service_file = Path(folder) / "pg_service.conf"
         service_file.touch(mode=0o600)
-        entry = mill.ledger.service_entry()
+        entry = archive.ledger.service_entry()
         service_file.write_text("\n".join(["[cogmill]", *(f"{name}={value}" for name, value in entry.items()), ""]))
-        environment = {**mill.store.gdal_environment(), "PGSERVICEFILE": str(service_file)}
-        yield MapServerRunner(environment, str(mill.settings.mapserv))
+        environment = {**archive.store.gdal_environment(), "PGSERVICEFILE": str(service_file)}
+        yield MapServerRunner(environment, str(archive.settings.mapserv))
 
 
-def _mapfile_upload(mill: Mill) -> Upload:
+def _mapfile_upload(archive: Archive) -> Upload:
     """Return the metadata that s3fs shows as mode, owner and time of the file."""
-    settings = mill.settings
+    settings = archive.settings
     owner = {"mode": str(settings.mapfile_mode), "uid": str(settings.mapfile_uid), "gid": str(settings.mapfile_gid)}
     return Upload("text/plain; charset=utf-8", {**owner, "mtime": str(int(time.time()))})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cogmill.domain import keys
 from cogmill.domain.errors import ADVICE, Reason
 from cogmill.domain.model import RejectedFrame
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Digest:
         return "\n".join(lines)
 
 
-def digest(mill: Mill, collection_id: str, since: dt.datetime) -> Digest:
+def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
     """Tell what became of a collection since a moment."""
-    row = mill.ledger.collections.digest(collection_id, since)
+    row = archive.ledger.collections.digest(collection_id, since)
     rejected = [
         RejectedFrame(entry["key"], entry["reason"], entry["detail"], ADVICE[Reason(entry["reason"])])
         for entry in row["rejected"]

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection
 from cogmill.pipeline import publish
-from cogmill.pipeline.archive import Mill
+from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
 
 
-def withdraw_frames(mill: Mill, collection_id: str | None, source_keys: Sequence[str], detail: str) -> list[str]:
+def withdraw_frames(archive: Archive, collection_id: str | None, source_keys: Sequence[str], detail: str) -> list[str]:
     """Withdraw frames whose uploads are gone; the others of their collection stay on the map throughout.
 
     Args:
-        mill: Clients and settings.
+        archive: Clients and settings.
         collection_id: Their collection; None for uploads whose names fitted none.
         source_keys: Uploads; those that are back in the bucket are left alone.
         detail: Why, for the ledger.
@@ -25,49 +25,49 @@ def withdraw_frames(mill: Mill, collection_id: str | None, source_keys: Sequence
     Returns:
         The uploads whose frames were withdrawn.
     """
-    gone = [key for key in source_keys if mill.store.sha256(key) is None]
+    gone = [key for key in source_keys if archive.store.sha256(key) is None]
     if collection_id is None:
-        return mill.ledger.upkeep.withdraw_frames(gone, detail)
-    shown, staying = mill.ledger.upkeep.shown(collection_id, gone)
+        return archive.ledger.findings.withdraw_frames(gone, detail)
+    shown, staying = archive.ledger.findings.shown(collection_id, gone)
     if shown and not staying:
-        withdraw_service(mill, collection_id)
-    withdrawn = mill.ledger.upkeep.withdraw_frames(gone, detail)
-    change = publish.update_tile_index(mill, collection_id)
+        withdraw_service(archive, collection_id)
+    withdrawn = archive.ledger.findings.withdraw_frames(gone, detail)
+    change = publish.update_tile_index(archive, collection_id)
     if staying or change.written:
-        publish.export_index(mill, collection_id)
-        publish.publish_mapfile(mill, collection_id)
+        publish.export_index(archive, collection_id)
+        publish.publish_mapfile(archive, collection_id)
     elif shown:
-        _delete_index_files(mill, collection_id)
+        _delete_index_files(archive, collection_id)
     log.warning("frames_withdrawn collection=%s frames=%d staying=%d", collection_id, len(withdrawn), staying)
     return withdrawn
 
 
-def withdraw_service(mill: Mill, collection_id: str) -> None:
+def withdraw_service(archive: Archive, collection_id: str) -> None:
     """Take a service away, before anything it points to."""
-    state = mill.ledger.collections.state(collection_id)
-    mill.store.delete(keys.mapfile_key(collection_id))
-    mill.ledger.collections.published(collection_id, state.revision, None, mill.vsi_root)
+    state = archive.ledger.collections.state(collection_id)
+    archive.store.delete(keys.mapfile_key(collection_id))
+    archive.ledger.collections.published(collection_id, state.revision, None, archive.vsi_root)
     log.warning("service_withdrawn collection=%s", collection_id)
 
 
-def unpublish(mill: Mill, collection_id: str) -> int:
+def unpublish(archive: Archive, collection_id: str) -> int:
     """Follow the deletion of a mapfile: rows and index files leave, COGs are retired; return the number of frames.
 
     A new upload into the collection brings all of it back.
     """
-    if mill.store.read(keys.mapfile_key(collection_id)) is not None:
+    if archive.store.read(keys.mapfile_key(collection_id)) is not None:
         return 0
-    frames = mill.ledger.upkeep.unpublish(collection_id)
-    publish.update_tile_index(mill, collection_id)
-    _delete_index_files(mill, collection_id)
+    frames = archive.ledger.findings.unpublish(collection_id)
+    publish.update_tile_index(archive, collection_id)
+    _delete_index_files(archive, collection_id)
     log.warning("collection_unpublished collection=%s frames=%d", collection_id, frames)
     return frames
 
 
-def _delete_index_files(mill: Mill, collection_id: str) -> None:
-    collection: Collection = mill.ledger.collections.state(collection_id).collection
-    present = {bands: list(mill.store.pages(keys.tile_index_prefix(collection, bands))) for bands in Bands}
+def _delete_index_files(archive: Archive, collection_id: str) -> None:
+    collection: Collection = archive.ledger.collections.state(collection_id).collection
+    present = {bands: list(archive.store.pages(keys.tile_index_prefix(collection, bands))) for bands in Bands}
     for bands, pages in present.items():
         ours = set(keys.index_file_keys(collection, bands))
         for key in sorted({stored.key for page in pages for stored in page.objects} & ours):
-            mill.store.delete(key)
+            archive.store.delete(key)

@@ -56,7 +56,7 @@ class CollectionsBundle(BaseDagBundle):
 
     def refresh(self) -> None:
         """Fetch the list and rewrite what changed; safe to run in several processes at once."""
-        from cogmill.domain.errors import Unavailable
+        from cogmill.domain.errors import ServiceUnavailableError
 
         from cogmill_airflow.connections import ledger_from_connection
 
@@ -65,7 +65,7 @@ class CollectionsBundle(BaseDagBundle):
             try:
                 with ledger_from_connection(self.postgres_conn_id) as ledger:
                     rows = ledger.collections.all()
-            except Unavailable as err:
+            except ServiceUnavailableError as err:
                 log.warning("collections_kept", bundle=self.name, error=str(err))
                 return
             if rows == self._rows and not self._fresh:

@@ -24,13 +24,13 @@ class FaultRetryPolicy(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Sort the exception into its family; the first try has the number 1."""
-        from cogmill.domain.errors import SourceChanged, Unavailable, WrongSetting
+        from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError, SourceChangedError
 
         del max_tries, context
         fault = type(exception).__name__
-        if isinstance(exception, (Unavailable, SourceChanged, AirflowRuntimeError)):
+        if isinstance(exception, (ServiceUnavailableError, SourceChangedError, AirflowRuntimeError)):
             return RetryDecision.default()
-        if isinstance(exception, WrongSetting):
+        if isinstance(exception, ConfigurationError):
             return RetryDecision.fail(reason=f"{fault}: no retry before the setting is mended")
         if try_number < BUG_TRIES:
             return RetryDecision.retry(delay=BUG_DELAY, reason=f"{fault}: our fault, tried once more")

@@ -8,7 +8,7 @@ from airflow.sdk import Asset, AssetAlias
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from cogmill.pipeline import Mill
+    from cogmill.pipeline import Archive
     from cogmill.pipeline.publish import Published
 
 ALIAS = "cogmill_services"
@@ -28,11 +28,11 @@ def service(collection_id: str) -> Asset:
     return Asset(name=collection_id, uri=f"cogmill://{collection_id}", group="cogmill")
 
 
-def changed_service(context: Context, mill: Mill, collection_id: str, published: Published) -> None:
+def changed_service(context: Context, archive: Archive, collection_id: str, published: Published) -> None:
     """Say that a service shows something else than before.
 
     :param context: Context of the publishing task.
-    :param mill: Where it was published.
+    :param archive: Where it was published.
     :param collection_id: The collection.
     :param published: What was done.
     """
@@ -41,6 +41,6 @@ def changed_service(context: Context, mill: Mill, collection_id: str, published:
     extra = {
         "frames": published.frames,
         "service_url": published.service_url,
-        "mapfile": f"s3://{mill.store.bucket}/{mapfile_key(collection_id)}",
+        "mapfile": f"s3://{archive.store.bucket}/{mapfile_key(collection_id)}",
     }
     context["outlet_events"][services()].add(service(collection_id), extra=extra)

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from cogmill.pipeline import Mill
+    from cogmill.pipeline import Archive
 
 
-def objects(mill: Mill, keys: Iterable[str]) -> list[Any]:
+def objects(archive: Archive, keys: Iterable[str]) -> list[Any]:
     """Return keys of the bucket as datasets, named as OpenLineage names objects of S3."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    return [Dataset(namespace=f"s3://{mill.store.bucket}", name=key) for key in keys]
+    return [Dataset(namespace=f"s3://{archive.store.bucket}", name=key) for key in keys]
 
 
-def tile_index(mill: Mill) -> Any:
+def tile_index(archive: Archive) -> Any:
     """Return the tile index as a dataset, named as OpenLineage names tables of PostgreSQL."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    entry = mill.ledger.service_entry()
+    entry = archive.ledger.service_entry()
     place = f"postgres://{entry['host']}:{entry['port']}"
     return Dataset(namespace=place, name=f"{entry['dbname']}.cogmill.tile_index")
 

@@ -125,11 +125,11 @@ def _collection_digest(collection_id: str, context: Context) -> str:
     from cogmill.mapserver.mapfile import online_resource
     from cogmill.pipeline import run_digest
 
-    from cogmill_airflow.connections import mill_from_connections
+    from cogmill_airflow.connections import archive_from_connections
 
-    with mill_from_connections() as mill:
-        digest = run_digest.digest(mill, collection_id, context["dag_run"].start_date)
-        service = online_resource(mill.settings.mapserver_url, collection_id)
+    with archive_from_connections() as archive:
+        digest = run_digest.digest(archive, collection_id, context["dag_run"].start_date)
+        service = online_resource(archive.settings.mapserver_url, collection_id)
     if not (digest.published or digest.rejected or digest.failed or digest.missing_scans):
         return ""
     return f"{digest.text}\nService: {service}SERVICE=WMS&REQUEST=GetCapabilities"

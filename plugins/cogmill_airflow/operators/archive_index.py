@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.operators.base import MillOperator
+from cogmill_airflow.operators.base import ArchiveOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,7 +18,7 @@ MOST_NAMED = 50
 """Broken collections named in an XCom; all are in the log."""
 
 
-class CompileIndexesOperator(MillOperator):
+class CompileIndexesOperator(ArchiveOperator):
     """Compile what is public in three formats, prove that they are equal, and upload what changed.
 
     Safe to rerun: an archive that did not change causes no upload.
@@ -32,8 +32,8 @@ class CompileIndexesOperator(MillOperator):
         from cogmill.pipeline import export as compilation
 
         del context
-        with self.mill() as mill:
-            compiled = asdict(compilation.compile_indexes(mill))
+        with self.archive() as archive:
+            compiled = asdict(compilation.compile_indexes(archive))
         broken = compiled["broken"]
         for entry in broken:
             self.log.error("collection_not_compiled collection=%s fault=%s", entry["collection_id"], entry["fault"])

@@ -64,9 +64,9 @@ class PlanBackfillOperator(ArchiveOperator):
         """
         from cogmill.pipeline import backfill
 
-        with self.mill() as mill:
-            planned = backfill.plan(mill, request_from(context["params"]))
-            most = mill.settings.backfill_approval_frames
+        with self.archive() as archive:
+            planned = backfill.plan(archive, request_from(context["params"]))
+            most = archive.settings.backfill_approval_frames
         self.log.info("backfill_planned\n%s", planned.text)
         frames = len(planned.frames)
         return {"text": planned.text[:LONGEST_PLAN], "frames": frames, "ask": frames > most}
@@ -121,9 +121,9 @@ class BeginBackfillOperator(ArchiveOperator):
         if context["params"]["dry_run"]:
             raise AirflowSkipException("dry run: nothing is built")
         request = request_from(context["params"], limit=self.planned["frames"])
-        with self.mill() as mill:
-            planned = backfill.plan(mill, request)
-            batches = backfill.begin(mill, backfill_id(context), request, planned)
+        with self.archive() as archive:
+            planned = backfill.plan(archive, request)
+            batches = backfill.begin(archive, backfill_id(context), request, planned)
         self.log.info("backfill_begun id=%s batches=%d", backfill_id(context), len(batches))
         return [dict(batch) for batch in batches]
 
@@ -149,12 +149,15 @@ class BuildBackfillOperator(ArchiveOperator):
 
         os.nice(NICENESS)  # the process ends with this task
         ti = context["ti"]
-        lane = self.mill()
-        with lane as mill:
-            quiet = mill.settings.model_copy(update={"build_processes": mill.settings.backfill_processes})
+        lane = self.archive()
+        with lane as archive:
+            quiet = archive.settings.model_copy(update={"build_processes": archive.settings.backfill_processes})
             owner = f"{ti.dag_id}/{ti.run_id}/{ti.map_index}"
             progress = backfill.build(
-                type(mill)(mill.store, mill.ledger, quiet), backfill_id(context), self.batch["frame_ids"], owner
+                type(archive)(archive.store, archive.ledger, quiet),
+                backfill_id(context),
+                self.batch["frame_ids"],
+                owner,
             )
         self.log.info("backfill_progress %s", progress.text)
         return progress.text
@@ -171,13 +174,13 @@ class ReportBackfillOperator(ArchiveOperator):
         from cogmill.pipeline import backfill
 
         broken = broken_tasks(context)
-        with self.mill() as mill:
-            if not mill.ledger.backfills.is_known(backfill_id(context)):
+        with self.archive() as archive:
+            if not archive.ledger.backfills.is_known(backfill_id(context)):
                 if broken:
                     raise AirflowFailException("nothing was begun: " + "; ".join(broken))
                 raise AirflowSkipException("nothing was begun: a dry run, or nobody approved")
-            published = backfill.publish_finished(mill, backfill_id(context))
-            progress = mill.ledger.backfills.progress(backfill_id(context))
+            published = backfill.publish_finished(archive, backfill_id(context))
+            progress = archive.ledger.backfills.progress(backfill_id(context))
         self.log.info("backfill_done published=%s %s", published, progress.text)
         context["ti"].xcom_push(key=DIGEST, value=progress.text)
         if progress.failed or progress.done < progress.frames or broken:

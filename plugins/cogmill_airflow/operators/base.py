@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from cogmill_airflow.connections import mill_from_connections
+from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
 
 if TYPE_CHECKING:
-    from cogmill.pipeline import Mill
+    from cogmill.pipeline import Archive
 
 
-class MillOperator(BaseOperator):
+class ArchiveOperator(BaseOperator):
     """Base of the tasks that work on bucket and ledger.
 
     :param aws_conn_id: Connection used for S3.
@@ -28,6 +28,6 @@ class MillOperator(BaseOperator):
         self.aws_conn_id = aws_conn_id
         self.postgres_conn_id = postgres_conn_id
 
-    def mill(self) -> AbstractContextManager[Mill]:
+    def archive(self) -> AbstractContextManager[Archive]:
         """Open bucket, ledger and settings."""
-        return mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)
+        return archive_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)

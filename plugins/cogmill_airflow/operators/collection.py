@@ -11,20 +11,20 @@ from airflow.sdk.exceptions import AirflowException
 
 from cogmill_airflow.observability import lineage, metrics
 from cogmill_airflow.observability.assets import changed_service
-from cogmill_airflow.operators.base import MillOperator
+from cogmill_airflow.operators.base import ArchiveOperator
 from cogmill_airflow.operators.links import MapPreviewLink, WmsCapabilitiesLink, addresses
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
-    from cogmill.pipeline import Mill
+    from cogmill.pipeline import Archive
 
 
 class FramesFailed(AirflowException):
     """Some frames of a batch were not built, and it was not their fault."""
 
 
-class CollectionOperator(MillOperator):
+class CollectionOperator(ArchiveOperator):
     """Base of the tasks that work on one collection.
 
     :param collection_id: The collection. (templated)
@@ -36,12 +36,12 @@ class CollectionOperator(MillOperator):
         super().__init__(**kwargs)
         self.collection_id = collection_id
 
-    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
         """Return what the task read and what it wrote, as OpenLineage names them.
 
-        :param mill: Where.
+        :param archive: Where.
         """
-        del mill
+        del archive
         return [], []
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
@@ -50,8 +50,8 @@ class CollectionOperator(MillOperator):
         :param task_instance: Not used.
         """
         del task_instance
-        with self.mill() as mill:
-            return lineage.lineage(*self.datasets(mill))
+        with self.archive() as archive:
+            return lineage.lineage(*self.datasets(archive))
 
 
 class PlanFramesOperator(CollectionOperator):
@@ -65,8 +65,8 @@ class PlanFramesOperator(CollectionOperator):
         from cogmill.pipeline import build_cogs
 
         del context
-        with self.mill() as mill:
-            batches = [dict(batch) for batch in build_cogs.plan(mill, self.collection_id)]
+        with self.archive() as archive:
+            batches = [dict(batch) for batch in build_cogs.plan(archive, self.collection_id)]
         frames = sum(len(batch["frame_ids"]) for batch in batches)
         self.log.info("frames_planned collection=%s frames=%d batches=%d", self.collection_id, frames, len(batches))
         return batches
@@ -96,8 +96,8 @@ class BuildCogsOperator(CollectionOperator):
         ti = context["ti"]
         owner = f"{ti.dag_id}/{ti.run_id}/{ti.map_index}"
         begun = time.monotonic()
-        with self.mill() as mill:
-            result = build_cogs.build_batch(mill, self.batch["frame_ids"], owner)
+        with self.archive() as archive:
+            result = build_cogs.build_batch(archive, self.batch["frame_ids"], owner)
         metrics.batch_done(self.collection_id, result, time.monotonic() - begun)
         for frame in result.rejected:
             self.log.warning(
@@ -118,13 +118,13 @@ class BuildCogsOperator(CollectionOperator):
             raise FramesFailed("; ".join(result.failed))
         return {**asdict(result), "rejected": len(result.rejected), "failed": 0}
 
-    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
         """Return the uploads of this batch and their COGs, as the ledger knows them.
 
-        :param mill: Where.
+        :param archive: Where.
         """
-        cogs = mill.ledger.browse.cogs(self.batch["frame_ids"])
-        return lineage.objects(mill, cogs), lineage.objects(mill, cogs.values())
+        cogs = archive.ledger.queries.cogs(self.batch["frame_ids"])
+        return lineage.objects(archive, cogs), lineage.objects(archive, cogs.values())
 
 
 class UpdateTileIndexOperator(CollectionOperator):
@@ -138,17 +138,17 @@ class UpdateTileIndexOperator(CollectionOperator):
         from cogmill.pipeline import publish
 
         del context
-        with self.mill() as mill:
-            change = asdict(publish.update_tile_index(mill, self.collection_id))
+        with self.archive() as archive:
+            change = asdict(publish.update_tile_index(archive, self.collection_id))
         self.log.info("tile_index_updated collection=%s change=%s", self.collection_id, change)
         return change
 
-    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
         """Return the table that was changed.
 
-        :param mill: Where.
+        :param archive: Where.
         """
-        return [], [lineage.tile_index(mill)]
+        return [], [lineage.tile_index(archive)]
 
 
 class ExportIndexOperator(CollectionOperator):
@@ -165,18 +165,18 @@ class ExportIndexOperator(CollectionOperator):
         from cogmill.pipeline import publish
 
         del context
-        with self.mill() as mill:
-            keys = publish.export_index(mill, self.collection_id)
+        with self.archive() as archive:
+            keys = publish.export_index(archive, self.collection_id)
         self.log.info("index_exported collection=%s keys=%s", self.collection_id, keys)
         self.written = keys
         return keys
 
-    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
         """Return the tile index and the files that were written from it.
 
-        :param mill: Where.
+        :param archive: Where.
         """
-        return [lineage.tile_index(mill)], lineage.objects(mill, self.written)
+        return [lineage.tile_index(archive)], lineage.objects(archive, self.written)
 
 
 class PublishMapfileOperator(CollectionOperator):
@@ -200,9 +200,9 @@ class PublishMapfileOperator(CollectionOperator):
         """
         from cogmill.pipeline import publish
 
-        with self.mill() as mill:
-            published = publish.publish_mapfile(mill, self.collection_id)
-            browse, since = mill.ledger.browse, context["dag_run"].start_date
+        with self.archive() as archive:
+            published = publish.publish_mapfile(archive, self.collection_id)
+            browse, since = archive.ledger.queries, context["dag_run"].start_date
             metrics.published(
                 self.collection_id,
                 published.frames,
@@ -210,17 +210,17 @@ class PublishMapfileOperator(CollectionOperator):
             )
             metrics.queue(browse.queue)
             if published.changed or published.frames:
-                changed_service(context, mill, self.collection_id, published)
+                changed_service(context, archive, self.collection_id, published)
         links = addresses(published.service_url, self.service_name, published.extent)
         self.published = {"changed": published.changed, "frames": published.frames, **links}
         self.log.info("mapfile_published collection=%s %s", self.collection_id, self.published)
         return dict(self.published)
 
-    def datasets(self, mill: Mill) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
         """Return the tile index and the mapfile that shows it.
 
-        :param mill: Where.
+        :param archive: Where.
         """
         from cogmill.domain.keys import mapfile_key
 
-        return [lineage.tile_index(mill)], lineage.objects(mill, [mapfile_key(self.collection_id)])
+        return [lineage.tile_index(archive)], lineage.objects(archive, [mapfile_key(self.collection_id)])

@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.base import MillOperator
+from cogmill_airflow.operators.base import ArchiveOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,7 +21,7 @@ MOST_ACTIONS = 500
 """Acts that an XCom and the report name; all are in the task's log."""
 
 
-class ArchiveOperator(MillOperator):
+class ArchiveOperator(ArchiveOperator):
     """Base of the tasks that work on the whole archive."""
 
     def report_actions(self, actions: Sequence[Action]) -> list[dict[str, Any]]:
@@ -49,9 +49,9 @@ class CompareLayersOperator(ArchiveOperator):
         from cogmill.maintenance.removal_plan import plan_removals
 
         del context
-        with self.mill() as mill:
-            comparison = compare(mill)
-            plan = plan_removals(mill)
+        with self.archive() as archive:
+            comparison = compare(archive)
+            plan = plan_removals(archive)
         for kind, count in comparison.counts.items():
             self.log.info("%8d  %s", count, KINDS[kind].title)
         for finding in comparison.examples:
@@ -71,8 +71,8 @@ class RepairOperator(ArchiveOperator):
         """
         from cogmill.maintenance.repair import repair
 
-        with self.mill() as mill:
-            return self.report_actions(repair(mill, dry_run=context["params"]["dry_run"]))
+        with self.archive() as archive:
+            return self.report_actions(repair(archive, dry_run=context["params"]["dry_run"]))
 
 
 class RemoveOperator(ArchiveOperator):
@@ -97,8 +97,8 @@ class RemoveOperator(ArchiveOperator):
 
         plan = self.approved and self.approved["plan"]
         agreed = Removals(plan["frames"], plan["services"], plan["cogs"]) if plan else None
-        with self.mill() as mill:
-            return self.report_actions(remove(mill, approved=agreed, dry_run=context["params"]["dry_run"]))
+        with self.archive() as archive:
+            return self.report_actions(remove(archive, approved=agreed, dry_run=context["params"]["dry_run"]))
 
 
 class ApproveRemovalsOperator(ApprovalOperator):
@@ -143,8 +143,8 @@ class CollectGarbageOperator(ArchiveOperator):
         """
         from cogmill.maintenance.cleanup import collect
 
-        with self.mill() as mill:
-            collected = asdict(collect(mill, dry_run=context["params"]["dry_run"]))
+        with self.archive() as archive:
+            collected = asdict(collect(archive, dry_run=context["params"]["dry_run"]))
         for what, names in collected.items():
             self.log.info("collected_%s count=%d %s", what, len(names), names)
         return {what: len(names) for what, names in collected.items()}
@@ -160,8 +160,8 @@ class AuditCogsOperator(ArchiveOperator):
         """
         from cogmill.maintenance.cleanup import audit
 
-        with self.mill() as mill:
-            result = audit(mill, dry_run=context["params"]["dry_run"])
+        with self.archive() as archive:
+            result = audit(archive, dry_run=context["params"]["dry_run"])
         self.log.info("cogs_audited read=%d bytes=%d", result.read, result.bytes)
         return {"read": result.read, "bytes": result.bytes, "damaged": self.report_actions(result.damaged)}
 
@@ -176,8 +176,8 @@ class ProbeServicesOperator(ArchiveOperator):
         """
         from cogmill.maintenance.report import probe_services
 
-        with self.mill() as mill:
-            return probe_services(mill, context["dag_run"].run_after.toordinal())
+        with self.archive() as archive:
+            return probe_services(archive, context["dag_run"].run_after.toordinal())
 
 
 class MaintenanceReportOperator(ArchiveOperator):
@@ -203,8 +203,8 @@ class MaintenanceReportOperator(ArchiveOperator):
         parts = {name: part for name, part in self.parts.items() if name != "compared"}
         parts |= {"comparison": compared.get("comparison"), "plan": compared.get("plan")}
         begun, dry_run = context["dag_run"].run_after, context["params"]["dry_run"]
-        with self.mill() as mill:
-            report = write_report(mill, parts, begun, dry_run=dry_run)
+        with self.archive() as archive:
+            report = write_report(archive, parts, begun, dry_run=dry_run)
         self.log.info("maintenance_report\n%s", report_text(report))
         if report["faults"]:
             context["ti"].xcom_push(key=DIGEST, value=report_text(report))

@@ -32,8 +32,8 @@ class PlanRenderingOperator(ArchiveOperator):
         """
         from cogmill.pipeline import rerender
 
-        with self.mill() as mill:
-            ids = rerender.services(mill, context["params"]["collections"] or [])
+        with self.archive() as archive:
+            ids = rerender.services(archive, context["params"]["collections"] or [])
         self.log.info("rendering_planned services=%d", len(ids))
         parts = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)] or [[]]
         return [{"label": f"{part[0]} … {part[-1]}" if part else "no service", "ids": part} for part in parts]
@@ -59,10 +59,12 @@ class RenderMapfilesOperator(ArchiveOperator):
         from cogmill.pipeline import rerender
 
         params = context["params"]
-        with self.mill() as mill:
+        with self.archive() as archive:
             # all services: those that are there; chosen ones: also one whose mapfile was deleted
             chosen = bool(params["collections"])
-            renderings = rerender.render_mapfiles(mill, self.batch["ids"], bring_back=chosen, dry_run=params["dry_run"])
+            renderings = rerender.render_mapfiles(
+                archive, self.batch["ids"], bring_back=chosen, dry_run=params["dry_run"]
+            )
         for rendering in renderings:
             level = self.log.error if rendering.fault else self.log.info
             level(
@@ -112,8 +114,8 @@ class RollbackOperator(ArchiveOperator):
         from cogmill.pipeline import rerender
 
         params = context["params"]
-        with self.mill() as mill:
-            plan = asdict(rerender.rollback(mill, params["collection"], dry_run=params["dry_run"]))
+        with self.archive() as archive:
+            plan = asdict(rerender.rollback(archive, params["collection"], dry_run=params["dry_run"]))
         for name in ("restored", "taken_back"):
             self.log.info("%s frames=%d %s", name, len(plan[name]), plan[name])
         return plan | {name: len(plan[name]) for name in ("restored", "taken_back")}

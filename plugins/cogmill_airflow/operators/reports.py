@@ -28,8 +28,8 @@ class ListRejectedOperator(CollectionOperator):
         """
         from cogmill.pipeline import run_digest
 
-        with self.mill() as mill:
-            digest = run_digest.digest(mill, self.collection_id, context["dag_run"].start_date)
+        with self.archive() as archive:
+            digest = run_digest.digest(archive, self.collection_id, context["dag_run"].start_date)
         return shown(digest.rejected)
 
 
@@ -53,8 +53,8 @@ class ReportOperator(CollectionOperator):
         """
         from cogmill.pipeline import run_digest
 
-        with self.mill() as mill:
-            digest = run_digest.digest(mill, self.collection_id, context["dag_run"].start_date)
+        with self.archive() as archive:
+            digest = run_digest.digest(archive, self.collection_id, context["dag_run"].start_date)
         self.log.info("digest\n%s", digest.text)
         faults = [*digest.failed, *broken_tasks(context)]
         if faults:

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from cogmill_airflow.names import dag_id
 from cogmill_airflow.observability import metrics
 from cogmill_airflow.observability.notifications import DIGEST, LONGEST_TEXT
-from cogmill_airflow.operators.base import MillOperator
+from cogmill_airflow.operators.base import ArchiveOperator
 from cogmill_airflow.operators.rejections import shown
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ NOT_FOUND = 404
 """HTTP status with which Airflow answers for a DAG it does not know."""
 
 
-class RegisterUploadsOperator(MillOperator):
+class RegisterUploadsOperator(ArchiveOperator):
     """Take every upload the ledger does not know into it."""
 
     def execute(self, context: Context) -> list[str]:
@@ -42,9 +42,9 @@ class RegisterUploadsOperator(MillOperator):
         """
         from cogmill.pipeline import ingest
 
-        with self.mill() as mill:
-            taken = ingest.register(mill)
-            metrics.queue(mill.ledger.browse.queue)
+        with self.archive() as archive:
+            taken = ingest.ingest_uploads(archive)
+            metrics.queue(archive.ledger.queries.queue)
         for upload in taken.refused:
             self.log.warning("upload_refused key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)
         self.log.info(
@@ -124,7 +124,7 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
         super().execute(context)
 
     def _wait_until_visible(self, ti: Any) -> Any:
-        from cogmill.domain.errors import Unavailable
+        from cogmill.domain.errors import ServiceUnavailableError
 
         deadline = time.monotonic() + self.visible_within_s
         while True:
@@ -135,6 +135,6 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
                     raise
                 if time.monotonic() > deadline:
                     message = f"{self.trigger_dag_id} has not appeared within {self.visible_within_s:.0f} s"
-                    raise Unavailable(message) from err
+                    raise ServiceUnavailableError(message) from err
                 self.log.info("collection_not_visible_yet dag=%s", self.trigger_dag_id)
             time.sleep(POLL_S)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cogmill.config.settings import load_settings
-from cogmill.ledger.queries import COLLECTION_FILTERS, FIRST_REFUSAL, Turn
+from cogmill.ledger.queries import COLLECTION_FILTERS, FIRST_REFUSAL, PageCursor
 from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
@@ -44,7 +44,9 @@ files.serve(app)
 def collections(request: Request, q: Text = "", only: Only = "", after: Text = "", before: Text = "") -> str:
     """Show a page of all collections."""
     with reading() as browse:
-        page = browse.collections(Turn(after, before or None), search=q.lower(), only=only, size=COLLECTIONS_PER_PAGE)
+        page = browse.collections(
+            PageCursor(after, before or None), search=q.lower(), only=only, size=COLLECTIONS_PER_PAGE
+        )
     turns = turns_of(page, [card.id for card in page.rows])
     return show(request, "collections.html.j2", page=page, q=q, only=only, filters=COLLECTION_FILTERS, turns=turns)
 
@@ -79,7 +81,7 @@ def collection(
 ) -> str:
     """Show one collection and a page of its frames."""
     collection_id = dag_id.removeprefix(DAG_PREFIX)
-    turn = Turn(after, before or None)
+    turn = PageCursor(after, before or None)
     with reading() as browse:
         try:
             card = browse.collection(collection_id)
@@ -120,7 +122,7 @@ def reading() -> Iterator[Browse]:
     from cogmill_airflow.connections import ledger_from_connection
 
     with ledger_from_connection(options="-c default_transaction_read_only=on -c statement_timeout=5s") as ledger:
-        yield ledger.browse
+        yield ledger.queries
 
 
 def turns_of(page: Page[Any], keys: list[str]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from airflow.sdk.exceptions import AirflowNotFoundException
 from cogmill.config.settings import load_settings
-from cogmill.domain.errors import Unavailable, WrongSetting
+from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -31,8 +31,8 @@ def explain(app: FastAPI) -> None:
     async def refused(request: Request, fault: HTTPException) -> Response:
         return _answer(request, fault.status_code, str(fault.detail), HELP.get(fault.status_code, ""))
 
-    @app.exception_handler(Unavailable)
-    async def away(request: Request, fault: Unavailable) -> Response:
+    @app.exception_handler(ServiceUnavailableError)
+    async def away(request: Request, fault: ServiceUnavailableError) -> Response:
         log.warning("ledger_unavailable %s", fault)
         text = f"PostgreSQL does not answer, or refuses the role of the connection {POSTGRES_CONN_ID}. The API server's log says which."
         return _answer(request, 503, "The ledger cannot be reached", text)
@@ -43,8 +43,8 @@ def explain(app: FastAPI) -> None:
         text = f"Add the connection {POSTGRES_CONN_ID} where the API server finds it: in Airflow's database or its secrets backend."
         return _answer(request, 503, f"There is no connection {POSTGRES_CONN_ID}", text)
 
-    @app.exception_handler(WrongSetting)
-    async def wrong(request: Request, fault: WrongSetting) -> Response:
+    @app.exception_handler(ConfigurationError)
+    async def wrong(request: Request, fault: ConfigurationError) -> Response:
         log.error("wrong_setting %s", fault)
         return _answer(request, 503, "A setting is wrong", str(fault))
 
@@ -64,7 +64,7 @@ def _answer(request: Request, status: int, title: str, text: str) -> Response:
 def _headers() -> dict[str, str]:
     try:
         policy = content_policy(load_settings())
-    except WrongSetting:
+    except ConfigurationError:
         policy = "default-src 'none'"
     return {
         "Content-Security-Policy": policy,

@@ -19,7 +19,7 @@ from cogmill_airflow.page import PREFIX, words
 
 if TYPE_CHECKING:
     from cogmill.config.settings import Settings
-    from cogmill.ledger.queries import Box, CollectionCard, FrameLine
+    from cogmill.ledger.queries import Box, CollectionSummary, FrameSummary
 
 HERE = Path(__file__).parent
 
@@ -70,7 +70,7 @@ class Address:
         """Return what a service says about itself."""
         return capabilities_url(self.wms(collection_id))
 
-    def thumbnail(self, card: CollectionCard, longer_px: int = THUMBNAIL_PX) -> str:
+    def thumbnail(self, card: CollectionSummary, longer_px: int = THUMBNAIL_PX) -> str:
         """Return a small picture of one photograph; empty when nothing is public.
 
         One photograph and not the whole collection: what that costs a map host does not grow with the collection.
@@ -103,7 +103,7 @@ def bar(states: dict[str, int]) -> list[tuple[str, float, float]]:
     return pieces
 
 
-def advice(frame: FrameLine) -> str:
+def advice(frame: FrameSummary) -> str:
     """Return what the person who uploaded a refused frame should do; empty for frames that were not refused."""
     return ADVICE[Reason(frame.reason)] if frame.reason else ""
 

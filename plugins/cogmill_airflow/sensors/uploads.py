@@ -57,11 +57,11 @@ class NewUploadsSensor(S3KeySensor):
         """
         from cogmill.pipeline import ingest
 
-        from cogmill_airflow.connections import mill_from_connections
+        from cogmill_airflow.connections import archive_from_connections
 
         del context
-        with mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id) as mill:
-            return ingest.has_news(mill)
+        with archive_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id) as archive:
+            return ingest.has_new_uploads(archive)
 
     def _defer(self) -> None:
         """Leave the worker; the trigger knows its own end, so that no time limit of Airflow turns the task red."""

@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
 
 if TYPE_CHECKING:
-    from cogmill.pipeline import Mill
+    from cogmill.pipeline import Archive
 
 LONGEST_PAUSE_S = 60.0
 """Seconds between two looks at a bucket or ledger that does not answer, at most."""
@@ -21,7 +21,7 @@ LONGEST_PAUSE_S = 60.0
 class NewUploadsTrigger(BaseTrigger):
     """Fires once when the bucket holds something that the ledger does not know.
 
-    Sleeps between two looks; a look is `pipeline.arrivals.has_news` in a thread: the pages of a bucket listing and one query, no
+    Sleeps between two looks; a look is `pipeline.ingest.has_new_uploads` in a thread: the pages of a bucket listing and one query, no
     HEAD. Ends the task itself, so that no worker is started for it. A bucket or ledger that does not answer is logged and asked
     again after a growing pause. After `wait_s` it ends the task all the same: the run then sweeps and a new one begins.
 
@@ -38,7 +38,7 @@ class NewUploadsTrigger(BaseTrigger):
         self.aws_conn_id = aws_conn_id
         self.postgres_conn_id = postgres_conn_id
         self._opened = ExitStack()
-        self._mill: Mill | None = None
+        self._archive: Archive | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer needs to build this again; names of connections, no credential."""
@@ -51,7 +51,7 @@ class NewUploadsTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, sleep, look again."""
-        from cogmill.domain.errors import Unavailable
+        from cogmill.domain.errors import ServiceUnavailableError
 
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.wait_s
@@ -60,7 +60,7 @@ class NewUploadsTrigger(BaseTrigger):
             try:
                 found, pause = await asyncio.to_thread(self._look)
                 misses = 0
-            except Unavailable as err:
+            except ServiceUnavailableError as err:
                 misses += 1
                 found, pause = False, min(2.0**misses, LONGEST_PAUSE_S)
                 self.log.warning("uploads_not_visible error=%s next_look_s=%.0f", err, pause)
@@ -79,14 +79,14 @@ class NewUploadsTrigger(BaseTrigger):
         """Tell whether there is news, and after how many seconds to look again."""
         from cogmill.pipeline import ingest
 
-        from cogmill_airflow.connections import mill_from_connections
+        from cogmill_airflow.connections import archive_from_connections
 
-        if self._mill is None:
-            self._mill = self._opened.enter_context(
-                mill_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)
+        if self._archive is None:
+            self._archive = self._opened.enter_context(
+                archive_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)
             )
-        return ingest.has_news(self._mill), self._mill.settings.poke_seconds
+        return ingest.has_new_uploads(self._archive), self._archive.settings.poke_seconds
 
     def _close(self) -> None:
-        self._mill = None
+        self._archive = None
         self._opened.close()

@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from botocore.utils import parse_timestamp
 from cogmill.aws.s3 import S3Store, Upload
-from cogmill.domain.errors import SourceChanged, Unavailable
+from cogmill.domain.errors import ServiceUnavailableError, SourceChangedError
 
 TIFF = Upload("image/tiff")
 
@@ -44,10 +44,10 @@ def test_downloads_exactly_the_listed_version(store, tmp_path):
     assert (tmp_path / "t").read_bytes() == b"first"
 
     store.replace(first.key, b"second", TIFF)
-    with pytest.raises(SourceChanged):
+    with pytest.raises(SourceChangedError):
         store.download(first.key, first.etag, tmp_path / "t")
     store.delete(first.key)
-    with pytest.raises(SourceChanged):
+    with pytest.raises(SourceChangedError):
         store.download(first.key, first.etag, tmp_path / "t")
 
 
@@ -64,7 +64,7 @@ def test_creates_an_immutable_key_only_once(store, file):
 def test_refuses_to_overwrite_other_bytes(store, file):
     store.replace("cog/x.tif", b"stranger", TIFF)
 
-    with pytest.raises(Unavailable, match="other bytes"):
+    with pytest.raises(ServiceUnavailableError, match="other bytes"):
         store.create("cog/x.tif", file, digest(b"pixels"), TIFF)
 
     assert store.read("cog/x.tif") == b"stranger"
@@ -83,9 +83,9 @@ def test_says_unavailable_when_nobody_answers(file):
     )  # fmt: skip
     store = S3Store(client, "cogmill")
 
-    with pytest.raises(Unavailable, match="cannot list s3://cogmill/"):
+    with pytest.raises(ServiceUnavailableError, match="cannot list s3://cogmill/"):
         list(store.pages())
-    with pytest.raises(Unavailable, match=r"cannot put s3://cogmill/x\.tif"):
+    with pytest.raises(ServiceUnavailableError, match=r"cannot put s3://cogmill/x\.tif"):
         store.create("x.tif", file, digest(b"pixels"), TIFF)
 
 
@@ -127,7 +127,7 @@ def test_says_unavailable_when_s3_is_sick(file, status):
             lambda: store.sha256("x.tif"),
         ]
         for act in acts:
-            with pytest.raises(Unavailable, match=str(status)):
+            with pytest.raises(ServiceUnavailableError, match=str(status)):
                 act()
         server.shutdown()
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cogmill.aws.s3_events import NotAnEvent, UploadEvent, newest, parse_message
+from cogmill.aws.s3_events import EventFormatError, UploadEvent, newest, parse_message
 
 
 def message(*records):
@@ -37,7 +37,7 @@ def test_reads_what_came_through_sns_and_ignores_test_events():
     "body", ["", "hello", "[]", "{}", '{"Records": [{}]}', '{"Records": 7}', "null", '{"Message": "x"}']
 )
 def test_says_so_when_a_message_is_no_event(body):
-    with pytest.raises(NotAnEvent):
+    with pytest.raises(EventFormatError):
         parse_message(body, "b")
 
 

@@ -12,7 +12,7 @@ import pytest
 from cogmill.cog.profiles import PROFILES, Nodata, Profile, Scaling
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 from osgeo import gdal, osr
 
@@ -291,7 +291,7 @@ REJECTED = [
 def test_rejects_with_one_reason_when_the_upload_is_bad(engine, tmp_path, make, reason):
     source = make(tmp_path / "a.tif")
 
-    with pytest.raises(FrameRejected) as rejection:
+    with pytest.raises(InvalidFrameError) as rejection:
         build(engine, source)
 
     assert (rejection.value.reason, rejection.value.detail != "") == (reason, True), rejection.value.detail
@@ -299,17 +299,17 @@ def test_rejects_with_one_reason_when_the_upload_is_bad(engine, tmp_path, make, 
 
 
 def test_rejects_grey_when_it_lies_below_nc(engine, tmp_path):
-    with pytest.raises(FrameRejected, match="wrong_bands"):
+    with pytest.raises(InvalidFrameError, match="wrong_bands"):
         build(engine, upload(tmp_path / "a.tif", grey()), Bands.NC)
 
 
 def test_names_the_transformation_when_it_is_too_inaccurate(engine, tmp_path):
-    with pytest.raises(FrameRejected, match=r"NAD27 to WGS 84 .* accurate to \d+ m"):
+    with pytest.raises(InvalidFrameError, match=r"NAD27 to WGS 84 .* accurate to \d+ m"):
         build(engine, nad27(tmp_path / "a.tif"))
 
 
 def test_refuses_a_ballpark_operation_by_name(engine, tmp_path):
-    with pytest.raises(FrameRejected, match=r"Ballpark.*a guess"):
+    with pytest.raises(InvalidFrameError, match=r"Ballpark.*a guess"):
         build(engine, unknown_datum(tmp_path / "a.tif"))
 
 
@@ -320,7 +320,7 @@ def test_ignores_files_beside_the_upload(engine, tmp_path):
         "<PAMDataset><SRS>EPSG:3857</SRS><GeoTransform>0,1,0,0,0,-1</GeoTransform></PAMDataset>", encoding="ascii"
     )
 
-    with pytest.raises(FrameRejected, match="not_georeferenced"):
+    with pytest.raises(InvalidFrameError, match="not_georeferenced"):
         build(engine, source)
 
 
@@ -329,7 +329,7 @@ def test_reads_the_first_directory_when_the_directories_form_a_loop(engine, tmp_
 
 
 def test_survives_an_index_that_claims_billions_of_blocks(engine, tmp_path):
-    with contextlib.suppress(FrameRejected):  # older versions of libtiff refuse it, newer ones read what they need
+    with contextlib.suppress(InvalidFrameError):  # older versions of libtiff refuse it, newer ones read what they need
         build(engine, huge_tag(tmp_path / "a.tif"))
 
 
@@ -430,7 +430,7 @@ def test_resolves_a_palette_of_colours_below_nc_only(engine, tmp_path):
     cog = build(engine, source, Bands.NC)
 
     assert np.array_equal(read_cog(cog.path)[0], colours[picture].transpose(2, 0, 1))
-    with pytest.raises(FrameRejected, match="wrong_bands"):
+    with pytest.raises(InvalidFrameError, match="wrong_bands"):
         build(engine, source)
 
 
@@ -457,16 +457,16 @@ def test_scales_16_bit_by_the_declared_rule_and_refuses_values_outside(engine, t
     cog = build(engine, source, profile=dataclasses.replace(BW, scaling=Scaling(0, 4080)))
 
     assert np.array_equal(read_cog(cog.path)[0][0], picture)
-    with pytest.raises(FrameRejected, match=r"wrong_depth.*outside the declared scaling"):
+    with pytest.raises(InvalidFrameError, match=r"wrong_depth.*outside the declared scaling"):
         build(engine, source, profile=dataclasses.replace(BW, scaling=Scaling(0, 1000)))
 
 
 def test_counts_valid_pixels_alone_when_16_bit_is_scaled(engine, tmp_path):
     values = grey().astype(np.uint16) * 8 + 1000
     values[:40] = 0
-    declared = dataclasses.replace(BW, scaling=Scaling(900, 4080))
+    load_collection_config = dataclasses.replace(BW, scaling=Scaling(900, 4080))
 
-    build(engine, upload(tmp_path / "a.tif", values, epsg=3857, nodata=0), profile=declared)
+    build(engine, upload(tmp_path / "a.tif", values, epsg=3857, nodata=0), profile=load_collection_config)
 
-    with pytest.raises(FrameRejected, match=r"wrong_depth.*outside the declared scaling"):
-        build(engine, upload(tmp_path / "b.tif", values, epsg=3857), profile=declared)
+    with pytest.raises(InvalidFrameError, match=r"wrong_depth.*outside the declared scaling"):
+        build(engine, upload(tmp_path / "b.tif", values, epsg=3857), profile=load_collection_config)

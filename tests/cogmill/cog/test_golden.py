@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from cogmill.cog.fingerprint import gdal_version, opencv_version
+from cogmill.cog.fingerprint import ENGINE_VERSION, gdal_version, opencv_version
 from cogmill.cog.profiles import PROFILES
-from cogmill.cog.sandbox.engine import ENGINE_VERSION, Engine
+from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.crs import proj_version
 from cogmill.domain.model import Bands

@@ -15,7 +15,7 @@ import pytest
 from cogmill.cog.profiles import PROFILES
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import GIB, Limits
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
 from tests.cogmill.cog.engine_scenes import colour, photograph, upload
@@ -86,7 +86,7 @@ def test_ends_proven_or_rejected_when_an_upload_is_spoiled(good, tmp_path, recor
                 cog = engine.build(source, tmp_path / "b.tif", bands=bands, profile=profile, provenance={}, area=None)
                 end = "proven"
                 most = max(most, cog.peak_rss)
-            except FrameRejected as err:
+            except InvalidFrameError as err:
                 end = str(err.reason) if err.detail else f"{seed} without detail"
             ends[end] = ends.get(end, 0) + 1
             slowest = max(slowest, time.monotonic() - began)

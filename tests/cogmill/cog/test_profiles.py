@@ -5,8 +5,8 @@ import typing
 
 import pytest
 from cogmill.cog.profiles import PROFILES, Grid, Resampling, Scaling, default_profile, profile_from
-from cogmill.config.collection_files import ProfileName, declared
-from cogmill.domain.errors import WrongSetting
+from cogmill.config.collection_files import ProfileName, load_collection_config
+from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import Bands, Product
 
 
@@ -33,13 +33,13 @@ def test_reads_a_declared_collection(tmp_path):
     )
     (tmp_path / "Travis_USDA_1951_index.yaml").write_text("grid: web\n", encoding="utf-8")
 
-    frames = declared(tmp_path, "travis_usda_1951_frames")
+    frames = load_collection_config(tmp_path, "travis_usda_1951_frames")
     assert frames.title == "Travis County 1951"
     assert frames.profile(Bands.BW).compress == "JPEG"
     assert frames.profile(Bands.BW).resampling is Resampling.CUBIC
     assert frames.profile(Bands.NC).scaling == Scaling(0, 4095)
     assert frames.profile(Bands.NC).collar
-    index = declared(tmp_path, "travis_usda_1951_index").profile(Bands.BW)
+    index = load_collection_config(tmp_path, "travis_usda_1951_index").profile(Bands.BW)
     assert (index.grid, index.collar) == (Grid.WEB, False)
 
 
@@ -59,15 +59,17 @@ def test_reads_a_declared_collection(tmp_path):
 def test_names_file_key_and_what_is_allowed_when_a_declaration_is_wrong(tmp_path, text, words):
     (tmp_path / "a_b_1951_frames.yaml").write_text(text, encoding="utf-8")
 
-    with pytest.raises(WrongSetting) as wrong:
-        declared(tmp_path, "a_b_1951_frames")
+    with pytest.raises(ConfigurationError) as wrong:
+        load_collection_config(tmp_path, "a_b_1951_frames")
 
-    assert declared(tmp_path, "c_d_1951_frames") is None, "a fault of one collection is no fault of another"
+    assert load_collection_config(tmp_path, "c_d_1951_frames") is None, (
+        "a fault of one collection is no fault of another"
+    )
     assert all(word in str(wrong.value) for word in ["a_b_1951_frames.yaml", *words]), str(wrong.value)
 
 
 def test_says_which_file_belongs_to_no_collection(tmp_path, caplog):
     (tmp_path / "notes.yaml").write_text("", encoding="utf-8")
 
-    assert declared(tmp_path, "a_b_1951_frames") is None
+    assert load_collection_config(tmp_path, "a_b_1951_frames") is None
     assert "notes.yaml" in caplog.text

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 from cogmill.domain import keys
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
 FRAME = "bw/Travis/USDA_1951/frames/georef/"
@@ -68,7 +68,7 @@ def test_reads_every_grammar(key, collection_id, date, roll, frame, scan):
     ],
 )
 def test_rejects_alone_what_fits_no_grammar(key):
-    with pytest.raises(FrameRejected) as caught:
+    with pytest.raises(InvalidFrameError) as caught:
         keys.parse_upload(key)
 
     assert caught.value.reason == Reason.BAD_NAME

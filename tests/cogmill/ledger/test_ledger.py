@@ -5,7 +5,7 @@ import datetime as dt
 import psycopg
 import pytest
 import shapely
-from cogmill.domain.errors import FrameRejected, Reason, Unavailable
+from cogmill.domain.errors import InvalidFrameError, Reason, ServiceUnavailableError
 from cogmill.domain.model import BuiltCog, Collection, Product, StoredObject
 from cogmill.ledger import Ledger
 from cogmill.ledger.migrate import migrate
@@ -33,8 +33,8 @@ def frame_row(stem="03-22-51_4-173", etag="e1", extension="tif", **changes):
 
 
 def arrive(ledger, *rows):
-    ledger.arrivals.register_collections([TRAVIS])
-    news, _ = ledger.arrivals.register_frames(rows or [frame_row()])
+    ledger.uploads.register_collections([TRAVIS])
+    news, _ = ledger.uploads.register_frames(rows or [frame_row()])
     return news
 
 
@@ -53,7 +53,7 @@ def index_row(frame_id, location):
 def build(ledger, owner="run/1", digest="d1"):
     ids = [frame.id for frame in ledger.frames.due(TRAVIS.id, 100)]
     for job in ledger.frames.claim(ids, owner, 60):
-        assert ledger.frames.finish_built(job, owner, (f"cog/{job.id}.{digest}.tif", "s" * 64, "r"), cog())
+        assert ledger.frames.mark_built(job, owner, (f"cog/{job.id}.{digest}.tif", "s" * 64, "r"), cog())
     return [index_row(f.id, f.cog_key) for f in ledger.collections.index_candidates(TRAVIS.id)]
 
 
@@ -64,12 +64,12 @@ def test_changes_nothing_when_migrated_again(database):
 
 def test_knows_a_version_only_after_it_was_registered(ledger):
     upload = StoredObject(frame_row()["source_key"], "e1", 9, NOW)
-    assert ledger.arrivals.unknown([upload]) == {upload.key}
+    assert ledger.uploads.unknown([upload]) == {upload.key}
 
     assert arrive(ledger) == 1
 
-    assert ledger.arrivals.unknown([upload]) == set()
-    assert ledger.arrivals.unknown([StoredObject(upload.key, "e2", 9, NOW)]) == {upload.key}
+    assert ledger.uploads.unknown([upload]) == set()
+    assert ledger.uploads.unknown([StoredObject(upload.key, "e2", 9, NOW)]) == {upload.key}
 
 
 def test_does_nothing_when_the_same_version_is_registered_ten_times(ledger):
@@ -116,8 +116,8 @@ def test_ignores_a_result_when_a_newer_upload_came_meanwhile(ledger):
     (job,) = ledger.frames.claim([frame.id], "run/1", 60)
     arrive(ledger, frame_row(etag="e2"))
 
-    assert not ledger.frames.finish_built(job, "run/1", ("cog/old.tif", "s", "r"), cog())
-    assert not ledger.frames.finish_rejected(job, "run/1", FrameRejected(Reason.NO_CRS, "x"))
+    assert not ledger.frames.mark_built(job, "run/1", ("cog/old.tif", "s", "r"), cog())
+    assert not ledger.frames.mark_rejected(job, "run/1", InvalidFrameError(Reason.NO_CRS, "x"))
 
     assert [due.id for due in ledger.frames.due(TRAVIS.id, 100)] == [frame.id]
 
@@ -127,10 +127,10 @@ def test_waits_longer_after_each_failure(ledger):
     (frame,) = ledger.frames.due(TRAVIS.id, 100)
     (job,) = ledger.frames.claim([frame.id], "run/1", 60)
 
-    ledger.frames.finish_failed(job, "run/1", "boom")
+    ledger.frames.mark_failed(job, "run/1", "boom")
 
     assert ledger.frames.due(TRAVIS.id, 100) == []
-    assert ledger.arrivals.due_collections(300, 9) == []
+    assert ledger.uploads.due_collections(300, 9) == []
     assert ledger.collections.digest(TRAVIS.id, NOW)["failed"][0]["detail"] == "boom"
 
 
@@ -164,24 +164,24 @@ def test_offers_a_published_frame_again_when_its_scan_comes_late(ledger):
     ledger.collections.change_index(TRAVIS.id, ROOT, build(ledger))
     assert ledger.collections.published(TRAVIS.id, 1, "hash", ROOT) == 1
     assert ledger.collections.index_candidates(TRAVIS.id) == []
-    ledger.arrivals.mark_triggered([TRAVIS.id])
+    ledger.uploads.mark_triggered([TRAVIS.id])
 
     scan = {"key": "bw/Travis/USDA_1951/frames/scanned/03-22-51_4-173.TIF", "collection_id": TRAVIS.id, "bands": "bw"}
-    ledger.arrivals.register_scans([scan | {"stem": "03-22-51_4-173", "etag": "s", "size": 1, "uploaded_at": NOW}])
+    ledger.uploads.register_scans([scan | {"stem": "03-22-51_4-173", "etag": "s", "size": 1, "uploaded_at": NOW}])
 
     (candidate,) = ledger.collections.index_candidates(TRAVIS.id)
     assert candidate.scan_key.endswith(".TIF")
-    assert ledger.arrivals.due_collections(300, 9) == [TRAVIS.id]
+    assert ledger.uploads.due_collections(300, 9) == [TRAVIS.id]
 
 
 def test_asks_for_a_collection_once_and_again_when_the_run_got_lost(ledger):
     arrive(ledger)
-    assert ledger.arrivals.due_collections(300, 9) == [TRAVIS.id]
+    assert ledger.uploads.due_collections(300, 9) == [TRAVIS.id]
 
-    ledger.arrivals.mark_triggered([TRAVIS.id])
+    ledger.uploads.mark_triggered([TRAVIS.id])
 
-    assert ledger.arrivals.due_collections(300, 9) == []
-    assert ledger.arrivals.due_collections(0, 9) == [TRAVIS.id]
+    assert ledger.uploads.due_collections(300, 9) == []
+    assert ledger.uploads.due_collections(0, 9) == [TRAVIS.id]
 
 
 def test_lets_the_reader_see_the_index_and_nothing_else(ledger, database):
@@ -205,7 +205,7 @@ def test_says_unavailable_when_the_database_is_away(ledger, postgres):
     with psycopg.connect(**postgres.parameters(), autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cogmill'")
 
-    with pytest.raises(Unavailable, match="ledger"):
+    with pytest.raises(ServiceUnavailableError, match="ledger"):
         ledger.collections.all()
-    with pytest.raises(Unavailable, match="ledger"):
+    with pytest.raises(ServiceUnavailableError, match="ledger"):
         Ledger.connect(host="127.0.0.1", port=1, dbname="x")

@@ -12,21 +12,21 @@ from tests.small_archive import TRAVIS
 PREFIX = TRAVIS.prefix(Bands.BW)
 
 
-def found(archive):
-    return {kind: count for kind, count in compare(archive.mill).counts.items() if count}
+def found(sample):
+    return {kind: count for kind, count in compare(sample.archive).counts.items() if count}
 
 
-def cog(archive):
-    return archive.sql("SELECT cog_key FROM cogmill.frame ORDER BY id LIMIT 1")[0][0]
+def cog(sample):
+    return sample.sql("SELECT cog_key FROM cogmill.frame ORDER BY id LIMIT 1")[0][0]
 
 
 @pytest.fixture
-def published(archive):
-    return archive.published()
+def published(sample):
+    return sample.published()
 
 
 def test_finds_nothing_in_an_archive_that_agrees(published):
-    comparison = compare(published.mill)
+    comparison = compare(published.archive)
 
     assert set(comparison.counts) == set(KINDS)
     assert not any(comparison.counts.values())
@@ -34,8 +34,8 @@ def test_finds_nothing_in_an_archive_that_agrees(published):
     assert comparison.objects == 3 + 3 + 3 + 6 + 1
 
 
-def test_finds_nothing_in_an_empty_archive(archive):
-    assert found(archive) == {}
+def test_finds_nothing_in_an_empty_archive(sample):
+    assert found(sample) == {}
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_finds_exactly_what_was_spoiled(published, spoil, expected):
 
 def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(published, caplog):
     odd = ["bw/Travis/USDA_1951/frames/georef/\0.tif", "bw/Travis/USDA_1951/frames/cog/\0.tif", "mapfiles/\0.txt"]
-    before = compare(published.mill).objects
+    before = compare(published.archive).objects
     for key in odd:
         published.put(key)
 
-    assert compare(published.mill).objects == before
+    assert compare(published.archive).objects == before
     assert found(published) == {}
     assert all(repr(key) in caplog.text for key in odd)
 
@@ -88,14 +88,14 @@ def test_finds_expired_leases(published):
 
 def test_keeps_the_first_sight_and_forgets_what_has_healed(published):
     published.put("mapfiles/notes.txt")
-    compare(published.mill)
+    compare(published.archive)
     published.sql("UPDATE cogmill.finding SET first_seen = '2020-01-01'")
     published.put("mapfiles/more.txt")
 
-    compare(published.mill)
+    compare(published.archive)
     seen = published.sql("SELECT subject, first_seen < '2021-01-01' FROM cogmill.finding ORDER BY subject")
     published.delete("mapfiles/notes.txt")
-    compare(published.mill)
+    compare(published.archive)
 
     assert seen == [("mapfiles/more.txt", False), ("mapfiles/notes.txt", True)]
     assert published.sql("SELECT subject FROM cogmill.finding") == [("mapfiles/more.txt",)]
@@ -113,7 +113,7 @@ def test_finds_old_cogs_that_nothing_names_and_tells_ours_from_others(published,
 
 def test_sees_every_page_of_2500_mapfiles_with_one_stray(published):
     collections = [Collection("County", "USDA", str(number), Product.FRAMES) for number in range(2500)]
-    published.mill.ledger.arrivals.register_collections(collections)
+    published.archive.ledger.uploads.register_collections(collections)
     for collection in collections:
         published.put(keys.mapfile_key(collection.id))
     published.put("mapfiles/stray.txt")
@@ -128,7 +128,7 @@ def test_sees_every_page_of_2500_mapfiles_with_one_stray(published):
 
     assert {kind: n for kind, n in counts.items() if "mapfile" in kind} == {"mapfile_stray": 1}
     rows = published.sql("SELECT * FROM cogmill.tile_index ORDER BY oid")
-    repair(published.mill)
-    remove(published.mill)
+    repair(published.archive)
+    remove(published.archive)
     assert len(published.listed("mapfiles/")) == len(collections) + 1
     assert published.sql("SELECT * FROM cogmill.tile_index ORDER BY oid") == rows

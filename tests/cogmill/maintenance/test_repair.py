@@ -20,79 +20,79 @@ MAPFILE = keys.mapfile_key(TRAVIS.id)
 TXDOT = Collection("ElPaso", "TxDOT", "1985", Product.FRAMES)
 
 
-def with_settings(archive, **changes):
-    settings = Settings(_env_file=None, bucket=archive.mill.store.bucket, **changes)
-    return replace(archive.mill, settings=settings)
+def with_settings(sample, **changes):
+    settings = Settings(_env_file=None, bucket=sample.archive.store.bucket, **changes)
+    return replace(sample.archive, settings=settings)
 
 
-def a_day_later(archive):
-    archive.sql("UPDATE cogmill.finding SET first_seen = first_seen - interval '25 hours'")
+def a_day_later(sample):
+    sample.sql("UPDATE cogmill.finding SET first_seen = first_seen - interval '25 hours'")
 
 
-def rows(archive, collection=TRAVIS):
-    return archive.sql("SELECT count(*) FROM cogmill.tile_index WHERE collection_id = %s", collection.id)[0][0]
+def rows(sample, collection=TRAVIS):
+    return sample.sql("SELECT count(*) FROM cogmill.tile_index WHERE collection_id = %s", collection.id)[0][0]
 
 
-def faults(archive):
-    return {kind: count for kind, count in compare(archive.mill).counts.items() if count and kind != "scan_missing"}
-
-
-@pytest.fixture
-def published(archive):
-    return archive.published()
+def faults(sample):
+    return {kind: count for kind, count in compare(sample.archive).counts.items() if count and kind != "scan_missing"}
 
 
 @pytest.fixture
-def real(archive):
+def published(sample):
+    return sample.published()
+
+
+@pytest.fixture
+def real(sample):
     """Three real frames that MapServer can draw."""
     for number in (1, 2, 3):
-        archive.upload_real(number)
-    archive.run()
-    assert faults(archive) == {}
-    return archive
+        sample.upload_real(number)
+    sample.run()
+    assert faults(sample) == {}
+    return sample
 
 
 def test_changes_nothing_when_nothing_is_wrong(published):
-    compare(published.mill)
+    compare(published.archive)
 
-    assert (repair(published.mill), remove(published.mill)) == ([], [])
+    assert (repair(published.archive), remove(published.archive)) == ([], [])
 
 
 def test_puts_a_stray_object_aside_and_keeps_the_services(published):
     published.put("mapfiles/stray.txt", b"precious")
-    compare(published.mill)
+    compare(published.archive)
 
-    (action,) = repair(published.mill)
+    (action,) = repair(published.archive)
 
     assert (action.kind, action.subject) == ("mapfile_stray", "mapfiles/stray.txt")
-    assert published.mill.store.read("quarantine/mapfiles/stray.txt") == b"precious"
+    assert published.archive.store.read("quarantine/mapfiles/stray.txt") == b"precious"
     assert published.listed("mapfiles/") == [MAPFILE]
     assert faults(published) == {}
 
 
 def test_only_reports_a_mapfile_of_a_collection_it_does_not_know(published):
     published.put("mapfiles/by_hand.map")
-    compare(published.mill)
+    compare(published.archive)
 
-    assert repair(published.mill) + remove(published.mill) == []
+    assert repair(published.archive) + remove(published.archive) == []
     assert "mapfiles/by_hand.map" in published.listed()
 
 
 def test_waits_for_the_grace_period_before_it_unpublishes(published):
     published.delete(MAPFILE)
-    compare(published.mill)
+    compare(published.archive)
 
-    assert remove(published.mill) == []
+    assert remove(published.archive) == []
     assert rows(published) == 3
 
 
 def test_unpublishes_when_the_mapfile_was_deleted(published):
-    compilation.compile_indexes(published.mill)
+    compilation.compile_indexes(published.archive)
     published.delete(MAPFILE)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
 
-    (action,) = remove(published.mill)
+    (action,) = remove(published.archive)
 
     assert action.kind == "mapfile_missing"
     assert rows(published) == 0
@@ -100,57 +100,57 @@ def test_unpublishes_when_the_mapfile_was_deleted(published):
     assert len(published.sql("SELECT key FROM cogmill.retired_cog")) == 3
     assert published.listed(PREFIX + "cog/tile_index/") == []
     assert faults(published) == {}
-    compilation.compile_indexes(published.mill)
-    assert json.loads(published.mill.store.read(compilation.COMPILED + ".geojson"))["features"] == []
+    compilation.compile_indexes(published.archive)
+    assert json.loads(published.archive.store.read(compilation.COMPILED + ".geojson"))["features"] == []
 
 
 def test_keeps_an_unpublished_collection_away_until_something_new_comes(published):
     published.delete(MAPFILE)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
-    remove(published.mill)
-    assert not ingest.has_news(published.mill)
+    remove(published.archive)
+    assert not ingest.has_new_uploads(published.archive)
 
     published.upload(frames=1, first=9)
-    ingest.register(published.mill)
-    ingest.register(published.mill)
+    ingest.ingest_uploads(published.archive)
+    ingest.ingest_uploads(published.archive)
 
     assert published.states() == ["arrived"] * 4
 
 
 def test_does_not_unpublish_when_the_mapfile_came_back_meanwhile(published):
-    body = published.mill.store.read(MAPFILE)
+    body = published.archive.store.read(MAPFILE)
     published.delete(MAPFILE)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
     published.put(MAPFILE, body)
 
-    remove(published.mill)
+    remove(published.archive)
 
     assert rows(published) == 3
 
 
 def test_withdraws_a_frame_whose_upload_was_deleted_and_keeps_the_others_on_the_map(real):
     gone = f"{PREFIX}georef/03-22-51_4-1.tif"
-    before = real.mill.store.read(MAPFILE)
+    before = real.archive.store.read(MAPFILE)
     real.delete(gone)
-    compare(real.mill)
-    assert remove(real.mill) == []
+    compare(real.archive)
+    assert remove(real.archive) == []
     a_day_later(real)
 
-    (action,) = remove(real.mill)
+    (action,) = remove(real.archive)
 
     assert action.subject == gone
     assert real.states() == ["withdrawn", "published", "published"]
     assert rows(real) == 2
-    assert real.mill.store.read(MAPFILE) != before  # the extent has shrunk
+    assert real.archive.store.read(MAPFILE) != before  # the extent has shrunk
     assert len(real.listed(PREFIX + "cog/03")) == 3  # the COG stays for its time
     assert faults(real) == {}
 
 
 def test_withdraws_service_then_index_then_cogs_when_a_collection_is_emptied(published, monkeypatch):
     order = []
-    store, collections = published.mill.store, published.mill.ledger.collections
+    store, collections = published.archive.store, published.archive.ledger.collections
     delete, change = store.delete, collections.change_index
     monkeypatch.setattr(type(store), "delete", lambda self, key: (order.append(key), delete(key)))
     monkeypatch.setattr(
@@ -158,10 +158,10 @@ def test_withdraws_service_then_index_then_cogs_when_a_collection_is_emptied(pub
     )
     for key in published.listed(PREFIX + "georef/"):
         published.delete(key)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
 
-    remove(published.mill)
+    remove(published.archive)
 
     assert order[:2] == [MAPFILE, "index"]
     assert all("/tile_index/" in key for key in order[2:])
@@ -172,9 +172,9 @@ def test_withdraws_service_then_index_then_cogs_when_a_collection_is_emptied(pub
 def test_builds_a_deleted_cog_again(real):
     lost = real.sql("SELECT cog_key FROM cogmill.frame ORDER BY id LIMIT 1")[0][0]
     real.delete(lost)
-    compare(real.mill)
+    compare(real.archive)
 
-    (action,) = remove(real.mill)
+    (action,) = remove(real.archive)
     assert (action.kind, rows(real)) == ("cog_missing", 2)
     real.run()
 
@@ -186,12 +186,12 @@ def test_builds_a_deleted_cog_again(real):
 def test_puts_a_cog_with_other_bytes_aside_and_builds_it_again(real):
     damaged = real.sql("SELECT cog_key FROM cogmill.frame ORDER BY id LIMIT 1")[0][0]
     real.put(damaged, b"short")
-    compare(real.mill)
+    compare(real.archive)
 
-    remove(real.mill)
+    remove(real.archive)
     real.run()
 
-    assert real.mill.store.read("quarantine/" + damaged) == b"short"
+    assert real.archive.store.read("quarantine/" + damaged) == b"short"
     assert faults(real) == {}
 
 
@@ -199,36 +199,36 @@ def test_mends_rows_index_files_and_mapfile(real):
     real.sql("DELETE FROM cogmill.tile_index WHERE oid = 1")
     real.delete(PREFIX + "cog/tile_index/Travis_USDA_1951_frames.prj")
     real.put(MAPFILE, b"edited by hand")
-    compare(real.mill)
+    compare(real.archive)
 
-    done = {action.kind for action in repair(real.mill)}
+    done = {action.kind for action in repair(real.archive)}
     real.run()
 
     assert done == {"row_missing", "index_files_missing", "mapfile_changed"}
-    assert b"edited" not in real.mill.store.read(MAPFILE)
+    assert b"edited" not in real.archive.store.read(MAPFILE)
     assert faults(real) == {}
 
 
 def test_takes_the_link_of_a_deleted_scan_out_of_the_index(published):
     published.delete(PREFIX + "scanned/03-22-51_4-1.tif")
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
 
-    repair(published.mill)
+    repair(published.archive)
     published.publish()
 
     links = "SELECT dl_orig FROM cogmill.tile_index ORDER BY oid"
     assert [bool(link) for (link,) in published.sql(links)] == [False, True, True]
-    assert compare(published.mill).counts["scan_missing"] == 1
+    assert compare(published.archive).counts["scan_missing"] == 1
 
 
 def test_withdraws_a_service_without_frames(published):
     published.sql("UPDATE cogmill.frame SET state = 'withdrawn'")
     published.sql("DELETE FROM cogmill.tile_index")
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
 
-    kinds = {action.kind for action in repair(published.mill)}
+    kinds = {action.kind for action in repair(published.archive)}
 
     assert "mapfile_without_rows" in kinds
     assert published.listed("mapfiles/") == []
@@ -237,34 +237,34 @@ def test_withdraws_a_service_without_frames(published):
 def test_asks_a_person_before_more_leaves_than_a_run_may_take(published):
     for key in published.listed(PREFIX + "georef/"):
         published.delete(key)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
-    mill = with_settings(published, removal_frames=2)
+    archive = with_settings(published, removal_frames=2)
 
-    assert remove(mill) == []
+    assert remove(archive) == []
     assert rows(published) == 3
-    assert plan_removals(mill).concerns == ["3 frames, more than COGMILL_REMOVAL_FRAMES=2"]
+    assert plan_removals(archive).concerns == ["3 frames, more than COGMILL_REMOVAL_FRAMES=2"]
 
-    assert remove(mill, approved=replace(plan_removals(mill), frames=2)) == []
-    assert len(remove(mill, approved=plan_removals(mill))) == 3
+    assert remove(archive, approved=replace(plan_removals(archive), frames=2)) == []
+    assert len(remove(archive, approved=plan_removals(archive))) == 3
     assert rows(published) == 0
 
 
-def test_asks_a_person_when_one_collection_loses_a_large_share(archive):
-    archive.published(frames=40)
-    for key in archive.listed(PREFIX + "georef/")[:11]:
-        archive.delete(key)
-    compare(archive.mill)
-    a_day_later(archive)
+def test_asks_a_person_when_one_collection_loses_a_large_share(sample):
+    sample.published(frames=40)
+    for key in sample.listed(PREFIX + "georef/")[:11]:
+        sample.delete(key)
+    compare(sample.archive)
+    a_day_later(sample)
 
-    assert plan_removals(archive.mill).concerns == [f"11 of the 40 frames of {TRAVIS.id}"]
+    assert plan_removals(sample.archive).concerns == [f"11 of the 40 frames of {TRAVIS.id}"]
 
 
 def test_asks_a_person_when_many_mapfiles_vanish_at_once(published):
     published.published(TXDOT)
     for key in published.listed("mapfiles/"):
         published.delete(key)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
 
     assert len(plan_removals(with_settings(published, removal_services=1)).concerns) == 1
@@ -273,11 +273,11 @@ def test_asks_a_person_when_many_mapfiles_vanish_at_once(published):
 def test_says_what_it_would_do_and_does_nothing_in_a_dry_run(published):
     published.put("mapfiles/stray.txt")
     published.delete(MAPFILE)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
     before = published.listed()
 
-    planned = repair(published.mill, dry_run=True) + remove(published.mill, dry_run=True)
+    planned = repair(published.archive, dry_run=True) + remove(published.archive, dry_run=True)
 
     assert {action.kind for action in planned} == {"mapfile_stray", "mapfile_missing"}
     assert published.listed() == before
@@ -290,11 +290,11 @@ def test_touches_no_other_schema(published):
     published.sql("CREATE TABLE other.lake_usda_1950_frames (id int)")
     tables = "SELECT table_schema || '.' || table_name FROM information_schema.tables ORDER BY 1"
     before = published.sql(tables)
-    compare(published.mill)
+    compare(published.archive)
     a_day_later(published)
 
-    repair(published.mill)
-    remove(published.mill)
+    repair(published.archive)
+    remove(published.archive)
 
     assert published.sql(tables) == before
 
@@ -303,9 +303,9 @@ def test_mends_the_other_collections_when_one_cannot_be_mended(real):
     real.published(TXDOT)  # its COGs are no pictures, so MapServer refuses to draw it
     for collection in (TXDOT, TRAVIS):
         real.put(keys.mapfile_key(collection.id), b"edited")
-    compare(real.mill)
+    compare(real.archive)
 
-    outcome = {action.subject: action.failed for action in repair(real.mill)}
+    outcome = {action.subject: action.failed for action in repair(real.archive)}
 
     assert outcome == {TXDOT.id: True, TRAVIS.id: False}
 
@@ -315,22 +315,22 @@ def test_a_renamed_upload_takes_the_place_of_the_one_it_repeated(published):
     new = old.replace(".tif", ".TIF")
     published.put(new, b"x")
     published.delete(old)
-    assert [refused.key for refused in ingest.register(published.mill).refused] == [new]
-    compare(published.mill)
+    assert [refused.key for refused in ingest.ingest_uploads(published.archive).refused] == [new]
+    compare(published.archive)
     a_day_later(published)
 
-    withdrawn = remove(published.mill)
+    withdrawn = remove(published.archive)
 
     assert [action.subject for action in withdrawn] == [old]
     states = dict(published.sql("SELECT source_key, state FROM cogmill.frame"))
     assert (states[old], states[new]) == ("withdrawn", "arrived")
-    assert ingest.register(published.mill).collection_ids == [TRAVIS.id]
+    assert ingest.ingest_uploads(published.archive).collection_ids == [TRAVIS.id]
 
 
 @pytest.mark.parametrize("key", ["georef/x.tif", "backup/bw/Travis/USDA_1951/frames/georef/03-22-51_4-1.tif"])
 def test_a_refused_upload_that_is_there_never_seems_to_be_deleted(published, key):
     published.put(key)
-    assert [refused.key for refused in ingest.register(published.mill).refused] == [key]
+    assert [refused.key for refused in ingest.ingest_uploads(published.archive).refused] == [key]
 
     assert faults(published) == {}
 
@@ -339,6 +339,6 @@ def test_a_mapfile_older_than_the_index_is_written_again(real):
     real.sql("UPDATE cogmill.collection SET mapfile_revision = revision - 1")
     assert faults(real) == {"mapfile_changed": 1}
 
-    repair(real.mill)
+    repair(real.archive)
 
     assert faults(real) == {}

@@ -16,36 +16,36 @@ from tests.small_archive import TRAVIS
 AT = dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)
 
 
-def test_is_green_when_all_numbers_are_zero(archive):
-    archive.published()
-    parts = {"comparison": asdict(compare(archive.mill)), "repairs": [], "removals": [], "dead_services": {}}
+def test_is_green_when_all_numbers_are_zero(sample):
+    sample.published()
+    parts = {"comparison": asdict(compare(sample.archive)), "repairs": [], "removals": [], "dead_services": {}}
 
-    report = write_report(archive.mill, parts, AT)
+    report = write_report(sample.archive, parts, AT)
 
     assert report["green"]
-    stored = json.loads(archive.mill.store.read("reports/maintenance/2026-01-02.json"))
-    assert stored == json.loads(archive.mill.store.read("reports/maintenance/latest.json"))
+    stored = json.loads(sample.archive.store.read("reports/maintenance/2026-01-02.json"))
+    assert stored == json.loads(sample.archive.store.read("reports/maintenance/latest.json"))
     assert stored["counts"]["cog_missing"] == 0
     assert report_text(report).startswith("All layers agree.")
 
 
 @pytest.mark.parametrize("wrong", [{"dead_services": {"a": "no answer"}}, {"comparison": None}])
-def test_is_not_green_when_something_is_wrong_or_unfinished(archive, wrong):
+def test_is_not_green_when_something_is_wrong_or_unfinished(sample, wrong):
     parts = {"comparison": {"counts": {"cog_missing": 0}}, "dead_services": {}} | wrong
 
-    assert not write_report(archive.mill, parts, AT)["green"]
+    assert not write_report(sample.archive, parts, AT)["green"]
 
 
-def test_stays_green_when_only_scans_are_missing(archive):
+def test_stays_green_when_only_scans_are_missing(sample):
     parts = {"comparison": {"counts": {"scan_missing": 7}}}
 
-    assert write_report(archive.mill, parts, AT)["green"]
+    assert write_report(sample.archive, parts, AT)["green"]
 
 
-def test_stores_nothing_in_a_dry_run(archive):
-    write_report(archive.mill, {"comparison": {"counts": {}}}, AT, dry_run=True)
+def test_stores_nothing_in_a_dry_run(sample):
+    write_report(sample.archive, {"comparison": {"counts": {}}}, AT, dry_run=True)
 
-    assert archive.listed("reports/") == []
+    assert sample.listed("reports/") == []
 
 
 @pytest.fixture
@@ -88,33 +88,33 @@ GOOD = {
         ({"GetMap": (200, b"<ServiceException/>")}, "GetMap answers something else than a PNG"),
     ],
 )
-def test_names_the_fault_of_a_live_service(archive, host, change, fault):
+def test_names_the_fault_of_a_live_service(sample, host, change, fault):
     url, answers = host
-    archive.published()
+    sample.published()
     answers.update(GOOD | change)
-    settings = Settings(_env_file=None, bucket=archive.mill.store.bucket, mapserver_url=url, probe_services=5)
+    settings = Settings(_env_file=None, bucket=sample.archive.store.bucket, mapserver_url=url, probe_services=5)
 
-    faults = probe_services(replace(archive.mill, settings=settings), night=3)
+    faults = probe_services(replace(sample.archive, settings=settings), night=3)
 
     assert faults == ({TRAVIS.id: fault} if fault else {})
 
 
-def test_says_so_when_the_host_is_away(archive):
-    archive.published()
+def test_says_so_when_the_host_is_away(sample):
+    sample.published()
     settings = Settings(
-        _env_file=None, bucket=archive.mill.store.bucket, mapserver_url="http://127.0.0.1:9", probe_services=1
+        _env_file=None, bucket=sample.archive.store.bucket, mapserver_url="http://127.0.0.1:9", probe_services=1
     )
 
-    faults = probe_services(replace(archive.mill, settings=settings), night=0)
+    faults = probe_services(replace(sample.archive, settings=settings), night=0)
 
     assert "no answer" in faults[TRAVIS.id]
 
 
-def test_asks_for_a_person_when_the_audit_left_damage_alone(archive):
+def test_asks_for_a_person_when_the_audit_left_damage_alone(sample):
     damaged = {"kind": "cog_damaged", "subject": "bw/x.tif", "done": "left alone: 200 differ", "failed": True}
     parts = {"comparison": {"counts": {}}, "audit": {"read": 1, "bytes": 1, "damaged": [damaged]}}
 
-    report = write_report(archive.mill, parts, AT)
+    report = write_report(sample.archive, parts, AT)
 
     assert needs_a_person(report) == ["bw/x.tif was not mended: left alone: 200 differ"]
     assert "Not mended cog_damaged bw/x.tif: left alone" in report_text(report)

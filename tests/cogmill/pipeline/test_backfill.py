@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from cogmill.domain.errors import Unavailable, WrongSetting
+from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
 from cogmill.pipeline import backfill, build_cogs, ingest, withdraw
@@ -15,25 +15,25 @@ BROKEN = f"{PREFIX}georef/03-22-51_4-9.tif"
 
 
 @pytest.fixture
-def real(archive):
+def real(sample):
     """Two published frames, and one that was refused."""
-    archive.upload_real(1)
-    archive.upload_real(2)
-    archive.put(BROKEN, b"no raster")
-    archive.run()
-    assert archive.states() == ["published", "published", "rejected"]
-    return archive
+    sample.upload_real(1)
+    sample.upload_real(2)
+    sample.put(BROKEN, b"no raster")
+    sample.run()
+    assert sample.states() == ["published", "published", "rejected"]
+    return sample
 
 
-def plan(archive, **request):
-    return backfill.plan(archive.mill, Request(**request))
+def plan(sample, **request):
+    return backfill.plan(sample.archive, Request(**request))
 
 
-def run(archive, backfill_id="b1", **request):
+def run(sample, backfill_id="b1", **request):
     asked = Request(**request)
-    batches = backfill.begin(archive.mill, backfill_id, asked, backfill.plan(archive.mill, asked))
+    batches = backfill.begin(sample.archive, backfill_id, asked, backfill.plan(sample.archive, asked))
     progress = [
-        backfill.build(archive.mill, backfill_id, batch["frame_ids"], f"owner/{n}") for n, batch in enumerate(batches)
+        backfill.build(sample.archive, backfill_id, batch["frame_ids"], f"owner/{n}") for n, batch in enumerate(batches)
     ]
     return progress[-1]
 
@@ -67,11 +67,11 @@ def test_estimates_from_the_history_of_the_ledger(real):
     assert "CPU seconds" in planned.text
 
 
-def test_says_that_times_are_unknown_without_a_history(archive):
-    archive.upload()
-    ingest.register(archive.mill)
+def test_says_that_times_are_unknown_without_a_history(sample):
+    sample.upload()
+    ingest.ingest_uploads(sample.archive)
 
-    assert "time unknown" in plan(archive, states=["arrived"]).text
+    assert "time unknown" in plan(sample, states=["arrived"]).text
 
 
 @pytest.mark.parametrize(
@@ -84,29 +84,29 @@ def test_says_that_times_are_unknown_without_a_history(archive):
         ({"prefix": "%"}, 0),
     ],
 )
-def test_chooses_by_collection_prefix_and_limit(archive, request_, frames):
-    archive.upload(TRAVIS, 3)
-    archive.upload(TXDOT, 2)
-    ingest.register(archive.mill)
+def test_chooses_by_collection_prefix_and_limit(sample, request_, frames):
+    sample.upload(TRAVIS, 3)
+    sample.upload(TXDOT, 2)
+    ingest.ingest_uploads(sample.archive)
 
-    assert len(plan(archive, states=["arrived"], **request_).frames) == frames
+    assert len(plan(sample, states=["arrived"], **request_).frames) == frames
 
 
-def test_takes_frames_in_the_wanted_order(archive):
+def test_takes_frames_in_the_wanted_order(sample):
     for number, size in ((1, 3), (2, 1), (3, 2)):
-        archive.upload(TRAVIS, 1, first=number, body=b"x" * size)
-    ingest.register(archive.mill)
+        sample.upload(TRAVIS, 1, first=number, body=b"x" * size)
+    ingest.ingest_uploads(sample.archive)
 
-    assert [size for _, size in plan(archive, states=["arrived"], order="smallest first").frames] == [1, 2, 3]
-    assert [size for _, size in plan(archive, states=["arrived"], order="by name").frames] == [3, 1, 2]
+    assert [size for _, size in plan(sample, states=["arrived"], order="smallest first").frames] == [1, 2, 3]
+    assert [size for _, size in plan(sample, states=["arrived"], order="by name").frames] == [3, 1, 2]
 
 
 @pytest.mark.parametrize(
     "wrong", [{"states": ["lost"]}, {"order": "backwards"}, {"profile": "tiff"}, {"collections": ["nowhere"]}]
 )
-def test_names_what_is_wrong_in_a_request(archive, wrong):
-    with pytest.raises(WrongSetting, match=r"allowed are"):
-        plan(archive, **wrong)
+def test_names_what_is_wrong_in_a_request(sample, wrong):
+    with pytest.raises(ConfigurationError, match=r"allowed are"):
+        plan(sample, **wrong)
 
 
 def test_changes_nothing_by_planning(real):
@@ -126,7 +126,7 @@ def test_builds_with_another_profile_and_publishes_the_result(real):
     assert (progress.done, progress.built) == (2, 2)
     assert len(set(old) | set(new)) == 4
     assert real.sql("SELECT count(*) FROM cogmill.retired_cog") == [(2,)]
-    assert {k: n for k, n in compare(real.mill).counts.items() if n} == {"scan_missing": 2}
+    assert {k: n for k, n in compare(real.archive).counts.items() if n} == {"scan_missing": 2}
 
 
 def test_uploads_nothing_when_a_forced_frame_is_the_same(real):
@@ -143,7 +143,7 @@ def test_takes_a_rejected_frame_in_once_it_can_be_read(real):
     first = run(real)
     assert (first.rejected, real.states()[2]) == (1, "rejected")
 
-    body = real.mill.store.read(f"{PREFIX}georef/03-22-51_4-1.tif")
+    body = real.archive.store.read(f"{PREFIX}georef/03-22-51_4-1.tif")
     real.put(BROKEN, body)
     real.sql(
         "UPDATE cogmill.frame SET etag = %s WHERE source_key = %s", real.etag(BROKEN), BROKEN
@@ -153,68 +153,68 @@ def test_takes_a_rejected_frame_in_once_it_can_be_read(real):
     assert real.states() == ["published"] * 3
 
 
-def test_goes_on_where_a_killed_run_stopped_and_builds_nothing_twice(archive, monkeypatch):
+def test_goes_on_where_a_killed_run_stopped_and_builds_nothing_twice(sample, monkeypatch):
     for number in range(1, 5):
-        archive.upload_real(number)
-    ingest.register(archive.mill)
+        sample.upload_real(number)
+    ingest.ingest_uploads(sample.archive)
     request = Request(states=["arrived"], order="by name")
-    settings = archive.mill.settings.model_copy(update={"batch_frames": 1})
-    mill = type(archive.mill)(archive.mill.store, archive.mill.ledger, settings)
-    batches = backfill.begin(mill, "b1", request, backfill.plan(mill, request))
+    settings = sample.archive.settings.model_copy(update={"batch_frames": 1})
+    archive = type(sample.archive)(sample.archive.store, sample.archive.ledger, settings)
+    batches = backfill.begin(archive, "b1", request, backfill.plan(archive, request))
     assert len(batches) == 4
     puts = []
-    create = type(mill.store).create
+    create = type(archive.store).create
     monkeypatch.setattr(
-        type(mill.store), "create", lambda self, key, *args: (puts.append(key), create(self, key, *args))[1]
+        type(archive.store), "create", lambda self, key, *args: (puts.append(key), create(self, key, *args))[1]
     )
-    backfill.build(mill, "b1", batches[0]["frame_ids"], "owner/0")
+    backfill.build(archive, "b1", batches[0]["frame_ids"], "owner/0")
 
     def killed(*args, **kwargs):
-        raise Unavailable("S3 is away")
+        raise ServiceUnavailableError("S3 is away")
 
     with monkeypatch.context() as patch:
         patch.setattr(backfill, "build_batch", killed)
-        with pytest.raises(Unavailable):
-            backfill.build(mill, "b1", batches[1]["frame_ids"], "owner/1")
+        with pytest.raises(ServiceUnavailableError):
+            backfill.build(archive, "b1", batches[1]["frame_ids"], "owner/1")
 
-    again = backfill.begin(mill, "b1", request, backfill.plan(mill, request))
+    again = backfill.begin(archive, "b1", request, backfill.plan(archive, request))
     assert [batch["frame_ids"] for batch in again] == [batch["frame_ids"] for batch in batches[1:]]
     for number, batch in enumerate(again):
-        progress = backfill.build(mill, "b1", batch["frame_ids"], f"owner/{number}")
+        progress = backfill.build(archive, "b1", batch["frame_ids"], f"owner/{number}")
 
     assert (progress.done, progress.built) == (4, 4)
     assert len(puts) == len(set(puts)) == 4
-    assert archive.states() == ["published"] * 4
-    assert backfill.begin(mill, "b1", request, backfill.plan(mill, request))[0]["frame_ids"] == []
+    assert sample.states() == ["published"] * 4
+    assert backfill.begin(archive, "b1", request, backfill.plan(archive, request))[0]["frame_ids"] == []
 
 
-def test_leaves_frames_to_whoever_builds_them_now(archive):
-    archive.upload_real(1)
-    ingest.register(archive.mill)
-    (batch,) = build_cogs.plan(archive.mill, TRAVIS.id)
+def test_leaves_frames_to_whoever_builds_them_now(sample):
+    sample.upload_real(1)
+    ingest.ingest_uploads(sample.archive)
+    (batch,) = build_cogs.plan(sample.archive, TRAVIS.id)
     batches = backfill.begin(
-        archive.mill, "b1", Request(states=["arrived"]), backfill.plan(archive.mill, Request(states=["arrived"]))
+        sample.archive, "b1", Request(states=["arrived"]), backfill.plan(sample.archive, Request(states=["arrived"]))
     )
-    archive.mill.ledger.frames.claim(batch["frame_ids"], "somebody else", 60)
+    sample.archive.ledger.frames.claim(batch["frame_ids"], "somebody else", 60)
 
-    progress = backfill.build(archive.mill, "b1", batches[0]["frame_ids"], "owner/0")
+    progress = backfill.build(sample.archive, "b1", batches[0]["frame_ids"], "owner/0")
 
     assert (progress.frames, progress.done) == (1, 0)
-    assert archive.states() == ["building"]
+    assert sample.states() == ["building"]
 
 
 def test_brings_no_doubles_and_no_service_back_that_was_withdrawn(real):
     real.put(f"{PREFIX}georef/03-22-51_4-1.TIF", b"x")
-    ingest.register(real.mill)
+    ingest.ingest_uploads(real.archive)
     assert real.states() == ["rejected", "published", "published", "rejected"]
 
     assert sum(share.frames for share in plan(real, states=["rejected"]).shares) == 1
     ids = [number for (number,) in real.sql("SELECT id FROM cogmill.frame WHERE state = 'rejected' ORDER BY id")]
-    real.mill.ledger.backfills.begin("b2", None, [(number, 1) for number in ids])
-    assert real.mill.ledger.backfills.lend("b2", ids, "owner", 60) == ids[:1]
+    real.archive.ledger.backfills.begin("b2", None, [(number, 1) for number in ids])
+    assert real.archive.ledger.backfills.lend("b2", ids, "owner", 60) == ids[:1]
 
     real.sql("UPDATE cogmill.frame SET state = 'rejected', reason = 'no_crs' WHERE id = %s", ids[0])
     real.delete(f"mapfiles/{TRAVIS.id}.map")
-    withdraw.unpublish(real.mill, TRAVIS.id)
+    withdraw.unpublish(real.archive, TRAVIS.id)
     assert plan(real, states=["everything"]).frames == []
     assert real.sql("SELECT unpublished_at IS NOT NULL FROM cogmill.collection") == [(True,)]

@@ -16,7 +16,7 @@ from cogmill.domain.model import Bands
 from cogmill.ledger import Ledger
 from cogmill.ledger.frames import Job
 from cogmill.mapserver import cgi
-from cogmill.pipeline import Mill, ingest, publish
+from cogmill.pipeline import Archive, ingest, publish
 from PIL import Image
 
 from tests.small_archive import SIDE_M, TRAVIS, SmallArchive, raster, west_of
@@ -27,32 +27,32 @@ PREFIX = TRAVIS.prefix(Bands.BW)
 
 
 @pytest.fixture
-def mills(mill, database):
+def archives(archive, database):
     """Two workers, each with a connection of its own."""
     ledgers = [Ledger.connect(**database | {"user": "cogmill_writer"}) for _ in range(2)]
-    yield [Mill(mill.store, ledger, mill.settings) for ledger in ledgers]
+    yield [Archive(archive.store, ledger, archive.settings) for ledger in ledgers]
     for ledger in ledgers:
         ledger.close()
 
 
-def test_index_equals_the_model_when_one_run_adds_and_another_withdraws(archive, mills):
-    archive.published(frames=2)
-    expected = {f"{PREFIX}georef/{archive.stem(TRAVIS, number)}.tif" for number in (1, 2)}
+def test_index_equals_the_model_when_one_run_adds_and_another_withdraws(sample, archives):
+    sample.published(frames=2)
+    expected = {f"{PREFIX}georef/{sample.stem(TRAVIS, number)}.tif" for number in (1, 2)}
     with ThreadPoolExecutor(2) as pool:
         for number in range(3, 3 + ROUNDS):
-            (added,) = archive.upload(frames=1, first=number)
-            ingest.register(archive.mill)
-            archive.build()
+            (added,) = sample.upload(frames=1, first=number)
+            ingest.ingest_uploads(sample.archive)
+            sample.build()
             gone = min(expected)
-            archive.delete(gone)
-            archive.sql("UPDATE cogmill.frame SET state = 'withdrawn' WHERE source_key = %s", gone)
+            sample.delete(gone)
+            sample.sql("UPDATE cogmill.frame SET state = 'withdrawn' WHERE source_key = %s", gone)
             expected = expected - {gone} | {added}
 
-            list(pool.map(lambda mill: publish.update_tile_index(mill, TRAVIS.id), mills))
+            list(pool.map(lambda archive: publish.update_tile_index(archive, TRAVIS.id), archives))
 
             rows = "SELECT f.source_key FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid"
-            assert {key for (key,) in archive.sql(rows)} == expected
-    assert archive.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+            assert {key for (key,) in sample.sql(rows)} == expected
+    assert sample.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
 
 
 def requests(run_folder, method, bucket, suffix):
@@ -61,30 +61,30 @@ def requests(run_folder, method, bucket, suffix):
     return re.findall(rf'"{method} /{bucket}/(\S+{suffix})', log)
 
 
-def test_uploads_in_parallel_become_one_index_with_few_publications(archive, mills, run_folder, monkeypatch):
+def test_uploads_in_parallel_become_one_index_with_few_publications(sample, archives, run_folder, monkeypatch):
     monkeypatch.setattr(publish, "prove", lambda *args: None)  # stand-in COGs are no pictures
-    bucket = archive.mill.store.bucket
+    bucket = sample.archive.store.bucket
 
-    def run(mill):
-        publish.update_tile_index(mill, TRAVIS.id)
-        publish.export_index(mill, TRAVIS.id)
-        publish.publish_mapfile(mill, TRAVIS.id)
+    def run(archive):
+        publish.update_tile_index(archive, TRAVIS.id)
+        publish.export_index(archive, TRAVIS.id)
+        publish.publish_mapfile(archive, TRAVIS.id)
 
     with ThreadPoolExecutor(4) as pool:
-        uploads = [pool.submit(archive.upload, TRAVIS, 1, number) for number in range(UPLOADS)]
+        uploads = [pool.submit(sample.upload, TRAVIS, 1, number) for number in range(UPLOADS)]
         uploads[0].result()
         while True:
             complete = all(upload.done() for upload in uploads)
-            ingest.register(archive.mill)
-            archive.build()
-            list(pool.map(run, mills))
+            ingest.ingest_uploads(sample.archive)
+            sample.build()
+            list(pool.map(run, archives))
             if complete:
                 break
 
-    ((west, east),) = archive.sql("SELECT min(ST_XMin(geom)), max(ST_XMax(geom)) FROM cogmill.tile_index")
-    extent = publish.draft(archive.mill, TRAVIS.id).service.extent
-    assert archive.sql("SELECT count(*) FROM cogmill.tile_index") == [(UPLOADS,)]
-    assert archive.states() == ["published"] * UPLOADS
+    ((west, east),) = sample.sql("SELECT min(ST_XMin(geom)), max(ST_XMax(geom)) FROM cogmill.tile_index")
+    extent = publish.draft(sample.archive, TRAVIS.id).service.extent
+    assert sample.sql("SELECT count(*) FROM cogmill.tile_index") == [(UPLOADS,)]
+    assert sample.states() == ["published"] * UPLOADS
     assert (extent[0], extent[2]) == (west, east)
     assert len(requests(run_folder, "PUT", bucket, "_idx.zip")) < UPLOADS / 4
     assert requests(run_folder, "GET", bucket, r"/cog/03-[^/\s]+") == [], "a COG was opened for the index"
@@ -104,20 +104,20 @@ class PaintedArchive(SmallArchive):
         """Replace all frames by those of another grey, with one publication."""
         self.greys.append(grey)
         self.upload(frames=3, body=f"grey {grey}".encode())
-        ingest.register(self.mill)
+        ingest.ingest_uploads(self.archive)
         self.build()
         self.publish()
 
 
 def map_reader(painted: PaintedArchive, done: threading.Event, ledger: Ledger) -> list[set[int]]:
     """Draw the whole collection over and over with the real MapServer; return the greys of each picture."""
-    mill = Mill(painted.mill.store, ledger, painted.mill.settings)
-    drafted = publish.draft(mill, TRAVIS.id)
+    archive = Archive(painted.archive.store, ledger, painted.archive.settings)
+    drafted = publish.draft(archive, TRAVIS.id)
     west, south, east, north = drafted.service.extent
     window = {"crs": "EPSG:3857", "bbox": f"{west},{south},{east},{north}", "width": 260, "height": 100}
     layer = {"layers": drafted.service.service_name, "styles": "", "format": "image/png", "transparent": "true"}
     pictures = []
-    with publish._mapserver(mill) as runner, cgi.draft(drafted.text, runner) as service:
+    with publish._mapserver(archive) as runner, cgi.draft(drafted.text, runner) as service:
         while not done.is_set():
             answer = service.expect("image/png", request="GetMap", version="1.3.0", **window, **layer)
             picture = np.asarray(Image.open(io.BytesIO(answer.body)).convert("RGBA"))
@@ -136,8 +136,8 @@ def sql_reader(database: dict[str, object], done: threading.Event) -> list[froze
     return readings
 
 
-def test_readers_of_index_and_map_see_only_the_old_or_the_new_while_all_frames_are_replaced(mill, bucket, database):
-    painted = PaintedArchive(mill, bucket[0], database, [])
+def test_readers_of_index_and_map_see_only_the_old_or_the_new_while_all_frames_are_replaced(archive, bucket, database):
+    painted = PaintedArchive(archive, bucket[0], database, [])
     painted.repaint(50)
     versions = [frozenset(location for (location,) in painted.sql("SELECT location FROM cogmill.tile_index"))]
     done, ledger = threading.Event(), Ledger.connect(**database | {"user": "cogmill_writer"})

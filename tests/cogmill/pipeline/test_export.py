@@ -9,7 +9,7 @@ import jsonschema
 import pyarrow.parquet as pq
 import pytest
 from cogmill.config.settings import Settings
-from cogmill.domain.errors import ProofFailed
+from cogmill.domain.errors import VerificationError
 from cogmill.domain.model import Collection, Product
 from cogmill.pipeline import export as compilation
 from cogmill.pipeline import ingest
@@ -52,17 +52,17 @@ RFC_7946 = {
 
 
 @pytest.fixture
-def compiled(archive):
-    archive.published(TXDOT, 2).published(TRAVIS, 3)
-    return compilation.compile_indexes(archive.mill)
+def compiled(sample):
+    sample.published(TXDOT, 2).published(TRAVIS, 3)
+    return compilation.compile_indexes(sample.archive)
 
 
-def geojson(archive):
-    return json.loads(archive.mill.store.read(GEOJSON))
+def geojson(sample):
+    return json.loads(sample.archive.store.read(GEOJSON))
 
 
-def test_fulfils_the_contract_of_the_old_consumers(archive, compiled):
-    document = geojson(archive)
+def test_fulfils_the_contract_of_the_old_consumers(sample, compiled):
+    document = geojson(sample)
 
     jsonschema.validate(document, RFC_7946)
     assert compiled.features == len(document["features"]) == 5
@@ -75,16 +75,16 @@ def test_fulfils_the_contract_of_the_old_consumers(archive, compiled):
     assert first["dl_index"].endswith("/cog/tile_index/ElPaso_TxDOT_1985_index_idx.zip")
 
 
-def test_lists_features_by_collection_and_location(archive, compiled):
+def test_lists_features_by_collection_and_location(sample, compiled):
     del compiled
-    named = [(f["properties"]["tablename"], f["properties"]["dl_georef"]) for f in geojson(archive)["features"]]
+    named = [(f["properties"]["tablename"], f["properties"]["dl_georef"]) for f in geojson(sample)["features"]]
 
     assert named == sorted(named)
 
 
-def test_winds_rings_counter_clockwise_in_longitude_and_latitude(archive, compiled):
+def test_winds_rings_counter_clockwise_in_longitude_and_latitude(sample, compiled):
     del compiled
-    for feature in geojson(archive)["features"]:
+    for feature in geojson(sample)["features"]:
         (ring,) = feature["geometry"]["coordinates"]
         area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))
         assert area > 0
@@ -92,9 +92,9 @@ def test_winds_rings_counter_clockwise_in_longitude_and_latitude(archive, compil
         assert -99 < ring[0][0] < -97
 
 
-def test_says_the_same_in_all_formats(archive, compiled, tmp_path):
-    (tmp_path / "a.fgb").write_bytes(archive.mill.store.read(FGB))
-    (tmp_path / "a.parquet").write_bytes(archive.mill.store.read(PARQUET))
+def test_says_the_same_in_all_formats(sample, compiled, tmp_path):
+    (tmp_path / "a.fgb").write_bytes(sample.archive.store.read(FGB))
+    (tmp_path / "a.parquet").write_bytes(sample.archive.store.read(PARQUET))
     flatgeobuf = gdal.OpenEx(str(tmp_path / "a.fgb"))
     layer = flatgeobuf.GetLayer(0)
     assert layer.GetSpatialRef().GetAuthorityCode(None) == "4326"
@@ -110,32 +110,32 @@ def test_says_the_same_in_all_formats(archive, compiled, tmp_path):
     assert table.num_rows == compiled.features
 
 
-def test_uploads_nothing_when_nothing_changed(archive, compiled):
+def test_uploads_nothing_when_nothing_changed(sample, compiled):
     assert len(compiled.uploaded) == 5
 
-    again = compilation.compile_indexes(archive.mill)
+    again = compilation.compile_indexes(sample.archive)
 
     assert (again.uploaded, again.hash) == ([], compiled.hash)
 
 
 @pytest.mark.parametrize(("acl", "public"), [("", False), ("public-read", True)])
-def test_is_open_to_the_public_by_acl_only_when_configured(archive, acl, public):
-    settings = Settings(_env_file=None, bucket=archive.mill.store.bucket, public_acl=acl)
+def test_is_open_to_the_public_by_acl_only_when_configured(sample, acl, public):
+    settings = Settings(_env_file=None, bucket=sample.archive.store.bucket, public_acl=acl)
 
-    compilation.compile_indexes(replace(archive.mill, settings=settings))
+    compilation.compile_indexes(replace(sample.archive, settings=settings))
 
     for key in (GEOJSON, FGB, PARQUET, compilation.SERVICES, compilation.PAGE):
-        grants = archive.client.get_object_acl(Bucket=archive.mill.store.bucket, Key=key)["Grants"]
+        grants = sample.client.get_object_acl(Bucket=sample.archive.store.bucket, Key=key)["Grants"]
         assert any(grant["Grantee"].get("URI", "").endswith("/AllUsers") for grant in grants) == public
 
 
-def test_uploads_only_what_a_new_frame_changes(archive, compiled):
-    archive.upload(TRAVIS, 1, first=9)
-    ingest.register(archive.mill)
-    archive.build(TRAVIS)
-    archive.publish(TRAVIS)
+def test_uploads_only_what_a_new_frame_changes(sample, compiled):
+    sample.upload(TRAVIS, 1, first=9)
+    ingest.ingest_uploads(sample.archive)
+    sample.build(TRAVIS)
+    sample.publish(TRAVIS)
 
-    again = compilation.compile_indexes(archive.mill)
+    again = compilation.compile_indexes(sample.archive)
 
     assert again.features == 6
     assert again.hash != compiled.hash
@@ -143,62 +143,62 @@ def test_uploads_only_what_a_new_frame_changes(archive, compiled):
 
 
 @pytest.mark.parametrize("x", ["'NaN'", "1e300", "2.1e7"])
-def test_reports_a_broken_collection_and_keeps_the_others(archive, compiled, x):
+def test_reports_a_broken_collection_and_keeps_the_others(sample, compiled, x):
     del compiled
     broken = f"ST_SetSRID(ST_MakePolygon(ST_MakeLine(ARRAY[ST_MakePoint({x},0), ST_MakePoint({x},9), ST_MakePoint(9,9), ST_MakePoint({x},0)])), 3857)"
     last = "SELECT max(oid) FROM cogmill.tile_index WHERE collection_id = %s"
-    archive.sql(f"UPDATE cogmill.tile_index SET geom = {broken} WHERE oid = ({last})", TRAVIS.id)  # noqa: S608
+    sample.sql(f"UPDATE cogmill.tile_index SET geom = {broken} WHERE oid = ({last})", TRAVIS.id)  # noqa: S608
 
-    result = compilation.compile_indexes(archive.mill)
+    result = compilation.compile_indexes(sample.archive)
 
     assert [entry.collection_id for entry in result.broken] == [TRAVIS.id]
     assert result.features == 2
-    assert {f["properties"]["tablename"] for f in geojson(archive)["features"]} == {TXDOT.id}
+    assert {f["properties"]["tablename"] for f in geojson(sample)["features"]} == {TXDOT.id}
 
 
-def test_leaves_out_what_is_not_public(archive, compiled):
+def test_leaves_out_what_is_not_public(sample, compiled):
     del compiled
-    archive.sql("UPDATE cogmill.collection SET mapfile_sha256 = NULL WHERE id = %s", TXDOT.id)
+    sample.sql("UPDATE cogmill.collection SET mapfile_sha256 = NULL WHERE id = %s", TXDOT.id)
 
-    assert compilation.compile_indexes(archive.mill).features == 3
-
-
-def test_compiles_an_empty_archive(archive):
-    assert compilation.compile_indexes(archive.mill).features == 0
-    jsonschema.validate(geojson(archive), RFC_7946)
+    assert compilation.compile_indexes(sample.archive).features == 3
 
 
-def test_adds_more_properties_only_when_configured(archive, compiled):
+def test_compiles_an_empty_archive(sample):
+    assert compilation.compile_indexes(sample.archive).features == 0
+    jsonschema.validate(geojson(sample), RFC_7946)
+
+
+def test_adds_more_properties_only_when_configured(sample, compiled):
     del compiled
-    mill = replace(
-        archive.mill,
-        settings=Settings(_env_file=None, bucket=archive.mill.store.bucket, compile_extra_properties=True),
+    archive = replace(
+        sample.archive,
+        settings=Settings(_env_file=None, bucket=sample.archive.store.bucket, compile_extra_properties=True),
     )
 
-    compilation.compile_indexes(mill)
+    compilation.compile_indexes(archive)
 
-    properties = geojson(archive)["features"][-1]["properties"]
+    properties = geojson(sample)["features"][-1]["properties"]
     assert list(properties)[5:] == ["date", "roll", "frame_num", "acquired"]
     assert (properties["frame_num"], properties["acquired"]) == ("3", "1951-03-22")
 
 
-def test_uploads_nothing_when_the_formats_differ(archive, compiled, monkeypatch):
+def test_uploads_nothing_when_the_formats_differ(sample, compiled, monkeypatch):
     del compiled
-    archive.publish(TRAVIS)
-    before = archive.mill.store.read(GEOJSON)
+    sample.publish(TRAVIS)
+    before = sample.archive.store.read(GEOJSON)
     real = compilation.read_geoparquet
     monkeypatch.setattr(compilation, "read_geoparquet", lambda *args: list(real(*args))[:0])
 
-    with pytest.raises(ProofFailed, match=r"\.parquet holds 0 features"):
-        compilation.compile_indexes(archive.mill)
+    with pytest.raises(VerificationError, match=r"\.parquet holds 0 features"):
+        compilation.compile_indexes(sample.archive)
 
-    assert archive.mill.store.read(GEOJSON) == before
+    assert sample.archive.store.read(GEOJSON) == before
 
 
-def test_lists_the_services_for_programs_and_for_people(archive, compiled):
+def test_lists_the_services_for_programs_and_for_people(sample, compiled):
     del compiled
-    services = json.loads(archive.mill.store.read(compilation.SERVICES))["services"]
-    page = archive.mill.store.read(compilation.PAGE).decode()
+    services = json.loads(sample.archive.store.read(compilation.SERVICES))["services"]
+    page = sample.archive.store.read(compilation.PAGE).decode()
 
     assert [entry["id"] for entry in services] == [TXDOT.id, TRAVIS.id]
     assert services[1]["years"] == [1951, 1951]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from cogmill.config.settings import Settings
-from cogmill.domain.errors import Reason, Unavailable
+from cogmill.domain.errors import Reason, ServiceUnavailableError
 from cogmill.pipeline import ingest
 
 FRAMES = "bw/Travis/USDA_1951/frames/"
@@ -13,138 +13,138 @@ FRAME = FRAMES + "georef/03-22-51_4-173.tif"
 
 
 @pytest.fixture
-def put(mill, bucket):
+def put(archive, bucket):
     client, name = bucket
     return lambda key, body=b"x": client.put_object(Bucket=name, Key=key, Body=body)
 
 
-def with_settings(mill, **changes):
-    return replace(mill, settings=Settings(_env_file=None, bucket=mill.store.bucket, **changes))
+def with_settings(archive, **changes):
+    return replace(archive, settings=Settings(_env_file=None, bucket=archive.store.bucket, **changes))
 
 
-def test_has_no_news_in_an_empty_bucket(mill):
-    assert not ingest.has_news(mill)
+def test_has_no_news_in_an_empty_bucket(archive):
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_takes_in_a_frame_of_a_collection_never_seen_before(mill, put):
+def test_takes_in_a_frame_of_a_collection_never_seen_before(archive, put):
     put(FRAME)
-    assert ingest.has_news(mill)
+    assert ingest.has_new_uploads(archive)
 
-    taken = ingest.register(mill)
+    taken = ingest.ingest_uploads(archive)
 
     assert (taken.collection_ids, taken.frames, taken.refused) == (["travis_usda_1951_frames"], 1, [])
-    assert not ingest.has_news(mill)
-    assert ingest.register(mill).collection_ids == []
+    assert not ingest.has_new_uploads(archive)
+    assert ingest.ingest_uploads(archive).collection_ids == []
 
 
-def test_fires_again_only_when_the_bytes_change(mill, put):
+def test_fires_again_only_when_the_bytes_change(archive, put):
     put(FRAME)
-    ingest.register(mill)
+    ingest.ingest_uploads(archive)
 
     put(FRAME)
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
     put(FRAME, b"other")
-    assert ingest.has_news(mill)
-    assert ingest.register(mill).collection_ids == ["travis_usda_1951_frames"]
+    assert ingest.has_new_uploads(archive)
+    assert ingest.ingest_uploads(archive).collection_ids == ["travis_usda_1951_frames"]
 
 
 @pytest.mark.parametrize(
     "name", ["03-22-51_4-17 4.tif", "03-22-51_4-17+4.tif", "03-22-51_4-17%204.tif", "03-22-51_4-Süd.tif"]
 )
-def test_takes_in_names_with_blanks_plus_percent_and_umlauts(mill, put, name):
+def test_takes_in_names_with_blanks_plus_percent_and_umlauts(archive, put, name):
     put(FRAMES + "georef/" + name)
 
-    assert ingest.register(mill).frames == 1
-    assert not ingest.has_news(mill)
+    assert ingest.ingest_uploads(archive).frames == 1
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_refuses_a_bad_name_alone_and_remembers_it(mill, put):
+def test_refuses_a_bad_name_alone_and_remembers_it(archive, put):
     put(FRAMES + "georef/picture.tif")
     put("rgb/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif")
     put(FRAME)
 
-    taken = ingest.register(mill)
+    taken = ingest.ingest_uploads(archive)
 
     assert taken.collection_ids == ["travis_usda_1951_frames"]
     assert {fault.reason for fault in taken.refused} == {Reason.BAD_NAME}
     assert len(taken.refused) == 2
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_leaves_out_and_names_a_key_that_the_ledger_cannot_hold(mill, put, caplog):
+def test_leaves_out_and_names_a_key_that_the_ledger_cannot_hold(archive, put, caplog):
     put(FRAMES + "georef/03-22-51_4-1\0.tif")
     put(FRAMES + "scanned/\0.tif")
     put(FRAME)
-    assert ingest.has_news(mill)
+    assert ingest.has_new_uploads(archive)
 
-    taken = ingest.register(mill)
+    taken = ingest.ingest_uploads(archive)
 
     assert (taken.collection_ids, taken.frames, taken.refused) == (["travis_usda_1951_frames"], 1, [])
     assert "georef/03-22-51_4-1\\x00.tif'" in caplog.text
     assert "scanned/\\x00.tif'" in caplog.text
     assert "\0" not in caplog.text
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_has_no_news_when_only_keys_came_that_the_ledger_cannot_hold(mill, put):
+def test_has_no_news_when_only_keys_came_that_the_ledger_cannot_hold(archive, put):
     put(FRAMES + "georef/03-22-51_4-1\0.tif")
 
-    assert not ingest.has_news(mill)
-    assert mill.ledger.arrivals.watermark().known_until
-    assert ingest.register(mill) == ingest.Arrivals([], 0, 0)
+    assert not ingest.has_new_uploads(archive)
+    assert archive.ledger.uploads.watermark().known_until
+    assert ingest.ingest_uploads(archive) == ingest.IngestResult([], 0, 0)
 
 
-def test_names_the_later_of_two_files_that_differ_in_their_extension(mill, put):
+def test_names_the_later_of_two_files_that_differ_in_their_extension(archive, put):
     put(FRAME)
-    ingest.register(mill)
+    ingest.ingest_uploads(archive)
 
     put(FRAME.replace(".tif", ".TIF"))
 
-    (twin,) = ingest.register(mill).refused
+    (twin,) = ingest.ingest_uploads(archive).refused
     assert (twin.reason, twin.detail) == (Reason.DUPLICATE_NAME, f"the same name as {FRAME}")
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_refuses_a_folder_that_differs_only_in_capital_letters(mill, put):
+def test_refuses_a_folder_that_differs_only_in_capital_letters(archive, put):
     put(FRAME)
-    ingest.register(mill)
+    ingest.ingest_uploads(archive)
 
     put(FRAME.replace("Travis", "TRAVIS"))
 
-    (fault,) = ingest.register(mill).refused
+    (fault,) = ingest.ingest_uploads(archive).refused
     assert "Travis_USDA_1951_frames" in fault.detail
 
 
-def test_waits_for_an_empty_object_to_settle_and_then_rejects_it(mill, put):
+def test_waits_for_an_empty_object_to_settle_and_then_rejects_it(archive, put):
     put(FRAME, b"")
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
-    impatient = with_settings(mill, settle_seconds=0)
-    assert ingest.has_news(impatient)
-    ingest.register(impatient)
+    impatient = with_settings(archive, settle_seconds=0)
+    assert ingest.has_new_uploads(impatient)
+    ingest.ingest_uploads(impatient)
 
-    rejected = mill.ledger.collections.digest("travis_usda_1951_frames", "2000-01-01")["rejected"]
+    rejected = archive.ledger.collections.digest("travis_usda_1951_frames", "2000-01-01")["rejected"]
     assert [entry["reason"] for entry in rejected] == [Reason.EMPTY]
 
 
-def test_takes_the_real_bytes_when_they_follow_the_empty_object(mill, put):
+def test_takes_the_real_bytes_when_they_follow_the_empty_object(archive, put):
     put(FRAME, b"")
-    ingest.has_news(mill)
+    ingest.has_new_uploads(archive)
 
     put(FRAME, b"real")
 
-    assert ingest.register(mill).frames == 1
+    assert ingest.ingest_uploads(archive).frames == 1
 
 
-def test_ignores_what_nobody_uploaded_for_it(mill, put):
+def test_ignores_what_nobody_uploaded_for_it(archive, put):
     for key in (FRAMES + "georef/", FRAMES + "georef/a.tfw", FRAMES + "cog/a.tif", "mapfiles/x.map", "a.tif"):
         put(key)
 
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_opens_scans_to_the_public_only_when_configured(mill, put, bucket):
+def test_opens_scans_to_the_public_only_when_configured(archive, put, bucket):
     client, name = bucket
     scan = FRAMES + "scanned/03-22-51_4-173.tif"
 
@@ -153,90 +153,90 @@ def test_opens_scans_to_the_public_only_when_configured(mill, put, bucket):
         return any(grant["Grantee"].get("URI", "").endswith("AllUsers") for grant in grants)
 
     put(scan)
-    assert ingest.register(mill).scans == 1
+    assert ingest.ingest_uploads(archive).scans == 1
     assert not is_public()
 
     put(scan, b"again")
-    ingest.register(with_settings(mill, public_acl="public-read"))
+    ingest.ingest_uploads(with_settings(archive, public_acl="public-read"))
     assert is_public()
 
 
-def test_finds_by_a_full_sweep_what_is_dated_before_the_watermark(mill, put, database):
+def test_finds_by_a_full_sweep_what_is_dated_before_the_watermark(archive, put, database):
     import psycopg
 
-    ingest.has_news(mill)
+    ingest.has_new_uploads(archive)
     put(FRAME)
     with psycopg.connect(**database) as connection:
         connection.execute("UPDATE cogmill.sweep SET watermark = now() + interval '1 day', full_at = now()")
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
     with psycopg.connect(**database) as connection:
         connection.execute("UPDATE cogmill.sweep SET full_at = now() - interval '2 hours'")
 
-    assert ingest.has_news(mill)
+    assert ingest.has_new_uploads(archive)
 
 
-def test_pages_through_more_keys_than_one_listing_holds(mill, put):
+def test_pages_through_more_keys_than_one_listing_holds(archive, put):
     for number in range(1005):
         put(f"{FRAMES}georef/03-22-51_4-{number}.tif")
 
-    assert ingest.register(mill).frames == 1005
-    assert not ingest.has_news(mill)
+    assert ingest.ingest_uploads(archive).frames == 1005
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_refuses_a_frame_whose_name_another_has_whichever_came_first(mill, put):
+def test_refuses_a_frame_whose_name_another_has_whichever_came_first(archive, put):
     put(FRAME, b"")
-    ingest.register(mill)
+    ingest.ingest_uploads(archive)
     put(FRAME.replace(".tif", ".TIF"))
-    ingest.register(mill)
+    ingest.ingest_uploads(archive)
 
     put(FRAME, b"better")
-    taken = ingest.register(mill)
+    taken = ingest.ingest_uploads(archive)
 
     assert [(refused.key, refused.reason) for refused in taken.refused] == [(FRAME, Reason.DUPLICATE_NAME)]
 
 
-def test_names_no_more_collections_than_airflow_can_map_over_and_the_rest_afterwards(mill, put, monkeypatch):
+def test_names_no_more_collections_than_airflow_can_map_over_and_the_rest_afterwards(archive, put, monkeypatch):
     monkeypatch.setattr(ingest, "MOST_COLLECTIONS", 3)
     for number in range(5):
         put(f"bw/C{number}/USDA_1951/frames/georef/03-22-51_4-1.tif")
 
-    first, second = ingest.register(mill), ingest.register(mill)
+    first, second = ingest.ingest_uploads(archive), ingest.ingest_uploads(archive)
 
     assert (len(first.collection_ids), len(second.collection_ids)) == (3, 2)
     assert len({*first.collection_ids, *second.collection_ids}) == 5
-    assert not ingest.has_news(mill)
+    assert not ingest.has_new_uploads(archive)
 
 
-def test_opens_scans_to_the_public_before_it_forgets_them(mill, put, monkeypatch):
-    public = with_settings(mill, public_acl="public-read")
+def test_opens_scans_to_the_public_before_it_forgets_them(archive, put, monkeypatch):
+    public = with_settings(archive, public_acl="public-read")
     put(FRAMES + "scanned/03-22-51_4-173.tif")
     opened = []
 
     def refuse(key, acl):
         opened.append(key)
-        raise Unavailable("S3 went away")
+        raise ServiceUnavailableError("S3 went away")
 
-    monkeypatch.setattr(mill.store, "set_acl", refuse)
-    with pytest.raises(Unavailable):
-        ingest.register(public)
+    monkeypatch.setattr(archive.store, "set_acl", refuse)
+    with pytest.raises(ServiceUnavailableError):
+        ingest.ingest_uploads(public)
     monkeypatch.undo()
 
     assert opened
-    assert ingest.has_news(public)
+    assert ingest.has_new_uploads(public)
 
 
-def test_opens_a_scan_again_when_the_same_bytes_were_uploaded_again(mill, put, monkeypatch):
-    public = with_settings(mill, public_acl="public-read")
+def test_opens_a_scan_again_when_the_same_bytes_were_uploaded_again(archive, put, monkeypatch):
+    public = with_settings(archive, public_acl="public-read")
     scan = FRAMES + "scanned/03-22-51_4-173.tif"
     put(scan)
-    ingest.register(public)
-    assert not ingest.has_news(public)
+    ingest.ingest_uploads(public)
+    assert not ingest.has_new_uploads(public)
     time.sleep(2)
 
     put(scan)
-    ingest.register(public)
+    ingest.ingest_uploads(public)
 
-    grants = mill.store._client.get_object_acl(Bucket=mill.store.bucket, Key=scan)["Grants"]
+    grants = archive.store._client.get_object_acl(Bucket=archive.store.bucket, Key=scan)["Grants"]
     assert "READ" in [grant["Permission"] for grant in grants if "AllUsers" in grant["Grantee"].get("URI", "")]
-    assert not ingest.has_news(public)
+    assert not ingest.has_new_uploads(public)

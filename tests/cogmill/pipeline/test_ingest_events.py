@@ -28,19 +28,19 @@ def sqs(s3_server):
 
 
 @pytest.fixture
-def queues(sqs, mill):
+def queues(sqs, archive):
     """Addresses of the queue and its dead-letter queue."""
-    dead = sqs.create_queue(QueueName=f"{mill.store.bucket}-dead")["QueueUrl"]
+    dead = sqs.create_queue(QueueName=f"{archive.store.bucket}-dead")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 10})
     url = sqs.create_queue(
-        QueueName=mill.store.bucket, Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "30"}
+        QueueName=archive.store.bucket, Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "30"}
     )["QueueUrl"]
     return url, dead
 
 
 @pytest.fixture
-def announced(mill, bucket, database, sqs, queues):
+def announced(archive, bucket, database, sqs, queues):
     """An archive whose bucket announces uploads, and which is listed by nobody for an hour."""
     client, name = bucket
     url, dead = queues
@@ -50,8 +50,8 @@ def announced(mill, bucket, database, sqs, queues):
         NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},
     )
     settings = Settings(_env_file=None, bucket=name, events="sqs", events_queue_url=url, sweep_seconds=3600)
-    eager = replace(mill, settings=settings, queue=EventQueue(sqs, url, dead))
-    ingest.register(eager)
+    eager = replace(archive, settings=settings, queue=EventQueue(sqs, url, dead))
+    ingest.ingest_uploads(eager)
     return SmallArchive(eager, client, database)
 
 
@@ -68,15 +68,15 @@ def forbid_listing(monkeypatch, store):
 
 
 def test_takes_in_what_was_announced_without_listing_the_bucket(announced, monkeypatch, sqs, queues):
-    assert not ingest.has_news(announced.mill)
+    assert not ingest.has_new_uploads(announced.archive)
     announced.upload(frames=2)
-    forbid_listing(monkeypatch, announced.mill.store)
+    forbid_listing(monkeypatch, announced.archive.store)
 
-    assert ingest.has_news(announced.mill)
-    taken = ingest.register(announced.mill)
+    assert ingest.has_new_uploads(announced.archive)
+    taken = ingest.ingest_uploads(announced.archive)
 
     assert (taken.frames, taken.scans, taken.collection_ids) == (2, 2, [TRAVIS.id])
-    assert not ingest.has_news(announced.mill)
+    assert not ingest.has_new_uploads(announced.archive)
     assert waiting(sqs, queues[0]) == 0
 
 
@@ -84,25 +84,28 @@ def test_takes_in_what_was_announced_without_listing_the_bucket(announced, monke
 def test_takes_in_names_with_blanks_plus_percent_and_umlauts(announced, stem):
     announced.put(f"bw/Travis/USDA_1951/frames/georef/{stem}.tif")
 
-    assert ingest.register(announced.mill).frames == 1
+    assert ingest.ingest_uploads(announced.archive).frames == 1
 
 
 def test_shows_refused_names_in_the_run_that_was_woken_by_them(announced):
     announced.put("bw/Travis/USDA_1951/frames/georef/picture.tif")
 
-    assert ingest.has_news(announced.mill)
-    assert len(ingest.register(announced.mill).refused) == 1
+    assert ingest.has_new_uploads(announced.archive)
+    assert len(ingest.ingest_uploads(announced.archive).refused) == 1
 
 
 def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(announced, sqs, queues, caplog):
     folder = "bw/Travis/USDA_1951/frames/georef/"
     announced.put(f"{folder}03-22-51_9-1\0.tif")
     half = {"key": f"{folder}03-22-51_9-2\ud800.tif", "sequencer": "01"}
-    record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": announced.mill.store.bucket}, "object": half}}
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": announced.archive.store.bucket}, "object": half},
+    }
     sqs.send_message(QueueUrl=queues[0], MessageBody=json.dumps({"Records": [record]}))
     assert waiting(sqs, queues[0]) == 2
 
-    assert not ingest.has_news(announced.mill)
+    assert not ingest.has_new_uploads(announced.archive)
     assert waiting(sqs, queues[0]) == 0
     assert "03-22-51_9-1\\x00.tif'" in caplog.text
     assert "03-22-51_9-2\\ud800.tif'" in caplog.text
@@ -111,12 +114,12 @@ def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(announced, sqs, q
 def test_takes_in_what_was_announced_beside_a_key_that_the_ledger_cannot_hold(announced, sqs, queues, caplog):
     announced.put("bw/Travis/USDA_1951/frames/georef/03-22-51_9-1\0.tif")
     announced.upload(frames=2)
-    assert ingest.has_news(announced.mill)
+    assert ingest.has_new_uploads(announced.archive)
 
-    assert ingest.register(announced.mill).frames == 2
+    assert ingest.ingest_uploads(announced.archive).frames == 2
 
     assert "03-22-51_9-1\\x00.tif'" in caplog.text
-    assert not ingest.has_news(announced.mill)
+    assert not ingest.has_new_uploads(announced.archive)
     assert waiting(sqs, queues[0]) == 0
 
 
@@ -134,59 +137,59 @@ def test_stores_each_cog_once_when_ten_shuffled_events_announce_each_frame(annou
         stored = {"key": key, "sequencer": f"{number:04X}"}
         record = {
             "eventName": "ObjectCreated:Put",
-            "s3": {"bucket": {"name": announced.mill.store.bucket}, "object": stored},
+            "s3": {"bucket": {"name": announced.archive.store.bucket}, "object": stored},
         }
         bodies += [json.dumps({"Records": [record]})] * 10
     random.Random(4).shuffle(bodies)  # noqa: S311
     for start in range(0, len(bodies), 10):
         entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[start : start + 10])]
         sqs.send_message_batch(QueueUrl=queues[0], Entries=entries)
-    while ingest.has_news(announced.mill):
-        ingest.register(announced.mill)
+    while ingest.has_new_uploads(announced.archive):
+        ingest.ingest_uploads(announced.archive)
         announced.build()
     announced.publish()
 
-    puts = cog_puts(run_folder, announced.mill.store.bucket)
+    puts = cog_puts(run_folder, announced.archive.store.bucket)
     print(f"{len(puts)} PUTs of COGs for {frames} frames and {len(bodies)} events")
     assert len(puts) == len(set(puts)) == frames
     assert announced.sql("SELECT count(*) FROM cogmill.tile_index") == [(frames,)]
-    assert not ingest.has_news(announced.mill)  # what we wrote ourselves was announced too
+    assert not ingest.has_new_uploads(announced.archive)  # what we wrote ourselves was announced too
     assert waiting(sqs, queues[0]) == 0
 
 
 def test_finds_everything_by_the_sweep_when_all_events_are_lost(announced, sqs, queues):
     announced.upload(frames=20)
     sqs.purge_queue(QueueUrl=queues[0])
-    assert not ingest.has_news(announced.mill)
+    assert not ingest.has_new_uploads(announced.archive)
 
-    settings = announced.mill.settings.model_copy(update={"sweep_seconds": 0})
-    late = replace(announced.mill, settings=settings)
+    settings = announced.archive.settings.model_copy(update={"sweep_seconds": 0})
+    late = replace(announced.archive, settings=settings)
 
-    assert ingest.has_news(late)
-    assert ingest.register(late).frames == 20
+    assert ingest.has_new_uploads(late)
+    assert ingest.ingest_uploads(late).frames == 20
 
 
 def test_believes_the_bucket_and_not_the_event(announced):
     (key,) = announced.upload(frames=1)
     announced.delete(key)
 
-    assert ingest.register(announced.mill).frames == 0
+    assert ingest.ingest_uploads(announced.archive).frames == 0
 
 
 def test_lets_an_empty_object_come_again_until_it_has_settled(announced):
     key = announced.upload(frames=1, body=b"")[0]
-    assert not any(frame == key for frame in [r.key for r in ingest.register(announced.mill).refused])
+    assert not any(frame == key for frame in [r.key for r in ingest.ingest_uploads(announced.archive).refused])
     assert announced.states() == []
 
     announced.put(key, b"real")
 
-    assert ingest.register(announced.mill).frames == 1
+    assert ingest.ingest_uploads(announced.archive).frames == 1
 
 
 def test_reports_messages_that_nobody_can_read(announced, sqs, queues):
     url, dead = queues
     sqs.send_message(QueueUrl=url, MessageBody="hello")
-    assert not ingest.has_news(announced.mill)
+    assert not ingest.has_new_uploads(announced.archive)
     sqs.send_message(QueueUrl=dead, MessageBody="hello")  # what the redrive policy does after the timeout
 
-    assert compare(announced.mill).counts["event_dead"] == 1
+    assert compare(announced.archive).counts["event_dead"] == 1

@@ -8,7 +8,7 @@ import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger import Ledger
-from cogmill.pipeline import Mill, build_cogs, ingest
+from cogmill.pipeline import Archive, build_cogs, ingest
 from osgeo import gdal
 
 from tests.small_archive import TRAVIS
@@ -44,18 +44,18 @@ class Watched(S3Store):
         return super().download(key, etag, target)
 
 
-def test_frames_of_one_name_in_two_collections_never_meet_and_files_of_others_stay(archive, database, crowded):
+def test_frames_of_one_name_in_two_collections_never_meet_and_files_of_others_stay(sample, database, crowded):
     collections = [TRAVIS, HAYS]
     for number, collection in enumerate(collections):
-        archive.upload_real(1, collection, seed=number)
-    ingest.register(archive.mill)
-    store = Watched(archive.client, archive.mill.store.bucket)
+        sample.upload_real(1, collection, seed=number)
+    ingest.ingest_uploads(sample.archive)
+    store = Watched(sample.client, sample.archive.store.bucket)
 
     def task(collection):
         ledger = Ledger.connect(**database)
-        mill = Mill(store, ledger, archive.mill.settings)
-        (batch,) = build_cogs.plan(mill, collection.id)
-        built = build_cogs.build_batch(mill, batch["frame_ids"], collection.id).built
+        archive = Archive(store, ledger, sample.archive.settings)
+        (batch,) = build_cogs.plan(archive, collection.id)
+        built = build_cogs.build_batch(archive, batch["frame_ids"], collection.id).built
         ledger.close()
         return built
 
@@ -66,16 +66,16 @@ def test_frames_of_one_name_in_two_collections_never_meet_and_files_of_others_st
     assert all(path.is_relative_to(crowded) for path in store.paths)
     for collection in collections:
         prefix = collection.prefix(Bands.BW)
-        (cog,) = archive.listed(f"{prefix}cog/03")
-        assert pixels(archive, cog) == pixels(archive, f"{prefix}georef/03-22-51_4-1.tif")
+        (cog,) = sample.listed(f"{prefix}cog/03")
+        assert pixels(sample, cog) == pixels(sample, f"{prefix}georef/03-22-51_4-1.tif")
     left = {str(path.relative_to(crowded)): path.read_bytes() for path in crowded.rglob("*") if path.is_file()}
     assert left == STRANGERS
     assert {path.name for path in crowded.iterdir()} == {name.split("/")[0] for name in STRANGERS}
 
 
-def pixels(archive, key):
+def pixels(sample, key):
     """Return the hash of the pixels of an object."""
-    gdal.FileFromMemBuffer("/vsimem/one.tif", archive.mill.store.read(key))
+    gdal.FileFromMemBuffer("/vsimem/one.tif", sample.archive.store.read(key))
     dataset = gdal.Open("/vsimem/one.tif")
     checksum = dataset.GetRasterBand(1).Checksum()
     del dataset

@@ -18,47 +18,47 @@ ROWS = (
 )
 
 
-def test_everything_comes_back_when_the_database_is_lost(archive):
+def test_everything_comes_back_when_the_database_is_lost(sample):
     prefix = TRAVIS.prefix(Bands.BW)
     for number in (1, 2):
-        archive.upload_real(number)
-        archive.put(f"{prefix}scanned/{archive.stem(TRAVIS, number)}.tif")
-    archive.run()
-    before = archive.sql(FACTS), archive.sql(ROWS), archive.mill.store.read(keys.mapfile_key(TRAVIS.id))
-    cogs = {o.key: o.last_modified for page in archive.mill.store.pages(prefix + "cog/03") for o in page.objects}
-    archive.sql("TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog CASCADE")
-    archive.sql("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
+        sample.upload_real(number)
+        sample.put(f"{prefix}scanned/{sample.stem(TRAVIS, number)}.tif")
+    sample.run()
+    before = sample.sql(FACTS), sample.sql(ROWS), sample.archive.store.read(keys.mapfile_key(TRAVIS.id))
+    cogs = {o.key: o.last_modified for page in sample.archive.store.pages(prefix + "cog/03") for o in page.objects}
+    sample.sql("TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog CASCADE")
+    sample.sql("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
 
-    archive.run()
+    sample.run()
 
-    assert (archive.sql(FACTS), archive.sql(ROWS), archive.mill.store.read(keys.mapfile_key(TRAVIS.id))) == before
-    after = {o.key: o.last_modified for page in archive.mill.store.pages(prefix + "cog/03") for o in page.objects}
+    assert (sample.sql(FACTS), sample.sql(ROWS), sample.archive.store.read(keys.mapfile_key(TRAVIS.id))) == before
+    after = {o.key: o.last_modified for page in sample.archive.store.pages(prefix + "cog/03") for o in page.objects}
     assert after == cogs  # not one COG was written again
-    assert not any(compare(archive.mill).counts.values())
+    assert not any(compare(sample.archive).counts.values())
 
 
-def test_a_bucket_of_uploads_taken_in_as_a_whole_ends_like_uploads_one_by_one(archive):
+def test_a_bucket_of_uploads_taken_in_as_a_whole_ends_like_uploads_one_by_one(sample):
     prefix = TRAVIS.prefix(Bands.BW)
     for number in (1, 2, 3):
-        archive.upload_real(number)
-        archive.put(f"{prefix}scanned/{archive.stem(TRAVIS, number)}.tif")
-        archive.run()
-    before = archive.sql(FACTS), archive.sql(ROWS), derived(archive)
+        sample.upload_real(number)
+        sample.put(f"{prefix}scanned/{sample.stem(TRAVIS, number)}.tif")
+        sample.run()
+    before = sample.sql(FACTS), sample.sql(ROWS), derived(sample)
     for key in before[2]:
-        archive.delete(key)
-    archive.sql("TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog CASCADE")
-    archive.sql("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
+        sample.delete(key)
+    sample.sql("TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog CASCADE")
+    sample.sql("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
 
-    archive.run()
+    sample.run()
 
-    assert (archive.sql(FACTS), archive.sql(ROWS), derived(archive)) == before
-    assert not any(compare(archive.mill).counts.values())
+    assert (sample.sql(FACTS), sample.sql(ROWS), derived(sample)) == before
+    assert not any(compare(sample.archive).counts.values())
 
 
-def derived(archive):
+def derived(sample):
     """Return key -> bytes of everything that people did not upload."""
     return {
-        key: archive.mill.store.read(key)
-        for key in archive.listed()
+        key: sample.archive.store.read(key)
+        for key in sample.listed()
         if "/georef/" not in key and "/scanned/" not in key
     }

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from cogmill.domain import keys
-from cogmill.domain.errors import ProofFailed, WrongSetting
+from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove
@@ -20,57 +20,57 @@ TXDOT = Collection("ElPaso", "TxDOT", "1985", Product.FRAMES)
 
 
 @pytest.fixture
-def real(archive):
+def real(sample):
     """Two real frames that MapServer can draw."""
     for number in (1, 2):
-        archive.upload_real(number)
-    archive.run()
-    return archive
+        sample.upload_real(number)
+    sample.run()
+    return sample
 
 
-def shown(archive):
-    return archive.sql("SELECT oid, location, ST_AsText(geom) FROM cogmill.tile_index ORDER BY oid")
+def shown(sample):
+    return sample.sql("SELECT oid, location, ST_AsText(geom) FROM cogmill.tile_index ORDER BY oid")
 
 
-def faults(archive):
-    return {kind: count for kind, count in compare(archive.mill).counts.items() if count and kind != "scan_missing"}
+def faults(sample):
+    return {kind: count for kind, count in compare(sample.archive).counts.items() if count and kind != "scan_missing"}
 
 
 def test_publishes_nothing_when_the_template_says_the_same(real):
-    before = real.client.head_object(Bucket=real.mill.store.bucket, Key=MAPFILE)["LastModified"]
+    before = real.client.head_object(Bucket=real.archive.store.bucket, Key=MAPFILE)["LastModified"]
 
-    (rendering,) = render_mapfiles(real.mill, services(real.mill, []))
+    (rendering,) = render_mapfiles(real.archive, services(real.archive, []))
 
     assert (rendering.changed, rendering.diff, rendering.fault) == (False, "", "")
-    assert real.client.head_object(Bucket=real.mill.store.bucket, Key=MAPFILE)["LastModified"] == before
+    assert real.client.head_object(Bucket=real.archive.store.bucket, Key=MAPFILE)["LastModified"] == before
 
 
 def test_shows_the_difference_in_a_dry_run_and_publishes_it_otherwise(real):
-    new = real.mill.store.read(MAPFILE)
+    new = real.archive.store.read(MAPFILE)
     real.put(MAPFILE, new.replace(b"UNITS METERS", b"UNITS DD"))
 
-    (planned,) = render_mapfiles(real.mill, [TRAVIS.id], dry_run=True)
+    (planned,) = render_mapfiles(real.archive, [TRAVIS.id], dry_run=True)
     assert "-  UNITS DD\n+  UNITS METERS" in planned.diff
-    assert real.mill.store.read(MAPFILE) != new
+    assert real.archive.store.read(MAPFILE) != new
 
-    (done,) = render_mapfiles(real.mill, [TRAVIS.id])
+    (done,) = render_mapfiles(real.archive, [TRAVIS.id])
     assert done.changed
-    assert real.mill.store.read(MAPFILE) == new
+    assert real.archive.store.read(MAPFILE) == new
 
 
 def test_renders_every_service_again_when_the_template_has_changed(real, monkeypatch):
     real.upload_real(1, TXDOT)
     real.run(TXDOT)
-    before = {key: real.mill.store.read(key) for key in real.listed("mapfiles/")}
+    before = {key: real.archive.store.read(key) for key in real.listed("mapfiles/")}
     render = publish.render
     monkeypatch.setattr(
         publish, "render", lambda service: render(service).replace("# A Cogmill", "# Tomorrow's Cogmill")
     )
 
-    outcome = render_mapfiles(real.mill, services(real.mill, []))
+    outcome = render_mapfiles(real.archive, services(real.archive, []))
 
     assert [(one.collection_id, one.changed) for one in outcome] == [(TXDOT.id, True), (TRAVIS.id, True)]
-    after = {key: real.mill.store.read(key) for key in real.listed("mapfiles/")}
+    after = {key: real.archive.store.read(key) for key in real.listed("mapfiles/")}
     assert after == {key: text.replace(b"# A Cogmill", b"# Tomorrow's Cogmill") for key, text in before.items()}
     hashes = dict(real.sql("SELECT id, mapfile_sha256 FROM cogmill.collection"))
     assert hashes == {key[9:-4]: hashlib.sha256(text).hexdigest() for key, text in after.items()}
@@ -80,19 +80,21 @@ def test_keeps_the_old_mapfile_of_a_service_that_cannot_be_drawn_and_renders_the
     real.published(TXDOT)  # its COGs are no pictures
     real.put(MAPFILE, b"old")
 
-    outcome = {r.collection_id: (r.changed, bool(r.fault)) for r in render_mapfiles(real.mill, services(real.mill, []))}
+    outcome = {
+        r.collection_id: (r.changed, bool(r.fault)) for r in render_mapfiles(real.archive, services(real.archive, []))
+    }
 
     assert outcome == {TRAVIS.id: (True, False), TXDOT.id: (False, True)}
-    assert real.mill.store.read(keys.mapfile_key(TXDOT.id)) == b"MAP END\n"
+    assert real.archive.store.read(keys.mapfile_key(TXDOT.id)) == b"MAP END\n"
 
 
 def test_names_chosen_services_that_are_not_public(real):
-    with pytest.raises(WrongSetting, match="nowhere_usda_1951_frames"):
-        services(real.mill, [TRAVIS.id, "nowhere_usda_1951_frames"])
+    with pytest.raises(ConfigurationError, match="nowhere_usda_1951_frames"):
+        services(real.archive, [TRAVIS.id, "nowhere_usda_1951_frames"])
 
 
 def test_goes_back_to_what_was_published_before_a_replaced_and_a_new_frame(real):
-    before, mapfile = shown(real), real.mill.store.read(MAPFILE)
+    before, mapfile = shown(real), real.archive.store.read(MAPFILE)
     real.upload_real(1, seed=2)
     real.upload_real(3)
     real.run()
@@ -100,17 +102,17 @@ def test_goes_back_to_what_was_published_before_a_replaced_and_a_new_frame(real)
     assert len(after) == 3
     started = time.monotonic()
 
-    plan = rollback(real.mill, TRAVIS.id)
+    plan = rollback(real.archive, TRAVIS.id)
 
     assert time.monotonic() - started < 60
     assert shown(real) == before
-    assert real.mill.store.read(MAPFILE) == mapfile
+    assert real.archive.store.read(MAPFILE) == mapfile
     assert plan.restored == [f"{PREFIX}georef/03-22-51_4-1.tif"]
     assert plan.taken_back == [f"{PREFIX}georef/03-22-51_4-3.tif"]
     assert real.states() == ["published", "published", "failed"]
     assert faults(real) == {}
 
-    rollback(real.mill, TRAVIS.id)
+    rollback(real.archive, TRAVIS.id)
     assert shown(real) == after
     assert faults(real) == {}
 
@@ -119,7 +121,7 @@ def test_stays_as_it_is_after_the_next_run(real):
     before = shown(real)
     real.upload_real(3)
     real.run()
-    rollback(real.mill, TRAVIS.id)
+    rollback(real.archive, TRAVIS.id)
 
     real.run()
 
@@ -128,27 +130,27 @@ def test_stays_as_it_is_after_the_next_run(real):
 
 def test_goes_back_in_what_is_shown_but_not_in_the_template(real, monkeypatch):
     """A former text may not fit today's hosts; a template that went wrong is mended in the template, for all services at once."""
-    before = real.mill.store.read(MAPFILE)
+    before = real.archive.store.read(MAPFILE)
     real.upload_real(3)
     real.run()
     render = publish.render
     monkeypatch.setattr(publish, "render", lambda service: render(service).replace("# A Cogmill", "# Today's Cogmill"))
 
-    rollback(real.mill, TRAVIS.id)
+    rollback(real.archive, TRAVIS.id)
 
-    assert real.mill.store.read(MAPFILE) == before.replace(b"# A Cogmill", b"# Today's Cogmill")
+    assert real.archive.store.read(MAPFILE) == before.replace(b"# A Cogmill", b"# Today's Cogmill")
     assert faults(real) == {}
 
 
 def test_brings_an_unpublished_service_back(real):
     before = shown(real)
     real.delete(MAPFILE)
-    compare(real.mill)
+    compare(real.archive)
     real.sql("UPDATE cogmill.finding SET first_seen = '2020-01-01'")
-    remove(real.mill)
+    remove(real.archive)
     assert shown(real) == []
 
-    rollback(real.mill, TRAVIS.id)
+    rollback(real.archive, TRAVIS.id)
 
     assert shown(real) == before
     assert real.states() == ["published"] * 2
@@ -160,24 +162,24 @@ def test_plans_and_changes_nothing_in_a_dry_run(real):
     real.run()
     before = shown(real)
 
-    assert rollback(real.mill, TRAVIS.id, dry_run=True).revision == 1
+    assert rollback(real.archive, TRAVIS.id, dry_run=True).revision == 1
     assert shown(real) == before
 
 
 def test_refuses_when_a_cog_of_that_time_is_gone(real):
-    old = shown(real)[0][1].removeprefix(real.mill.vsi_root)
+    old = shown(real)[0][1].removeprefix(real.archive.vsi_root)
     real.upload_real(1, seed=2)
     real.run()
     before = shown(real)
     real.delete(old)
 
-    with pytest.raises(ProofFailed, match="are gone"):
-        rollback(real.mill, TRAVIS.id)
+    with pytest.raises(VerificationError, match="are gone"):
+        rollback(real.archive, TRAVIS.id)
 
     assert shown(real) == before
 
 
 @pytest.mark.parametrize("collection", [TRAVIS.id, "nowhere_usda_1951_frames"])
 def test_says_so_when_there_is_nothing_to_go_back_to(real, collection):
-    with pytest.raises(WrongSetting):
-        rollback(real.mill, collection)
+    with pytest.raises(ConfigurationError):
+        rollback(real.archive, collection)

@@ -10,18 +10,18 @@ LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 FRAMES, SHEETS, MOSAICS = (f"bw/Travis/USDA_1951/{product}/" for product in ("frames", "index", "mosaic"))
 
 
-def digest(archive, folder, since=LONG_AGO):
-    return run_digest.digest(archive.mill, f"travis_usda_1951_{folder.split('/')[-2]}", since)
+def digest(sample, folder, since=LONG_AGO):
+    return run_digest.digest(sample.archive, f"travis_usda_1951_{folder.split('/')[-2]}", since)
 
 
-def publish(archive, *keys):
+def publish(sample, *keys):
     """Take keys all the way to the map, one collection."""
     for key in keys:
-        archive.put(key, key.encode())
-    ingest.register(archive.mill)
+        sample.put(key, key.encode())
+    ingest.ingest_uploads(sample.archive)
     collection = parse_upload(keys[0]).collection
-    archive.build(collection)
-    archive.publish(collection)
+    sample.build(collection)
+    sample.publish(collection)
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def publish(archive, *keys):
         (SHEETS, "USDA_1951_01_800dpi_2.TIF", "USDA_1951_01_800dpi.tif"),
     ],
 )
-def test_asks_once_for_a_scan_that_is_missing_and_says_where_it_belongs(archive, folder, upload, expected):
-    publish(archive, f"{folder}georef/{upload}")
+def test_asks_once_for_a_scan_that_is_missing_and_says_where_it_belongs(sample, folder, upload, expected):
+    publish(sample, f"{folder}georef/{upload}")
 
-    first = digest(archive, folder)
-    later = digest(archive, folder, dt.datetime.now(dt.UTC))
+    first = digest(sample, folder)
+    later = digest(sample, folder, dt.datetime.now(dt.UTC))
 
     assert first.missing_scans == [f"{folder}georef/{upload}"]
     assert first.text.endswith(
@@ -57,10 +57,10 @@ def test_asks_once_for_a_scan_that_is_missing_and_says_where_it_belongs(archive,
         (MOSAICS, "mosaic_1.tif", None),
     ],
 )
-def test_gives_no_false_alarm_when_the_scan_is_there_or_none_is_due(archive, folder, upload, scan):
+def test_gives_no_false_alarm_when_the_scan_is_there_or_none_is_due(sample, folder, upload, scan):
     if scan:
-        archive.put(f"{folder}scanned/{scan}")
+        sample.put(f"{folder}scanned/{scan}")
 
-    publish(archive, f"{folder}georef/{upload}")
+    publish(sample, f"{folder}georef/{upload}")
 
-    assert (digest(archive, folder).published, digest(archive, folder).missing_scans) == (1, [])
+    assert (digest(sample, folder).published, digest(sample, folder).missing_scans) == (1, [])

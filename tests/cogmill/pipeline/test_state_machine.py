@@ -22,7 +22,7 @@ from cogmill.ledger import Ledger
 from cogmill.maintenance.cleanup import collect
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove, repair
-from cogmill.pipeline import Mill, ingest, publish, withdraw
+from cogmill.pipeline import Archive, ingest, publish, withdraw
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -52,7 +52,7 @@ EXPECTED = {"scan_missing", "upload_unknown"}
 VISIBLE = {
     "store": ("create", "replace", "delete", "move"),
     "ledger.collections": ("change_index", "published"),
-    "ledger.upkeep": ("withdraw_frames", "unpublish"),
+    "ledger.findings": ("withdraw_frames", "unpublish"),
 }
 """Acts that somebody outside can see, each followed by a look."""
 
@@ -65,14 +65,14 @@ class KeptArchive(SmallArchive):
 
     def listed(self, prefix=""):
         server = s3_backends["123456789012"]["aws"]  # lives in this process
-        return sorted(key for key in server.buckets[self.mill.store.bucket].keys if key.startswith(prefix))
+        return sorted(key for key in server.buckets[self.archive.store.bucket].keys if key.startswith(prefix))
 
     def sql(self, statement, *values):
         cursor = self.connection.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The worker is killed right after something visible."""
 
 
@@ -92,8 +92,8 @@ class ArchiveMachine(RuleBasedStateMachine):
         )
         self.reader.execute("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
         self.ledger = Ledger.connect(**self.connection)
-        mill = Mill(S3Store(self.client, name), self.ledger, Settings(_env_file=None, bucket=name, grace_hours=0))
-        self.archive = KeptArchive(mill, self.client, self.connection, self.reader)
+        archive = Archive(S3Store(self.client, name), self.ledger, Settings(_env_file=None, bucket=name, grace_hours=0))
+        self.sample = KeptArchive(archive, self.client, self.connection, self.reader)
         self.acts_until_crash = 0
         self._watch()
         self.sources: dict[str, bytes] = {}
@@ -101,7 +101,7 @@ class ArchiveMachine(RuleBasedStateMachine):
     def _watch(self):
         """Look after each visible act, not only between the steps."""
         for path, names in VISIBLE.items():
-            target = self.archive.mill
+            target = self.sample.archive
             for part in path.split("."):
                 target = getattr(target, part)
             for name in names:
@@ -113,7 +113,7 @@ class ArchiveMachine(RuleBasedStateMachine):
             self.nothing_visible_points_to_nothing()
             self.acts_until_crash -= 1
             if self.acts_until_crash == 0:
-                raise Crash
+                raise CrashError
             return done
 
         return watched
@@ -126,28 +126,28 @@ class ArchiveMachine(RuleBasedStateMachine):
     @rule(number=NUMBERS, body=BODIES)
     def upload(self, number, body):
         key = f"{PREFIX}georef/03-22-51_4-{number}.tif"
-        self.archive.put(key, body)
+        self.sample.put(key, body)
         self.sources[key] = body
 
     @precondition(lambda self: self.sources)
     @rule(data=st.data())
     def delete_upload(self, data):
         key = data.draw(st.sampled_from(sorted(self.sources)))
-        self.archive.delete(key)
+        self.sample.delete(key)
         del self.sources[key]
 
     @rule()
     def register_twice(self):
-        ingest.register(self.archive.mill)
-        ingest.register(self.archive.mill)
+        ingest.ingest_uploads(self.sample.archive)
+        ingest.ingest_uploads(self.sample.archive)
 
     @rule()
     def build(self):
-        self.archive.build()
+        self.sample.build()
 
     @rule()
     def crash_while_building(self):
-        ledger = self.archive.mill.ledger
+        ledger = self.sample.archive.ledger
         ledger.frames.claim([frame.id for frame in ledger.frames.due(TRAVIS.id, 2)], "killed", 60)
 
     @rule()
@@ -160,47 +160,47 @@ class ArchiveMachine(RuleBasedStateMachine):
 
     @rule(acts=st.integers(1, 8))
     def crash_in_maintenance(self, acts):
-        compare(self.archive.mill)
+        compare(self.sample.archive)
         self.acts_until_crash = acts
-        with contextlib.suppress(Crash):
-            repair(self.archive.mill)
-            remove(self.archive.mill)
+        with contextlib.suppress(CrashError):
+            repair(self.sample.archive)
+            remove(self.sample.archive)
         self.acts_until_crash = 0
 
     @rule(days=st.integers(1, 40))
     def jump_the_clock(self, days):
         for table, column in (("finding", "first_seen"), ("retired_cog", "retired_at"), ("frame", "lease_until")):
-            self.archive.sql(f"UPDATE cogmill.{table} SET {column} = {column} - make_interval(days => %s)", days)  # noqa: S608
+            self.sample.sql(f"UPDATE cogmill.{table} SET {column} = {column} - make_interval(days => %s)", days)  # noqa: S608
 
     @rule()
     def collect_garbage(self):
-        collect(self.archive.mill)
+        collect(self.sample.archive)
 
     @rule()
     def reconcile(self):
-        mill = self.archive.mill
+        archive = self.sample.archive
         # what a killed worker held comes free when its lease ends, and not before
-        self.archive.sql("UPDATE cogmill.frame SET lease_until = now() WHERE state = 'building'")
-        steps = (ingest.register, compare, repair, remove, lambda _: self.archive.build(), lambda _: self._publish())
+        self.sample.sql("UPDATE cogmill.frame SET lease_until = now() WHERE state = 'building'")
+        steps = (ingest.register, compare, repair, remove, lambda _: self.sample.build(), lambda _: self._publish())
         for step in steps * 4:  # a deletion, the run it asks for, and what that leaves
-            step(mill)
+            step(archive)
             self.nothing_visible_points_to_nothing()
-        found = {kind: n for kind, n in compare(mill).counts.items() if n and kind not in EXPECTED}
+        found = {kind: n for kind, n in compare(archive).counts.items() if n and kind not in EXPECTED}
         assert found == {}
-        states = self.archive.sql("SELECT source_key FROM cogmill.frame WHERE state = 'published' ORDER BY 1")
+        states = self.sample.sql("SELECT source_key FROM cogmill.frame WHERE state = 'published' ORDER BY 1")
         assert [key for (key,) in states] == sorted(self.sources)
-        shown = self.archive.sql(
+        shown = self.sample.sql(
             "SELECT f.source_key FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid ORDER BY 1"
         )
         assert shown == states
-        assert (MAPFILE in self.archive.listed("mapfiles/")) == bool(self.sources)
+        assert (MAPFILE in self.sample.listed("mapfiles/")) == bool(self.sources)
 
     @invariant()
     def nothing_visible_points_to_nothing(self):
         if not hasattr(self, "archive"):
             return
-        present = set(self.archive.listed())
-        root = self.archive.mill.vsi_root
+        present = set(self.sample.listed())
+        root = self.sample.archive.vsi_root
         rows = self.reader.execute("SELECT location FROM cogmill.tile_index").fetchall()
         assert {location.removeprefix(root) for (location,) in rows} <= present, "a row without its COG"
         if MAPFILE in present:
@@ -209,14 +209,14 @@ class ArchiveMachine(RuleBasedStateMachine):
 
     def _publish(self, *, crash_before_mapfile=False):
         """What a run does after its builds: index, index files, mapfile; the drawing is tested elsewhere."""
-        if not self.archive.sql("SELECT id FROM cogmill.collection"):
+        if not self.sample.sql("SELECT id FROM cogmill.collection"):
             return
-        mill = self.archive.mill
-        publish.update_tile_index(mill, TRAVIS.id)
+        archive = self.sample.archive
+        publish.update_tile_index(archive, TRAVIS.id)
         if crash_before_mapfile:
             return
-        publish.export_index(mill, TRAVIS.id)
-        publish.publish_mapfile(mill, TRAVIS.id)
+        publish.export_index(archive, TRAVIS.id)
+        publish.publish_mapfile(archive, TRAVIS.id)
 
 
 def machine_of(database):
@@ -247,7 +247,7 @@ def come_and_go(machine):
         machine.upload(number=1, body=b"one")
         machine.reconcile()
         (key,) = machine.sources
-        machine.archive.delete(key)
+        machine.sample.delete(key)
         del machine.sources[key]
         machine.reconcile()
     finally:
@@ -275,9 +275,9 @@ def test_a_frame_is_published_when_its_builder_was_killed_and_the_lease_is_over(
 def withdraw_the_service_last(monkeypatch):
     frames, service = withdraw.withdraw_frames, withdraw.withdraw_service
 
-    def wrong(mill, collection_id, *args):
-        frames(mill, collection_id, *args)
-        service(mill, collection_id)
+    def wrong(archive, collection_id, *args):
+        frames(archive, collection_id, *args)
+        service(archive, collection_id)
 
     monkeypatch.setattr(withdraw, "withdraw_service", lambda *args: None)
     monkeypatch.setattr(withdraw, "withdraw_frames", wrong)
@@ -286,11 +286,11 @@ def withdraw_the_service_last(monkeypatch):
 def delete_cogs_before_their_rows(monkeypatch):
     frames = withdraw.withdraw_frames
 
-    def wrong(mill, collection_id, *args):
-        for page in mill.store.pages(f"{PREFIX}cog/03-"):
+    def wrong(archive, collection_id, *args):
+        for page in archive.store.pages(f"{PREFIX}cog/03-"):
             for stored in page.objects:
-                mill.store.delete(stored.key)
-        return frames(mill, collection_id, *args)
+                archive.store.delete(stored.key)
+        return frames(archive, collection_id, *args)
 
     monkeypatch.setattr(withdraw, "withdraw_frames", wrong)
 

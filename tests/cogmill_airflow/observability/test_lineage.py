@@ -15,7 +15,7 @@ import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
-from cogmill.pipeline import Mill
+from cogmill.pipeline import Archive
 
 from tests.airflow_home import ROOT
 from tests.small_archive import TRAVIS, SmallArchive
@@ -69,11 +69,13 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # the provider is installed first
 def test_uploads_cogs_index_and_mapfile_are_datasets_when_openlineage_asks(
-    provider: str, database: dict[str, Any], bucket: tuple[Any, str], archive: Any
+    provider: str, database: dict[str, Any], bucket: tuple[Any, str], connected: Any
 ) -> None:
     client, name = bucket
     ledger = Ledger.connect(**database)
-    small = SmallArchive(Mill(S3Store(client, name), ledger, Settings(_env_file=None, bucket=name)), client, database)
+    small = SmallArchive(
+        Archive(S3Store(client, name), ledger, Settings(_env_file=None, bucket=name)), client, database
+    )
     small.published(frames=2)
     ids = [frame_id for (frame_id,) in small.sql("SELECT id FROM cogmill.frame ORDER BY id")]
     zip_key = "bw/Travis/USDA_1951/frames/cog/tile_index/x.zip"

@@ -12,9 +12,9 @@ from typing import Any
 import boto3
 import pytest
 from airflow.sdk import BaseNotifier
-from cogmill.domain.errors import FrameRejected, Reason
-from cogmill.pipeline.ingest import register
-from cogmill_airflow.connections import mill_from_connections
+from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.pipeline.ingest import ingest_uploads
+from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.observability import notifications
 
 COLLECTION = "travis_usda_1951_frames"
@@ -37,12 +37,12 @@ class Listener(BaseNotifier):
 
 
 @pytest.fixture
-def inbox(archive, s3_server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, str]]]:
+def inbox(connected, s3_server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, str]]]:
     """Subscribe a queue to the configured topic; returns what has arrived since."""
     keys = {"region_name": "us-east-1", "aws_access_key_id": "only", "aws_secret_access_key": "tests"}
     sns, sqs = (boto3.client(service, endpoint_url=s3_server, **keys) for service in ("sns", "sqs"))
-    topic = sns.create_topic(Name=archive.bucket)["TopicArn"]
-    url = sqs.create_queue(QueueName=archive.bucket)["QueueUrl"]
+    topic = sns.create_topic(Name=connected.bucket)["TopicArn"]
+    url = sqs.create_queue(QueueName=connected.bucket)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     monkeypatch.setenv("COGMILL_NOTIFY_TOPIC", topic)
@@ -57,13 +57,13 @@ def context(dag_id: str = f"collection__{COLLECTION}", digest: str | None = None
     return {"ti": ti, "dag_run": run}
 
 
-def test_sends_one_digest_with_reasons_advice_and_links(archive, inbox) -> None:
-    archive.upload(KEY)
-    with mill_from_connections() as mill:
-        register(mill)
-        (due,) = mill.ledger.frames.due(COLLECTION, 10)
-        (job,) = mill.ledger.frames.claim([due.id], "tests", 60)
-        mill.ledger.frames.finish_rejected(job, "tests", FrameRejected(Reason.NO_CRS, "no {{ 7 * 7 }}"))
+def test_sends_one_digest_with_reasons_advice_and_links(connected, inbox) -> None:
+    connected.upload(KEY)
+    with archive_from_connections() as archive:
+        ingest_uploads(archive)
+        (due,) = archive.ledger.frames.due(COLLECTION, 10)
+        (job,) = archive.ledger.frames.claim([due.id], "tests", 60)
+        archive.ledger.frames.mark_rejected(job, "tests", InvalidFrameError(Reason.NO_CRS, "no {{ 7 * 7 }}"))
 
     notifications.DigestNotifier()(context())
 
@@ -75,7 +75,7 @@ def test_sends_one_digest_with_reasons_advice_and_links(archive, inbox) -> None:
     assert "Run: http://airflow/run" in message["Message"]
 
 
-def test_sends_nothing_when_a_run_did_nothing(archive, inbox) -> None:
+def test_sends_nothing_when_a_run_did_nothing(connected, inbox) -> None:
     notifications.DigestNotifier()(context())
     notifications.DigestNotifier()(context("maintenance"))
 
@@ -92,7 +92,7 @@ def test_sends_what_a_task_left_and_why_it_failed_by_any_other_notifier(monkeypa
     assert HEARD == [("Cogmill: maintenance failed", "red\n3 COGs that are gone\n\nRun: http://airflow/run")]
 
 
-def test_says_so_when_a_run_is_late(archive, inbox) -> None:
+def test_says_so_when_a_run_is_late(connected, inbox) -> None:
     alert = notifications.deadline("compile_indexes", 60)
 
     asyncio.run(notifications.run_is_late(**alert.callback.kwargs, context={"dag_run": {"run_id": "scheduled__1"}}))

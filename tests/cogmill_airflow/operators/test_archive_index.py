@@ -5,7 +5,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from cogmill_airflow.operators.archive_index import CheckCompiledOperator, CompileIndexesOperator
 
 
-def test_returns_a_small_result_when_an_archive_is_compiled(archive) -> None:
+def test_returns_a_small_result_when_an_archive_is_compiled(connected) -> None:
     result = CompileIndexesOperator(task_id="compile").execute({})
 
     assert (result["services"], result["features"], result["broken_count"]) == (0, 0, 0)

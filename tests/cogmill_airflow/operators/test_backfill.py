@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
-from cogmill.pipeline.ingest import register
-from cogmill_airflow.connections import mill_from_connections
+from cogmill.pipeline.ingest import ingest_uploads
+from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.operators import backfill
 
 DAY = timedelta(days=1)
@@ -28,11 +28,11 @@ def context(broken: dict[str, str] | None = None, **params: Any) -> Any:
 
 
 @pytest.fixture
-def planned(archive, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def planned(connected, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(os, "nice", lambda _: 0)  # it would stay for the other tests
-    archive.upload(KEY, b"no raster")
-    with mill_from_connections() as mill:
-        register(mill)
+    connected.upload(KEY, b"no raster")
+    with archive_from_connections() as archive:
+        ingest_uploads(archive)
     return backfill.PlanBackfillOperator(task_id="plan").execute(context())
 
 
@@ -58,14 +58,14 @@ def test_ends_after_the_plan_in_a_dry_run(planned: dict[str, Any]) -> None:
     with pytest.raises(AirflowSkipException):
         backfill.BeginBackfillOperator(task_id="begin", planned=planned).execute(context(dry_run=True))
 
-    with mill_from_connections() as mill:
-        assert mill.ledger.backfills.collections("backfill/manual__1") == []
+    with archive_from_connections() as archive:
+        assert archive.ledger.backfills.collections("backfill/manual__1") == []
 
 
-def test_never_takes_more_than_the_plan_showed(planned: dict[str, Any], archive) -> None:
-    archive.upload(KEY.replace("173", "174"), b"no raster")
-    with mill_from_connections() as mill:
-        register(mill)
+def test_never_takes_more_than_the_plan_showed(planned: dict[str, Any], connected) -> None:
+    connected.upload(KEY.replace("173", "174"), b"no raster")
+    with archive_from_connections() as archive:
+        ingest_uploads(archive)
 
     (batch,) = backfill.BeginBackfillOperator(task_id="begin", planned=planned).execute(context())
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from cogmill.pipeline.ingest import register
-from cogmill_airflow.connections import mill_from_connections
+from cogmill.pipeline.ingest import ingest_uploads
+from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.operators import collection, reports
 
 COLLECTION = "travis_usda_1951_frames"
@@ -43,12 +43,12 @@ def run(operator: type[collection.CollectionOperator], given: Any, **kwargs: Any
 
 
 @pytest.fixture
-def batches(archive: Any) -> list[dict[str, Any]]:
+def batches(connected: Any) -> list[dict[str, Any]]:
     """The plan for two uploads that are no rasters."""
-    archive.upload(f"{GEOREF}03-22-51_4-173.tif", b"a text")
-    archive.upload(f"{GEOREF}03-22-51_4-174.tif", b"another text")
-    with mill_from_connections() as mill:
-        register(mill)
+    connected.upload(f"{GEOREF}03-22-51_4-173.tif", b"a text")
+    connected.upload(f"{GEOREF}03-22-51_4-174.tif", b"another text")
+    with archive_from_connections() as archive:
+        ingest_uploads(archive)
     return run(collection.PlanFramesOperator, context())
 
 
@@ -85,11 +85,11 @@ def test_run_without_a_good_frame_publishes_nothing_when_finished(batches: list[
 
 
 def test_report_is_red_and_names_the_frame_when_we_failed(batches: list[dict[str, Any]]) -> None:
-    with mill_from_connections() as mill:
-        first, *_ = mill.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
-        mill.ledger.frames.finish_failed(first, "owner", "ProofFailed: empty picture")
+    with archive_from_connections() as archive:
+        first, *_ = archive.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
+        archive.ledger.frames.mark_failed(first, "owner", "VerificationError: empty picture")
 
-    with pytest.raises(AirflowFailException, match=r"03-22-51_4-173\.tif: ProofFailed: empty picture"):
+    with pytest.raises(AirflowFailException, match=r"03-22-51_4-173\.tif: VerificationError: empty picture"):
         run(reports.ReportOperator, context())
 
 
@@ -98,15 +98,15 @@ def test_report_is_red_and_names_the_task_when_one_failed(batches: list[dict[str
         run(reports.ReportOperator, context(plan_frames="success", publish_mapfile="failed"))
 
 
-def test_service_is_an_asset_event_when_it_changed(archive: Any) -> None:
+def test_service_is_an_asset_event_when_it_changed(connected: Any) -> None:
     from airflow.sdk.execution_time.context import OutletEventAccessors
     from cogmill.pipeline.publish import Published
     from cogmill_airflow.observability import assets
 
     events = OutletEventAccessors()
     published = Published(changed=True, frames=3, service_url="http://127.0.0.1/wms/?map=x&", extent=None)
-    with mill_from_connections() as mill:
-        assets.changed_service({"outlet_events": events}, mill, COLLECTION, published)
+    with archive_from_connections() as archive:
+        assets.changed_service({"outlet_events": events}, archive, COLLECTION, published)
 
     (event,) = events[assets.services()].asset_alias_events
     assert (event.dest_asset_key.name, event.dest_asset_key.uri) == (COLLECTION, f"cogmill://{COLLECTION}/")
@@ -152,9 +152,9 @@ def test_ledger_is_not_asked_for_figures_when_airflow_sends_none() -> None:
 
 
 def test_report_is_green_when_a_rollback_left_frames_to_a_person(batches: list[dict[str, Any]]) -> None:
-    with mill_from_connections() as mill:
-        first, *_ = mill.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
-        mill.ledger.frames.finish_failed(first, "owner", "taken back by a rollback")
-        mill.ledger._connection.execute("UPDATE cogmill.frame SET next_try_at = 'infinity' WHERE state = 'failed'")
+    with archive_from_connections() as archive:
+        first, *_ = archive.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
+        archive.ledger.frames.mark_failed(first, "owner", "taken back by a rollback")
+        archive.ledger._connection.execute("UPDATE cogmill.frame SET next_try_at = 'infinity' WHERE state = 'failed'")
 
     assert run(reports.ReportOperator, context())["rejected"] == 0

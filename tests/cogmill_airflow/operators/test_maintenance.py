@@ -33,17 +33,17 @@ def run_all(given: Any) -> dict[str, Any]:
     }
 
 
-def test_is_green_when_all_layers_agree(archive) -> None:
+def test_is_green_when_all_layers_agree(connected) -> None:
     given = context()
 
     numbers = maintenance.MaintenanceReportOperator(task_id="report", parts=run_all(given)).execute(given)
 
     assert numbers == {"green": True}
-    assert archive.client.get_object(Bucket=archive.bucket, Key="reports/maintenance/latest.json")
+    assert connected.client.get_object(Bucket=connected.bucket, Key="reports/maintenance/latest.json")
 
 
-def test_mends_a_stray_object_without_turning_red(archive) -> None:
-    archive.upload("mapfiles/stray.txt")
+def test_mends_a_stray_object_without_turning_red(connected) -> None:
+    connected.upload("mapfiles/stray.txt")
     given = context()
 
     numbers = maintenance.MaintenanceReportOperator(task_id="report", parts=run_all(given)).execute(given)
@@ -51,8 +51,8 @@ def test_mends_a_stray_object_without_turning_red(archive) -> None:
     assert numbers == {"green": False, "mapfile_stray": 1}
 
 
-def test_turns_red_when_a_person_is_needed(archive) -> None:
-    archive.upload("mapfiles/by_hand.map")
+def test_turns_red_when_a_person_is_needed(connected) -> None:
+    connected.upload("mapfiles/by_hand.map")
     given = context()
     parts = run_all(given)
 
@@ -60,7 +60,7 @@ def test_turns_red_when_a_person_is_needed(archive) -> None:
         maintenance.MaintenanceReportOperator(task_id="report", parts=parts).execute(given)
 
 
-def test_turns_red_when_a_step_did_not_end(archive) -> None:
+def test_turns_red_when_a_step_did_not_end(connected) -> None:
     given = context()
     parts = run_all(given) | {"audit": None}
 

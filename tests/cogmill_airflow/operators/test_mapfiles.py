@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from cogmill.domain.errors import WrongSetting
+from cogmill.domain.errors import ConfigurationError
 from cogmill_airflow.bundle import params
 from cogmill_airflow.bundle.shards import write_shards
 from cogmill_airflow.operators import mapfiles
@@ -17,7 +17,7 @@ def context(broken: dict[str, str] | None = None, **params: object) -> dict[str,
     return {"params": {"collections": None, "dry_run": False} | params, "ti": ti}
 
 
-def test_plans_one_empty_batch_when_nothing_is_public(archive) -> None:
+def test_plans_one_empty_batch_when_nothing_is_public(connected) -> None:
     (batch,) = mapfiles.PlanRenderingOperator(task_id="plan").execute(context())
 
     assert batch == {"label": "no service", "ids": []}
@@ -37,8 +37,8 @@ def test_lists_what_changed_and_turns_red_when_one_was_not_drawn() -> None:
         mapfiles.ListRenderedOperator(task_id="list", renderings=[[good]]).execute(context({"render_1": "failed"}))
 
 
-def test_says_so_when_a_collection_cannot_be_rolled_back(archive) -> None:
-    with pytest.raises(WrongSetting, match="nowhere"):
+def test_says_so_when_a_collection_cannot_be_rolled_back(connected) -> None:
+    with pytest.raises(ConfigurationError, match="nowhere"):
         mapfiles.RollbackOperator(task_id="roll_back").execute(context(collection="nowhere"))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
-from cogmill.domain.errors import Unavailable
-from cogmill.pipeline.ingest import register
-from cogmill_airflow.connections import mill_from_connections
+from cogmill.domain.errors import ServiceUnavailableError
+from cogmill.pipeline.ingest import ingest_uploads
+from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.observability.notifications import DIGEST
 from cogmill_airflow.operators import uploads
 from cogmill_airflow.sensors.uploads import TRIGGER, NewUploadsSensor
@@ -27,20 +27,20 @@ async def fire(trigger: NewUploadsTrigger) -> list[TriggerEvent]:
         await trigger.cleanup()
 
 
-def test_trigger_fires_once_when_an_upload_is_there(archive: Any) -> None:
-    archive.upload(FRAME)
+def test_trigger_fires_once_when_an_upload_is_there(connected: Any) -> None:
+    connected.upload(FRAME)
 
     events = asyncio.run(fire(NewUploadsTrigger(wait_s=30)))
 
     assert [type(event) for event in events] == [TaskSuccessEvent]
 
 
-def test_trigger_fires_when_an_upload_comes_later(archive: Any) -> None:
+def test_trigger_fires_when_an_upload_comes_later(connected: Any) -> None:
     async def scene() -> float:
         waiting = asyncio.create_task(fire(NewUploadsTrigger(wait_s=30)))
         await asyncio.sleep(1)
         assert not waiting.done()
-        await asyncio.to_thread(archive.upload, FRAME)
+        await asyncio.to_thread(connected.upload, FRAME)
         uploaded = time.monotonic()
         await waiting
         return time.monotonic() - uploaded
@@ -48,10 +48,10 @@ def test_trigger_fires_when_an_upload_comes_later(archive: Any) -> None:
     assert asyncio.run(scene()) < 5
 
 
-def test_trigger_stays_quiet_when_the_ledger_knows_every_key(archive: Any) -> None:
-    archive.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
-    with mill_from_connections() as mill:
-        register(mill)
+def test_trigger_stays_quiet_when_the_ledger_knows_every_key(connected: Any) -> None:
+    connected.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
+    with archive_from_connections() as archive:
+        ingest_uploads(archive)
 
     started = time.monotonic()
     events = asyncio.run(fire(NewUploadsTrigger(wait_s=1.5)))
@@ -61,9 +61,9 @@ def test_trigger_stays_quiet_when_the_ledger_knows_every_key(archive: Any) -> No
 
 
 def test_trigger_waits_on_when_the_ledger_is_away_for_a_while(
-    archive: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    connected: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    archive.upload(FRAME)
+    connected.upload(FRAME)
     right = os.environ["AIRFLOW_CONN_COGMILL_POSTGIS"]
     monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", "postgres://nobody:canary-pg-secret@127.0.0.1:1/none")
 
@@ -81,7 +81,7 @@ def test_trigger_waits_on_when_the_ledger_is_away_for_a_while(
     assert "canary" not in log
 
 
-def test_trigger_is_rebuilt_without_secrets_when_serialised(archive: Any) -> None:
+def test_trigger_is_rebuilt_without_secrets_when_serialised(connected: Any) -> None:
     path, kwargs = NewUploadsTrigger(wait_s=60).serialize()
 
     assert path == TRIGGER
@@ -97,13 +97,13 @@ def test_sensor_starts_in_the_triggerer_when_scheduled() -> None:
     NewUploadsTrigger(**sensor.start_trigger_args.trigger_kwargs)
 
 
-def test_sensor_returns_at_once_when_there_is_news(archive: Any) -> None:
-    archive.upload(FRAME)
+def test_sensor_returns_at_once_when_there_is_news(connected: Any) -> None:
+    connected.upload(FRAME)
 
     assert NewUploadsSensor(task_id="wait").execute({}) is None
 
 
-def test_sensor_leaves_the_worker_when_there_is_no_news(archive: Any) -> None:
+def test_sensor_leaves_the_worker_when_there_is_no_news(connected: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         NewUploadsSensor(task_id="wait").execute({})
 
@@ -138,11 +138,11 @@ class TaskInstance:
         return self.counts[what]
 
 
-def test_uploads_are_taken_in_and_named_when_registered(archive: Any) -> None:
-    archive.upload(FRAME)
-    archive.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
+def test_uploads_are_taken_in_and_named_when_registered(connected: Any) -> None:
+    connected.upload(FRAME)
+    connected.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
     ti = TaskInstance()
-    operator = uploads.RegisterUploadsOperator(task_id="register")
+    operator = uploads.RegisterUploadsOperator(task_id="ingest_uploads")
 
     first, second = operator.execute({"ti": ti}), None
     labels = [box["label"] for box in ti.pushed[uploads.REFUSED]]
@@ -157,12 +157,12 @@ def test_uploads_are_taken_in_and_named_when_registered(archive: Any) -> None:
     assert [box["label"] for box in ti.pushed[uploads.REFUSED]] == ["none rejected"]
 
 
-def test_empty_upload_is_named_when_registered(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_upload_is_named_when_registered(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COGMILL_SETTLE_SECONDS", "0")
-    archive.upload(FRAME, b"")
+    connected.upload(FRAME, b"")
     ti = TaskInstance()
 
-    collections = uploads.RegisterUploadsOperator(task_id="register").execute({"ti": ti})
+    collections = uploads.RegisterUploadsOperator(task_id="ingest_uploads").execute({"ti": ti})
 
     assert collections == [uploads.NO_COLLECTION]
     assert [box["label"] for box in ti.pushed[uploads.REFUSED]] == ["03-22-51_4-173.tif: empty"]
@@ -187,7 +187,7 @@ def test_run_is_asked_for_when_the_dag_appears_late(monkeypatch: pytest.MonkeyPa
 def test_trigger_gives_up_with_the_name_when_the_dag_never_appears(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "POLL_S", 0.01)
 
-    with pytest.raises(Unavailable, match="collection__travis_usda_1951_frames has not appeared"):
+    with pytest.raises(ServiceUnavailableError, match="collection__travis_usda_1951_frames has not appeared"):
         trigger(visible_within_s=0.1).execute({"ti": TaskInstance(visible_after=10_000)})
 
 

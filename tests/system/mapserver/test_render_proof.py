@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cogmill.domain.errors import CogmillError, ProofFailed, Unavailable
+from cogmill.domain.errors import CogmillError, ServiceUnavailableError, VerificationError
 from cogmill.mapserver.mapfile import render
-from cogmill.mapserver.verify_service import MapServerRunner, prove_service
+from cogmill.mapserver.verify_service import MapServerRunner, verify_service
 from PIL import Image
 
 pytestmark = pytest.mark.system
@@ -41,8 +41,8 @@ def changed(runner: MapServerRunner, **environment: str) -> MapServerRunner:
 
 def refusal(travis, runner: MapServerRunner, text: str | None = None) -> CogmillError:
     service = travis.service()
-    with pytest.raises((ProofFailed, Unavailable)) as caught:
-        prove_service(text or render(service), service, runner, points=[POINT])
+    with pytest.raises((VerificationError, ServiceUnavailableError)) as caught:
+        verify_service(text or render(service), service, runner, points=[POINT])
     assert "canary" not in str(caught.value)
     assert "only-for-tests" not in str(caught.value)
     assert "/vsis3" not in str(caught.value)
@@ -53,7 +53,7 @@ def refusal(travis, runner: MapServerRunner, text: str | None = None) -> Cogmill
 def test_preview_is_returned_when_the_service_is_good(travis, runner) -> None:
     service = travis.service()
 
-    preview = prove_service(render(service), service, runner, points=[POINT])
+    preview = verify_service(render(service), service, runner, points=[POINT])
 
     picture = np.asarray(Image.open(io.BytesIO(preview)))
     assert picture.shape == (512, 512, 4)
@@ -64,7 +64,7 @@ def test_preview_is_returned_when_the_service_is_good(travis, runner) -> None:
 def test_preview_shows_the_surroundings_when_the_service_is_huge(travis, runner) -> None:
     service = travis.service(extent=(X - 400_000, Y - 400_000, X + 400_000, Y + 400_000))
 
-    preview = prove_service(render(service), service, runner, points=[POINT])
+    preview = verify_service(render(service), service, runner, points=[POINT])
 
     alpha = np.asarray(Image.open(io.BytesIO(preview)))[..., 3]
     assert alpha[256, 256] == 255
@@ -74,7 +74,7 @@ def test_preview_shows_the_surroundings_when_the_service_is_huge(travis, runner)
 def test_nothing_is_left_behind_when_the_proof_is_over(travis, runner, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    prove_service(render(travis.service()), travis.service(), runner, points=[POINT])
+    verify_service(render(travis.service()), travis.service(), runner, points=[POINT])
 
     assert list(tmp_path.iterdir()) == []
 
@@ -84,14 +84,14 @@ def test_proof_fails_when_the_mapfile_cannot_be_parsed(travis, runner) -> None:
 
     fault = refusal(travis, runner, text)
 
-    assert isinstance(fault, ProofFailed)
+    assert isinstance(fault, VerificationError)
     assert "Parsing error near (PARSECS)" in str(fault)
 
 
 def test_proof_fails_when_the_mapfile_belongs_to_another_service(travis, runner) -> None:
     fault = refusal(travis, runner, render(travis.service(service_name="Hays_USDA_1951_frames")))
 
-    assert isinstance(fault, ProofFailed)
+    assert isinstance(fault, VerificationError)
     assert "GetCapabilities does not name TRAVISUSDA1951FRAMES, Travis_USDA_1951_frames" in str(fault)
 
 
@@ -100,7 +100,7 @@ def test_proof_fails_when_the_only_cog_is_gone(travis, runner) -> None:
 
     fault = refusal(travis, runner)
 
-    assert isinstance(fault, ProofFailed)
+    assert isinstance(fault, VerificationError)
     assert "the map is empty" in str(fault)
     assert "ignoring this missing data" in str(fault)
 
@@ -112,14 +112,14 @@ def test_proof_fails_when_the_frame_at_the_point_is_gone(travis, make_cog, runne
 
     fault = refusal(travis, runner)
 
-    assert isinstance(fault, ProofFailed)
+    assert isinstance(fault, VerificationError)
     assert "no frame is drawn at -10879744.0 3539744.0" in str(fault)
 
 
 def test_proof_fails_when_the_index_has_no_such_collection(travis, runner) -> None:
     fault = refusal(travis, runner, render(travis.service(collection_id="other")))
 
-    assert isinstance(fault, ProofFailed)
+    assert isinstance(fault, VerificationError)
 
 
 def test_proof_fails_when_a_column_is_missing(travis, runner) -> None:
@@ -127,14 +127,14 @@ def test_proof_fails_when_a_column_is_missing(travis, runner) -> None:
 
     fault = refusal(travis, runner, text)
 
-    assert isinstance(fault, ProofFailed)
+    assert isinstance(fault, VerificationError)
     assert 'column "place" does not exist' in str(fault)
 
 
 def test_proof_waits_for_better_times_when_the_program_is_missing(travis, runner) -> None:
     fault = refusal(travis, dataclasses.replace(runner, program="no-such-mapserv"))
 
-    assert isinstance(fault, Unavailable)
+    assert isinstance(fault, ServiceUnavailableError)
     assert "cannot be started: no program no-such-mapserv" in str(fault)
 
 
@@ -145,7 +145,7 @@ def test_proof_waits_for_better_times_when_mapserver_is_too_slow(travis, runner,
 
     fault = refusal(travis, dataclasses.replace(runner, program=str(sleeper), timeout_s=0.5))
 
-    assert isinstance(fault, Unavailable)
+    assert isinstance(fault, ServiceUnavailableError)
     assert "no answer within 0.5 s" in str(fault)
 
 
@@ -165,18 +165,20 @@ def test_proof_waits_for_better_times_when_postgis_is_away(travis, runner, postg
 
     fault = refusal(travis, changed(runner, PGSERVICEFILE=str(service_file)))
 
-    assert isinstance(fault, Unavailable)
+    assert isinstance(fault, ServiceUnavailableError)
     assert words in str(fault)
 
 
 def test_proof_waits_for_better_times_when_nothing_listens_for_s3(travis, runner) -> None:
     fault = refusal(travis, changed(runner, AWS_S3_ENDPOINT="127.0.0.1:9"))
 
-    assert isinstance(fault, Unavailable)
+    assert isinstance(fault, ServiceUnavailableError)
     assert "Failed to connect" in str(fault) or "Couldn't connect" in str(fault)
 
 
-@pytest.mark.parametrize(("status", "family"), [(503, Unavailable), (500, Unavailable), (403, ProofFailed)])
+@pytest.mark.parametrize(
+    ("status", "family"), [(503, ServiceUnavailableError), (500, ServiceUnavailableError), (403, VerificationError)]
+)
 def test_family_of_the_failure_follows_what_s3_says(travis, runner, status: int, family: type[CogmillError]) -> None:
     class Sick(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

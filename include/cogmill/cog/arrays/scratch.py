@@ -27,7 +27,7 @@ WATCH_S = 0.01
 """Seconds between two looks at the memory: at 5 GB/s, 50 MB may come in between."""
 
 
-class Arena:
+class ScratchArrays:
     """A source of arrays for one frame. Use as a context manager, and let no array outlive it.
 
     In files, the arrays are shared mappings of unlinked temporary files: the same code works on them, but what is not

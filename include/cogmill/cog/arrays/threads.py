@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def side_by_side(work: Callable[[T], object], pieces: Iterable[T], threads: int) -> None:
+def map_threaded(work: Callable[[T], object], pieces: Iterable[T], threads: int) -> None:
     """Do the same with every piece. The first error is raised, and what has not begun by then never does."""
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(work, pieces):

@@ -12,9 +12,9 @@ import shapely
 from numpy.typing import NDArray
 
 from cogmill.cog.arrays.polygons import Ring, area, join, rectangle, shrink, sides
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar.line_fit import Line, fit_line
-from cogmill.cog.collar.preview import Thumb, reduce_frame, tones_at
+from cogmill.cog.collar.preview import Preview, reduce_frame, sample_intensity
 from cogmill.cog.collar.rotation import wedge_box
 from cogmill.cog.source.decode import Pixels
 
@@ -62,7 +62,7 @@ LEAST_PICTURE = 0.4
 """A result smaller than this share of what lies between the wedges is a mistake, and the frame is left as it is."""
 
 
-def find_picture(pixels: Pixels, reach: float, arena: Arena) -> Ring:
+def find_picture(pixels: Pixels, reach: float, arena: ScratchArrays) -> Ring:
     """Return the outline of the photograph in pixel coordinates, convex and clockwise on the screen.
 
     Wedges that are no part of a rectangle are written into the frame's mask instead.
@@ -101,21 +101,21 @@ def _inside(ring: Ring, whole: Ring, least: float) -> Ring:
     return clockwise
 
 
-def _rimmed(box: Ring, thumb: Thumb) -> Ring:
+def _rimmed(box: Ring, thumb: Preview) -> Ring:
     return shrink(box, -BOX_RIM * thumb.factor)
 
 
-def _deepest(thumb: Thumb, ring: Ring) -> int:
+def _deepest(thumb: Preview, ring: Ring) -> int:
     """Return the deepest place, in thumb pixels below a side, at which a collar may end."""
     return int(MAX_DEPTH * min(np.linalg.norm(np.roll(ring, -1, axis=0) - ring, axis=1)) / thumb.factor)
 
 
-def _box_edge(thumb: Thumb) -> Line:
+def _box_edge(thumb: Preview) -> Line:
     """Return the side of a wedge's rectangle itself, where nothing better is known: its rim, and a thumb pixel of doubt."""
     return Line((BOX_RIM + 1.0) * thumb.factor, 0.0, np.ones(1, bool))
 
 
-def _find_edge(pixels: Pixels, thumb: Thumb, ring: Ring, side: int) -> Line | None:
+def _find_edge(pixels: Pixels, thumb: Preview, ring: Ring, side: int) -> Line | None:
     """Return how deep below a side the picture begins, in pixels of the frame along the side, or None without a collar."""
     for bright in (False, True):
         rough = _rough_edge(thumb, ring, side, bright=bright)
@@ -132,7 +132,7 @@ def _places(ring: Ring, side: int, count: int) -> NDArray[np.float64]:
     return np.linspace(INSET * length, (1 - INSET) * length, count)
 
 
-def _rough_edge(thumb: Thumb, ring: Ring, side: int, *, bright: bool) -> Line | None:
+def _rough_edge(thumb: Preview, ring: Ring, side: int, *, bright: bool) -> Line | None:
     """Find the collar's end in the thumb; places and depths in its pixels."""
     small = ring / thumb.factor
     along, inward = sides(small)
@@ -141,7 +141,7 @@ def _rough_edge(thumb: Thumb, ring: Ring, side: int, *, bright: bool) -> Line | 
     if len(steps) < 3:  # noqa: PLR2004
         return None
     points = small[side] + places[:, None, None] * along[side] + steps[None, :, None] * inward[side]
-    tones = tones_at(thumb.data, points, bright=bright, empty=thumb.empty)
+    tones = sample_intensity(thumb.data, points, bright=bright, empty=thumb.empty)
     rim = tones[:, :2]
     level = float(np.median(rim))
     if level > (BRIGHT if bright else DARK):
@@ -162,7 +162,7 @@ def _first_sustained(picture: NDArray[np.bool_], stretch: int) -> NDArray[np.flo
 
 
 def _fine_edge(  # noqa: PLR0913 - the same search as above, begun elsewhere
-    pixels: Pixels, thumb: Thumb, ring: Ring, side: int, rough: Line, *, bright: bool
+    pixels: Pixels, thumb: Preview, ring: Ring, side: int, rough: Line, *, bright: bool
 ) -> Line | None:
     """Find the collar's end to the pixel, near the line found in the thumb; places and depths in pixels of the frame."""
     along, inward = sides(ring)
@@ -173,7 +173,7 @@ def _fine_edge(  # noqa: PLR0913 - the same search as above, begun elsewhere
     depths = near[:, None] + steps[None]
     points = ring[side] + places[:, None, None] * along[side] + depths[..., None] * inward[side]
     tones = np.mean(
-        [tones_at(pixels.data, points + beside * along[side], bright=bright) for beside in (-1, 0, 1)], axis=0
+        [sample_intensity(pixels.data, points + beside * along[side], bright=bright) for beside in (-1, 0, 1)], axis=0
     )
     breaks = _break(tones)
     return fit_line(places, near + breaks - width, tolerance=EDGE_TOLERANCE_PX, max_slope=MAX_SLOPE)

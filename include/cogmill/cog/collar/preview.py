@@ -15,7 +15,7 @@ THUMB_PX = 900
 
 
 @dataclass(frozen=True, slots=True)
-class Thumb:
+class Preview:
     """A reduced picture."""
 
     factor: int
@@ -26,7 +26,7 @@ class Thumb:
     """Shape (rows, columns): not valid by the file's own mask, or wedge."""
 
 
-def reduce_frame(pixels: Pixels) -> Thumb:
+def reduce_frame(pixels: Pixels) -> Preview:
     """Return the frame at about `THUMB_PX`, each pixel the mean of four samples."""
     height, width = pixels.data.shape[1:]
     factor = max(1, math.ceil(max(height, width) / THUMB_PX))
@@ -40,10 +40,10 @@ def reduce_frame(pixels: Pixels) -> Thumb:
     empty = np.zeros((rows, columns), bool)
     if pixels.valid is not None:
         empty = ~np.all(samples(pixels.valid), axis=0)
-    return Thumb(factor, data, empty)
+    return Preview(factor, data, empty)
 
 
-def tones_at(
+def sample_intensity(
     layers: NDArray[np.generic], points: NDArray[np.float64], *, bright: bool, empty: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
     """Return how far pixels are from black (or from white), shape of `points` without its last axis.

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cogmill.cog.arrays.masks import flood, keep_edge_connected, strips, valid_where_not
 from cogmill.cog.arrays.polygons import Ring, area
-from cogmill.cog.arrays.scratch import Arena
-from cogmill.cog.collar.preview import Thumb
+from cogmill.cog.arrays.scratch import ScratchArrays
+from cogmill.cog.collar.preview import Preview
 from cogmill.cog.source.decode import Pixels
 
 WEDGE_NOISE = 3
@@ -22,7 +22,7 @@ RECTANGULAR = 0.85
 """Share of its smallest rectangle that a rotated frame fills."""
 
 
-def wedge_box(pixels: Pixels, thumb: Thumb, arena: Arena) -> Ring | None:
+def wedge_box(pixels: Pixels, thumb: Preview, arena: ScratchArrays) -> Ring | None:
     """Return the rectangle of a frame that was rotated into plain black or white before it came here."""
     empty = thumb.empty.copy()
     if pixels.valid is None:
@@ -77,7 +77,7 @@ def _corners(plain: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return seeds & plain
 
 
-def _mask_wedges(pixels: Pixels, arena: Arena) -> None:
+def _mask_wedges(pixels: Pixels, arena: ScratchArrays) -> None:
     """Mask the plain edge of a frame whose outline is bent, pixel by pixel."""
     if pixels.valid is not None:
         return

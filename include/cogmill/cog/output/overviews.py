@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogmill.cog.arrays.masks import strips
-from cogmill.cog.arrays.scratch import Arena
-from cogmill.cog.arrays.threads import side_by_side
+from cogmill.cog.arrays.scratch import ScratchArrays
+from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.source.decode import Bytes
 
 BLOCK_PX = 512
@@ -56,7 +56,7 @@ def level_sizes(width: int, height: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def build_levels(data: Bytes, valid: Bytes, arena: Arena, threads: int = 1) -> list[Level]:
+def build_levels(data: Bytes, valid: Bytes, arena: ScratchArrays, threads: int = 1) -> list[Level]:
     """Return a frame and all its overviews, full resolution first.
 
     Args:
@@ -71,7 +71,7 @@ def build_levels(data: Bytes, valid: Bytes, arena: Arena, threads: int = 1) -> l
     return levels
 
 
-def halve(level: Level, arena: Arena, threads: int) -> Level:
+def halve(level: Level, arena: ScratchArrays, threads: int) -> Level:
     """Return a level at half its resolution, rounded up.
 
     A pixel is the average of the valid ones among its four, rounded to nearest, and valid when any of them is. Averaging
@@ -79,7 +79,7 @@ def halve(level: Level, arena: Arena, threads: int) -> Level:
     """
     height, width = -(-level.height // 2), -(-level.width // 2)
     small = Level(arena.zeros((len(level.data), height, width)), arena.zeros((height, width)))
-    side_by_side(lambda rows: _halve_rows(level, small, rows), strips(height, ROWS), threads)
+    map_threaded(lambda rows: _halve_rows(level, small, rows), strips(height, ROWS), threads)
     return small
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cogmill.domain.errors import ProofFailed
+from cogmill.domain.errors import VerificationError
 
 SUBFILE, WIDTH, HEIGHT, BLOCK_WIDTH, BLOCK_HEIGHT, OFFSETS, LENGTHS = 254, 256, 257, 322, 323, 324, 325
 """Tags that describe where the pixels of a directory are."""
@@ -60,13 +60,13 @@ def read_directories(path: Path) -> list[Directory]:
     """Return all directories of a TIFF in their order.
 
     Raises:
-        ProofFailed: It is not a TIFF, or a directory reaches beyond the end of the file.
+        VerificationError: It is not a TIFF, or a directory reaches beyond the end of the file.
     """
     with path.open("rb") as file:
         try:
             return _read(file)
         except (struct.error, KeyError, IndexError) as err:
-            raise ProofFailed(f"its directories cannot be read ({err!r})") from err
+            raise VerificationError(f"its directories cannot be read ({err!r})") from err
 
 
 def _read(file: BinaryIO) -> list[Directory]:

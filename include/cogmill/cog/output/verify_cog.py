@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from cogmill.cog.arrays.masks import strips
-from cogmill.cog.arrays.threads import side_by_side
+from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.output.overviews import BLOCK_PX, Level, level_sizes
 from cogmill.cog.output.tiff import Directory, read_directories
 from cogmill.cog.source.decode import Bytes
-from cogmill.domain.errors import ProofFailed
+from cogmill.domain.errors import VerificationError
 
 STRIDE = 4
 """Lossy pixels are compared on every fourth row and column: 16 samples in each 16 x 16 unit of JPEG."""
@@ -35,7 +35,7 @@ LIKENESS_FLOOR = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class ReferenceSamples:
     """What a low level of the COG must look like, taken from the source by other means than the warp."""
 
     points: NDArray[np.float64]
@@ -44,11 +44,11 @@ class Likeness:
     """Shape (bands, n): mean of the source around each point."""
 
 
-def prove_layout(path: Path, width: int, height: int) -> None:
+def verify_layout(path: Path, width: int, height: int) -> None:
     """Check the directories of a COG against the layout it promises.
 
     Raises:
-        ProofFailed: A level, mask or block is missing, out of order or outside of the file.
+        VerificationError: A level, mask or block is missing, out of order or outside of the file.
     """
     directories = read_directories(path)
     images = [each for each in directories if not each.is_mask]
@@ -57,51 +57,51 @@ def prove_layout(path: Path, width: int, height: int) -> None:
     for kind, found in (("image", images), ("mask", masks)):
         sizes = [(each.width, each.height) for each in found]
         if sizes != wanted:
-            raise ProofFailed(f"{kind} levels are {sizes}, not {wanted}")
+            raise VerificationError(f"{kind} levels are {sizes}, not {wanted}")
     for each in directories:
-        _prove_blocks(each)
-    _prove_order(path, directories, images)
+        _verify_blocks(each)
+    _verify_order(path, directories, images)
 
 
-def _prove_blocks(directory: Directory) -> None:
+def _verify_blocks(directory: Directory) -> None:
     across, down = -(-directory.width // BLOCK_PX), -(-directory.height // BLOCK_PX)
     if (directory.block_width, directory.block_height) != (BLOCK_PX, BLOCK_PX):
-        raise ProofFailed(f"blocks of {directory.block_width} x {directory.block_height}, not {BLOCK_PX}")
+        raise VerificationError(f"blocks of {directory.block_width} x {directory.block_height}, not {BLOCK_PX}")
     if len(directory.offsets) != across * down or len(directory.lengths) != across * down:
-        raise ProofFailed(f"{len(directory.offsets)} blocks in a level of {across} x {down}")
+        raise VerificationError(f"{len(directory.offsets)} blocks in a level of {across} x {down}")
     if not (directory.offsets.all() and directory.lengths.all()):
-        raise ProofFailed("a level has blocks that were never written")
+        raise VerificationError("a level has blocks that were never written")
 
 
-def _prove_order(path: Path, directories: list[Directory], images: list[Directory]) -> None:
+def _verify_order(path: Path, directories: list[Directory], images: list[Directory]) -> None:
     first_data = min(int(each.offsets.min()) for each in directories)
     if max(each.offset for each in directories) >= first_data:
-        raise ProofFailed("a directory lies behind pixel data")
+        raise VerificationError("a directory lies behind pixel data")
     starts = [int(each.offsets.min()) for each in images]
     if starts != sorted(starts, reverse=True):
-        raise ProofFailed("overviews do not lie before the levels they reduce")
+        raise VerificationError("overviews do not lie before the levels they reduce")
     end = max(int((each.offsets + each.lengths).max()) for each in directories)
     size = path.stat().st_size
     # GDAL ends each block with four bytes that repeat its last ones.
     if end + 4 != size:
-        raise ProofFailed(f"the last block ends at byte {end} of {size}")
+        raise VerificationError(f"the last block ends at byte {end} of {size}")
 
 
-def prove_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: int) -> None:
+def verify_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: int) -> None:
     """Decode every block of every level and compare it with what was to be written.
 
     Raises:
-        ProofFailed: A block does not decode or decodes to something else.
+        VerificationError: A block does not decode or decodes to something else.
     """
 
     def prove(piece: tuple[int, slice]) -> None:
         number, rows = piece
-        _prove_rows(path, number, levels[number], rows, lossless=lossless)
+        _verify_rows(path, number, levels[number], rows, lossless=lossless)
 
     try:
-        side_by_side(prove, _rows_of_blocks(levels), threads)
+        map_threaded(prove, _rows_of_blocks(levels), threads)
     except RuntimeError as err:
-        raise ProofFailed(f"a block does not decode: {err}") from err
+        raise VerificationError(f"a block does not decode: {err}") from err
 
 
 def _rows_of_blocks(levels: list[Level]) -> Iterator[tuple[int, slice]]:
@@ -111,11 +111,11 @@ def _rows_of_blocks(levels: list[Level]) -> Iterator[tuple[int, slice]]:
             yield number, rows
 
 
-def _prove_rows(path: Path, number: int, level: Level, rows: slice, *, lossless: bool) -> None:
+def _verify_rows(path: Path, number: int, level: Level, rows: slice, *, lossless: bool) -> None:
     written, where = open_level(path, number), f"level {number}"
     window = (0, rows.start, level.width, rows.stop - rows.start)
     if not np.array_equal(written.GetRasterBand(1).GetMaskBand().ReadAsArray(*window), level.valid[rows]):
-        raise ProofFailed(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")
+        raise VerificationError(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")
     found = written.ReadAsArray(*window).reshape(len(level.data), -1, level.width)
     _compare(found, level.data[:, rows], where, lossless=lossless)
 
@@ -132,21 +132,23 @@ def _compare(found: Bytes, wanted: Bytes, where: str, *, lossless: bool) -> None
     """Raise when decoded pixels, shape (bands, rows, columns), are not what was to be written."""
     if lossless:
         if not np.array_equal(found, wanted):
-            raise ProofFailed(f"{where} decodes to other pixels")
+            raise VerificationError(f"{where} decodes to other pixels")
         return
     loss = np.abs(found[:, ::STRIDE, ::STRIDE].astype(np.int16) - wanted[:, ::STRIDE, ::STRIDE])
     height, width = (-(-side // CELL) * CELL for side in loss.shape[1:])
     padded = np.pad(loss, ((0, 0), (0, height - loss.shape[1]), (0, width - loss.shape[2])))
     worst = padded.reshape(len(loss), height // CELL, CELL, width // CELL, CELL).mean(axis=(2, 4)).max()
     if worst > LOSS_LEVELS:
-        raise ProofFailed(f"{where} differs by {worst:.0f} grey levels in a place: more than its quality explains")
+        raise VerificationError(
+            f"{where} differs by {worst:.0f} grey levels in a place: more than its quality explains"
+        )
 
 
-def prove_likeness(path: Path, level: int, likeness: Likeness) -> None:
+def verify_likeness(path: Path, level: int, likeness: ReferenceSamples) -> None:
     """Compare a low level of the COG with the source: right picture, right place, right way up.
 
     Raises:
-        ProofFailed: They show different things.
+        VerificationError: They show different things.
     """
     written = open_level(path, level)
     scale = 2**level
@@ -156,4 +158,6 @@ def prove_likeness(path: Path, level: int, likeness: Likeness) -> None:
     difference = float(np.abs(pixels - likeness.values).mean())
     allowed = max(LIKENESS_FLOOR, LIKENESS * float(likeness.values.std()))
     if difference > allowed:
-        raise ProofFailed(f"an overview differs from the source by {difference:.1f} grey levels, {allowed:.1f} allowed")
+        raise VerificationError(
+            f"an overview differs from the source by {difference:.1f} grey levels, {allowed:.1f} allowed"
+        )

@@ -17,14 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cogmill.cog.fingerprint import ENGINE_VERSION, cog_digest, recipe_digest
 from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.config.places import IMPORT_ROOT
-from cogmill.domain.errors import FrameRejected, ProofFailed, Reason, Unavailable
+from cogmill.domain.errors import InvalidFrameError, Reason, ServiceUnavailableError, VerificationError
 from cogmill.domain.model import Bands, BuiltCog
-
-__all__ = ["ENGINE_VERSION", "Engine", "cog_digest", "recipe_digest"]
 
 PASSED_ON = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "LD_LIBRARY_PATH")
 """Variables that say where libraries find their data; nothing else of the worker's environment reaches the child."""
@@ -37,7 +34,7 @@ LOG_TAIL = 300
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Death:
+class WorkerExit:
     """The child process ended instead of answering."""
 
     reason: Reason
@@ -96,9 +93,9 @@ class Engine:
             area: Allowed bounds west, south, east, north in degrees.
 
         Raises:
-            FrameRejected: The frame is at fault.
-            ProofFailed: The COG is not what it should be; our fault.
-            Unavailable: No child process could be started, or the scratch disk is full.
+            InvalidFrameError: The frame is at fault.
+            VerificationError: The COG is not what it should be; our fault.
+            ServiceUnavailableError: No child process could be started, or the scratch disk is full.
         """
         request = {
             "source": str(source.resolve()),
@@ -110,13 +107,15 @@ class Engine:
         }
         try:
             answer = self._ask(request | {"threads": self._threads})
-            if isinstance(answer, Death):  # fewer threads need less memory and take other paths through the libraries
+            if isinstance(
+                answer, WorkerExit
+            ):  # fewer threads need less memory and take other paths through the libraries
                 answer = self._ask(request | {"threads": 1})
         finally:
             target.with_name(target.name + ".part").unlink(missing_ok=True)
         return _judge(answer, target)
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | Death:
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | WorkerExit:
         child = self._warm_child()
         self._frames += 1
         try:
@@ -128,7 +127,7 @@ class Engine:
             return self._post_mortem(child)
         if "heavy" in answer:
             self._end_child()
-            return Death(Reason.TOO_HEAVY, str(answer["heavy"]))
+            return WorkerExit(Reason.TOO_HEAVY, str(answer["heavy"]))
         if self._frames >= FRAMES_PER_CHILD:
             self._end_child()
         return answer
@@ -143,7 +142,9 @@ class Engine:
         if self._receive(child, self._limits.start_s) is None:
             words = self._last_words()
             self._end_child()
-            raise Unavailable(f"the engine's child process did not start within {self._limits.start_s:g} s: {words}")
+            raise ServiceUnavailableError(
+                f"the engine's child process did not start within {self._limits.start_s:g} s: {words}"
+            )
         return child
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -179,18 +180,18 @@ class Engine:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _post_mortem(self, child: subprocess.Popen[bytes]) -> Death:
+    def _post_mortem(self, child: subprocess.Popen[bytes]) -> WorkerExit:
         """Say why a child that did not answer is dead."""
         words = self._last_words()
         code = child.wait()
         self._end_child()
         if code == -signal.SIGKILL:
-            return Death(Reason.TOO_HEAVY, f"it took longer than {self._limits.wall_s:g} s, or all memory")
+            return WorkerExit(Reason.TOO_HEAVY, f"it took longer than {self._limits.wall_s:g} s, or all memory")
         if code == -signal.SIGXCPU:
-            return Death(Reason.TOO_HEAVY, f"it took more than {self._limits.cpu_s} s of CPU time")
+            return WorkerExit(Reason.TOO_HEAVY, f"it took more than {self._limits.cpu_s} s of CPU time")
         if code >= 0:
-            raise ProofFailed(f"the engine's child process gave up with exit code {code}: {words}")
-        return Death(Reason.CRASHED_READER, f"the reader ended with signal {signal.Signals(-code).name}: {words}")
+            raise VerificationError(f"the engine's child process gave up with exit code {code}: {words}")
+        return WorkerExit(Reason.CRASHED_READER, f"the reader ended with signal {signal.Signals(-code).name}: {words}")
 
     def _log(self) -> Path:
         return Path(self._scratch.name if self._scratch else ".") / "child.log"
@@ -238,15 +239,15 @@ def _stdout(child: subprocess.Popen[bytes]) -> Any:
     return child.stdout
 
 
-def _judge(answer: dict[str, Any] | Death, target: Path) -> BuiltCog:
+def _judge(answer: dict[str, Any] | WorkerExit, target: Path) -> BuiltCog:
     """Return what a good answer says, or raise what a bad one means."""
-    if isinstance(answer, Death):
-        raise FrameRejected(answer.reason, answer.detail)
+    if isinstance(answer, WorkerExit):
+        raise InvalidFrameError(answer.reason, answer.detail)
     if "rejected" in answer:
-        raise FrameRejected(Reason(answer["rejected"]), answer["detail"])
+        raise InvalidFrameError(Reason(answer["rejected"]), answer["detail"])
     if "unavailable" in answer:
-        raise Unavailable(f"the engine cannot write or read its scratch files: {answer['unavailable']}")
+        raise ServiceUnavailableError(f"the engine cannot write or read its scratch files: {answer['unavailable']}")
     if "built" not in answer:
-        raise ProofFailed(answer.get("proof") or f"the engine failed: {answer.get('fault')}")
+        raise VerificationError(answer.get("proof") or f"the engine failed: {answer.get('fault')}")
     facts = answer["built"]
     return BuiltCog(path=str(target), **{**facts, "footprint_wkb": base64.b64decode(facts["footprint_wkb"])})

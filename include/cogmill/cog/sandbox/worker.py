@@ -24,7 +24,7 @@ from osgeo import gdal, ogr, osr
 from cogmill.cog.build_frame import Request, build_frame
 from cogmill.cog.profiles import profile_from
 from cogmill.cog.sandbox.limits import Limits
-from cogmill.domain.errors import FrameRejected, ProofFailed
+from cogmill.domain.errors import InvalidFrameError, VerificationError
 from cogmill.domain.model import Bands
 
 DRIVERS = {"GTiff", "COG", "MEM", "VRT"}
@@ -118,9 +118,9 @@ def _answer(message: dict[str, Any], limits: Limits) -> dict[str, Any]:
     _reset_peak()
     try:
         built = build_frame(request)
-    except FrameRejected as err:
+    except InvalidFrameError as err:
         return {"rejected": err.reason.value, "detail": err.detail}
-    except ProofFailed as err:
+    except VerificationError as err:
         return {"proof": str(err)}
     except MemoryError as err:
         return {"heavy": str(err) or "out of memory"}

@@ -14,7 +14,7 @@ from typing import Any
 
 from osgeo import osr
 
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 
 WEB_MERCATOR = 3857
 
@@ -101,16 +101,16 @@ def choose_operation(srs: Any, area: tuple[float, float, float, float], error_m:
         error_m: Accuracy in metres that the operation must claim.
 
     Raises:
-        FrameRejected: no_transformation, naming the best one there is and why it does not do.
+        InvalidFrameError: no_transformation, naming the best one there is and why it does not do.
     """
     try:
         found = _operations(srs.ExportToWkt(["FORMAT=WKT2_2019"]), area)
     except RuntimeError as err:
-        raise FrameRejected(Reason.NO_TRANSFORMATION, f"{crs_name(srs)} cannot be written down ({err})") from err
+        raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"{crs_name(srs)} cannot be written down ({err})") from err
     usable = [each for each in found if each.instantiable and each.certain and each.accuracy_m <= error_m]
     if usable:
         return usable[0]
-    raise FrameRejected(Reason.NO_TRANSFORMATION, _why_none(crs_name(srs), found, error_m))
+    raise InvalidFrameError(Reason.NO_TRANSFORMATION, _why_none(crs_name(srs), found, error_m))
 
 
 def _why_none(crs: str, found: list[Operation], error_m: float) -> str:

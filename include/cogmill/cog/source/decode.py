@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from cogmill.cog.arrays.masks import keep_edge_connected, strips, valid_where_not
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.profiles import Nodata, Profile, Scaling
 from cogmill.cog.source.inspect import Affine6, Upload
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 
 Bytes = NDArray[np.uint8]
 
@@ -45,11 +45,11 @@ class Pixels:
     srs: Any
 
 
-def read_pixels(upload: Upload, profile: Profile, arena: Arena) -> Pixels:
+def read_pixels(upload: Upload, profile: Profile, arena: ScratchArrays) -> Pixels:
     """Decode every block of an upload.
 
     Raises:
-        FrameRejected: truncated, unreadable_block, wrong_depth or all_blank.
+        InvalidFrameError: truncated, unreadable_block, wrong_depth or all_blank.
     """
     try:
         valid = _read_validity(upload, profile.nodata, arena)
@@ -69,12 +69,12 @@ def refuse_blank(data: Bytes, valid: Bytes | None) -> None:
         tones += np.bincount(picture.ravel(), minlength=256)
     used = np.flatnonzero(tones)
     if used.size == 0:
-        raise FrameRejected(Reason.ALL_BLANK, "no valid pixel")
+        raise InvalidFrameError(Reason.ALL_BLANK, "no valid pixel")
     if used[-1] - used[0] <= BLANK_RANGE:
-        raise FrameRejected(Reason.ALL_BLANK, f"every pixel is about {used[0]}")
+        raise InvalidFrameError(Reason.ALL_BLANK, f"every pixel is about {used[0]}")
 
 
-def _read_picture(upload: Upload, scaling: Scaling | None, valid: Bytes | None, arena: Arena) -> Bytes:
+def _read_picture(upload: Upload, scaling: Scaling | None, valid: Bytes | None, arena: ScratchArrays) -> Bytes:
     """Return the picture bands as 8-bit intensities, shape (bands, rows, columns)."""
     data = arena.zeros((upload.bands, upload.height, upload.width))
     band = upload.dataset.GetRasterBand(1)
@@ -112,7 +112,7 @@ def _read_deep(upload: Upload, data: Bytes, valid: Bytes | None, scaling: Scalin
     counted = data.size if valid is None else len(data) * int(np.count_nonzero(valid))
     if outside > MAX_CLIPPED * counted:
         share = 100 * outside / counted
-        raise FrameRejected(
+        raise InvalidFrameError(
             Reason.WRONG_DEPTH,
             f"{share:.1f} % of the values lie outside the declared scaling {scaling.low:g} to {scaling.high:g}",
         )
@@ -125,7 +125,7 @@ def _stretch_few_bits(band: Any, data: Bytes) -> None:
         data *= 255 // (2**bits - 1)
 
 
-def _read_validity(upload: Upload, nodata: Nodata, arena: Arena) -> Bytes | None:
+def _read_validity(upload: Upload, nodata: Nodata, arena: ScratchArrays) -> Bytes | None:
     """Return the mask the file itself declares: alpha, then internal mask, then nodata."""
     band = upload.dataset.GetRasterBand(1)
     flags = band.GetMaskFlags()
@@ -139,7 +139,7 @@ def _read_validity(upload: Upload, nodata: Nodata, arena: Arena) -> Bytes | None
     return None if valid is None or valid.all() else valid
 
 
-def _read_mask(band: Any, least: int, arena: Arena) -> Bytes:
+def _read_mask(band: Any, least: int, arena: ScratchArrays) -> Bytes:
     """Return a mask with 255 where a band has at least a value."""
     valid = arena.zeros((band.YSize, band.XSize))
     for rows in strips(band.YSize):
@@ -148,7 +148,7 @@ def _read_mask(band: Any, least: int, arena: Arena) -> Bytes:
     return valid
 
 
-def _from_nodata(upload: Upload, nodata: Nodata, arena: Arena) -> Bytes | None:
+def _from_nodata(upload: Upload, nodata: Nodata, arena: ScratchArrays) -> Bytes | None:
     """Return the mask of a nodata value; values no 8-bit pixel can have (256, -9999) mean nothing."""
     empty = arena.zeros((upload.height, upload.width)).view(bool)
     for rows in strips(upload.height):
@@ -160,7 +160,7 @@ def _from_nodata(upload: Upload, nodata: Nodata, arena: Arena) -> Bytes | None:
     return valid_where_not(empty)
 
 
-def _why_unreadable(upload: Upload, message: str) -> FrameRejected:
+def _why_unreadable(upload: Upload, message: str) -> InvalidFrameError:
     """Tell a file whose blocks lie behind its end from one with a damaged block."""
     size = upload.path.stat().st_size
     band = upload.dataset.GetRasterBand(1)
@@ -171,5 +171,5 @@ def _why_unreadable(upload: Upload, message: str) -> FrameRejected:
             length = band.GetMetadataItem(f"BLOCK_SIZE_{column}_{row}", "TIFF")
             if offset and length and int(offset) + int(length) > size:
                 detail = f"block {column},{row} should end at byte {int(offset) + int(length)} of {size}"
-                return FrameRejected(Reason.TRUNCATED, detail)
-    return FrameRejected(Reason.UNREADABLE_BLOCK, message)
+                return InvalidFrameError(Reason.TRUNCATED, detail)
+    return InvalidFrameError(Reason.UNREADABLE_BLOCK, message)

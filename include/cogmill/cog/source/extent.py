@@ -8,7 +8,7 @@ from osgeo import osr
 from cogmill.cog.arrays.polygons import Ring, densify, rectangle
 from cogmill.cog.source.crs import crs_name
 from cogmill.cog.source.inspect import Affine6, Upload
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
@@ -28,28 +28,30 @@ def degree_bounds(upload: Upload) -> Bounds:
     """Return the frame's bounds in degrees, good enough to choose an operation and to test an area.
 
     Raises:
-        FrameRejected: outside_area when its coordinates are impossible, no_transformation when its CRS leads nowhere.
+        InvalidFrameError: outside_area when its coordinates are impossible, no_transformation when its CRS leads nowhere.
     """
     wgs84 = osr.SpatialReference()
     wgs84.ImportFromEPSG(4326)
     wgs84.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     corners = apply(upload.geotransform, densify(rectangle(upload.width, upload.height), 2))
     if np.abs(corners).max() > (FARTHEST_DEGREES if upload.srs.IsGeographic() else FARTHEST_UNITS):
-        raise FrameRejected(Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system: {corners[0]}")
+        raise InvalidFrameError(
+            Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system: {corners[0]}"
+        )
     try:
         to_degrees = osr.CoordinateTransformation(upload.srs, wgs84)
     except RuntimeError as err:
-        raise FrameRejected(Reason.NO_TRANSFORMATION, f"{crs_name(upload.srs)} leads nowhere ({err})") from err
+        raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"{crs_name(upload.srs)} leads nowhere ({err})") from err
     try:
         moved = np.array(to_degrees.TransformPoints(corners.tolist()))[:, :2]
     except RuntimeError as err:
-        raise FrameRejected(
+        raise InvalidFrameError(
             Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system ({err})"
         ) from err
     west, south = moved.min(axis=0).tolist()
     east, north = moved.max(axis=0).tolist()
     if not (np.isfinite(moved).all() and -180 <= west <= east <= 180 and -85.06 <= south <= north <= 85.06):  # noqa: PLR2004
-        raise FrameRejected(Reason.OUTSIDE_AREA, f"its corners lie at {_degrees((west, south, east, north))}")
+        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its corners lie at {_degrees((west, south, east, north))}")
     return west, south, east, north
 
 
@@ -61,7 +63,7 @@ def refuse_outside(bounds: Bounds, allowed: Bounds | None) -> None:
     apart = east < allowed[0] or west > allowed[2] or north < allowed[1] or south > allowed[3]
     larger = east - west > allowed[2] - allowed[0] or north - south > allowed[3] - allowed[1]
     if apart or larger:
-        raise FrameRejected(Reason.OUTSIDE_AREA, f"it lies at {_degrees(bounds)}, allowed is {_degrees(allowed)}")
+        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"it lies at {_degrees(bounds)}, allowed is {_degrees(allowed)}")
 
 
 def _degrees(bounds: Bounds) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from osgeo import gdal, osr
 
 from cogmill.cog.sandbox.limits import Limits
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
 Affine6 = tuple[float, float, float, float, float, float]
@@ -66,7 +66,7 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, deep: bool, threads
         threads: Threads that decode blocks.
 
     Raises:
-        FrameRejected: With one of the reasons that need no pixels.
+        InvalidFrameError: With one of the reasons that need no pixels.
     """
     _check_size(path, limits)
     dataset = _open(path, threads)
@@ -74,7 +74,7 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, deep: bool, threads
     try:
         return _inspect(path, dataset, bands, deep=deep)
     except RuntimeError as err:
-        raise FrameRejected(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
+        raise InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
 
 
 def _inspect(path: Path, dataset: Any, bands: Bands, *, deep: bool) -> Upload:
@@ -99,9 +99,9 @@ def _inspect(path: Path, dataset: Any, bands: Bands, *, deep: bool) -> Upload:
 def _check_size(path: Path, limits: Limits) -> None:
     size = path.stat().st_size
     if size == 0:
-        raise FrameRejected(Reason.EMPTY, "0 bytes")
+        raise InvalidFrameError(Reason.EMPTY, "0 bytes")
     if size > limits.file_bytes:
-        raise FrameRejected(Reason.TOO_LARGE, f"file of {size} bytes, at most {limits.file_bytes} are accepted")
+        raise InvalidFrameError(Reason.TOO_LARGE, f"file of {size} bytes, at most {limits.file_bytes} are accepted")
 
 
 def _open(path: Path, threads: int) -> Any:
@@ -116,40 +116,40 @@ def _open(path: Path, threads: int) -> Any:
         raise _why_not_opened(path, str(err)) from err
 
 
-def _why_not_opened(path: Path, message: str) -> FrameRejected:
+def _why_not_opened(path: Path, message: str) -> InvalidFrameError:
     """Tell a TIFF that ends before its directory from a file that is no TIFF."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(16)
     layout = TIFF_MAGIC.get(head[:4])
     if layout is None:
-        return FrameRejected(Reason.NOT_A_GEOTIFF, f"the file does not begin like a TIFF but with {head[:8]!r}")
+        return InvalidFrameError(Reason.NOT_A_GEOTIFF, f"the file does not begin like a TIFF but with {head[:8]!r}")
     at = 8 if layout.endswith("Q") else 4
     if len(head) < at + struct.calcsize(layout):
-        return FrameRejected(Reason.TRUNCATED, f"only {size} bytes")
+        return InvalidFrameError(Reason.TRUNCATED, f"only {size} bytes")
     (directory,) = struct.unpack_from(layout, head, at)
     if directory + 2 > size:
-        return FrameRejected(Reason.TRUNCATED, f"the directory should be at byte {directory} of {size}")
-    return FrameRejected(Reason.NOT_A_GEOTIFF, f"its directory cannot be read ({message})")
+        return InvalidFrameError(Reason.TRUNCATED, f"the directory should be at byte {directory} of {size}")
+    return InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory cannot be read ({message})")
 
 
 def _check_extent(path: Path, dataset: Any, limits: Limits) -> None:
     width, height, count = dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount
     if max(width, height) > limits.side_px:
-        raise FrameRejected(Reason.TOO_LARGE, f"{width} x {height} px, at most {limits.side_px} px a side")
+        raise InvalidFrameError(Reason.TOO_LARGE, f"{width} x {height} px, at most {limits.side_px} px a side")
     if count not in limits.bands:
-        raise FrameRejected(Reason.WRONG_BANDS, f"{count} bands")
+        raise InvalidFrameError(Reason.WRONG_BANDS, f"{count} bands")
     band = dataset.GetRasterBand(1)
     decoded = width * height * count * gdal.GetDataTypeSize(band.DataType) // BITS_PER_BYTE
     if decoded > limits.decoded_bytes:
-        raise FrameRejected(Reason.TOO_LARGE, f"{decoded} bytes when decoded, at most {limits.decoded_bytes}")
+        raise InvalidFrameError(Reason.TOO_LARGE, f"{decoded} bytes when decoded, at most {limits.decoded_bytes}")
     size = path.stat().st_size
     if decoded > limits.expansion_from_bytes and decoded > size * limits.expansion:
-        raise FrameRejected(Reason.TOO_LARGE, f"{size} bytes would grow to {decoded}: no photograph does that")
+        raise InvalidFrameError(Reason.TOO_LARGE, f"{size} bytes would grow to {decoded}: no photograph does that")
     block_width, block_height = band.GetBlockSize()
     blocks = -(-width // block_width) * -(-height // block_height) * count
     if blocks > limits.blocks:
-        raise FrameRejected(Reason.TOO_LARGE, f"{blocks} blocks, at most {limits.blocks}")
+        raise InvalidFrameError(Reason.TOO_LARGE, f"{blocks} blocks, at most {limits.blocks}")
 
 
 def _geotransform(dataset: Any) -> Affine6:
@@ -157,23 +157,23 @@ def _geotransform(dataset: Any) -> Affine6:
     found = dataset.GetGeoTransform(can_return_null=True)
     if found is None:
         what = "only control points" if dataset.GetGCPCount() else "no geotransform"
-        raise FrameRejected(Reason.NOT_GEOREFERENCED, f"{what} in the file")
+        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"{what} in the file")
     determinant = found[1] * found[5] - found[2] * found[4]
     if not np.isfinite(found).all() or determinant == 0:
-        raise FrameRejected(Reason.NOT_GEOREFERENCED, f"degenerate geotransform {found}")
+        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"degenerate geotransform {found}")
     return tuple(found)
 
 
 def _horizontal_srs(dataset: Any) -> Any:
     found = dataset.GetSpatialRef()
     if found is None or not found.ExportToWkt():
-        raise FrameRejected(Reason.NO_CRS, "no coordinate system in the file")
+        raise InvalidFrameError(Reason.NO_CRS, "no coordinate system in the file")
     srs = osr.SpatialReference()
     srs.ImportFromWkt(found.ExportToWkt())
     if srs.IsCompound() or srs.IsVertical():
         srs.DemoteTo2D()
     if not (srs.IsProjected() or srs.IsGeographic()):
-        raise FrameRejected(Reason.NO_CRS, f"{srs.GetName()!r} is neither a projected nor a geographic system")
+        raise InvalidFrameError(Reason.NO_CRS, f"{srs.GetName()!r} is neither a projected nor a geographic system")
     srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
     return srs
 
@@ -192,7 +192,7 @@ def _choose_bands(dataset: Any, bands: Bands) -> tuple[tuple[int, ...], int | No
             return (1,), None, palette[:, :1]
         if bands is Bands.NC:
             return (1,), None, palette
-        raise FrameRejected(Reason.WRONG_BANDS, "a palette of colours below bw/")
+        raise InvalidFrameError(Reason.WRONG_BANDS, "a palette of colours below bw/")
     pictures = count - (alpha is not None)
     if bands is Bands.BW and pictures == 1:
         return (1,), alpha, None
@@ -200,7 +200,7 @@ def _choose_bands(dataset: Any, bands: Bands) -> tuple[tuple[int, ...], int | No
         return (1, 2, 3), alpha, None
     wanted = "one" if bands is Bands.BW else "three"
     plus = " and an alpha band" if alpha else ""
-    raise FrameRejected(Reason.WRONG_BANDS, f"{pictures} bands{plus}, {wanted} expected below {bands}/")
+    raise InvalidFrameError(Reason.WRONG_BANDS, f"{pictures} bands{plus}, {wanted} expected below {bands}/")
 
 
 def _alpha_band(dataset: Any) -> int | None:
@@ -229,4 +229,4 @@ def _check_depth(dataset: Any, *, deep: bool) -> None:
             continue
         if deep and band.DataType in (gdal.GDT_UInt16, gdal.GDT_Int16):
             continue
-        raise FrameRejected(Reason.WRONG_DEPTH, "Int8 samples" if signed else f"{name} samples")
+        raise InvalidFrameError(Reason.WRONG_DEPTH, "Int8 samples" if signed else f"{name} samples")

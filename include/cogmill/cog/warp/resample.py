@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cogmill.cog.arrays.polygons import Ring, densify, fill, shrink
-from cogmill.cog.arrays.scratch import Arena
-from cogmill.cog.arrays.threads import side_by_side
+from cogmill.cog.arrays.scratch import ScratchArrays
+from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.output.overviews import FILLED
 from cogmill.cog.profiles import Resampling
 from cogmill.cog.source.decode import Bytes, Pixels
 from cogmill.cog.source.inspect import Affine6
-from cogmill.cog.warp.target_grid import OUTLINE_STEPS, Lattice, Projector, back_from, to_cells
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.cog.warp.target_grid import OUTLINE_STEPS, Projector, TargetGrid, back_from, to_cells
+from cogmill.domain.errors import InvalidFrameError, Reason
 
 ERROR_PX = 0.03
 """Largest distance in source pixels between the affine way back to the source and the projection's."""
@@ -60,11 +60,11 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
     pixels: Pixels,
     ring: Ring,
     projector: Projector,
-    lattice: Lattice,
+    target_grid: TargetGrid,
     kernel: Resampling,
     *,
     threads: int,
-    arena: Arena,
+    arena: ScratchArrays,
 ) -> Warped:
     """Resample a frame onto a grid.
 
@@ -73,18 +73,18 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
         ring: Outline of the picture in pixel coordinates, convex; where it does not follow the image's edge, it keeps
             the kernel's reach away from what is not picture.
         projector: Of the frame.
-        lattice: Grid of the result.
+        target_grid: Grid of the result.
         kernel: How values between pixels are found.
         threads: Threads that resample; they change nothing in the result.
         arena: For the result.
 
     Raises:
-        FrameRejected: no_transformation, when the projection bends too much to be followed.
+        InvalidFrameError: no_transformation, when the projection bends too much to be followed.
     """
     outline = projector.forward(densify(shrink(ring, RIM_PX), OUTLINE_STEPS))
-    valid = fill(to_cells(outline, lattice), arena.zeros((lattice.height, lattice.width)))
-    warped = Warped(arena.zeros((len(pixels.data), *valid.shape)), valid, lattice.geotransform)
-    side_by_side(lambda tile: _warp_tile(pixels, warped, tile, kernel), _tiles(projector, lattice), threads)
+    valid = fill(to_cells(outline, target_grid), arena.zeros((target_grid.height, target_grid.width)))
+    warped = Warped(arena.zeros((len(pixels.data), *valid.shape)), valid, target_grid.geotransform)
+    map_threaded(lambda tile: _warp_tile(pixels, warped, tile, kernel), _tiles(projector, target_grid), threads)
     return warped
 
 
@@ -98,17 +98,17 @@ class Tile:
     """Shape (2, 3): source column and row from column, row and 1, all counted in pixel centres from 0."""
 
 
-def _tiles(projector: Projector, lattice: Lattice) -> Iterator[Tile]:
+def _tiles(projector: Projector, target_grid: TargetGrid) -> Iterator[Tile]:
     """Return the tiles of a grid, row by row."""
     for side in TILES_PX:
-        columns, rows = (_edges(size, side) for size in (lattice.width, lattice.height))
-        back, error = _affine(projector, lattice, columns, rows)
+        columns, rows = (_edges(size, side) for size in (target_grid.width, target_grid.height))
+        back, error = _affine(projector, target_grid, columns, rows)
         if error <= ERROR_PX:
             return (
                 Tile(slice(rows[r], rows[r + 1]), slice(columns[c], columns[c + 1]), back[r, c])
                 for r, c in np.ndindex(back.shape[:2])
             )
-    raise FrameRejected(Reason.NO_TRANSFORMATION, f"its projection bends by {error:.2f} px within {side} px")
+    raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"its projection bends by {error:.2f} px within {side} px")
 
 
 def _edges(size: int, side: int) -> NDArray[np.int64]:
@@ -116,15 +116,15 @@ def _edges(size: int, side: int) -> NDArray[np.int64]:
 
 
 def _affine(
-    projector: Projector, lattice: Lattice, columns: NDArray[np.int64], rows: NDArray[np.int64]
+    projector: Projector, target_grid: TargetGrid, columns: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], float]:
     """Return the affine way back for every tile, shape (rows, columns, 2, 3), and the largest error in source pixels.
 
     The affine map is the mean of the four corners' differences. It is furthest from the projection in the corners, by
     the twist of their quadrangle, or in the middle, by the bend.
     """
-    corners = back_from(lattice, columns, rows, projector)
-    middles = back_from(lattice, (columns[1:] + columns[:-1]) / 2, (rows[1:] + rows[:-1]) / 2, projector)
+    corners = back_from(target_grid, columns, rows, projector)
+    middles = back_from(target_grid, (columns[1:] + columns[:-1]) / 2, (rows[1:] + rows[:-1]) / 2, projector)
     nw, ne, sw, se = corners[:-1, :-1], corners[:-1, 1:], corners[1:, :-1], corners[1:, 1:]
     right = ((ne - nw) + (se - sw)) / (2 * np.diff(columns)[None, :, None])
     down = ((sw - nw) + (se - ne)) / (2 * np.diff(rows)[:, None, None])

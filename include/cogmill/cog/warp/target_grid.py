@@ -16,7 +16,7 @@ from cogmill.cog.source.crs import Operation, web_mercator
 from cogmill.cog.source.decode import Pixels
 from cogmill.cog.source.extent import apply
 from cogmill.cog.source.inspect import Affine6
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 
 WEB_EXTENT_M = 20037508.342789244
 """Half the side of the web-mercator square, metres."""
@@ -32,7 +32,7 @@ OUTLINE_STEPS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Lattice:
+class TargetGrid:
     """A north-up pixel grid of EPSG:3857 whose origin lies on a multiple of its resolution."""
 
     resolution: float
@@ -65,7 +65,7 @@ class Projector:
         try:
             self._transformer = gdal.Transformer(grid, None, options)
         except RuntimeError as err:
-            raise FrameRejected(Reason.NO_TRANSFORMATION, f"its coordinates cannot be projected ({err})") from err
+            raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"its coordinates cannot be projected ({err})") from err
 
     def forward(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return map coordinates, shape (n, 2), for pixel coordinates of that shape."""
@@ -79,14 +79,14 @@ class Projector:
         try:
             moved, fine = self._transformer.TransformPoints(back, [(float(x), float(y), 0.0) for x, y in points])
         except RuntimeError as err:
-            raise FrameRejected(Reason.OUTSIDE_AREA, f"its coordinates cannot be projected ({err})") from err
+            raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its coordinates cannot be projected ({err})") from err
         found = np.array(moved)[:, :2]
         if not all(fine) or not np.isfinite(found).all():
-            raise FrameRejected(Reason.OUTSIDE_AREA, "its coordinates are impossible in its coordinate system")
+            raise InvalidFrameError(Reason.OUTSIDE_AREA, "its coordinates are impossible in its coordinate system")
         return found
 
 
-def choose_lattice(projector: Projector, ring: Ring, grid: Grid) -> Lattice:
+def choose_target_grid(projector: Projector, ring: Ring, grid: Grid) -> TargetGrid:
     """Return the grid that covers an outline.
 
     Args:
@@ -96,13 +96,13 @@ def choose_lattice(projector: Projector, ring: Ring, grid: Grid) -> Lattice:
     """
     outline = projector.forward(densify(ring, OUTLINE_STEPS))
     if np.abs(outline).max() > WEB_EXTENT_M * (1 + 1e-9):
-        raise FrameRejected(Reason.OUTSIDE_AREA, "it reaches beyond the web-mercator square")
+        raise InvalidFrameError(Reason.OUTSIDE_AREA, "it reaches beyond the web-mercator square")
     resolution = _native_resolution(projector, ring)
     if grid is Grid.WEB:
         resolution = _zoom_resolution(resolution)
     west, north = np.floor(outline[:, 0].min() / resolution), np.floor(-outline[:, 1].max() / resolution)
     east, south = np.ceil(outline[:, 0].max() / resolution), np.ceil(-outline[:, 1].min() / resolution)
-    return Lattice(resolution, int(west), int(north), int(east - west), int(south - north))
+    return TargetGrid(resolution, int(west), int(north), int(east - west), int(south - north))
 
 
 def _native_resolution(projector: Projector, ring: Ring) -> float:
@@ -119,15 +119,17 @@ def _zoom_resolution(resolution: float) -> float:
     return float(whole / 2 ** math.ceil(math.log2(whole / (resolution * ZOOM_SLACK))))
 
 
-def to_cells(points: NDArray[np.float64], lattice: Lattice) -> Ring:
+def to_cells(points: NDArray[np.float64], target_grid: TargetGrid) -> Ring:
     """Return map coordinates as columns and rows of a grid."""
-    origin = np.array([lattice.column, lattice.row], float)
-    cells: Ring = points * np.array([1, -1]) / lattice.resolution - origin
+    origin = np.array([target_grid.column, target_grid.row], float)
+    cells: Ring = points * np.array([1, -1]) / target_grid.resolution - origin
     return cells
 
 
-def back_from(lattice: Lattice, columns: NDArray[Any], rows: NDArray[Any], projector: Projector) -> NDArray[np.float64]:
+def back_from(
+    target_grid: TargetGrid, columns: NDArray[Any], rows: NDArray[Any], projector: Projector
+) -> NDArray[np.float64]:
     """Return the source's pixel coordinates for a mesh of a grid's, shape (rows, columns, 2)."""
     mesh = np.stack(np.meshgrid(columns, rows), axis=-1)
-    points = apply(lattice.geotransform, mesh.reshape(-1, 2))
+    points = apply(target_grid.geotransform, mesh.reshape(-1, 2))
     return projector.backward(points).reshape(mesh.shape)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cogmill.cog.arrays.polygons import fill
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar.detect import find_picture
 from cogmill.cog.profiles import PROFILES
 from cogmill.cog.sandbox.engine import Engine
@@ -24,7 +24,7 @@ LOST_PX = 4.0
 def judge(scan: np.ndarray, inside: np.ndarray) -> tuple[int, float, np.ndarray]:
     """Return the number of collar pixels left, the mean width of lost rim, and the mask."""
     pixels = Pixels(scan if scan.ndim == 3 else scan[None], None, (0, 1, 0, 0, 0, -1), None)
-    mask = fill(find_picture(pixels, 0.0, Arena(None)), np.zeros(inside.shape, np.uint8)) != 0
+    mask = fill(find_picture(pixels, 0.0, ScratchArrays(None)), np.zeros(inside.shape, np.uint8)) != 0
     if pixels.valid is not None:
         mask &= pixels.valid != 0
     rim = 4 * math.sqrt(np.count_nonzero(inside))

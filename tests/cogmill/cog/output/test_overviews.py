@@ -5,10 +5,10 @@ import pytest
 import shapely
 from cogmill.cog.arrays.masks import keep_edge_connected
 from cogmill.cog.arrays.polygons import area, densify, fill, rectangle, shrink
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.footprint import footprint
 from cogmill.cog.output.overviews import Level, build_levels, halve
-from cogmill.domain.errors import FrameRejected
+from cogmill.domain.errors import InvalidFrameError
 
 GRID = (1000.0, 2.0, 0.0, 5000.0, 0.0, -2.0)
 
@@ -33,7 +33,7 @@ def test_averages_the_valid_pixels_only(shape):
     data = rng.integers(0, 256, shape, np.uint8)
     valid = ((rng.random(shape) > 0.3) * 255).astype(np.uint8)
 
-    small = halve(Level(data[None], valid), Arena(None), 2)
+    small = halve(Level(data[None], valid), ScratchArrays(None), 2)
 
     expected, mask = slow_half(data, valid)
     assert np.array_equal(small.data[0], expected)
@@ -41,7 +41,7 @@ def test_averages_the_valid_pixels_only(shape):
 
 
 def test_ends_in_a_single_block():
-    levels = build_levels(np.zeros((3, 1025, 700), np.uint8), np.full((1025, 700), 255, np.uint8), Arena(None))
+    levels = build_levels(np.zeros((3, 1025, 700), np.uint8), np.full((1025, 700), 255, np.uint8), ScratchArrays(None))
 
     assert [(level.width, level.height) for level in levels] == [(700, 1025), (350, 513), (175, 257)]
 
@@ -72,7 +72,7 @@ def test_encloses_parts_that_do_not_hang_together():
 
 
 def test_refuses_to_outline_nothing():
-    with pytest.raises(FrameRejected, match="all_blank"):
+    with pytest.raises(InvalidFrameError, match="all_blank"):
         footprint(np.zeros((5, 5), bool), GRID)
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output.overviews import Level, build_levels
 from cogmill.cog.output.tiff import read_directories
-from cogmill.cog.output.verify_cog import Likeness, prove_layout, prove_likeness, prove_pixels
+from cogmill.cog.output.verify_cog import ReferenceSamples, verify_layout, verify_likeness, verify_pixels
 from cogmill.cog.output.writer import write_cog
 from cogmill.cog.profiles import PROFILES, Profile
-from cogmill.domain.errors import ProofFailed
+from cogmill.domain.errors import VerificationError
 from osgeo import gdal
 
 from tests.cogmill.cog.engine_scenes import colour, photograph
@@ -35,7 +35,7 @@ def frame(bands: int) -> list[Level]:
     data = colour(1100, 1300) if bands == 3 else photograph(1100, 1300)[None]
     valid = np.full((1100, 1300), 255, np.uint8)
     valid[:, :200] = 0
-    return build_levels(np.ascontiguousarray(data), valid, Arena(None))
+    return build_levels(np.ascontiguousarray(data), valid, ScratchArrays(None))
 
 
 @pytest.fixture(scope="module", params=["bw", "nc", "archive_zstd"])
@@ -48,8 +48,8 @@ def good(request, tmp_path_factory) -> tuple[Path, list[Level], Profile]:
 
 
 def prove(path: Path, levels: list[Level], profile: Profile) -> None:
-    prove_layout(path, levels[0].width, levels[0].height)
-    prove_pixels(path, levels, lossless=profile.lossless, threads=1)
+    verify_layout(path, levels[0].width, levels[0].height)
+    verify_pixels(path, levels, lossless=profile.lossless, threads=1)
 
 
 def test_accepts_what_was_written(good):
@@ -62,7 +62,7 @@ def test_refuses_a_cog_that_was_cut(good, tmp_path, share):
     cut = shutil.copy(path, tmp_path / "cut.tif")
     os.truncate(cut, int(path.stat().st_size * share))
 
-    with pytest.raises(ProofFailed):
+    with pytest.raises(VerificationError):
         prove(cut, levels, profile)
 
 
@@ -71,7 +71,7 @@ def test_refuses_a_cog_that_lost_its_last_byte(good, tmp_path):
     cut = shutil.copy(path, tmp_path / "cut.tif")
     os.truncate(cut, path.stat().st_size - 1)
 
-    with pytest.raises(ProofFailed, match="the last block ends"):
+    with pytest.raises(VerificationError, match="the last block ends"):
         prove(cut, levels, profile)
 
 
@@ -89,7 +89,7 @@ def test_refuses_a_flipped_bit_in_a_lossless_block(good, tmp_path, seed):
     spoiled = tmp_path / "flipped.tif"
     spoiled.write_bytes(content)
 
-    with pytest.raises(ProofFailed):
+    with pytest.raises(VerificationError):
         prove(spoiled, levels, profile)
 
 
@@ -104,7 +104,7 @@ def test_refuses_a_spoiled_block_at_any_level(good, tmp_path, seed):
     spoiled = tmp_path / "spoiled.tif"
     spoiled.write_bytes(content)
 
-    with pytest.raises(ProofFailed):
+    with pytest.raises(VerificationError):
         prove(spoiled, levels, profile)
 
 
@@ -120,7 +120,7 @@ def test_refuses_two_exchanged_blocks(good, tmp_path):
     spoiled = tmp_path / "exchanged.tif"
     spoiled.write_bytes(content)
 
-    with pytest.raises(ProofFailed):
+    with pytest.raises(VerificationError):
         prove(spoiled, levels, profile)
 
 
@@ -131,8 +131,8 @@ def test_refuses_a_cog_without_overviews(tmp_path):
     plain = tmp_path / "plain.tif"
     gdal.Translate(str(plain), str(path), creationOptions=["TILED=YES", "BLOCKXSIZE=512", "BLOCKYSIZE=512"])
 
-    with pytest.raises(ProofFailed, match="levels"):
-        prove_layout(plain, levels[0].width, levels[0].height)
+    with pytest.raises(VerificationError, match="levels"):
+        verify_layout(plain, levels[0].width, levels[0].height)
 
 
 def test_refuses_overviews_behind_the_picture(tmp_path):
@@ -149,8 +149,8 @@ def test_refuses_overviews_behind_the_picture(tmp_path):
     gdal.SetConfigOption("GDAL_TIFF_OVR_BLOCKSIZE", None)
     del dataset
 
-    with pytest.raises(ProofFailed):
-        prove_layout(other, levels[0].width, levels[0].height)
+    with pytest.raises(VerificationError):
+        verify_layout(other, levels[0].width, levels[0].height)
 
 
 @pytest.mark.parametrize("content", [b"", b"II*\0", b"GIF89a" + bytes(50), b"II*\0\x10\0\0\0" + bytes(20)])
@@ -158,8 +158,8 @@ def test_refuses_what_is_no_tiff(tmp_path, content):
     path = tmp_path / "a.tif"
     path.write_bytes(content)
 
-    with pytest.raises(ProofFailed):
-        prove_layout(path, 100, 100)
+    with pytest.raises(VerificationError):
+        verify_layout(path, 100, 100)
 
 
 def test_tells_another_picture_by_its_overview(good):
@@ -168,9 +168,9 @@ def test_tells_another_picture_by_its_overview(good):
     scale = 2 ** (len(levels) - 1)
     rows, columns = np.mgrid[10 : low.height : 20, 80 : low.width : 20].reshape(2, -1)
     points = np.stack([columns, rows], axis=1) * float(scale) + scale / 2
-    same = Likeness(points, low.data[:, rows, columns].astype(float))
-    mirrored = Likeness(points, low.data[:, ::-1][:, rows, columns].astype(float))
+    same = ReferenceSamples(points, low.data[:, rows, columns].astype(float))
+    mirrored = ReferenceSamples(points, low.data[:, ::-1][:, rows, columns].astype(float))
 
-    prove_likeness(path, len(levels) - 1, same)
-    with pytest.raises(ProofFailed, match="differs from the source"):
-        prove_likeness(path, len(levels) - 1, mirrored)
+    verify_likeness(path, len(levels) - 1, same)
+    with pytest.raises(VerificationError, match="differs from the source"):
+        verify_likeness(path, len(levels) - 1, mirrored)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from cogmill.cog.fingerprint import build_fingerprint, cog_digest
 from cogmill.cog.profiles import PROFILES, Profile
-from cogmill.cog.sandbox.engine import Engine, cog_digest, recipe_digest
+from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import MIB, Limits
-from cogmill.domain.errors import FrameRejected, Unavailable
+from cogmill.domain.errors import InvalidFrameError, ServiceUnavailableError
 from cogmill.domain.model import Bands, BuiltCog
 from osgeo import gdal
 
@@ -107,7 +108,7 @@ def test_says_where_it_comes_from_when_built(engine, tmp_path):
     dataset = gdal.Open(cog.path)
     tags = dataset.GetMetadata()
     assert tags["COGMILL_SOURCE_KEY"] == "bw/a b.tif"
-    assert tags["COGMILL_RECIPE"] == recipe_digest(PLAIN)
+    assert tags["COGMILL_RECIPE"] == build_fingerprint(PLAIN)
     assert tags["COGMILL_SOURCE_CRS"] == cog.source_crs == "EPSG:26914"
     assert "NAD83 to WGS 84" in cog.transformation
     assert dataset.GetRasterBand(1).GetMetadataItem("STATISTICS_MEAN")
@@ -138,8 +139,8 @@ def test_gives_the_same_bytes_when_threads_and_paths_differ(engine, tmp_path):
 
 
 def test_names_a_recipe_by_its_values():
-    assert recipe_digest(PROFILES["bw"]) == recipe_digest(dataclasses.replace(PROFILES["bw"]))
-    assert recipe_digest(PROFILES["bw"]) != recipe_digest(PLAIN)
+    assert build_fingerprint(PROFILES["bw"]) == build_fingerprint(dataclasses.replace(PROFILES["bw"]))
+    assert build_fingerprint(PROFILES["bw"]) != build_fingerprint(PLAIN)
     assert len(cog_digest("ab", "cd")) == 12
 
 
@@ -147,7 +148,7 @@ def test_leaves_nothing_behind_when_a_frame_is_rejected(engine, tmp_path):
     source = tmp_path / "a.tif"
     source.write_bytes(b"")
 
-    with pytest.raises(FrameRejected, match="empty"):
+    with pytest.raises(InvalidFrameError, match="empty"):
         build(engine, source)
 
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
@@ -178,7 +179,7 @@ def test_blames_the_disk_and_not_the_frame_when_the_scratch_folder_is_full(tmp_p
     try:
         with (
             Engine(Limits(in_memory_bytes=MIB), scratch=scratch) as streaming,
-            pytest.raises(Unavailable, match="No space left"),
+            pytest.raises(ServiceUnavailableError, match="No space left"),
         ):
             build(streaming, source)
     finally:

@@ -16,7 +16,7 @@ from cogmill.cog.profiles import PROFILES, Profile
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import GIB, MIB, Limits
 from cogmill.config.places import IMPORT_ROOT
-from cogmill.domain.errors import FrameRejected, Reason
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
 from tests.cogmill.cog.engine_scenes import AREA, photograph, upload
@@ -42,7 +42,7 @@ def large(tmp_path) -> Path:
 
 
 def reason_of(engine: Engine, source: Path, profile: Profile = PLAIN) -> Reason:
-    with pytest.raises(FrameRejected) as rejection:
+    with pytest.raises(InvalidFrameError) as rejection:
         build(engine, source, profile)
     assert not source.with_suffix(".out").exists()
     assert not source.with_suffix(".out.part").exists()
@@ -173,7 +173,7 @@ def test_opens_nothing_outside_the_temporary_folder(tmp_path, make):
             tracer.kill()
             tracer.wait()
             pytest.skip("NOT RUN: tracing is not permitted here")
-        with contextlib.suppress(FrameRejected):
+        with contextlib.suppress(InvalidFrameError):
             build(engine, source)
         tracer.terminate()
         tracer.wait()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cogmill.cog.arrays.polygons import rectangle
-from cogmill.cog.arrays.scratch import Arena
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.profiles import Grid, Resampling
 from cogmill.cog.source.decode import Pixels
 from cogmill.cog.warp.resample import Warped, warp
-from cogmill.cog.warp.target_grid import Lattice, Projector, choose_lattice
+from cogmill.cog.warp.target_grid import Projector, TargetGrid, choose_target_grid
 from osgeo import gdal, osr
 
 from tests.cogmill.cog.engine_scenes import photograph
@@ -26,22 +26,22 @@ def frame(picture: np.ndarray, valid: np.ndarray | None, place: tuple[int, tuple
     return Pixels(picture[None], valid, place[1], srs)
 
 
-def warped(pixels: Pixels, kernel: Resampling = Resampling.BILINEAR, threads: int = 1) -> tuple[Warped, Lattice]:
+def warped(pixels: Pixels, kernel: Resampling = Resampling.BILINEAR, threads: int = 1) -> tuple[Warped, TargetGrid]:
     height, width = pixels.data.shape[1:]
     ring, projector = rectangle(width, height), Projector(pixels, (height, width), None)
-    lattice = choose_lattice(projector, ring, Grid.NATIVE)
-    return warp(pixels, ring, projector, lattice, kernel, threads=threads, arena=Arena(None)), lattice
+    target_grid = choose_target_grid(projector, ring, Grid.NATIVE)
+    return warp(pixels, ring, projector, target_grid, kernel, threads=threads, arena=ScratchArrays(None)), target_grid
 
 
-def exact(pixels: Pixels, lattice: Lattice) -> np.ndarray:
+def exact(pixels: Pixels, target_grid: TargetGrid) -> np.ndarray:
     """Return picture and alpha of GDAL's bilinear warp without any approximation."""
     height, width = pixels.data.shape[1:]
     source = gdal.GetDriverByName("MEM").Create("", width, height, 1)
     source.SetGeoTransform(pixels.geotransform)
     source.SetSpatialRef(pixels.srs)
     source.GetRasterBand(1).WriteArray(pixels.data[0])
-    west, size, _, north, _, _ = lattice.geotransform
-    bounds = (west, north - size * lattice.height, west + size * lattice.width, north)
+    west, size, _, north, _, _ = target_grid.geotransform
+    bounds = (west, north - size * target_grid.height, west + size * target_grid.width, north)
     how = {"resampleAlg": "bilinear", "errorThreshold": 0, "dstAlpha": True, "warpOptions": ["XSCALE=1", "YSCALE=1"]}
     made = gdal.Warp(
         "",
@@ -49,8 +49,8 @@ def exact(pixels: Pixels, lattice: Lattice) -> np.ndarray:
         format="MEM",
         dstSRS="EPSG:3857",
         outputBounds=bounds,
-        width=lattice.width,
-        height=lattice.height,
+        width=target_grid.width,
+        height=target_grid.height,
         **how,
     )
     return made.ReadAsArray()
@@ -60,9 +60,9 @@ def exact(pixels: Pixels, lattice: Lattice) -> np.ndarray:
 def test_agrees_with_the_exact_projection_when_the_frame_spans_several_tiles(place, shape):
     pixels = frame(photograph(*shape), None, place)
 
-    found, lattice = warped(pixels)
+    found, target_grid = warped(pixels)
 
-    oracle, alpha = exact(pixels, lattice)
+    oracle, alpha = exact(pixels, target_grid)
     inside = (found.valid == 255) & (alpha == 255)
     difference = np.abs(found.data[0].astype(int) - oracle)[inside]
     assert inside.sum() > 0.97 * (alpha == 255).sum()
@@ -106,6 +106,6 @@ def test_takes_the_zoom_level_that_keeps_the_detail_when_the_grid_is_web(metres,
     )
     ring, projector = rectangle(80, 60), Projector(pixels, (60, 80), None)
 
-    lattice = choose_lattice(projector, ring, Grid.WEB)
+    target_grid = choose_target_grid(projector, ring, Grid.WEB)
 
-    assert lattice.resolution == pytest.approx(156543.03392804097 / 2**zoom)
+    assert target_grid.resolution == pytest.approx(156543.03392804097 / 2**zoom)
