@@ -1,18 +1,26 @@
-"""Sets of pixels as boolean arrays: what hangs together with what, in strips so that no whole frame is copied."""
+"""Sets of pixels as boolean arrays: connected parts, and what lies at the edge; in strips, so that no frame is copied.
+
+Two kinds of array, both of shape (rows, columns): *sets*, bool, True for members; and *masks*, uint8, 255 where a pixel
+is valid and 0 where it is nodata.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 ROWS = 1024
 """Rows decoded at a time where values must be converted; bounds the working set to a few per cent of a frame."""
 
-FLOOD_BLOCK = 8
-"""Pixels: the edge-connected region is followed in blocks of this size, and to the pixel at its rim."""
+BLOCK_PX = 8
+"""The edge-connected region is followed in blocks of this size, and to the pixel at its rim."""
+
+NEIGHBORS = np.ones((3, 3), np.uint8)
+"""A pixel and its eight neighbors."""
 
 
 def strips(height: int, rows: int = ROWS) -> Iterator[slice]:
@@ -21,77 +29,71 @@ def strips(height: int, rows: int = ROWS) -> Iterator[slice]:
     return (slice(first, last) for first, last in pairwise(edges))
 
 
-def valid_where_not(empty: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Turn a set of empty pixels into a mask, in its own memory: 255 is picture and 0 is not."""
-    valid = empty.view(np.uint8)
-    valid -= 1
-    return valid
+def mask_from_nodata(nodata: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Turn a set of nodata pixels into a mask, in its own memory: True becomes 0 and False becomes 255."""
+    mask = nodata.view(np.uint8)
+    mask -= 1
+    return mask
 
 
-def keep_edge_connected(empty: NDArray[np.bool_]) -> None:
-    """Reduce a set of pixels to the part that hangs together with the image's edge.
+def keep_edge_connected(nodata: NDArray[np.bool_]) -> None:
+    """Reduce a set of pixels to the part that is connected to the image's edge.
 
-    Followed in whole blocks of `FLOOD_BLOCK` pixels, then to the pixel in the blocks around them: so a pixel up to
-    that far from the region may be counted in, and a channel narrower than a block is not crawled through.
+    Followed in whole blocks of `BLOCK_PX` pixels, then to the pixel in the blocks around them: so a pixel up to that
+    far from the region may be counted in, and a channel narrower than a block is not crawled through.
 
     Args:
-        empty: Shape (rows, columns), True where the value is nodata; changed in place.
+        nodata: Shape (rows, columns), True where the value is nodata; changed in place.
     """
-    size = FLOOD_BLOCK
-    blocks = np.concatenate([_whole_blocks(empty[rows]) for rows in strips(empty.shape[0])])
-    near = grow(flood(blocks, _border(blocks)))
-    # The thin ends of a wedge, narrower than a block, lie along the edge itself.
-    thin = [np.logical_and.accumulate(strip, axis=0) for strip in _edge_strips(empty, size)]
-    for rows in strips(empty.shape[0]):
+    size = BLOCK_PX
+    blocks = np.concatenate([_whole_blocks(nodata[rows]) for rows in strips(nodata.shape[0])])
+    near = dilate(connected(blocks, _border(blocks)))
+    # The thin ends of a rotation fill, narrower than a block, lie along the edge itself.
+    thin = [np.logical_and.accumulate(strip, axis=0) for strip in _edge_strips(nodata, size)]
+    for rows in strips(nodata.shape[0]):
         wide = near[rows.start // size : -(-rows.stop // size)].repeat(size, axis=0).repeat(size, axis=1)
-        empty[rows] &= wide[: rows.stop - rows.start, : empty.shape[1]]
-    for view, found in zip(_edge_strips(empty, size), thin, strict=True):
+        nodata[rows] &= wide[: rows.stop - rows.start, : nodata.shape[1]]
+    for view, found in zip(_edge_strips(nodata, size), thin, strict=True):
         np.logical_or(view, found, out=view)
 
 
 def _whole_blocks(strip: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which blocks of a strip are all True; blocks that reach over the edge count what they have."""
-    size = FLOOD_BLOCK
+    """Return which blocks of a strip are all True, shape (rows / 8, columns / 8) rounded up.
+
+    Blocks that reach over the right or lower edge count the pixels they have.
+    """
+    size = BLOCK_PX
     padded = np.pad(strip, [(0, -side % size) for side in strip.shape], mode="edge")
     return np.asarray(padded.reshape(padded.shape[0] // size, size, -1, size).all(axis=(1, 3)))
 
 
 def _edge_strips(layer: NDArray[np.bool_], size: int) -> Iterator[NDArray[np.bool_]]:
-    """Yield views of the four edges, each turned so that its first row is the outermost."""
+    """Yield views of the four edges, `size` pixels deep, each turned so that its first row is the outermost."""
     return (view[:size] for view in (layer, layer[::-1], layer.T, layer.T[::-1]))
 
 
 def _border(blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the members of a set that lie in its outermost rows and columns."""
     seeds = np.zeros_like(blocks)
     seeds[[0, -1]] = seeds[:, [0, -1]] = True
     return seeds & blocks
 
 
-def grow(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a region with its eight neighbours."""
-    padded = np.pad(region, 1)
-    rows = padded[:-2] | padded[1:-1] | padded[2:]
-    grown: NDArray[np.bool_] = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
-    return grown
+def dilate(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a set with the eight neighbors of every member."""
+    return cv2.dilate(region.view(np.uint8), NEIGHBORS).view(bool)
 
 
-def flood(allowed: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of `allowed` that hang together with `seeds` (by sides), which must lie in it."""
-    region = seeds
-    while region.any():
-        spread = _sweep(region, allowed)
-        spread = _sweep(spread[:, ::-1], allowed[:, ::-1])[:, ::-1]
-        spread = _sweep(spread.T, allowed.T).T
-        spread = _sweep(spread.T[:, ::-1], allowed.T[:, ::-1])[:, ::-1].T
-        if np.array_equal(spread, region):
-            break
-        region = spread
-    return region
+def connected(allowed: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the members of `allowed` that share a connected part with one of the `seeds`; pixels connect by their sides.
 
-
-def _sweep(region: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Spread a region along its rows, rightwards, up to the next pixel that is not allowed."""
-    column = np.arange(region.shape[1], dtype=np.int32)
-    last_seed = np.maximum.accumulate(np.where(region, column, -1), axis=1)
-    last_wall = np.maximum.accumulate(np.where(allowed, -1, column), axis=1)
-    return np.asarray(last_seed > last_wall)
+    Args:
+        allowed: Shape (rows, columns).
+        seeds: Of the same shape; those that are not allowed count for nothing.
+    """
+    parts, labels = cv2.connectedComponents(allowed.view(np.uint8), connectivity=4)
+    kept = np.zeros(parts, bool)
+    kept[labels[seeds]] = True
+    kept[0] = False  # the label of everything that is not allowed
+    found: NDArray[np.bool_] = kept[labels]
+    return found

@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cogmill.cog.arrays.masks import flood, keep_edge_connected, strips, valid_where_not
+from cogmill.cog.arrays.masks import connected, keep_edge_connected, mask_from_nodata, strips
 from cogmill.cog.arrays.polygons import Ring, area
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar.preview import Preview
@@ -28,7 +28,7 @@ def wedge_box(pixels: Pixels, thumb: Preview, arena: ScratchArrays) -> Ring | No
     if pixels.valid is None:
         for value in (0, 255):
             plain = np.asarray((np.abs(thumb.data - value) <= WEDGE_NOISE).all(axis=0))
-            wedges = flood(plain, _corners(plain))
+            wedges = connected(plain, _corners(plain))
             if wedges.mean() < MIN_WEDGE:
                 continue
             empty |= wedges
@@ -54,7 +54,7 @@ def _largest_part(filled: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     middle = np.hypot(rows - filled.shape[0] / 2, columns - filled.shape[1] / 2).argmin()
     seed = np.zeros_like(filled)
     seed[rows[middle], columns[middle]] = True
-    part = flood(filled, seed)
+    part = connected(filled, seed)
     return part if np.count_nonzero(part) >= RECTANGULAR * rows.size else filled
 
 
@@ -88,4 +88,4 @@ def _mask_wedges(pixels: Pixels, arena: ScratchArrays) -> None:
             plain[rows] = (pixels.data[:, rows] == value).all(axis=0)
         keep_edge_connected(plain)
         found |= plain
-    pixels.valid = valid_where_not(found)
+    pixels.valid = mask_from_nodata(found)

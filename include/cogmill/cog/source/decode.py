@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from osgeo import gdal
 
-from cogmill.cog.arrays.masks import keep_edge_connected, strips, valid_where_not
+from cogmill.cog.arrays.masks import keep_edge_connected, mask_from_nodata, strips
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.profiles import Nodata, Profile, Scaling
 from cogmill.cog.source.inspect import Affine6, Upload
@@ -157,7 +157,7 @@ def _from_nodata(upload: Upload, nodata: Nodata, arena: ScratchArrays) -> Bytes 
         empty[rows] = (raw.reshape(-1, *empty[rows].shape) == upload.nodata).all(axis=0)
     if nodata is Nodata.EDGE:
         keep_edge_connected(empty)
-    return valid_where_not(empty)
+    return mask_from_nodata(empty)
 
 
 def _why_unreadable(upload: Upload, message: str) -> InvalidFrameError:
