@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from affine import Affine
 
 from cogmill.cog.arrays.polygons import Ring, area, fill, rectangle
 from cogmill.cog.arrays.scratch import ScratchArrays
@@ -24,11 +25,11 @@ from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.crs import Operation, choose_operation, crs_name, is_web_mercator, proj_version
 from cogmill.cog.source.decode import Bytes, Pixels, read_pixels, refuse_blank
-from cogmill.cog.source.extent import Bounds, apply, degree_bounds, refuse_outside
-from cogmill.cog.source.inspect import Affine6, Upload, open_upload
+from cogmill.cog.source.extent import Bounds, apply_transform, degree_bounds, refuse_outside
+from cogmill.cog.source.inspect import Upload, open_upload
 from cogmill.cog.warp import resample
 from cogmill.cog.warp.resample import Warped
-from cogmill.cog.warp.target_grid import Projector, TargetGrid, choose_target_grid
+from cogmill.cog.warp.target_grid import PixelTransformer, TargetGrid, choose_target_grid
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
@@ -79,7 +80,7 @@ def build_frame(request: Request) -> Built:
         request.source,
         request.bands,
         request.limits,
-        deep=request.profile.scaling is not None,
+        allow_16bit=request.profile.scaling is not None,
         threads=request.threads,
     )
     bounds = degree_bounds(upload)
@@ -96,41 +97,43 @@ def _build(upload: Upload, operation: Operation | None, request: Request, arena:
     """Do everything that needs pixels."""
     pixels = read_pixels(upload, request.profile, arena)
     crs = (crs_name(upload.srs), "none" if operation is None else operation.name)
-    straight = operation is None and upload.geotransform[2] == upload.geotransform[4] == 0
+    axis_aligned = operation is None and upload.transform.b == upload.transform.d == 0
     del upload
-    warped, likeness = _to_web_mercator(pixels, operation, request, arena, straight=straight)
+    warped, likeness = _to_web_mercator(pixels, operation, request, arena, axis_aligned=axis_aligned)
     del pixels  # the source's share of memory is free before overviews and COG take theirs
     return _write_and_prove(warped, likeness, request, crs, arena)
 
 
 def _to_web_mercator(
-    pixels: Pixels, operation: Operation | None, request: Request, arena: ScratchArrays, *, straight: bool
+    pixels: Pixels, operation: Operation | None, request: Request, arena: ScratchArrays, *, axis_aligned: bool
 ) -> tuple[Warped, verify_cog.ReferenceSamples]:
     """Find the picture, mask the rest, and bring both onto the COG's grid."""
     height, width = pixels.data.shape[1:]
-    reach = 0.0 if straight else resample.KERNEL_PX[request.profile.resampling]
+    reach = 0.0 if axis_aligned else resample.KERNEL_PX[request.profile.resampling]
     ring = detect.find_picture(pixels, reach, arena) if request.profile.collar else rectangle(width, height)
-    if pixels.valid is not None:
-        pixels.valid &= fill(ring, arena.zeros((height, width)))
+    if pixels.mask is not None:
+        pixels.mask &= fill(ring, arena.zeros((height, width)))
     _refuse_hidden(pixels, ring)
-    if straight:
+    if axis_aligned:
         warped = _keep(pixels, ring, arena)
-        turn = np.array(warped.geotransform)[[1, 5]] / np.array(pixels.geotransform)[[1, 5]]
-        return warped, _likeness(pixels, warped, lambda points: np.where(turn > 0, points, (width, height) - points))
-    projector = Projector(pixels, (height, width), operation)
-    target_grid = choose_target_grid(projector, ring, request.profile.grid)
+        flip = np.array([warped.transform.a / pixels.transform.a, warped.transform.e / pixels.transform.e]) < 0
+        return warped, _likeness(pixels, warped, lambda points: np.where(flip, (width, height) - points, points))
+    transformer = PixelTransformer(pixels, (height, width), operation)
+    target_grid = choose_target_grid(transformer, ring, request.profile.grid)
     _refuse_huge(target_grid, request.limits)
     warped = resample.warp(
-        pixels, ring, projector, target_grid, request.profile.resampling, threads=request.threads, arena=arena
+        pixels, ring, transformer, target_grid, request.profile.resampling, threads=request.threads, arena=arena
     )
-    return warped, _likeness(pixels, warped, lambda points: projector.backward(apply(warped.geotransform, points)))
+    return warped, _likeness(
+        pixels, warped, lambda points: transformer.to_pixel(apply_transform(warped.transform, points))
+    )
 
 
 def _refuse_hidden(pixels: Pixels, ring: Ring) -> None:
-    if pixels.valid is None:
+    if pixels.mask is None:
         return
-    refuse_blank(pixels.data, pixels.valid)
-    share = np.count_nonzero(pixels.valid) / area(ring)
+    refuse_blank(pixels.data, pixels.mask)
+    share = np.count_nonzero(pixels.mask) / area(ring)
     if share < MIN_COVERAGE:
         raise InvalidFrameError(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
 
@@ -141,16 +144,16 @@ def _refuse_huge(target_grid: TargetGrid, limits: Limits) -> None:
 
 
 def _keep(pixels: Pixels, ring: Ring, arena: ScratchArrays) -> Warped:
-    """Return a frame that already lies on a straight grid of EPSG:3857, turned north up but otherwise bit for bit."""
+    """Return a frame that already lies on an axis-aligned grid of EPSG:3857, turned north up but otherwise bit for bit."""
     height, width = pixels.data.shape[1:]
-    a, b, _, d, _, f = pixels.geotransform
-    valid = fill(ring, arena.zeros((height, width))) if pixels.valid is None else pixels.valid
+    transform = pixels.transform
+    mask = fill(ring, arena.zeros((height, width))) if pixels.mask is None else pixels.mask
     data = pixels.data
-    if b < 0:
-        a, b, data, valid = a + b * width, -b, data[:, :, ::-1], valid[:, ::-1]
-    if f > 0:
-        d, f, data, valid = d + f * height, -f, data[:, ::-1], valid[::-1]
-    return Warped(_in_order(data, arena), _in_order(valid, arena), (a, b, 0.0, d, 0.0, f))
+    if transform.a < 0:
+        transform, data, mask = transform @ Affine(-1, 0, width, 0, 1, 0), data[:, :, ::-1], mask[:, ::-1]
+    if transform.e > 0:
+        transform, data, mask = transform @ Affine(1, 0, 0, 0, -1, height), data[:, ::-1], mask[::-1]
+    return Warped(_in_order(data, arena), _in_order(mask, arena), transform)
 
 
 def _in_order(layers: Bytes, arena: ScratchArrays) -> Bytes:
@@ -164,11 +167,11 @@ def _in_order(layers: Bytes, arena: ScratchArrays) -> Bytes:
 
 def _likeness(pixels: Pixels, warped: Warped, to_source: Any) -> verify_cog.ReferenceSamples:
     """Take samples of the source on a lattice of the COG, each the mean of a window of an overview pixel's size."""
-    rows, columns = warped.valid.shape
+    rows, columns = warped.mask.shape
     scale = 2 ** (len(level_sizes(columns, rows)) - 1)
     steps = (np.arange(LATTICE_POINTS) + 0.5) / LATTICE_POINTS
     cells = np.stack(np.meshgrid(steps * columns, steps * rows), axis=-1).reshape(-1, 2) // scale
-    inside = [bool(_window(warped.valid, point * scale, scale).all()) for point in cells]
+    inside = [bool(_window(warped.mask, point * scale, scale).all()) for point in cells]
     points = (cells[inside] + 0.5) * scale
     found = to_source(points) if len(points) else points
     windows = [_window(pixels.data, point - scale / 2, scale) for point in found]
@@ -209,23 +212,18 @@ def _write_and_prove(
     data = warped.data
     if profile.rgb and len(data) == 1:
         data = np.broadcast_to(data, (3, *data.shape[1:]))  # three names for the same pixels
-    levels = build_levels(data, warped.valid, arena, threads)
-    height, width = warped.valid.shape
+    levels = build_levels(data, warped.mask, arena, threads)
+    height, width = warped.mask.shape
     part = request.target.with_name(request.target.name + ".part")
-    write_cog(levels, warped.geotransform, part, profile, _tags(request, *crs), threads=threads)
+    write_cog(levels, warped.transform, part, profile, _tags(request, *crs), threads=threads)
     verify_cog.verify_layout(part, width, height)
     verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
     last = len(levels) - 1
     if likeness.values.size:
         verify_cog.verify_likeness(part, last, likeness)
-    outline = footprint(levels[last].valid != 0, _coarser(warped.geotransform, 2**last))
+    outline = footprint(levels[last].valid != 0, warped.transform @ Affine.scale(2**last))
     with part.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     size = part.stat().st_size
     os.replace(part, request.target)  # noqa: PTH105
-    return Built(size, sha256, outline, width, height, warped.geotransform[1], *crs)
-
-
-def _coarser(geotransform: Affine6, scale: int) -> Affine6:
-    a, b, _, d, _, f = geotransform
-    return (a, b * scale, 0.0, d, 0.0, f * scale)
+    return Built(size, sha256, outline, width, height, warped.transform.a, *crs)

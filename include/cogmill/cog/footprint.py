@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 from shapely.geometry.polygon import orient
 
-from cogmill.cog.source.inspect import Affine6
 from cogmill.domain.errors import InvalidFrameError, Reason
 
 SPECK = 0.01
@@ -18,14 +18,14 @@ TOLERANCE_PX = 1.2
 edge becomes one line, which lies within 0.7 px of the true edge; with 0.75 it keeps 190 corners."""
 
 
-def footprint(valid: NDArray[np.bool_], geotransform: Affine6) -> bytes:
+def footprint(valid: NDArray[np.bool_], transform: Affine) -> bytes:
     """Return the outline of the valid pixels as one polygon.
 
     Parts of a frame that do not hang together are enclosed by their convex hull; holes are not cut out.
 
     Args:
         valid: Shape (rows, columns), True is picture; a low overview is enough.
-        geotransform: Of that level, in EPSG:3857.
+        transform: From (column, row) of that level to EPSG:3857 metres (x, y), north up.
 
     Returns:
         Well-known binary of a polygon in EPSG:3857, counter-clockwise, within about a pixel of the level.
@@ -42,8 +42,7 @@ def footprint(valid: NDArray[np.bool_], geotransform: Affine6) -> bytes:
     filled = shapely.polygons(shapely.get_exterior_ring(large))
     outline = filled[0] if len(filled) == 1 else shapely.convex_hull(shapely.union_all(filled))
     simple = shapely.simplify(outline, TOLERANCE_PX)
-    west, width, _, north, _, height = geotransform
-    ground = shapely.transform(simple, lambda points: points * (width, height) + (west, north))
+    ground = shapely.transform(simple, lambda points: points * (transform.a, transform.e) + (transform.c, transform.f))
     return bytes(shapely.to_wkb(orient(ground), byte_order=1))
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from cogmill.cog.arrays.polygons import fill
 from cogmill.cog.footprint import footprint
 from cogmill.domain.errors import InvalidFrameError
 
-GRID = (1000.0, 2.0, 0.0, 5000.0, 0.0, -2.0)
+GRID = Affine.from_gdal(1000.0, 2.0, 0.0, 5000.0, 0.0, -2.0)
 
 
 @pytest.mark.parametrize("degrees", [0, 7.5, 45, 90])
@@ -29,7 +30,7 @@ def test_encloses_parts_that_are_not_connected():
     valid = np.zeros((50, 50), bool)
     valid[5:10, 5:10] = valid[30:40, 30:45] = True
 
-    outline = shapely.from_wkb(footprint(valid, (0, 1, 0, 0, 0, -1)))
+    outline = shapely.from_wkb(footprint(valid, Affine(1, 0, 0, 0, -1, 0)))
 
     assert outline.covers(shapely.box(6, -9, 9, -6))
     assert outline.covers(shapely.box(31, -39, 44, -31))

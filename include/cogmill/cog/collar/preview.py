@@ -38,8 +38,8 @@ def reduce_frame(pixels: Pixels) -> Preview:
 
     data = np.stack([np.mean(samples(band), axis=0, dtype=np.float32) for band in pixels.data])
     empty = np.zeros((rows, columns), bool)
-    if pixels.valid is not None:
-        empty = ~np.all(samples(pixels.valid), axis=0)
+    if pixels.mask is not None:
+        empty = ~np.all(samples(pixels.mask), axis=0)
     return Preview(factor, data, empty)
 
 

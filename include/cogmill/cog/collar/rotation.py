@@ -25,7 +25,7 @@ RECTANGULAR = 0.85
 def wedge_box(pixels: Pixels, thumb: Preview, arena: ScratchArrays) -> Ring | None:
     """Return the rectangle of a frame that was rotated into plain black or white before it came here."""
     empty = thumb.empty.copy()
-    if pixels.valid is None:
+    if pixels.mask is None:
         for value in (0, 255):
             plain = np.asarray((np.abs(thumb.data - value) <= WEDGE_NOISE).all(axis=0))
             wedges = connected(plain, _corners(plain))
@@ -79,7 +79,7 @@ def _corners(plain: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _mask_wedges(pixels: Pixels, arena: ScratchArrays) -> None:
     """Mask the plain edge of a frame whose outline is bent, pixel by pixel."""
-    if pixels.valid is not None:
+    if pixels.mask is not None:
         return
     found = arena.zeros(pixels.data.shape[1:]).view(bool)
     plain = arena.zeros(pixels.data.shape[1:]).view(bool)
@@ -88,4 +88,4 @@ def _mask_wedges(pixels: Pixels, arena: ScratchArrays) -> None:
             plain[rows] = (pixels.data[:, rows] == value).all(axis=0)
         keep_edge_connected(plain)
         found |= plain
-    pixels.valid = mask_from_nodata(found)
+    pixels.mask = mask_from_nodata(found)

@@ -8,13 +8,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
+from affine import Affine
 from osgeo import gdal
 
 from cogmill.cog.output.overviews import BLOCK_PX, FILLED, Level
 from cogmill.cog.profiles import Profile
 from cogmill.cog.source.crs import web_mercator
 from cogmill.cog.source.decode import Bytes
-from cogmill.cog.source.inspect import Affine6
 
 STATISTICS_PX = 1024
 """Statistics are taken from the first level that is not wider than this; exact ones would cost a pass over all pixels."""
@@ -24,20 +24,20 @@ COLOURS = {1: ["Gray"], 3: ["Red", "Green", "Blue"]}
 
 
 def write_cog(  # noqa: PLR0913 - each is one independent part of a file
-    levels: list[Level], geotransform: Affine6, target: Path, profile: Profile, tags: Mapping[str, str], *, threads: int
+    levels: list[Level], transform: Affine, target: Path, profile: Profile, tags: Mapping[str, str], *, threads: int
 ) -> None:
     """Write the COG. The same levels, profile and tags give the same bytes, whatever the number of threads.
 
     Args:
         levels: The frame and its overviews, full resolution first; they must not move in memory meanwhile.
-        geotransform: In EPSG:3857.
+        transform: From (column, row) to EPSG:3857 metres (x, y).
         target: File to write.
         profile: Codec and its numbers.
         tags: Become items of the file's GDAL metadata tag.
         threads: Threads that compress blocks.
     """
     dataset = gdal.OpenEx(virtual_dataset(levels), gdal.OF_RASTER, allowed_drivers=["VRT"])
-    dataset.SetGeoTransform(geotransform)
+    dataset.SetGeoTransform(transform.to_gdal())
     dataset.SetSpatialRef(web_mercator())
     dataset.SetMetadata(dict(sorted(tags.items())))
     _note_statistics(dataset, levels)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from osgeo import gdal
 
 from cogmill.cog.arrays.masks import keep_edge_connected, mask_from_nodata, strips
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.profiles import Nodata, Profile, Scaling
-from cogmill.cog.source.inspect import Affine6, Upload
+from cogmill.cog.source.inspect import Upload
 from cogmill.domain.errors import InvalidFrameError, Reason
 
 Bytes = NDArray[np.uint8]
@@ -39,9 +40,10 @@ class Pixels:
 
     data: Bytes
     """Shape (bands, rows, columns)."""
-    valid: Bytes | None
-    """Shape (rows, columns), 255 is picture and 0 is not; None when every pixel is picture."""
-    geotransform: Affine6
+    mask: Bytes | None
+    """Shape (rows, columns), 255 is valid and 0 is not; None when every pixel is valid."""
+    transform: Affine
+    """From (column, row) to the units of `srs` (x, y)."""
     srs: Any
 
 
@@ -57,7 +59,7 @@ def read_pixels(upload: Upload, profile: Profile, arena: ScratchArrays) -> Pixel
     except RuntimeError as err:
         raise _why_unreadable(upload, str(err)) from err
     refuse_blank(data, valid)
-    return Pixels(data, valid, upload.geotransform, upload.srs)
+    return Pixels(data, valid, upload.transform, upload.srs)
 
 
 def refuse_blank(data: Bytes, valid: Bytes | None) -> None:
@@ -81,7 +83,7 @@ def _read_picture(upload: Upload, scaling: Scaling | None, valid: Bytes | None, 
     if upload.palette is not None:
         _read_palette(band, upload.palette, data)
     elif band.DataType != gdal.GDT_Byte and scaling is not None:
-        _read_deep(upload, data, valid, scaling)
+        _read_16bit(upload, data, valid, scaling)
     else:
         upload.dataset.ReadAsArray(buf_obj=data, band_list=list(upload.picture))
         _stretch_few_bits(band, data)
@@ -97,7 +99,7 @@ def _read_palette(band: Any, colours: Bytes, data: Bytes) -> None:
             np.take(colours[:, number], values, out=target[rows])
 
 
-def _read_deep(upload: Upload, data: Bytes, valid: Bytes | None, scaling: Scaling) -> None:
+def _read_16bit(upload: Upload, data: Bytes, valid: Bytes | None, scaling: Scaling) -> None:
     """Scale 16-bit samples by the declared rule; many valid pixels outside of it mean that the rule is wrong."""
     outside = 0
     span = scaling.high - scaling.low

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
 from osgeo import osr
 
-from cogmill.cog.arrays.polygons import Ring, densify, rectangle
+from cogmill.cog.arrays.polygons import densify, rectangle
 from cogmill.cog.source.crs import crs_name
-from cogmill.cog.source.inspect import Affine6, Upload
+from cogmill.cog.source.inspect import Upload
 from cogmill.domain.errors import InvalidFrameError, Reason
 
 Bounds = tuple[float, float, float, float]
@@ -17,10 +19,10 @@ FARTHEST_DEGREES, FARTHEST_UNITS = 720.0, 1e9
 """Largest coordinate that can mean anything; PROJ turns longitudes of 1e53 degrees round and round for ever."""
 
 
-def apply(geotransform: Affine6, points: Ring) -> Ring:
-    """Return the coordinates, shape (n, 2), of points given as (column, row)."""
-    a, b, c, d, e, f = geotransform
-    moved: Ring = points @ np.array([(b, e), (c, f)]) + np.array([a, d])
+def apply_transform(transform: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return map coordinates (x, y), shape (n, 2), of pixel coordinates (column, row) of that shape."""
+    linear = np.array([(transform.a, transform.d), (transform.b, transform.e)])
+    moved: NDArray[np.float64] = points @ linear + np.array([transform.c, transform.f])
     return moved
 
 
@@ -33,7 +35,7 @@ def degree_bounds(upload: Upload) -> Bounds:
     wgs84 = osr.SpatialReference()
     wgs84.ImportFromEPSG(4326)
     wgs84.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    corners = apply(upload.geotransform, densify(rectangle(upload.width, upload.height), 2))
+    corners = apply_transform(upload.transform, densify(rectangle(upload.width, upload.height), 2))
     if np.abs(corners).max() > (FARTHEST_DEGREES if upload.srs.IsGeographic() else FARTHEST_UNITS):
         raise InvalidFrameError(
             Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system: {corners[0]}"

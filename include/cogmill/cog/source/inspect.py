@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from osgeo import gdal, osr
 
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
-
-Affine6 = tuple[float, float, float, float, float, float]
-"""GDAL geotransform: x = a + b col + c row, y = d + e col + f row."""
 
 TIFF_MAGIC = {b"II*\0": "<I", b"MM\0*": ">I", b"II+\0": "<Q", b"MM\0+": ">Q"}
 """First four bytes of TIFF and BigTIFF, and how the offset of the first directory is written."""
@@ -45,7 +43,8 @@ class Upload:
     palette: NDArray[np.uint8] | None
     """Shape (256, bands): pixel value to colour; None when values are intensities."""
     nodata: float | None
-    geotransform: Affine6
+    transform: Affine
+    """From (column, row) to the units of `srs` (x, y)."""
     srs: Any
     """osr.SpatialReference, horizontal part only, x before y."""
 
@@ -55,14 +54,14 @@ class Upload:
         return len(self.picture) if self.palette is None else int(self.palette.shape[1])
 
 
-def open_upload(path: Path, bands: Bands, limits: Limits, *, deep: bool, threads: int = 1) -> Upload:
+def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, threads: int = 1) -> Upload:
     """Open a GeoTIFF and check everything its directory tells.
 
     Args:
         path: Local file.
         bands: What the folder of the frame promises.
         limits: What the frame may cost.
-        deep: Whether 16-bit values are welcome, because a scaling is declared.
+        allow_16bit: Whether 16-bit values are welcome, because a scaling is declared.
         threads: Threads that decode blocks.
 
     Raises:
@@ -72,16 +71,16 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, deep: bool, threads
     dataset = _open(path, threads)
     _check_extent(path, dataset, limits)
     try:
-        return _inspect(path, dataset, bands, deep=deep)
+        return _inspect(path, dataset, bands, allow_16bit=allow_16bit)
     except RuntimeError as err:
         raise InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
 
 
-def _inspect(path: Path, dataset: Any, bands: Bands, *, deep: bool) -> Upload:
-    geotransform = _geotransform(dataset)
+def _inspect(path: Path, dataset: Any, bands: Bands, *, allow_16bit: bool) -> Upload:
+    transform = _transform(dataset)
     srs = _horizontal_srs(dataset)
     picture, alpha, palette = _choose_bands(dataset, bands)
-    _check_depth(dataset, deep=deep)
+    _check_depth(dataset, allow_16bit=allow_16bit)
     return Upload(
         path=path,
         dataset=dataset,
@@ -91,7 +90,7 @@ def _inspect(path: Path, dataset: Any, bands: Bands, *, deep: bool) -> Upload:
         alpha=alpha,
         palette=palette,
         nodata=dataset.GetRasterBand(1).GetNoDataValue(),
-        geotransform=geotransform,
+        transform=transform,
         srs=srs,
     )
 
@@ -152,8 +151,8 @@ def _check_extent(path: Path, dataset: Any, limits: Limits) -> None:
         raise InvalidFrameError(Reason.TOO_LARGE, f"{blocks} blocks, at most {limits.blocks}")
 
 
-def _geotransform(dataset: Any) -> Affine6:
-    """Return the geotransform, which must map pixels to an area."""
+def _transform(dataset: Any) -> Affine:
+    """Return the way from (column, row) to map coordinates, which must map pixels to an area."""
     found = dataset.GetGeoTransform(can_return_null=True)
     if found is None:
         what = "only control points" if dataset.GetGCPCount() else "no geotransform"
@@ -161,7 +160,7 @@ def _geotransform(dataset: Any) -> Affine6:
     determinant = found[1] * found[5] - found[2] * found[4]
     if not np.isfinite(found).all() or determinant == 0:
         raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"degenerate geotransform {found}")
-    return tuple(found)
+    return Affine.from_gdal(*found)
 
 
 def _horizontal_srs(dataset: Any) -> Any:
@@ -220,13 +219,13 @@ def _palette(band: Any) -> NDArray[np.uint8] | None:
     return colours
 
 
-def _check_depth(dataset: Any, *, deep: bool) -> None:
+def _check_depth(dataset: Any, *, allow_16bit: bool) -> None:
     for number in range(1, dataset.RasterCount + 1):
         band = dataset.GetRasterBand(number)
         name = gdal.GetDataTypeName(band.DataType)
         signed = band.GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE") == "SIGNEDBYTE"
         if band.DataType == gdal.GDT_Byte and not signed:
             continue
-        if deep and band.DataType in (gdal.GDT_UInt16, gdal.GDT_Int16):
+        if allow_16bit and band.DataType in (gdal.GDT_UInt16, gdal.GDT_Int16):
             continue
         raise InvalidFrameError(Reason.WRONG_DEPTH, "Int8 samples" if signed else f"{name} samples")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
 from cogmill.cog.arrays.polygons import Ring, densify, fill, shrink
@@ -23,8 +24,7 @@ from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.output.overviews import FILLED
 from cogmill.cog.profiles import Resampling
 from cogmill.cog.source.decode import Bytes, Pixels
-from cogmill.cog.source.inspect import Affine6
-from cogmill.cog.warp.target_grid import OUTLINE_STEPS, Projector, TargetGrid, back_from, to_cells
+from cogmill.cog.warp.target_grid import OUTLINE_STEPS, PixelTransformer, TargetGrid, back_from, to_cells
 from cogmill.domain.errors import InvalidFrameError, Reason
 
 ERROR_PX = 0.03
@@ -51,15 +51,16 @@ class Warped:
 
     data: Bytes
     """Shape (bands, rows, columns)."""
-    valid: Bytes
-    """Shape (rows, columns), 255 is picture and 0 is not."""
-    geotransform: Affine6
+    mask: Bytes
+    """Shape (rows, columns), 255 is valid and 0 is not."""
+    transform: Affine
+    """From (column, row) to EPSG:3857 metres (x, y), north up."""
 
 
 def warp(  # noqa: PLR0913 - a frame, where it goes, and how
     pixels: Pixels,
     ring: Ring,
-    projector: Projector,
+    transformer: PixelTransformer,
     target_grid: TargetGrid,
     kernel: Resampling,
     *,
@@ -72,7 +73,7 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
         pixels: The frame; its mask, if any, already lacks everything outside `ring`.
         ring: Outline of the picture in pixel coordinates, convex; where it does not follow the image's edge, it keeps
             the kernel's reach away from what is not picture.
-        projector: Of the frame.
+        transformer: Of the frame.
         target_grid: Grid of the result.
         kernel: How values between pixels are found.
         threads: Threads that resample; they change nothing in the result.
@@ -81,10 +82,10 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
     Raises:
         InvalidFrameError: no_transformation, when the projection bends too much to be followed.
     """
-    outline = projector.forward(densify(shrink(ring, RIM_PX), OUTLINE_STEPS))
+    outline = transformer.to_map(densify(shrink(ring, RIM_PX), OUTLINE_STEPS))
     valid = fill(to_cells(outline, target_grid), arena.zeros((target_grid.height, target_grid.width)))
-    warped = Warped(arena.zeros((len(pixels.data), *valid.shape)), valid, target_grid.geotransform)
-    map_threaded(lambda tile: _warp_tile(pixels, warped, tile, kernel), _tiles(projector, target_grid), threads)
+    warped = Warped(arena.zeros((len(pixels.data), *valid.shape)), valid, target_grid.transform)
+    map_threaded(lambda tile: _warp_tile(pixels, warped, tile, kernel), _tiles(transformer, target_grid), threads)
     return warped
 
 
@@ -98,11 +99,11 @@ class Tile:
     """Shape (2, 3): source column and row from column, row and 1, all counted in pixel centres from 0."""
 
 
-def _tiles(projector: Projector, target_grid: TargetGrid) -> Iterator[Tile]:
+def _tiles(transformer: PixelTransformer, target_grid: TargetGrid) -> Iterator[Tile]:
     """Return the tiles of a grid, row by row."""
     for side in TILES_PX:
         columns, rows = (_edges(size, side) for size in (target_grid.width, target_grid.height))
-        back, error = _affine(projector, target_grid, columns, rows)
+        back, error = _affine(transformer, target_grid, columns, rows)
         if error <= ERROR_PX:
             return (
                 Tile(slice(rows[r], rows[r + 1]), slice(columns[c], columns[c + 1]), back[r, c])
@@ -116,15 +117,15 @@ def _edges(size: int, side: int) -> NDArray[np.int64]:
 
 
 def _affine(
-    projector: Projector, target_grid: TargetGrid, columns: NDArray[np.int64], rows: NDArray[np.int64]
+    transformer: PixelTransformer, target_grid: TargetGrid, columns: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], float]:
     """Return the affine way back for every tile, shape (rows, columns, 2, 3), and the largest error in source pixels.
 
     The affine map is the mean of the four corners' differences. It is furthest from the projection in the corners, by
     the twist of their quadrangle, or in the middle, by the bend.
     """
-    corners = back_from(target_grid, columns, rows, projector)
-    middles = back_from(target_grid, (columns[1:] + columns[:-1]) / 2, (rows[1:] + rows[:-1]) / 2, projector)
+    corners = back_from(target_grid, columns, rows, transformer)
+    middles = back_from(target_grid, (columns[1:] + columns[:-1]) / 2, (rows[1:] + rows[:-1]) / 2, transformer)
     nw, ne, sw, se = corners[:-1, :-1], corners[:-1, 1:], corners[1:, :-1], corners[1:, 1:]
     right = ((ne - nw) + (se - sw)) / (2 * np.diff(columns)[None, :, None])
     down = ((sw - nw) + (se - ne)) / (2 * np.diff(rows)[:, None, None])
@@ -138,12 +139,12 @@ def _affine(
 
 def _warp_tile(pixels: Pixels, warped: Warped, tile: Tile, kernel: Resampling) -> None:
     """Fill one tile of the result, pixels and validity."""
-    valid = warped.valid[tile.rows, tile.columns]
+    valid = warped.mask[tile.rows, tile.columns]
     if not valid.any():
         return
     window, back = _source_window(tile, pixels.data.shape[1:])
-    if pixels.valid is not None:
-        known = pixels.valid[window]
+    if pixels.mask is not None:
+        known = pixels.mask[window]
         if kernel is Resampling.CUBIC:  # reaches one pixel further than the four that are looked at below
             known = cv2.erode(known, np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
         valid[_resample(known, back, np.empty_like(valid), Resampling.BILINEAR) != FILLED] = 0

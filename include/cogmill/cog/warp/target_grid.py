@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from osgeo import gdal
 
@@ -14,8 +15,7 @@ from cogmill.cog.arrays.polygons import Ring, densify
 from cogmill.cog.profiles import Grid
 from cogmill.cog.source.crs import Operation, web_mercator
 from cogmill.cog.source.decode import Pixels
-from cogmill.cog.source.extent import apply
-from cogmill.cog.source.inspect import Affine6
+from cogmill.cog.source.extent import apply_transform
 from cogmill.domain.errors import InvalidFrameError, Reason
 
 WEB_EXTENT_M = 20037508.342789244
@@ -45,13 +45,13 @@ class TargetGrid:
     height: int
 
     @property
-    def geotransform(self) -> Affine6:
-        """GDAL geotransform of the grid."""
+    def transform(self) -> Affine:
+        """Affine from (column, row) to EPSG:3857 metres (x, y)."""
         size = self.resolution
-        return (self.column * size, size, 0.0, -self.row * size, 0.0, -size)
+        return Affine(size, 0.0, self.column * size, 0.0, -size, -self.row * size)
 
 
-class Projector:
+class PixelTransformer:
     """Pixel coordinates of a frame (column right, row down) to metres of EPSG:3857 and back."""
 
     def __init__(self, pixels: Pixels, shape: tuple[int, int], operation: Operation | None) -> None:
@@ -59,7 +59,7 @@ class Projector:
         if operation is not None:
             options.append(f"COORDINATE_OPERATION={operation.pipeline}")
         grid = gdal.GetDriverByName("MEM").Create("", shape[1], shape[0], 0)
-        grid.SetGeoTransform(pixels.geotransform)
+        grid.SetGeoTransform(pixels.transform.to_gdal())
         grid.SetSpatialRef(pixels.srs)
         self._grid = grid
         try:
@@ -67,11 +67,11 @@ class Projector:
         except RuntimeError as err:
             raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"its coordinates cannot be projected ({err})") from err
 
-    def forward(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return map coordinates, shape (n, 2), for pixel coordinates of that shape."""
         return self._run(points, back=0)
 
-    def backward(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_pixel(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return pixel coordinates, shape (n, 2), for map coordinates of that shape."""
         return self._run(points, back=1)
 
@@ -86,18 +86,18 @@ class Projector:
         return found
 
 
-def choose_target_grid(projector: Projector, ring: Ring, grid: Grid) -> TargetGrid:
+def choose_target_grid(transformer: PixelTransformer, ring: Ring, grid: Grid) -> TargetGrid:
     """Return the grid that covers an outline.
 
     Args:
-        projector: Of the frame.
+        transformer: Of the frame.
         ring: Outline of the picture in pixel coordinates.
         grid: Native resolution or web-mercator zoom.
     """
-    outline = projector.forward(densify(ring, OUTLINE_STEPS))
+    outline = transformer.to_map(densify(ring, OUTLINE_STEPS))
     if np.abs(outline).max() > WEB_EXTENT_M * (1 + 1e-9):
         raise InvalidFrameError(Reason.OUTSIDE_AREA, "it reaches beyond the web-mercator square")
-    resolution = _native_resolution(projector, ring)
+    resolution = _native_resolution(transformer, ring)
     if grid is Grid.WEB:
         resolution = _zoom_resolution(resolution)
     west, north = np.floor(outline[:, 0].min() / resolution), np.floor(-outline[:, 1].max() / resolution)
@@ -105,10 +105,10 @@ def choose_target_grid(projector: Projector, ring: Ring, grid: Grid) -> TargetGr
     return TargetGrid(resolution, int(west), int(north), int(east - west), int(south - north))
 
 
-def _native_resolution(projector: Projector, ring: Ring) -> float:
+def _native_resolution(transformer: PixelTransformer, ring: Ring) -> float:
     """Return the side in metres of a square with the area of the frame's middle pixel."""
     x, y = ring.mean(axis=0)
-    corners = projector.forward(np.array([(x, y), (x + 1, y), (x, y + 1)]))
+    corners = transformer.to_map(np.array([(x, y), (x + 1, y), (x, y + 1)]))
     (ax, ay), (bx, by) = corners[1] - corners[0], corners[2] - corners[0]
     return math.sqrt(abs(ax * by - ay * bx))
 
@@ -127,9 +127,9 @@ def to_cells(points: NDArray[np.float64], target_grid: TargetGrid) -> Ring:
 
 
 def back_from(
-    target_grid: TargetGrid, columns: NDArray[Any], rows: NDArray[Any], projector: Projector
+    target_grid: TargetGrid, columns: NDArray[Any], rows: NDArray[Any], transformer: PixelTransformer
 ) -> NDArray[np.float64]:
     """Return the source's pixel coordinates for a mesh of a grid's, shape (rows, columns, 2)."""
     mesh = np.stack(np.meshgrid(columns, rows), axis=-1)
-    points = apply(target_grid.geotransform, mesh.reshape(-1, 2))
-    return projector.backward(points).reshape(mesh.shape)
+    points = apply_transform(target_grid.transform, mesh.reshape(-1, 2))
+    return transformer.to_pixel(points).reshape(mesh.shape)

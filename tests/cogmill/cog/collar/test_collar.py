@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from affine import Affine
 from cogmill.cog.arrays.polygons import fill
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar.detect import find_picture
@@ -23,10 +24,10 @@ LOST_PX = 4.0
 
 def judge(scan: np.ndarray, inside: np.ndarray) -> tuple[int, float, np.ndarray]:
     """Return the number of collar pixels left, the mean width of lost rim, and the mask."""
-    pixels = Pixels(scan if scan.ndim == 3 else scan[None], None, (0, 1, 0, 0, 0, -1), None)
+    pixels = Pixels(scan if scan.ndim == 3 else scan[None], None, Affine(1, 0, 0, 0, -1, 0), None)
     mask = fill(find_picture(pixels, 0.0, ScratchArrays(None)), np.zeros(inside.shape, np.uint8)) != 0
-    if pixels.valid is not None:
-        mask &= pixels.valid != 0
+    if pixels.mask is not None:
+        mask &= pixels.mask != 0
     rim = 4 * math.sqrt(np.count_nonzero(inside))
     return np.count_nonzero(mask & ~inside), np.count_nonzero(~mask & inside) / rim, mask
 

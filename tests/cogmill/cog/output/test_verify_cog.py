@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from affine import Affine
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output.overviews import Level, build_levels
 from cogmill.cog.output.tiff import read_directories
@@ -18,7 +19,7 @@ from osgeo import gdal
 
 from tests.cogmill.cog.engine_scenes import colour, photograph
 
-GRID = (-10_881_745.0, 1.0, 0.0, 3_539_044.0, 0.0, -1.0)
+GRID = Affine.from_gdal(-10_881_745.0, 1.0, 0.0, 3_539_044.0, 0.0, -1.0)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from affine import Affine
 from cogmill.cog.arrays.polygons import rectangle
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.profiles import Grid, Resampling
 from cogmill.cog.source.decode import Pixels
 from cogmill.cog.warp.resample import Warped, warp
-from cogmill.cog.warp.target_grid import Projector, TargetGrid, choose_target_grid
+from cogmill.cog.warp.target_grid import PixelTransformer, TargetGrid, choose_target_grid
 from osgeo import gdal, osr
 
 from tests.cogmill.cog.engine_scenes import photograph
@@ -23,24 +24,24 @@ def frame(picture: np.ndarray, valid: np.ndarray | None, place: tuple[int, tuple
     srs = osr.SpatialReference()
     srs.ImportFromEPSG(place[0])
     srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    return Pixels(picture[None], valid, place[1], srs)
+    return Pixels(picture[None], valid, Affine.from_gdal(*place[1]), srs)
 
 
 def warped(pixels: Pixels, kernel: Resampling = Resampling.BILINEAR, threads: int = 1) -> tuple[Warped, TargetGrid]:
     height, width = pixels.data.shape[1:]
-    ring, projector = rectangle(width, height), Projector(pixels, (height, width), None)
-    target_grid = choose_target_grid(projector, ring, Grid.NATIVE)
-    return warp(pixels, ring, projector, target_grid, kernel, threads=threads, arena=ScratchArrays(None)), target_grid
+    ring, transformer = rectangle(width, height), PixelTransformer(pixels, (height, width), None)
+    target_grid = choose_target_grid(transformer, ring, Grid.NATIVE)
+    return warp(pixels, ring, transformer, target_grid, kernel, threads=threads, arena=ScratchArrays(None)), target_grid
 
 
 def exact(pixels: Pixels, target_grid: TargetGrid) -> np.ndarray:
     """Return picture and alpha of GDAL's bilinear warp without any approximation."""
     height, width = pixels.data.shape[1:]
     source = gdal.GetDriverByName("MEM").Create("", width, height, 1)
-    source.SetGeoTransform(pixels.geotransform)
+    source.SetGeoTransform(pixels.transform.to_gdal())
     source.SetSpatialRef(pixels.srs)
     source.GetRasterBand(1).WriteArray(pixels.data[0])
-    west, size, _, north, _, _ = target_grid.geotransform
+    west, size, _, north, _, _ = target_grid.transform.to_gdal()
     bounds = (west, north - size * target_grid.height, west + size * target_grid.width, north)
     how = {"resampleAlg": "bilinear", "errorThreshold": 0, "dstAlpha": True, "warpOptions": ["XSCALE=1", "YSCALE=1"]}
     made = gdal.Warp(
@@ -63,7 +64,7 @@ def test_agrees_with_the_exact_projection_when_the_frame_spans_several_tiles(pla
     found, target_grid = warped(pixels)
 
     oracle, alpha = exact(pixels, target_grid)
-    inside = (found.valid == 255) & (alpha == 255)
+    inside = (found.mask == 255) & (alpha == 255)
     difference = np.abs(found.data[0].astype(int) - oracle)[inside]
     assert inside.sum() > 0.97 * (alpha == 255).sum()
     assert difference.mean() < 0.1
@@ -83,10 +84,10 @@ def test_does_not_depend_on_pixels_that_are_not_valid(kernel):
         results.append(warped(frame(changed, valid.copy(), UTM), kernel)[0])
 
     first, second = results
-    assert np.array_equal(first.valid, second.valid)
+    assert np.array_equal(first.mask, second.mask)
     assert np.array_equal(first.data, second.data)
-    assert not first.data[0][first.valid == 0].any()
-    assert 0.5 < (first.valid != 0).sum() / (valid != 0).sum() < 1
+    assert not first.data[0][first.mask == 0].any()
+    assert 0.5 < (first.mask != 0).sum() / (valid != 0).sum() < 1
 
 
 @pytest.mark.parametrize("kernel", list(Resampling))
@@ -96,7 +97,7 @@ def test_gives_the_same_pixels_when_threads_differ(kernel):
     one, three = warped(pixels, kernel)[0], warped(pixels, kernel, threads=3)[0]
 
     assert np.array_equal(one.data, three.data)
-    assert np.array_equal(one.valid, three.valid)
+    assert np.array_equal(one.mask, three.mask)
 
 
 @pytest.mark.parametrize(("metres", "zoom"), [(0.5, 19), (0.545, 18), (0.58, 18), (0.25, 20), (0.75, 18)])
@@ -104,8 +105,8 @@ def test_takes_the_zoom_level_that_keeps_the_detail_when_the_grid_is_web(metres,
     pixels = frame(
         photograph(60, 80), None, (3857, (-10_881_745.0, metres, metres / 20, 3_539_044.0, metres / 20, -metres))
     )
-    ring, projector = rectangle(80, 60), Projector(pixels, (60, 80), None)
+    ring, transformer = rectangle(80, 60), PixelTransformer(pixels, (60, 80), None)
 
-    target_grid = choose_target_grid(projector, ring, Grid.WEB)
+    target_grid = choose_target_grid(transformer, ring, Grid.WEB)
 
     assert target_grid.resolution == pytest.approx(156543.03392804097 / 2**zoom)
