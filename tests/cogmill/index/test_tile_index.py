@@ -131,10 +131,10 @@ def test_crs_and_encoding_are_told_when_the_shapefile_is_written(tmp_path: Path)
 def test_zip_members_are_named_alike_when_collections_differ(tmp_path: Path) -> None:
     files = write_index_files([row()], tmp_path, "Travis_USDA_1951_frames")
 
-    with zipfile.ZipFile(files.sample) as sample:
-        assert files.sample.name == "Travis_USDA_1951_frames_idx.zip"
-        assert sorted(sample.namelist()) == [f"tile_index.{part}" for part in ("cpg", "dbf", "prj", "shp", "shx")]
-        assert sample.read("tile_index.shp") == (tmp_path / "Travis_USDA_1951_frames.shp").read_bytes()
+    with zipfile.ZipFile(files.zip_file) as zip_file:
+        assert files.zip_file.name == "Travis_USDA_1951_frames_idx.zip"
+        assert sorted(zip_file.namelist()) == [f"tile_index.{part}" for part in ("cpg", "dbf", "prj", "shp", "shx")]
+        assert zip_file.read("tile_index.shp") == (tmp_path / "Travis_USDA_1951_frames.shp").read_bytes()
 
 
 def test_bytes_are_equal_when_rows_come_later_and_in_another_order(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_bytes_are_equal_when_rows_come_later_and_in_another_order(tmp_path: Pat
     time.sleep(2.1)  # a zip counts in steps of two seconds
     two = write_index_files(rows[::-1], second, "x")
 
-    for left, right in zip([*one.parts, one.sample], [*two.parts, two.sample], strict=True):
+    for left, right in zip([*one.parts, one.zip_file], [*two.parts, two.zip_file], strict=True):
         assert left.read_bytes() == right.read_bytes(), left.name
     assert (first / "x.dbf").read_bytes()[1:4] == struct.pack("3B", 80, 1, 1)
 

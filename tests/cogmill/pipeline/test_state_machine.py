@@ -137,7 +137,7 @@ class ArchiveMachine(RuleBasedStateMachine):
         del self.sources[key]
 
     @rule()
-    def register_twice(self):
+    def ingest_twice(self):
         ingest.ingest_uploads(self.sample.archive)
         ingest.ingest_uploads(self.sample.archive)
 
@@ -181,7 +181,14 @@ class ArchiveMachine(RuleBasedStateMachine):
         archive = self.sample.archive
         # what a killed worker held comes free when its lease ends, and not before
         self.sample.sql("UPDATE cogmill.frame SET lease_until = now() WHERE state = 'building'")
-        steps = (ingest.register, compare, repair, remove, lambda _: self.sample.build(), lambda _: self._publish())
+        steps = (
+            ingest.ingest_uploads,
+            compare,
+            repair,
+            remove,
+            lambda _: self.sample.build(),
+            lambda _: self._publish(),
+        )
         for step in steps * 4:  # a deletion, the run it asks for, and what that leaves
             step(archive)
             self.nothing_visible_points_to_nothing()
@@ -265,7 +272,7 @@ def test_a_frame_is_published_when_its_builder_was_killed_and_the_lease_is_over(
     machine.begin()
     try:
         machine.upload(number=1, body=b"one")
-        machine.register_twice()
+        machine.ingest_twice()
         machine.crash_while_building()
         machine.reconcile()
     finally:
