@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from cogmill.cog.arrays.polygons import Ring, area, fill, rectangle
+from cogmill.cog.arrays.polygons import Polygon, area, rasterize, rectangle
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar import detect
 from cogmill.cog.fingerprint import ENGINE_VERSION, build_fingerprint, gdal_version, opencv_version
@@ -33,7 +33,7 @@ from cogmill.cog.warp.target_grid import PixelTransformer, TargetGrid, choose_ta
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
-LATTICE_POINTS = 24
+REFERENCE_POINTS = 24
 """Points a side at which the COG is compared with its source."""
 
 MIN_COVERAGE = 0.2
@@ -88,52 +88,58 @@ def build_frame(request: Request) -> Built:
     keeps_datum = is_web_mercator(upload.srs)
     operation = None if keeps_datum else choose_operation(upload.srs, bounds, request.limits.area_error_m)
     decoded = upload.width * upload.height * upload.bands
-    scratch = Path(tempfile.gettempdir()) if decoded > request.limits.in_memory_bytes else None
-    with ScratchArrays(scratch, decoded) as arena:
-        return _build(upload, operation, request, arena)
+    folder = Path(tempfile.gettempdir()) if decoded > request.limits.in_memory_bytes else None
+    with ScratchArrays(folder, decoded) as scratch:
+        return _build(upload, operation, request, scratch)
 
 
-def _build(upload: Upload, operation: Operation | None, request: Request, arena: ScratchArrays) -> Built:
+def _build(upload: Upload, operation: Operation | None, request: Request, scratch: ScratchArrays) -> Built:
     """Do everything that needs pixels."""
-    pixels = read_pixels(upload, request.profile, arena)
+    pixels = read_pixels(upload, request.profile, scratch)
     crs = (crs_name(upload.srs), "none" if operation is None else operation.name)
     axis_aligned = operation is None and upload.transform.b == upload.transform.d == 0
     del upload
-    warped, likeness = _to_web_mercator(pixels, operation, request, arena, axis_aligned=axis_aligned)
+    warped, reference = _to_web_mercator(pixels, operation, request, scratch, axis_aligned=axis_aligned)
     del pixels  # the source's share of memory is free before overviews and COG take theirs
-    return _write_and_prove(warped, likeness, request, crs, arena)
+    return _write_and_verify(warped, reference, request, crs, scratch)
 
 
 def _to_web_mercator(
-    pixels: Pixels, operation: Operation | None, request: Request, arena: ScratchArrays, *, axis_aligned: bool
+    pixels: Pixels, operation: Operation | None, request: Request, scratch: ScratchArrays, *, axis_aligned: bool
 ) -> tuple[Warped, verify_cog.ReferenceSamples]:
     """Find the picture, mask the rest, and bring both onto the COG's grid."""
     height, width = pixels.data.shape[1:]
-    reach = 0.0 if axis_aligned else resample.KERNEL_PX[request.profile.resampling]
-    ring = detect.find_picture(pixels, reach, arena) if request.profile.collar else rectangle(width, height)
+    kernel_radius_px = 0.0 if axis_aligned else resample.KERNEL_RADIUS_PX[request.profile.resampling]
+    polygon = (
+        detect.find_photograph(pixels, kernel_radius_px, scratch)
+        if request.profile.collar
+        else rectangle(width, height)
+    )
     if pixels.mask is not None:
-        pixels.mask &= fill(ring, arena.zeros((height, width)))
-    _refuse_hidden(pixels, ring)
+        pixels.mask &= rasterize(polygon, scratch.zeros((height, width)))
+    _refuse_hidden(pixels, polygon)
     if axis_aligned:
-        warped = _keep(pixels, ring, arena)
+        warped = _keep(pixels, polygon, scratch)
         flip = np.array([warped.transform.a / pixels.transform.a, warped.transform.e / pixels.transform.e]) < 0
-        return warped, _likeness(pixels, warped, lambda points: np.where(flip, (width, height) - points, points))
+        return warped, _reference_samples(
+            pixels, warped, lambda points: np.where(flip, (width, height) - points, points)
+        )
     transformer = PixelTransformer(pixels, (height, width), operation)
-    target_grid = choose_target_grid(transformer, ring, request.profile.grid)
+    target_grid = choose_target_grid(transformer, polygon, request.profile.grid)
     _refuse_huge(target_grid, request.limits)
     warped = resample.warp(
-        pixels, ring, transformer, target_grid, request.profile.resampling, threads=request.threads, arena=arena
+        pixels, polygon, transformer, target_grid, request.profile.resampling, threads=request.threads, scratch=scratch
     )
-    return warped, _likeness(
+    return warped, _reference_samples(
         pixels, warped, lambda points: transformer.to_pixel(apply_transform(warped.transform, points))
     )
 
 
-def _refuse_hidden(pixels: Pixels, ring: Ring) -> None:
+def _refuse_hidden(pixels: Pixels, polygon: Polygon) -> None:
     if pixels.mask is None:
         return
     refuse_blank(pixels.data, pixels.mask)
-    share = np.count_nonzero(pixels.mask) / area(ring)
+    share = np.count_nonzero(pixels.mask) / area(polygon)
     if share < MIN_COVERAGE:
         raise InvalidFrameError(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
 
@@ -143,33 +149,33 @@ def _refuse_huge(target_grid: TargetGrid, limits: Limits) -> None:
         raise InvalidFrameError(Reason.TOO_LARGE, f"{target_grid.width} x {target_grid.height} px in EPSG:3857")
 
 
-def _keep(pixels: Pixels, ring: Ring, arena: ScratchArrays) -> Warped:
+def _keep(pixels: Pixels, polygon: Polygon, scratch: ScratchArrays) -> Warped:
     """Return a frame that already lies on an axis-aligned grid of EPSG:3857, turned north up but otherwise bit for bit."""
     height, width = pixels.data.shape[1:]
     transform = pixels.transform
-    mask = fill(ring, arena.zeros((height, width))) if pixels.mask is None else pixels.mask
+    mask = rasterize(polygon, scratch.zeros((height, width))) if pixels.mask is None else pixels.mask
     data = pixels.data
     if transform.a < 0:
         transform, data, mask = transform @ Affine(-1, 0, width, 0, 1, 0), data[:, :, ::-1], mask[:, ::-1]
     if transform.e > 0:
         transform, data, mask = transform @ Affine(1, 0, 0, 0, -1, height), data[:, ::-1], mask[::-1]
-    return Warped(_in_order(data, arena), _in_order(mask, arena), transform)
+    return Warped(_in_order(data, scratch), _in_order(mask, scratch), transform)
 
 
-def _in_order(layers: Bytes, arena: ScratchArrays) -> Bytes:
+def _in_order(layers: Bytes, scratch: ScratchArrays) -> Bytes:
     """Return an array itself, or a copy of a mirrored one."""
     if layers.flags.c_contiguous:
         return layers
-    copy = arena.zeros(layers.shape)
+    copy = scratch.zeros(layers.shape)
     copy[...] = layers
     return copy
 
 
-def _likeness(pixels: Pixels, warped: Warped, to_source: Any) -> verify_cog.ReferenceSamples:
+def _reference_samples(pixels: Pixels, warped: Warped, to_source: Any) -> verify_cog.ReferenceSamples:
     """Take samples of the source on a lattice of the COG, each the mean of a window of an overview pixel's size."""
     rows, columns = warped.mask.shape
     scale = 2 ** (len(level_sizes(columns, rows)) - 1)
-    steps = (np.arange(LATTICE_POINTS) + 0.5) / LATTICE_POINTS
+    steps = (np.arange(REFERENCE_POINTS) + 0.5) / REFERENCE_POINTS
     cells = np.stack(np.meshgrid(steps * columns, steps * rows), axis=-1).reshape(-1, 2) // scale
     inside = [bool(_window(warped.mask, point * scale, scale).all()) for point in cells]
     points = (cells[inside] + 0.5) * scale
@@ -204,24 +210,28 @@ def _tags(request: Request, source_crs: str, transformation: str) -> dict[str, s
     return {f"COGMILL_{key.upper()}": value for key, value in facts.items()}
 
 
-def _write_and_prove(
-    warped: Warped, likeness: verify_cog.ReferenceSamples, request: Request, crs: tuple[str, str], arena: ScratchArrays
+def _write_and_verify(
+    warped: Warped,
+    reference: verify_cog.ReferenceSamples,
+    request: Request,
+    crs: tuple[str, str],
+    scratch: ScratchArrays,
 ) -> Built:
     """Write the COG beside its target, prove it, and only then give it its name."""
     profile, threads = request.profile, request.threads
     data = warped.data
     if profile.rgb and len(data) == 1:
         data = np.broadcast_to(data, (3, *data.shape[1:]))  # three names for the same pixels
-    levels = build_levels(data, warped.mask, arena, threads)
+    levels = build_levels(data, warped.mask, scratch, threads)
     height, width = warped.mask.shape
     part = request.target.with_name(request.target.name + ".part")
     write_cog(levels, warped.transform, part, profile, _tags(request, *crs), threads=threads)
     verify_cog.verify_layout(part, width, height)
     verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
     last = len(levels) - 1
-    if likeness.values.size:
-        verify_cog.verify_likeness(part, last, likeness)
-    outline = footprint(levels[last].valid != 0, warped.transform @ Affine.scale(2**last))
+    if reference.values.size:
+        verify_cog.verify_samples(part, last, reference)
+    outline = footprint(levels[last].mask != 0, warped.transform @ Affine.scale(2**last))
     with part.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     size = part.stat().st_size

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from cogmill.cog.arrays.polygons import fill
+from cogmill.cog.arrays.polygons import rasterize
 from cogmill.cog.footprint import footprint
 from cogmill.domain.errors import InvalidFrameError
 
@@ -15,12 +15,12 @@ GRID = Affine.from_gdal(1000.0, 2.0, 0.0, 5000.0, 0.0, -2.0)
 def test_outlines_a_rotated_frame_within_a_pixel(degrees):
     turn = np.radians(degrees)
     corners = np.array([(-150, -100), (150, -100), (150, 100), (-150, 100)])
-    ring = corners @ np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))]) + 200
-    valid = fill(ring, np.zeros((400, 400), np.uint8)) != 0
+    polygon = corners @ np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))]) + 200
+    valid = rasterize(polygon, np.zeros((400, 400), np.uint8)) != 0
 
     outline = shapely.from_wkb(footprint(valid, GRID))
 
-    truth = shapely.polygons(ring * (2, -2) + (1000, 5000))
+    truth = shapely.polygons(polygon * (2, -2) + (1000, 5000))
     assert shapely.hausdorff_distance(outline, truth) < 2 * 2
     assert outline.exterior.is_ccw
     assert shapely.get_num_coordinates(outline) < 40

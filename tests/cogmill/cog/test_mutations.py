@@ -1,4 +1,4 @@
-"""Good uploads, spoiled at random but repeatably: each ends as a proven COG or rejected with a reason.
+"""Good uploads, spoiled at random but repeatably: each ends as a verified COG or rejected with a reason.
 
 The normal run takes 40 of them; `COGMILL_MUTATIONS=500` takes as many as a release needs.
 """
@@ -70,7 +70,7 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.timeout(3600)
-def test_ends_proven_or_rejected_when_an_upload_is_spoiled(good, tmp_path, record_property):
+def test_ends_verified_or_rejected_when_an_upload_is_spoiled(good, tmp_path, record_property):
     ends: dict[str, int] = {}
     slowest = 0.0
     most = 0
@@ -84,7 +84,7 @@ def test_ends_proven_or_rejected_when_an_upload_is_spoiled(good, tmp_path, recor
             try:
                 profile = PROFILES[bands.value]
                 cog = engine.build(source, tmp_path / "b.tif", bands=bands, profile=profile, provenance={}, area=None)
-                end = "proven"
+                end = "verified"
                 most = max(most, cog.peak_rss)
             except InvalidFrameError as err:
                 end = str(err.reason) if err.detail else f"{seed} without detail"
@@ -93,7 +93,7 @@ def test_ends_proven_or_rejected_when_an_upload_is_spoiled(good, tmp_path, recor
             most = max(most, peak_of(engine))
 
     record_property("ends", f"{COUNT} mutations: {ends}, slowest {slowest:.1f} s, at most {most / 2**20:.0f} MiB")
-    assert set(ends) <= {"proven", *Reason}
+    assert set(ends) <= {"verified", *Reason}
     assert slowest < LIMIT_S
     assert most < GIB
 

@@ -1,14 +1,18 @@
-"""Fits a straight line through depths of which many are wrong, always in the same way."""
+"""Fit a straight line through depths of which many are wrong, always in the same way.
+
+A vote over candidate lines through pairs of depths, as in RANSAC, but over all pairs of a fixed choice: nothing is random.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Depths = NDArray[np.float64]
-"""Depth below a side at evenly chosen places along it; NaN where none was found."""
+"""Depths below a side at places along it, shape (places,), in pixels; NaN where none was found."""
 
 ANCHORS = 40
 """Places in each half of a side through whose depths candidate lines are drawn: 1,600 candidates."""
@@ -17,7 +21,7 @@ MIN_SUPPORT = 0.25
 """Share of places that must lie on the line. Low, because dark water may touch most of a side."""
 
 MAX_OBJECTIONS = 0.2
-"""Share of places that may lie clearly above the line: picture where the line says collar, or lettering in the collar."""
+"""Share of places that may lie clearly above the line: photograph where the line says collar, or lettering in the collar."""
 
 OBJECTION_WEIGHT = 2
 """A place above the line speaks against it as loudly as this many places on it speak for it."""
@@ -25,15 +29,22 @@ OBJECTION_WEIGHT = 2
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Depth as a linear function of the place along a side."""
+    """Depth as a linear function of the place along a side, all in pixels of one grid."""
 
     at_start: float
+    """Depth at the side's first corner."""
     slope: float
-    """Depth per unit of place."""
+    """Depth per pixel along the side."""
     support: NDArray[np.bool_]
-    """Which places lie on the line."""
+    """Shape (places,), True where a depth lies on the line."""
     bend: float = 0.0
-    """How far beyond the line nine tenths of its supporters stay."""
+    """Pixels beyond the line within which nine tenths of its supporters stay."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.at_start) and math.isfinite(self.slope) and self.bend >= 0):
+            raise ValueError(
+                f"a line has finite numbers and no negative bend: {self.at_start}, {self.slope}, {self.bend}"
+            )
 
     def depth(self, places: NDArray[np.float64]) -> Depths:
         """Return the line's depth at places along the side."""
@@ -43,14 +54,14 @@ class Line:
 def fit_line(places: NDArray[np.float64], depths: Depths, *, tolerance: float, max_slope: float) -> Line | None:
     """Return the line that the depths agree on, or None when they do not.
 
-    Depths beyond the line are neutral (something dark in the picture touches the collar there); depths before it object
-    (the picture begins earlier). That is what tells a collar's edge from a shore.
+    Depths beyond the line are neutral (something dark in the photograph touches the collar there); depths before it object
+    (the photograph begins earlier). That is what tells a collar's edge from a shore.
 
     Args:
-        places: Ascending, shape (n,).
-        depths: Shape (n,).
-        tolerance: How far from the line a depth may lie to support it.
-        max_slope: Steepest line considered.
+        places: Ascending, shape (n,), pixels from the side's first corner.
+        depths: Shape (n,), pixels below the side, NaN where unknown.
+        tolerance: Pixels from the line within which a depth supports it.
+        max_slope: Steepest line considered, depth per pixel along the side.
     """
     known = np.isfinite(depths)
     if np.count_nonzero(known) < MIN_SUPPORT * len(places):
@@ -71,7 +82,7 @@ def fit_line(places: NDArray[np.float64], depths: Depths, *, tolerance: float, m
 
 
 def _candidates(places: NDArray[np.float64], depths: Depths, max_slope: float) -> tuple[Depths, Depths]:
-    """Return start and slope of the lines through pairs of depths, one from each half of the side."""
+    """Return start and slope of the lines through pairs of known depths, one from each half; each of shape (candidates,)."""
     half = len(places) // 2
     left = np.unique(np.linspace(0, half - 1, ANCHORS).astype(int))
     right = np.unique(np.linspace(half, len(places) - 1, ANCHORS).astype(int))
@@ -91,6 +102,7 @@ def _refit(places: NDArray[np.float64], depths: Depths, line: Line, tolerance: f
 
 
 def _supported(places: NDArray[np.float64], depths: Depths, start: float, slope: float, tolerance: float) -> Line:
+    """Return a line with the places that lie on it; unknown depths are infinite here."""
     offset = depths - (start + slope * places)
     support = np.abs(offset) <= tolerance
     bend = max(0.0, float(np.quantile(offset[support], 0.9))) if support.any() else 0.0

@@ -1,4 +1,4 @@
-"""A frame at a reduced size, and its tones at any set of points: what the search for collars looks at."""
+"""A frame at a reduced size, and intensities at any set of points: what the search for collars looks at."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 
 from cogmill.cog.source.decode import Bytes, Pixels
 
-THUMB_PX = 900
-"""Longer side of the reduced picture in which the collar is first looked for."""
+PREVIEW_PX = 900
+"""Longer side of the preview in which the collar is first looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A reduced picture."""
+    """A frame at a fraction of its resolution."""
 
     factor: int
-    """Pixels of the frame per pixel of the thumb."""
+    """Pixels of the frame per pixel of the preview."""
     data: NDArray[np.float32]
-    """Shape (bands, rows, columns)."""
-    empty: NDArray[np.bool_]
-    """Shape (rows, columns): not valid by the file's own mask, or wedge."""
+    """Shape (bands, rows, columns), 0 to 255."""
+    nodata: NDArray[np.bool_]
+    """Shape (rows, columns), True where not valid by the file's own mask, or rotation fill."""
 
 
 def reduce_frame(pixels: Pixels) -> Preview:
-    """Return the frame at about `THUMB_PX`, each pixel the mean of four samples."""
+    """Return the preview of a frame, each pixel the mean of four samples."""
     height, width = pixels.data.shape[1:]
-    factor = max(1, math.ceil(max(height, width) / THUMB_PX))
+    factor = max(1, math.ceil(max(height, width) / PREVIEW_PX))
     rows, columns = height // factor, width // factor
 
     def samples(layer: Bytes) -> list[Bytes]:
@@ -37,22 +37,22 @@ def reduce_frame(pixels: Pixels) -> Preview:
         return [layer[y::factor, x::factor][:rows, :columns] for y in places for x in places]
 
     data = np.stack([np.mean(samples(band), axis=0, dtype=np.float32) for band in pixels.data])
-    empty = np.zeros((rows, columns), bool)
+    nodata = np.zeros((rows, columns), bool)
     if pixels.mask is not None:
-        empty = ~np.all(samples(pixels.mask), axis=0)
-    return Preview(factor, data, empty)
+        nodata = ~np.all(samples(pixels.mask), axis=0)
+    return Preview(factor, data, nodata)
 
 
 def sample_intensity(
-    layers: NDArray[np.generic], points: NDArray[np.float64], *, bright: bool, empty: NDArray[np.bool_] | None = None
+    layers: NDArray[np.generic], points: NDArray[np.float64], *, bright: bool, nodata: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
-    """Return how far pixels are from black (or from white), shape of `points` without its last axis.
+    """Return how far pixels are from black (or from white), 0 to 255, of the shape of `points` without its last axis.
 
     Args:
-        layers: Shape (bands, rows, columns).
+        layers: Shape (bands, rows, columns), 0 to 255.
         points: Shape (..., 2) as (column, row) in pixels of `layers`.
         bright: Count from white.
-        empty: Pixels that count as black and as white; so does everything outside the image.
+        nodata: Shape (rows, columns), True for pixels that count as black and as white; so does all outside the image.
     """
     height, width = layers.shape[1:]
     columns, rows = np.floor(points[..., 0]).astype(int), np.floor(points[..., 1]).astype(int)
@@ -60,7 +60,7 @@ def sample_intensity(
     columns, rows = columns.clip(0, width - 1), rows.clip(0, height - 1)
     values = layers[:, rows, columns].astype(np.float32)
     found = 255 - values.min(axis=0) if bright else values.max(axis=0)
-    if empty is not None:
-        outside |= empty[rows, columns]
+    if nodata is not None:
+        outside |= nodata[rows, columns]
     found[outside] = 0
     return np.asarray(found, np.float32)

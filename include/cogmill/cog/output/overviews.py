@@ -1,4 +1,4 @@
-"""Overviews of a frame in memory: each level is the average of the valid pixels of the level below."""
+"""Overviews of a frame in memory: each level is the average of the valid pixels of the next finer one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ BLOCK_PX = 512
 ROWS = 128
 """Rows reduced at a time: they stay in the processor's cache, which makes this three times faster than whole images."""
 
-FILLED = 255
+VALID = 255
+"""Value of a valid pixel in a mask; all others are 0."""
 
-PAIR = 0xFFFF
-"""Two valid pixels side by side."""
+VALID_PAIR = 0xFFFF
+"""Two valid pixels of a mask, side by side, as one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,25 @@ class Level:
     """A frame at one resolution."""
 
     data: Bytes
-    """Shape (bands, rows, columns), C-contiguous."""
-    valid: Bytes
-    """Shape (rows, columns), C-contiguous; 255 is picture and 0 is not."""
+    """Shape (bands, rows, columns), each band C-contiguous; 0 where not valid."""
+    mask: Bytes
+    """Shape (rows, columns), C-contiguous; 255 where valid and 0 where not."""
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != 3 or self.data.shape[1:] != self.mask.shape:  # noqa: PLR2004 - three axes
+            raise ValueError(f"bands of {self.data.shape} with a mask of {self.mask.shape}")
+        if not (self.mask.flags.c_contiguous and all(band.flags.c_contiguous for band in self.data)):
+            raise ValueError("GDAL reads bands and masks where they are, so their rows must lie one behind the other")
 
     @property
     def width(self) -> int:
         """Columns."""
-        return int(self.valid.shape[1])
+        return int(self.mask.shape[1])
 
     @property
     def height(self) -> int:
         """Rows."""
-        return int(self.valid.shape[0])
+        return int(self.mask.shape[0])
 
 
 def level_sizes(width: int, height: int) -> list[tuple[int, int]]:
@@ -56,68 +63,74 @@ def level_sizes(width: int, height: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def build_levels(data: Bytes, valid: Bytes, arena: ScratchArrays, threads: int = 1) -> list[Level]:
+def build_levels(data: Bytes, mask: Bytes, scratch: ScratchArrays, threads: int = 1) -> list[Level]:
     """Return a frame and all its overviews, full resolution first.
 
     Args:
-        data: Shape (bands, rows, columns).
-        valid: Shape (rows, columns), 255 is picture and 0 is not.
-        arena: For the overviews.
+        data: Shape (bands, rows, columns), see `Level`.
+        mask: Shape (rows, columns), 255 where valid and 0 where not.
+        scratch: Gives the memory of the overviews.
         threads: Threads that average; they change nothing in the result.
     """
-    levels = [Level(data, valid)]
+    levels = [Level(data, mask)]
     while max(levels[-1].width, levels[-1].height) > BLOCK_PX:
-        levels.append(halve(levels[-1], arena, threads))
+        levels.append(halve(levels[-1], scratch, threads))
     return levels
 
 
-def halve(level: Level, arena: ScratchArrays, threads: int) -> Level:
+def halve(level: Level, scratch: ScratchArrays, threads: int) -> Level:
     """Return a level at half its resolution, rounded up.
 
     A pixel is the average of the valid ones among its four, rounded to nearest, and valid when any of them is. Averaging
     only valid pixels keeps the outline from darkening.
     """
     height, width = -(-level.height // 2), -(-level.width // 2)
-    small = Level(arena.zeros((len(level.data), height, width)), arena.zeros((height, width)))
+    small = Level(scratch.zeros((len(level.data), height, width)), scratch.zeros((height, width)))
     map_threaded(lambda rows: _halve_rows(level, small, rows), strips(height, ROWS), threads)
     return small
 
 
 def _halve_rows(level: Level, small: Level, rows: slice) -> None:
-    """Fill some rows of the smaller level."""
+    """Fill some rows of the smaller level in place, mask and bands."""
     double = slice(2 * rows.start, 2 * rows.stop)
-    valid = _even(level.valid[double])
-    some, mixed = _reduce_mask(valid)
-    small.valid[rows] = some
+    mask = _even(level.mask[double])
+    reduced, mixed = _reduce_mask(mask)
+    small.mask[rows] = reduced
     for number, band in enumerate(level.data):
         strip = _even(band[double])
         small.data[number, rows] = _average(strip)
         if mixed is not None:
-            _mend_rim(small.data[number, rows], strip, valid, mixed)
-            small.data[number, rows][some == 0] = 0
+            _average_valid(small.data[number, rows], strip, mask, mixed)
+            small.data[number, rows][reduced == 0] = 0
 
 
 def _even(layer: Bytes) -> Bytes:
-    """Return a strip with an even number of rows and columns; what is added is zero, thus not valid."""
+    """Return a strip of shape (rows, columns) with an even number of both; what is added is 0, thus not valid."""
     height, width = layer.shape
     return np.pad(layer, ((0, height % 2), (0, width % 2))) if height % 2 or width % 2 else layer
 
 
-def _reduce_mask(valid: Bytes) -> tuple[Bytes, NDArray[np.bool_] | None]:
-    """Return which pixels of the next level are valid, and which have both valid and other ones below.
+def _reduce_mask(mask: Bytes) -> tuple[Bytes, NDArray[np.bool_] | None]:
+    """Return the mask of the next level, and which of its pixels have both valid and other ones among their four.
 
-    The second is None when all are valid. Pairs of columns are looked at as one number of 16 bits.
+    Pairs of columns are looked at as one number of 16 bits.
+
+    Args:
+        mask: Shape (2 * rows, 2 * columns), 255 where valid and 0 where not.
+
+    Returns:
+        Shape (rows, columns) both; the second is None when all are valid.
     """
-    upper, lower = (np.ascontiguousarray(valid[row::2]).view(np.uint16) for row in (0, 1))
-    every = (upper & lower) == PAIR
+    upper, lower = (np.ascontiguousarray(mask[row::2]).view(np.uint16) for row in (0, 1))
+    every = (upper & lower) == VALID_PAIR
     if every.all():
-        return np.full(every.shape, FILLED, np.uint8), None
+        return np.full(every.shape, VALID, np.uint8), None
     some = (upper | lower) != 0
-    return some * np.uint8(FILLED), some & ~every
+    return some * np.uint8(VALID), some & ~every
 
 
 def _average(band: Bytes) -> Bytes:
-    """Return the rounded mean of each four pixels."""
+    """Return the mean of each four pixels, rounded to nearest, shape (rows, columns) for (2 * rows, 2 * columns)."""
     columns = band[0::2].astype(np.uint16)
     columns += band[1::2]
     total = columns[:, 0::2] + columns[:, 1::2]
@@ -126,12 +139,19 @@ def _average(band: Bytes) -> Bytes:
     return total.astype(np.uint8)
 
 
-def _mend_rim(small: Bytes, band: Bytes, valid: Bytes, mixed: NDArray[np.bool_]) -> None:
-    """Set the pixels with one to three valid ones below to the rounded average of those."""
+def _average_valid(small: Bytes, band: Bytes, mask: Bytes, mixed: NDArray[np.bool_]) -> None:
+    """Set pixels with one to three valid ones among their four to the rounded average of those.
+
+    Args:
+        small: Shape (rows, columns); changed in place where `mixed`.
+        band: Shape (2 * rows, 2 * columns).
+        mask: Of the shape of `band`, 255 where valid and 0 where not.
+        mixed: Of the shape of `small`, True for the pixels to set.
+    """
     rows, columns = np.nonzero(mixed)
     if rows.size == 0:
         return
     values = np.stack([band[2 * rows + y, 2 * columns + x] for y in (0, 1) for x in (0, 1)]).astype(np.uint16)
-    known = np.stack([valid[2 * rows + y, 2 * columns + x] for y in (0, 1) for x in (0, 1)]) != 0
-    count = known.sum(axis=0, dtype=np.uint16)
-    small[rows, columns] = ((values * known).sum(axis=0, dtype=np.uint16) + count // 2) // count
+    valid = np.stack([mask[2 * rows + y, 2 * columns + x] for y in (0, 1) for x in (0, 1)]) != 0
+    count = valid.sum(axis=0, dtype=np.uint16)
+    small[rows, columns] = ((values * valid).sum(axis=0, dtype=np.uint16) + count // 2) // count

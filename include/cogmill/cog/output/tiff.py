@@ -1,4 +1,7 @@
-"""Reads the directories of a TIFF without any library: what the proof of a layout rests on."""
+"""Read the directories of a TIFF without GDAL, so that a COG's layout is verified independently of what wrote it.
+
+Field types and tags as in TIFF 6.0 and BigTIFF; https://www.awaresystems.be/imaging/tiff/bigtiff.html.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ BIG = 43
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One image file directory: a level of the picture or of the mask."""
+    """One image file directory: one level of the image or of its mask."""
 
     offset: int
     """Byte of the file at which it begins."""
@@ -37,18 +40,23 @@ class Directory:
     block_width: int
     block_height: int
     offsets: NDArray[np.int64]
-    """First byte of every block, row by row."""
+    """Shape (blocks,): first byte of every block, row by row."""
     lengths: NDArray[np.int64]
-    """Bytes of every block."""
+    """Shape (blocks,): bytes of every block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How this TIFF writes its numbers."""
+    """How a TIFF writes its numbers."""
 
     order: str
-    """`<` or `>`."""
+    """Byte order as `struct` writes it: `<` or `>`."""
     big: bool
+    """Whether it is BigTIFF, with offsets of 64 bits."""
+
+    def __post_init__(self) -> None:
+        if self.order not in ("<", ">"):
+            raise ValueError(f"no byte order: {self.order!r}")
 
     @property
     def pointer(self) -> str:
@@ -70,6 +78,7 @@ def read_directories(path: Path) -> list[Directory]:
 
 
 def _read(file: BinaryIO) -> list[Directory]:
+    """Follow the chain of directories from the header; a chain that runs in a circle ends where it closes."""
     head = file.read(16)
     order = {b"II": "<", b"MM": ">"}[head[:2]]
     layout = Layout(order, big=struct.unpack_from(order + "H", head, 2)[0] == BIG)
@@ -112,7 +121,7 @@ def _read_directory(file: BinaryIO, layout: Layout, offset: int) -> tuple[Direct
 
 
 def _values(file: BinaryIO, layout: Layout, entry: bytes, code: str) -> NDArray[np.int64]:
-    """Return the numbers of an entry, which stand in it when they fit and elsewhere when not."""
+    """Return the values of an entry, shape (count,): they stand in the entry when they fit, and elsewhere when not."""
     (count,) = struct.unpack_from(layout.pointer, entry, 4)
     place = struct.calcsize(layout.pointer)
     size = count * struct.calcsize(code)

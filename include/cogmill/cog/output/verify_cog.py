@@ -1,4 +1,4 @@
-"""Proves a written COG before anyone may see it: layout, every block of every level, pixels, likeness to the source."""
+"""Verify a written COG before it is published: layout, every block of every level, and samples of the source."""
 
 from __future__ import annotations
 
@@ -22,26 +22,30 @@ STRIDE = 4
 """Lossy pixels are compared on every fourth row and column: 16 samples in each 16 x 16 unit of JPEG."""
 
 CELL = 4
-"""Samples a side of a compared cell: one unit of subsampled JPEG."""
+"""Side of a compared cell in samples: one unit of subsampled JPEG."""
 
 LOSS_LEVELS = 48
-"""Mean difference of a cell, in grey levels, that no quality setting explains; a damaged block shows 60 and more."""
+"""Mean difference of a cell, in gray levels, that no quality setting explains; a damaged block shows 60 and more."""
 
-LIKENESS = 0.35
-"""Mean difference between overview and source, as a share of the source's standard deviation; unrelated pictures show 1.1."""
+MAX_DIFFERENCE = 0.35
+"""Mean difference between overview and source, as a share of the source's standard deviation; unrelated images show 1.1."""
 
-LIKENESS_FLOOR = 3.0
-"""Grey levels of difference that are always tolerated: frames of fog have next to no deviation."""
+MIN_TOLERANCE = 3.0
+"""Gray levels of difference that are always tolerated: frames of fog have next to no deviation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSamples:
-    """What a low level of the COG must look like, taken from the source by other means than the warp."""
+    """Values that a coarse level of the COG must show, taken from the source by other means than the warp."""
 
     points: NDArray[np.float64]
     """Shape (n, 2): columns and rows of the COG at full resolution."""
     values: NDArray[np.float64]
-    """Shape (bands, n): mean of the source around each point."""
+    """Shape (bands, n), 0 to 255: mean of the source around each point."""
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape != (self.values.shape[-1], 2):  # noqa: PLR2004 - two axes
+            raise ValueError(f"points of shape {self.points.shape} with values of shape {self.values.shape}")
 
 
 def verify_layout(path: Path, width: int, height: int) -> None:
@@ -64,6 +68,7 @@ def verify_layout(path: Path, width: int, height: int) -> None:
 
 
 def _verify_blocks(directory: Directory) -> None:
+    """Raise when a directory does not hold every block of its level."""
     across, down = -(-directory.width // BLOCK_PX), -(-directory.height // BLOCK_PX)
     if (directory.block_width, directory.block_height) != (BLOCK_PX, BLOCK_PX):
         raise VerificationError(f"blocks of {directory.block_width} x {directory.block_height}, not {BLOCK_PX}")
@@ -74,6 +79,7 @@ def _verify_blocks(directory: Directory) -> None:
 
 
 def _verify_order(path: Path, directories: list[Directory], images: list[Directory]) -> None:
+    """Raise when directories, overviews and full resolution do not follow each other, or the file ends elsewhere."""
     first_data = min(int(each.offsets.min()) for each in directories)
     if max(each.offset for each in directories) >= first_data:
         raise VerificationError("a directory lies behind pixel data")
@@ -90,16 +96,22 @@ def _verify_order(path: Path, directories: list[Directory], images: list[Directo
 def verify_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: int) -> None:
     """Decode every block of every level and compare it with what was to be written.
 
+    Args:
+        path: The COG.
+        levels: What was to be written, full resolution first.
+        lossless: Whether values must be equal; otherwise close. Masks must be equal always.
+        threads: Threads that decode.
+
     Raises:
         VerificationError: A block does not decode or decodes to something else.
     """
 
-    def prove(piece: tuple[int, slice]) -> None:
+    def verify(piece: tuple[int, slice]) -> None:
         number, rows = piece
         _verify_rows(path, number, levels[number], rows, lossless=lossless)
 
     try:
-        map_threaded(prove, _rows_of_blocks(levels), threads)
+        map_threaded(verify, _rows_of_blocks(levels), threads)
     except RuntimeError as err:
         raise VerificationError(f"a block does not decode: {err}") from err
 
@@ -112,9 +124,10 @@ def _rows_of_blocks(levels: list[Level]) -> Iterator[tuple[int, slice]]:
 
 
 def _verify_rows(path: Path, number: int, level: Level, rows: slice, *, lossless: bool) -> None:
+    """Raise when some rows of a written level, mask or bands, are not those of the level in memory."""
     written, where = open_level(path, number), f"level {number}"
     window = (0, rows.start, level.width, rows.stop - rows.start)
-    if not np.array_equal(written.GetRasterBand(1).GetMaskBand().ReadAsArray(*window), level.valid[rows]):
+    if not np.array_equal(written.GetRasterBand(1).GetMaskBand().ReadAsArray(*window), level.mask[rows]):
         raise VerificationError(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")
     found = written.ReadAsArray(*window).reshape(len(level.data), -1, level.width)
     _compare(found, level.data[:, rows], where, lossless=lossless)
@@ -129,7 +142,7 @@ def open_level(path: Path, level: int) -> Any:
 
 
 def _compare(found: Bytes, wanted: Bytes, where: str, *, lossless: bool) -> None:
-    """Raise when decoded pixels, shape (bands, rows, columns), are not what was to be written."""
+    """Raise when decoded values are not what was to be written; both of shape (bands, rows, columns)."""
     if lossless:
         if not np.array_equal(found, wanted):
             raise VerificationError(f"{where} decodes to other pixels")
@@ -140,24 +153,29 @@ def _compare(found: Bytes, wanted: Bytes, where: str, *, lossless: bool) -> None
     worst = padded.reshape(len(loss), height // CELL, CELL, width // CELL, CELL).mean(axis=(2, 4)).max()
     if worst > LOSS_LEVELS:
         raise VerificationError(
-            f"{where} differs by {worst:.0f} grey levels in a place: more than its quality explains"
+            f"{where} differs by {worst:.0f} gray levels in a place: more than its quality explains"
         )
 
 
-def verify_likeness(path: Path, level: int, likeness: ReferenceSamples) -> None:
-    """Compare a low level of the COG with the source: right picture, right place, right way up.
+def verify_samples(path: Path, level: int, reference: ReferenceSamples) -> None:
+    """Compare a coarse level of the COG with the source: right image, right place, right way up.
+
+    Args:
+        path: The COG.
+        level: Number of the level, 0 being full resolution.
+        reference: Samples of the source.
 
     Raises:
         VerificationError: They show different things.
     """
     written = open_level(path, level)
     scale = 2**level
-    columns, rows = (likeness.points / scale).astype(int).T
+    columns, rows = (reference.points / scale).astype(int).T
     columns, rows = columns.clip(0, written.RasterXSize - 1), rows.clip(0, written.RasterYSize - 1)
     pixels = written.ReadAsArray().reshape(written.RasterCount, written.RasterYSize, -1)[:, rows, columns]
-    difference = float(np.abs(pixels - likeness.values).mean())
-    allowed = max(LIKENESS_FLOOR, LIKENESS * float(likeness.values.std()))
+    difference = float(np.abs(pixels - reference.values).mean())
+    allowed = max(MIN_TOLERANCE, MAX_DIFFERENCE * float(reference.values.std()))
     if difference > allowed:
         raise VerificationError(
-            f"an overview differs from the source by {difference:.1f} grey levels, {allowed:.1f} allowed"
+            f"an overview differs from the source by {difference:.1f} gray levels, {allowed:.1f} allowed"
         )

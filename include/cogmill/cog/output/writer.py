@@ -1,4 +1,4 @@
-"""Writes a frame as Cloud-Optimized GeoTIFF, in one pass through GDAL's COG driver."""
+"""Write a frame as Cloud-Optimized GeoTIFF, in one pass through GDAL's COG driver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 from osgeo import gdal
 
-from cogmill.cog.output.overviews import BLOCK_PX, FILLED, Level
+from cogmill.cog.output.overviews import BLOCK_PX, VALID, Level
 from cogmill.cog.profiles import Profile
 from cogmill.cog.source.crs import web_mercator
 from cogmill.cog.source.decode import Bytes
@@ -19,8 +19,8 @@ from cogmill.cog.source.decode import Bytes
 STATISTICS_PX = 1024
 """Statistics are taken from the first level that is not wider than this; exact ones would cost a pass over all pixels."""
 
-COLOURS = {1: ["Gray"], 3: ["Red", "Green", "Blue"]}
-"""Colour interpretation by number of bands."""
+COLORS = {1: ["Gray"], 3: ["Red", "Green", "Blue"]}
+"""Color interpretation by number of bands."""
 
 
 def write_cog(  # noqa: PLR0913 - each is one independent part of a file
@@ -40,7 +40,7 @@ def write_cog(  # noqa: PLR0913 - each is one independent part of a file
     dataset.SetGeoTransform(transform.to_gdal())
     dataset.SetSpatialRef(web_mercator())
     dataset.SetMetadata(dict(sorted(tags.items())))
-    _note_statistics(dataset, levels)
+    _set_statistics(dataset, levels)
     written = gdal.GetDriverByName("COG").CreateCopy(str(target), dataset, options=creation_options(profile, threads))
     written.FlushCache()
 
@@ -76,35 +76,37 @@ def virtual_dataset(levels: list[Level]) -> str:
             _reference(ET.SubElement(band, "Overview"), overview, number)
     mask = root.find("MaskBand/VRTRasterBand")
     for level in levels[1:]:
-        _reference(_child_of(mask, "Overview"), _array_name(level.valid), 1)
+        _reference(_child_of(mask, "Overview"), _array_name(level.mask), 1)
     return ET.tostring(root, encoding="unicode")
 
 
 def _level_vrt(level: Level) -> ET.Element:
     """Return the VRT of one level: its bands and its mask."""
     root = ET.Element("VRTDataset", rasterXSize=str(level.width), rasterYSize=str(level.height))
-    for number, (layer, colour) in enumerate(zip(level.data, COLOURS[len(level.data)], strict=True), start=1):
+    for number, (layer, color) in enumerate(zip(level.data, COLORS[len(level.data)], strict=True), start=1):
         band = ET.SubElement(root, "VRTRasterBand", dataType="Byte", band=str(number))
-        ET.SubElement(band, "ColorInterp").text = colour
+        ET.SubElement(band, "ColorInterp").text = color
         _reference(ET.SubElement(band, "SimpleSource"), _array_name(layer), 1)
     mask = ET.SubElement(ET.SubElement(root, "MaskBand"), "VRTRasterBand", dataType="Byte")
-    _reference(ET.SubElement(mask, "SimpleSource"), _array_name(level.valid), 1)
+    _reference(ET.SubElement(mask, "SimpleSource"), _array_name(level.mask), 1)
     return root
 
 
 def _child_of(parent: ET.Element | None, name: str) -> ET.Element:
+    """Append an element to a parent that is surely there."""
     if parent is None:
         raise ValueError(f"no parent for {name}")
     return ET.SubElement(parent, name)
 
 
 def _reference(parent: ET.Element, name: str, band: int) -> None:
+    """Make an element point at a band, counted from 1, of a dataset."""
     ET.SubElement(parent, "SourceFilename", relativeToVRT="0").text = name
     ET.SubElement(parent, "SourceBand").text = str(band)
 
 
 def _array_name(layer: Bytes) -> str:
-    """Return the name under which GDAL's MEM driver opens an array of shape (rows, columns)."""
+    """Return the name under which GDAL's MEM driver opens a C-contiguous array of shape (rows, columns), by its address."""
     height, width = layer.shape
     return (
         f"MEM:::DATAPOINTER={layer.ctypes.data},PIXELS={width},LINES={height},BANDS=1,"
@@ -112,10 +114,10 @@ def _array_name(layer: Bytes) -> str:
     )
 
 
-def _note_statistics(dataset: Any, levels: list[Level]) -> None:
-    """Set each band's statistics over its valid pixels."""
+def _set_statistics(dataset: Any, levels: list[Level]) -> None:
+    """Set the statistics of each band of a dataset, over the valid pixels of a level of at most `STATISTICS_PX`."""
     level = next((each for each in levels if each.width <= STATISTICS_PX), levels[-1])
-    valid = level.valid == FILLED
+    valid = level.mask == VALID
     for number, layer in enumerate(level.data, start=1):
         values = layer[valid].astype(np.float64)
         band = dataset.GetRasterBand(number)

@@ -47,15 +47,15 @@ class Pixels:
     srs: Any
 
 
-def read_pixels(upload: Upload, profile: Profile, arena: ScratchArrays) -> Pixels:
+def read_pixels(upload: Upload, profile: Profile, scratch: ScratchArrays) -> Pixels:
     """Decode every block of an upload.
 
     Raises:
         InvalidFrameError: truncated, unreadable_block, wrong_depth or all_blank.
     """
     try:
-        valid = _read_validity(upload, profile.nodata, arena)
-        data = _read_picture(upload, profile.scaling, valid, arena)
+        valid = _read_validity(upload, profile.nodata, scratch)
+        data = _read_picture(upload, profile.scaling, valid, scratch)
     except RuntimeError as err:
         raise _why_unreadable(upload, str(err)) from err
     refuse_blank(data, valid)
@@ -76,9 +76,9 @@ def refuse_blank(data: Bytes, valid: Bytes | None) -> None:
         raise InvalidFrameError(Reason.ALL_BLANK, f"every pixel is about {used[0]}")
 
 
-def _read_picture(upload: Upload, scaling: Scaling | None, valid: Bytes | None, arena: ScratchArrays) -> Bytes:
+def _read_picture(upload: Upload, scaling: Scaling | None, valid: Bytes | None, scratch: ScratchArrays) -> Bytes:
     """Return the picture bands as 8-bit intensities, shape (bands, rows, columns)."""
-    data = arena.zeros((upload.bands, upload.height, upload.width))
+    data = scratch.zeros((upload.bands, upload.height, upload.width))
     band = upload.dataset.GetRasterBand(1)
     if upload.palette is not None:
         _read_palette(band, upload.palette, data)
@@ -127,32 +127,32 @@ def _stretch_few_bits(band: Any, data: Bytes) -> None:
         data *= 255 // (2**bits - 1)
 
 
-def _read_validity(upload: Upload, nodata: Nodata, arena: ScratchArrays) -> Bytes | None:
+def _read_validity(upload: Upload, nodata: Nodata, scratch: ScratchArrays) -> Bytes | None:
     """Return the mask the file itself declares: alpha, then internal mask, then nodata."""
     band = upload.dataset.GetRasterBand(1)
     flags = band.GetMaskFlags()
     valid: Bytes | None = None
     if upload.alpha is not None:
-        valid = _read_mask(upload.dataset.GetRasterBand(upload.alpha), OPAQUE, arena)
+        valid = _read_mask(upload.dataset.GetRasterBand(upload.alpha), OPAQUE, scratch)
     elif flags & gdal.GMF_PER_DATASET and not flags & gdal.GMF_ALPHA:
-        valid = _read_mask(band.GetMaskBand(), 1, arena)
+        valid = _read_mask(band.GetMaskBand(), 1, scratch)
     elif upload.nodata is not None and flags & gdal.GMF_NODATA:
-        valid = _from_nodata(upload, nodata, arena)
+        valid = _from_nodata(upload, nodata, scratch)
     return None if valid is None or valid.all() else valid
 
 
-def _read_mask(band: Any, least: int, arena: ScratchArrays) -> Bytes:
+def _read_mask(band: Any, least: int, scratch: ScratchArrays) -> Bytes:
     """Return a mask with 255 where a band has at least a value."""
-    valid = arena.zeros((band.YSize, band.XSize))
+    valid = scratch.zeros((band.YSize, band.XSize))
     for rows in strips(band.YSize):
         values = band.ReadAsArray(0, rows.start, band.XSize, rows.stop - rows.start)
         valid[rows] = np.where(values >= least, np.uint8(255), np.uint8(0))
     return valid
 
 
-def _from_nodata(upload: Upload, nodata: Nodata, arena: ScratchArrays) -> Bytes | None:
+def _from_nodata(upload: Upload, nodata: Nodata, scratch: ScratchArrays) -> Bytes | None:
     """Return the mask of a nodata value; values no 8-bit pixel can have (256, -9999) mean nothing."""
-    empty = arena.zeros((upload.height, upload.width)).view(bool)
+    empty = scratch.zeros((upload.height, upload.width)).view(bool)
     for rows in strips(upload.height):
         window = (0, rows.start, upload.width, rows.stop - rows.start)
         raw = upload.dataset.ReadAsArray(*window, band_list=list(upload.picture))

@@ -1,17 +1,16 @@
-"""The grid of EPSG:3857 that a frame is brought to, and the way there and back."""
+"""The grid of EPSG:3857 that a frame is reprojected to, and the transformation of its pixel coordinates there and back."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from osgeo import gdal
 
-from cogmill.cog.arrays.polygons import Ring, densify
+from cogmill.cog.arrays.polygons import Polygon, densify
 from cogmill.cog.profiles import Grid
 from cogmill.cog.source.crs import Operation, web_mercator
 from cogmill.cog.source.decode import Pixels
@@ -36,13 +35,19 @@ class TargetGrid:
     """A north-up pixel grid of EPSG:3857 whose origin lies on a multiple of its resolution."""
 
     resolution: float
-    """Metres."""
+    """Metres per pixel."""
     column: int
     """Multiple of the resolution at the west edge."""
     row: int
     """Multiple of the resolution at the north edge, counted downwards from y = 0."""
     width: int
+    """Columns."""
     height: int
+    """Rows."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.resolution) and self.resolution > 0 and self.width > 0 and self.height > 0):
+            raise ValueError(f"{self.width} x {self.height} pixels of {self.resolution} m are no grid")
 
     @property
     def transform(self) -> Affine:
@@ -52,9 +57,19 @@ class TargetGrid:
 
 
 class PixelTransformer:
-    """Pixel coordinates of a frame (column right, row down) to metres of EPSG:3857 and back."""
+    """Transforms pixel coordinates of a frame (column right, row down, pixel centers at .5) to EPSG:3857 and back."""
 
     def __init__(self, pixels: Pixels, shape: tuple[int, int], operation: Operation | None) -> None:
+        """Prepare.
+
+        Args:
+            pixels: The frame.
+            shape: Its rows and columns.
+            operation: From the frame's CRS; None when that is EPSG:3857.
+
+        Raises:
+            InvalidFrameError: no_transformation.
+        """
         options = [f"DST_SRS={web_mercator().ExportToWkt()}", "ALLOW_BALLPARK=NO"]
         if operation is not None:
             options.append(f"COORDINATE_OPERATION={operation.pipeline}")
@@ -68,16 +83,22 @@ class PixelTransformer:
             raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"its coordinates cannot be projected ({err})") from err
 
     def to_map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return map coordinates, shape (n, 2), for pixel coordinates of that shape."""
-        return self._run(points, back=0)
+        """Return x and y in metres of EPSG:3857, shape (n, 2), for columns and rows of that shape.
+
+        Raises:
+            InvalidFrameError: outside_area, also from `to_pixel`.
+        """
+        return self._transform(points, inverse=False)
 
     def to_pixel(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return pixel coordinates, shape (n, 2), for map coordinates of that shape."""
-        return self._run(points, back=1)
+        """Return columns and rows, shape (n, 2), for x and y in metres of EPSG:3857 of that shape."""
+        return self._transform(points, inverse=True)
 
-    def _run(self, points: NDArray[np.float64], back: int) -> NDArray[np.float64]:
+    def _transform(self, points: NDArray[np.float64], *, inverse: bool) -> NDArray[np.float64]:
+        """Return transformed points, shape (n, 2), for points of that shape."""
+        listed = [(float(x), float(y), 0.0) for x, y in points]
         try:
-            moved, fine = self._transformer.TransformPoints(back, [(float(x), float(y), 0.0) for x, y in points])
+            moved, fine = self._transformer.TransformPoints(int(inverse), listed)
         except RuntimeError as err:
             raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its coordinates cannot be projected ({err})") from err
         found = np.array(moved)[:, :2]
@@ -86,18 +107,21 @@ class PixelTransformer:
         return found
 
 
-def choose_target_grid(transformer: PixelTransformer, ring: Ring, grid: Grid) -> TargetGrid:
-    """Return the grid that covers an outline.
+def choose_target_grid(transformer: PixelTransformer, polygon: Polygon, grid: Grid) -> TargetGrid:
+    """Return the target grid of a warped frame.
 
     Args:
         transformer: Of the frame.
-        ring: Outline of the picture in pixel coordinates.
+        polygon: Outline of the valid pixels in pixel coordinates; the grid covers it.
         grid: Native resolution or web-mercator zoom.
+
+    Raises:
+        InvalidFrameError: outside_area.
     """
-    outline = transformer.to_map(densify(ring, OUTLINE_STEPS))
+    outline = transformer.to_map(densify(polygon, OUTLINE_STEPS))
     if np.abs(outline).max() > WEB_EXTENT_M * (1 + 1e-9):
         raise InvalidFrameError(Reason.OUTSIDE_AREA, "it reaches beyond the web-mercator square")
-    resolution = _native_resolution(transformer, ring)
+    resolution = _native_resolution(transformer, polygon)
     if grid is Grid.WEB:
         resolution = _zoom_resolution(resolution)
     west, north = np.floor(outline[:, 0].min() / resolution), np.floor(-outline[:, 1].max() / resolution)
@@ -105,31 +129,40 @@ def choose_target_grid(transformer: PixelTransformer, ring: Ring, grid: Grid) ->
     return TargetGrid(resolution, int(west), int(north), int(east - west), int(south - north))
 
 
-def _native_resolution(transformer: PixelTransformer, ring: Ring) -> float:
-    """Return the side in metres of a square with the area of the frame's middle pixel."""
-    x, y = ring.mean(axis=0)
+def _native_resolution(transformer: PixelTransformer, polygon: Polygon) -> float:
+    """Return the resolution of the frame: the side, in metres, of a square with the area of its middle pixel."""
+    x, y = polygon.mean(axis=0)
     corners = transformer.to_map(np.array([(x, y), (x + 1, y), (x, y + 1)]))
     (ax, ay), (bx, by) = corners[1] - corners[0], corners[2] - corners[0]
     return math.sqrt(abs(ax * by - ay * bx))
 
 
 def _zoom_resolution(resolution: float) -> float:
-    """Return the pixel size of the coarsest zoom level that keeps the frame's detail."""
+    """Return the resolution, in metres, of the coarsest zoom level that keeps the detail of a frame of this resolution."""
     whole = 2 * WEB_EXTENT_M / WEB_TILE_PX
     return float(whole / 2 ** math.ceil(math.log2(whole / (resolution * ZOOM_SLACK))))
 
 
-def to_cells(points: NDArray[np.float64], target_grid: TargetGrid) -> Ring:
-    """Return map coordinates as columns and rows of a grid."""
+def grid_pixels(points: NDArray[np.float64], target_grid: TargetGrid) -> Polygon:
+    """Return columns and rows of a grid, shape (n, 2), for x and y in metres of EPSG:3857 of that shape."""
     origin = np.array([target_grid.column, target_grid.row], float)
-    cells: Ring = points * np.array([1, -1]) / target_grid.resolution - origin
-    return cells
+    return np.asarray(points * np.array([1, -1]) / target_grid.resolution - origin)
 
 
-def back_from(
-    target_grid: TargetGrid, columns: NDArray[Any], rows: NDArray[Any], transformer: PixelTransformer
+def source_pixels(
+    target_grid: TargetGrid,
+    columns: NDArray[np.integer | np.floating],
+    rows: NDArray[np.integer | np.floating],
+    transformer: PixelTransformer,
 ) -> NDArray[np.float64]:
-    """Return the source's pixel coordinates for a mesh of a grid's, shape (rows, columns, 2)."""
+    """Return columns and rows of the frame, shape (m, n, 2), for a mesh of m rows and n columns of a grid.
+
+    Args:
+        target_grid: The grid.
+        columns: Shape (n,), pixels of the grid, pixel centers at .5.
+        rows: Shape (m,), likewise.
+        transformer: Of the frame.
+    """
     mesh = np.stack(np.meshgrid(columns, rows), axis=-1)
     points = apply_transform(target_grid.transform, mesh.reshape(-1, 2))
     return transformer.to_pixel(points).reshape(mesh.shape)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
-from cogmill.cog.arrays.polygons import fill
+from cogmill.cog.arrays.polygons import rasterize
 from cogmill.cog.arrays.scratch import ScratchArrays
-from cogmill.cog.collar.detect import find_picture
+from cogmill.cog.collar.detect import find_photograph
 from cogmill.cog.profiles import PROFILES
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
@@ -19,13 +19,13 @@ from osgeo import gdal
 from tests.cogmill.cog.engine_scenes import AREA, film, photograph, read_cog, upload
 
 LOST_PX = 4.0
-"""Rim of the photograph that may go with the collar: blur, the kernel's reach and the bend of the film."""
+"""Rim of the photograph that may go with the collar: blur, the kernel's radius and the bend of the film."""
 
 
 def judge(scan: np.ndarray, inside: np.ndarray) -> tuple[int, float, np.ndarray]:
     """Return the number of collar pixels left, the mean width of lost rim, and the mask."""
     pixels = Pixels(scan if scan.ndim == 3 else scan[None], None, Affine(1, 0, 0, 0, -1, 0), None)
-    mask = fill(find_picture(pixels, 0.0, ScratchArrays(None)), np.zeros(inside.shape, np.uint8)) != 0
+    mask = rasterize(find_photograph(pixels, 0.0, ScratchArrays(None)), np.zeros(inside.shape, np.uint8)) != 0
     if pixels.mask is not None:
         mask &= pixels.mask != 0
     rim = 4 * math.sqrt(np.count_nonzero(inside))
@@ -33,7 +33,7 @@ def judge(scan: np.ndarray, inside: np.ndarray) -> tuple[int, float, np.ndarray]
 
 
 def turned(layer: np.ndarray, degrees: float, empty: int) -> np.ndarray:
-    """Return a picture rotated into an upright one, as a georeferencing tool exports it, with plain wedges."""
+    """Return a picture rotated into an upright one, as a georeferencing tool exports it, with plain fill in its corners."""
     height, width = layer.shape
     source = gdal.GetDriverByName("MEM").Create("", width, height, 1)
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -72,7 +72,7 @@ def test_removes_the_whole_collar_and_nothing_else(kind):
 @pytest.mark.parametrize("empty", [0, 255])
 @pytest.mark.parametrize("degrees", [3, 12, 37, 45])
 @pytest.mark.parametrize("kind", [{}, {"tone": 0, "grain": 0}, {"tone": 250, "grain": 3}], ids=str)
-def test_removes_wedges_and_collar_when_the_scan_was_rotated_before(kind, degrees, empty):
+def test_removes_rotation_fill_and_collar_when_the_scan_was_rotated_before(kind, degrees, empty):
     scan, inside = film(1000, 900, collar=55, **kind)
 
     left, lost, _ = judge(turned(scan, degrees, empty), turned(inside.astype(np.uint8), degrees, 0) != 0)
@@ -82,12 +82,12 @@ def test_removes_wedges_and_collar_when_the_scan_was_rotated_before(kind, degree
 
 
 @pytest.mark.parametrize("empty", [0, 255])
-def test_removes_wedges_when_there_is_no_film_around(empty):
+def test_removes_rotation_fill_when_there_is_no_film_around(empty):
     picture = photograph(1000, 1200)
 
     left, lost, _ = judge(
         turned(picture, 3, empty), turned(np.ones(picture.shape, np.uint8), 3, 0) != 0
-    )  # the resampled rim of the wedge is half picture
+    )  # the resampled rim of the fill is half photograph
 
     assert left == 0
     assert lost < LOST_PX

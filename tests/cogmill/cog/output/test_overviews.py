@@ -30,7 +30,7 @@ def test_averages_the_valid_pixels_only(shape):
 
     expected, mask = slow_half(data, valid)
     assert np.array_equal(small.data[0], expected)
-    assert np.array_equal(small.valid, mask)
+    assert np.array_equal(small.mask, mask)
 
 
 def test_ends_in_a_single_block():

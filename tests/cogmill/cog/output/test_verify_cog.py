@@ -11,7 +11,7 @@ from affine import Affine
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output.overviews import Level, build_levels
 from cogmill.cog.output.tiff import read_directories
-from cogmill.cog.output.verify_cog import ReferenceSamples, verify_layout, verify_likeness, verify_pixels
+from cogmill.cog.output.verify_cog import ReferenceSamples, verify_layout, verify_pixels, verify_samples
 from cogmill.cog.output.writer import write_cog
 from cogmill.cog.profiles import PROFILES, Profile
 from cogmill.domain.errors import VerificationError
@@ -172,6 +172,6 @@ def test_tells_another_picture_by_its_overview(good):
     same = ReferenceSamples(points, low.data[:, rows, columns].astype(float))
     mirrored = ReferenceSamples(points, low.data[:, ::-1][:, rows, columns].astype(float))
 
-    verify_likeness(path, len(levels) - 1, same)
+    verify_samples(path, len(levels) - 1, same)
     with pytest.raises(VerificationError, match="differs from the source"):
-        verify_likeness(path, len(levels) - 1, mirrored)
+        verify_samples(path, len(levels) - 1, mirrored)

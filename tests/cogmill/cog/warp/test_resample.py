@@ -29,9 +29,11 @@ def frame(picture: np.ndarray, valid: np.ndarray | None, place: tuple[int, tuple
 
 def warped(pixels: Pixels, kernel: Resampling = Resampling.BILINEAR, threads: int = 1) -> tuple[Warped, TargetGrid]:
     height, width = pixels.data.shape[1:]
-    ring, transformer = rectangle(width, height), PixelTransformer(pixels, (height, width), None)
-    target_grid = choose_target_grid(transformer, ring, Grid.NATIVE)
-    return warp(pixels, ring, transformer, target_grid, kernel, threads=threads, arena=ScratchArrays(None)), target_grid
+    polygon, transformer = rectangle(width, height), PixelTransformer(pixels, (height, width), None)
+    target_grid = choose_target_grid(transformer, polygon, Grid.NATIVE)
+    return warp(
+        pixels, polygon, transformer, target_grid, kernel, threads=threads, scratch=ScratchArrays(None)
+    ), target_grid
 
 
 def exact(pixels: Pixels, target_grid: TargetGrid) -> np.ndarray:
@@ -105,8 +107,8 @@ def test_takes_the_zoom_level_that_keeps_the_detail_when_the_grid_is_web(metres,
     pixels = frame(
         photograph(60, 80), None, (3857, (-10_881_745.0, metres, metres / 20, 3_539_044.0, metres / 20, -metres))
     )
-    ring, transformer = rectangle(80, 60), PixelTransformer(pixels, (60, 80), None)
+    polygon, transformer = rectangle(80, 60), PixelTransformer(pixels, (60, 80), None)
 
-    target_grid = choose_target_grid(transformer, ring, Grid.WEB)
+    target_grid = choose_target_grid(transformer, polygon, Grid.WEB)
 
     assert target_grid.resolution == pytest.approx(156543.03392804097 / 2**zoom)
