@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG
+from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import archive_index
 
+settings = load_settings()
+
 with DAG(
     "compile_indexes",
     description="Every published footprint in one GeoJSON, FlatGeobuf and GeoParquet, and the list of services",
-    schedule=os.environ.get("COGMILL_COMPILE_SCHEDULE", "30 3 * * *"),
+    schedule=settings.compile_schedule,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
-    deadline=notifications.deadline("compile_indexes", int(os.environ.get("COGMILL_COMPILE_DEADLINE_MINUTES", "60"))),
+    deadline=notifications.deadline("compile_indexes", settings.compile_deadline_minutes),
     tags=["cogmill"],
     doc_md=operations_docs.COMPILE_INDEXES,
 ) as dag:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
 import pendulum
 from airflow.sdk import DAG, Param, TriggerRule
+from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.names import PUBLISH_POOL
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import maintenance
 
+settings = load_settings()
+
 with DAG(
     "maintenance",
     description="Compares scans, uploads, COGs, rows, index files, mapfiles and services; mends, asks, reports",
-    schedule=os.environ.get("COGMILL_MAINTENANCE_SCHEDULE", "30 1 * * *"),
+    schedule=settings.maintenance_schedule,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,

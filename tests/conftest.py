@@ -47,6 +47,16 @@ def end(process: subprocess.Popen[bytes], politely: signal.Signals) -> None:
         process.wait()
 
 
+@pytest.fixture(autouse=True)
+def fresh_settings() -> Iterator[None]:
+    """Let each test set its own `COGMILL_` variables: settings are read once per process."""
+    from cogmill.config.settings import load_settings
+
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def run_folder() -> Iterator[Path]:
     """A folder that system users such as postgres and www-data may enter, unlike pytest's own."""

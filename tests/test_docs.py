@@ -3,21 +3,106 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
+from cogmill.config.settings import BuildSettings, Settings, variable
 
+from demo.stack.settings import StackSettings
 from tools import tables
+
+SETTINGS = {variable(name) for name in Settings.model_fields}
+
+PAGES = sorted(
+    page
+    for pattern in (
+        "*.md", ".env.example", "docs/*.md", "helm/*.yaml", "docker-compose.yaml", "docker/*", "include/collections/*",
+        "ansible/**/*.yml", "ansible/**/*.j2", "ansible/**/*.md", "dags/*.py", "plugins/**/*.py", "plugins/**/*.j2", "plugins/**/*.js",
+        "include/cogmill/mapserver/*.py", "include/cogmill/maintenance/*.py", "include/cogmill/pipeline/*.py",
+    )
+    for page in tables.ROOT.glob(pattern)
+    if page.is_file() and "COGMILL_" in page.read_text()
+)  # fmt: skip
+"""Files that name settings to people or set them."""
+
+OTHERS = {
+    **{
+        variable(name): "demo/stack/settings.py"
+        for name in set(StackSettings.model_fields) - set(Settings.model_fields)
+    },
+    "COGMILL_IMAGES": "docker-compose.yaml",
+    "COGMILL_VERSION": "docker-compose.yaml",
+    "COGMILL_MAPFILES": "docker/maps-start",
+    "COGMILL_DOCKER_HOME": "docker/engine.sh",
+    "COGMILL_BASE_CA": "docker/base.sh",
+    "COGMILL_TRANSFORMATION": "include/cogmill/cog/build_frame.py",
+    "COGMILL_SETUP_FORCE": "setup/install.sh",
+}
+"""`COGMILL_` names that are no settings of the program, and the file that reads or writes them."""
 
 
 @pytest.mark.parametrize(
     ("page", "expected"),
-    [(tables.README, tables.readme), (tables.REJECTIONS, tables.rejections), (tables.ENV_EXAMPLE, tables.env_example)],
-    ids=["README.md", "rejections.md", ".env.example"],
+    [
+        (tables.README, tables.readme),
+        (tables.REJECTIONS, tables.rejections),
+        (tables.ENV_EXAMPLE, tables.env_example),
+        (tables.COMPOSE, tables.compose),
+    ],
+    ids=["README.md", "rejections.md", ".env.example", "docker-compose.yaml"],
 )
 def test_shows_what_the_code_says(page, expected):
     assert page.read_text() == expected(), "out of date: run python -m tools.tables"
 
 
 def test_says_what_every_setting_means():
-    assert [name for name, _, meaning in tables.settings(tables.Settings) if not meaning] == []
+    documented = {name: meaning for group in tables.GROUPS for name, _, meaning in tables.settings(group)}
+
+    assert set(documented) == SETTINGS
+    assert [name for name, meaning in documented.items() if not meaning] == []
+
+
+@pytest.mark.parametrize("page", [tables.README, tables.ENV_EXAMPLE], ids=lambda page: page.name)
+def test_lists_every_setting_once(page):
+    listed = re.findall(r"^(?:\| `|#)(COGMILL_\w+)(?:` \||=)", page.read_text(), re.MULTILINE)
+
+    assert SETTINGS - set(listed) == set()
+    assert len(listed) == len(set(listed))
+
+
+def test_compose_hands_every_setting_to_every_service_of_airflow():
+    services = yaml.safe_load(tables.COMPOSE.read_text())["services"]
+    airflow = {name: service["environment"] for name, service in services.items() if name.startswith("airflow-")}
+
+    assert len(airflow) > 5
+    for environment in airflow.values():
+        assert SETTINGS - set(environment) == set()
+        assert all(environment[name].startswith(f"${{{name}:-") for name in SETTINGS), "a line of .env must win"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(tables.ROOT)))
+def test_names_only_variables_that_exist(page):
+    named = set(re.findall(r"(?<![A-Z_])COGMILL_[A-Z0-9_]+\b(?!\*)", page.read_text()))
+
+    assert named - SETTINGS - set(OTHERS) == set()
+
+
+@pytest.mark.parametrize(("name", "reader"), OTHERS.items())
+def test_variables_of_others_are_read_where_it_is_said(name, reader):
+    text = (tables.ROOT / reader).read_text()
+
+    assert re.search(rf"\b{name}\b", text) or f"    {name.removeprefix('COGMILL_').lower()}:" in text
+
+
+def test_defaults_that_are_repeated_outside_of_the_program_are_its_own():
+    repeated = [
+        (name, value)
+        for file in ("docker/init", "ansible/roles/airflow_worker/vars/main.yml")
+        for name, value in re.findall(r"(COGMILL_BUILD_\w+)(?::-| \| default\()(\d+)", (tables.ROOT / file).read_text())
+    ]
+
+    assert len(repeated) == 4
+    assert {name: int(value) for name, value in repeated} == {
+        name: int(default) for name, default, _ in tables.settings(BuildSettings) if name in dict(repeated)
+    }
 
 
 @pytest.mark.parametrize("page", [*sorted(tables.ROOT.glob("docs/*.md")), tables.README], ids=lambda p: p.name)

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cogmill.config.places import PROJECT as ROOT
-from cogmill.config.settings import Settings
+from cogmill.config.settings import Settings, variable
 from cogmill.domain.errors import ADVICE
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings
 
 from demo.stack.settings import StackSettings
 
@@ -20,21 +22,45 @@ REJECTIONS = ROOT / "docs" / "rejections.md"
 ENV_EXAMPLE = ROOT / ".env.example"
 COMPOSE = ROOT / "docker-compose.yaml"
 
+GROUPS = [group for group in Settings.__bases__ if group is not BaseSettings]
+"""Models of the program's settings, in the order in which people read them; the docstring of each is its heading."""
+
 _MARKS = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)
+_COMPOSE_MARKS = re.compile(r"( *# settings: .*?\n)(.*?)( *# /settings\n)", re.DOTALL)
 
 
-def settings(model: type[Settings | StackSettings]) -> Iterator[tuple[str, str, str]]:
-    """Yield variable, default and meaning; the meaning is the string below each field."""
+def settings(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    """Yield variable, default and meaning of a model's own fields; the meaning is the string below each field."""
     for name, meaning in _field_docs(model).items():
         default = model.model_fields[name].get_default()
-        yield f"COGMILL_{name.upper()}", _shown(default), " ".join(meaning.split())
+        yield variable(name), _shown(default), " ".join(meaning.split())
+
+
+def heading(group: type[BaseModel]) -> str:
+    """Return the heading of a group of settings."""
+    return str(group.__doc__).removesuffix(".")
 
 
 def readme() -> str:
-    """Return README with its settings table."""
-    rows = [f"| `{name}` | `{default}` | {meaning} |" for name, default, meaning in settings(Settings)]
-    table = "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
-    return _MARKS.sub(lambda found: f"{found[1]}{table}{found[2]}", README.read_text())
+    """Return README with its settings tables."""
+    lines = []
+    for group in GROUPS:
+        rows = [
+            f"| `{name}` | {default and f'`{default}`'} | {meaning} |" for name, default, meaning in settings(group)
+        ]
+        lines += ["", f"### {heading(group)}", "", "| variable | default | meaning |", "|---|---|---|", *rows]
+    tables = "\n".join([*lines, "", ""])
+    return _MARKS.sub(lambda found: f"{found[1]}{tables}{found[2]}", README.read_text())
+
+
+def compose() -> str:
+    """Return `docker-compose.yaml` with every setting that has no default of its own there handed on to Airflow."""
+    text = COMPOSE.read_text()
+    (airflow,) = re.findall(r"^x-airflow:.*?(?=^\S)", _COMPOSE_MARKS.sub("", text), re.DOTALL | re.MULTILINE)
+    given = set(re.findall(r"^    (COGMILL_\w+):", airflow, re.MULTILINE))
+    names = [name for group in GROUPS for name, _, _ in settings(group) if name not in given]
+    lines = "".join(f"    {name}: ${{{name}:-}}\n" for name in names)
+    return _COMPOSE_MARKS.sub(lambda found: f"{found[1]}{lines}{found[3]}", text)
 
 
 def rejections() -> str:
@@ -54,10 +80,9 @@ def rejections() -> str:
 
 def env_example() -> str:
     """Return `.env.example`: every setting with its default, commented out."""
-    program = {name for name, _, _ in settings(Settings)}
+    program = {variable(name) for name in Settings.model_fields}
     others = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
-    groups = {
-        "The program": list(settings(Settings)),
+    groups = {heading(group): list(settings(group)) for group in GROUPS} | {
         "The embedded stack (make demo, make stack); credentials are for this machine's loopback only": [
             entry for entry in settings(StackSettings) if entry[0] not in program
         ],
@@ -65,7 +90,7 @@ def env_example() -> str:
             (name, default, "") for name, default in sorted(others.items()) if name not in program
         ],
     }
-    lines = ["# Copy to .env and change what you need. These are the defaults."]
+    lines = ["# Copy to .env and change what you need. These are the defaults; an empty value counts as not set."]
     for title, entries in groups.items():
         lines += ["", f"# --- {title}"]
         for name, default, meaning in entries:
@@ -73,7 +98,7 @@ def env_example() -> str:
     return "\n".join([*lines, ""])
 
 
-def _field_docs(model: type[Settings | StackSettings]) -> dict[str, str]:
+def _field_docs(model: type[BaseModel]) -> dict[str, str]:
     (definition,) = ast.parse(inspect.getsource(model)).body
     if not isinstance(definition, ast.ClassDef):
         raise TypeError(f"{model} is no class")
@@ -96,5 +121,10 @@ def _shown(default: object) -> str:
 
 
 if __name__ == "__main__":
-    for page, text in {README: readme(), REJECTIONS: rejections(), ENV_EXAMPLE: env_example()}.items():
+    for page, text in {
+        README: readme(),
+        REJECTIONS: rejections(),
+        COMPOSE: compose(),
+        ENV_EXAMPLE: env_example(),
+    }.items():
         page.write_text(text)

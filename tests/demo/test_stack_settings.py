@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from cogmill.config.settings import load_settings as program_settings
 from cogmill.domain.errors import ConfigurationError
 
 from demo.stack.airflow_env import pools
@@ -57,5 +58,6 @@ def test_pool_holds_at_least_the_slots_that_one_task_takes(monkeypatch):
 
     monkeypatch.setenv("COGMILL_BUILD_PROCESSES", "3")
     monkeypatch.setenv("COGMILL_BUILD_THREADS", "2")
+    program_settings.cache_clear()
 
     assert pools(StackSettings(_env_file=None, gdal_slots=5))["gdal"]["slots"] == 6

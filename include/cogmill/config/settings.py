@@ -1,101 +1,54 @@
-"""Every setting of Cogmill, typed, read once at the edge from the environment and `.env`.
+"""Settings of the program: environment variables `COGMILL_<NAME>` and lines of `.env`, typed and checked.
 
+One model per group; README, `.env.example` and `docker-compose.yaml` list them in this order (`python -m tools.tables`).
 Connections (keys, passwords) are not settings: they arrive as ready clients.
 """
 
 from __future__ import annotations
 
+import difflib
+import logging
+import os
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from cogmill.config.places import PROJECT
 from cogmill.domain.errors import ConfigurationError
 
+log = logging.getLogger(__name__)
 
-class Settings(BaseSettings):
-    """Read from `COGMILL_<NAME>`; defaults are those of the embedded stack."""
+PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+"""Names that Airflow takes in place of a cron expression."""
 
-    model_config = SettingsConfigDict(env_prefix="COGMILL_", env_file=PROJECT / ".env", extra="ignore", frozen=True)
+
+def _check_schedule(schedule: str | None) -> str | None:
+    if schedule is None or schedule.lower() == "none":
+        return None
+    if schedule not in PRESETS and (schedule.startswith("@") or not croniter.is_valid(schedule)):
+        raise ValueError(f"must be a cron expression such as '30 3 * * *', one of {', '.join(PRESETS)}, or none")
+    return schedule
+
+
+Schedule = Annotated[str | None, AfterValidator(_check_schedule)]
+"""When a DAG runs, in UTC; None for runs by hand only."""
+
+
+class BucketSettings(BaseModel):
+    """Bucket and addresses."""
 
     bucket: str = Field("cogmill", min_length=3, max_length=63)
-    """S3 bucket with uploads and everything derived from them."""
+    """S3 bucket that holds the uploads and everything derived from them."""
     public_url: str = "http://127.0.0.1:9000/cogmill"
-    """Where the public downloads a key: this address, a slash, the key."""
+    """Base URL of public downloads: this URL, a slash and a key are the address of an object."""
     mapserver_url: str = "http://127.0.0.1:8081"
-    """Address of the MapServer hosts as clients call them, before `/wms/?map=`."""
+    """Base URL of the map services as clients call them, without `/wms/?map=`."""
     public_acl: Literal["", "public-read"] = ""
-    """ACL put on what the public may download. Empty: access is by bucket policy."""
-    mapfile_mode: int = 33204
-    """POSIX mode s3fs shows for a mapfile; 33204 is octal 100664, -rw-rw-r--."""
-    mapfile_uid: int = 33
-    """Owner s3fs shows; 33 is www-data on Debian."""
-    mapfile_gid: int = 33
-    """Group s3fs shows."""
-    settle_seconds: int = Field(60, ge=0)
-    """An empty object older than this is taken for a failed upload; s3fs writes one before the bytes come."""
-    poke_seconds: float = Field(5, gt=0)
-    """Pause between two looks into the bucket."""
-    full_sweep_seconds: int = Field(3600, ge=1)
-    """At least this often every key is compared with the ledger, however old it says it is."""
-    watermark_margin_seconds: int = Field(3600, ge=60)
-    """Keys changed this recently are always compared; covers slow multipart uploads and clocks that differ."""
-    retrigger_seconds: int = Field(300, ge=10)
-    """A collection with unfinished frames and no trigger for this long is triggered again."""
-    batch_frames: int = Field(100, ge=1, le=200)
-    """Frames per mapped task at most. Small ones go by the hundred, since starting a task takes as long as ten of them."""
-    batch_megabytes: int = Field(1024, ge=1)
-    """Uploads per mapped task at most, in MiB; one frame may be more. Frames of 9 inches go by the two dozen."""
-    max_batches: int = Field(200, ge=1, le=1000)
-    """Mapped tasks per run; what does not fit waits for the next run."""
-    build_processes: int = Field(2, ge=1)
-    """Frames built at the same time by one task."""
-    build_threads: int = Field(1, ge=1)
-    """GDAL threads per frame. A task takes processes times threads slots of the pool `gdal`, which must have as many at least."""
-    lease_seconds: int = Field(900, ge=30)
-    """A frame may be claimed by another worker when its own has not renewed its lease for this long."""
-    area: tuple[float, float, float, float] | None = None
-    """Longitude and latitude the archive covers: west, south, east, north, as a JSON list. None: the whole world."""
-    mapserv: Path = Path("/usr/lib/cgi-bin/mapserv")
-    """The MapServer program that draws a mapfile before it is published."""
-    compile_extra_properties: bool = False
-    """Add date, roll, frame number and day to the features of the compiled index."""
-    grace_hours: float = Field(24, ge=0)
-    """How long an upload, scan or mapfile must be gone before maintenance takes its deletion for meant."""
-    retired_cog_days: float = Field(30, ge=1)
-    """How long a replaced or withdrawn COG stays in the bucket; longer than every cache, and as far back as a rollback reaches."""
-    removal_frames: int = Field(100, ge=0)
-    """One maintenance run takes at most this many frames off the map without asking a person."""
-    removal_percent: float = Field(5, ge=0, le=100)
-    """The same as a share of one collection, for collections that lose more than ten frames at once."""
-    removal_services: int = Field(5, ge=0)
-    """One maintenance run withdraws at most this many services without asking a person."""
-    audit_nights: int = Field(30, ge=1)
-    """Every COG is read and hashed again once in this many nights."""
-    probe_services: int = Field(0, ge=0)
-    """Live services that maintenance asks for capabilities and a map each night, in turn. 0: none."""
-    backfill_processes: int = Field(1, ge=1)
-    """Frames that one backfill task builds at the same time; the pool `backfill` limits the tasks."""
-    backfill_approval_frames: int = Field(1000, ge=0)
-    """A backfill of more frames than this shows its plan and waits for a person."""
-    events: Literal["", "sqs"] = ""
-    """`sqs`: S3 notifications announce uploads, and the bucket is only listed every `sweep_seconds`. Empty: it is listed always."""
-    events_queue_url: str = ""
-    """Queue that receives the bucket's ObjectCreated notifications."""
-    events_dead_letter_url: str = ""
-    """Queue of the messages that could not be read; maintenance reports what lies there."""
-    sweep_seconds: int = Field(600, ge=10)
-    """With events, the bucket is compared with the ledger this often all the same: events may get lost."""
-    notify_topic: str = ""
-    """SNS topic that gets one message per run. Empty: none."""
-    notifiers: list[dict[str, Any]] = []
-    """More Airflow notifiers, as JSON: `[{"class": "...SlackNotifier", "kwargs": {"text": "{{ digest_text }}"}}]`."""
-    leaflet_dir: Path = Path("/usr/share/javascript/leaflet")
-    """Folder with `leaflet.js` and `leaflet.css`, the map library of the page Collections; the default is Debian's package."""
-    collections_dir: Path = PROJECT / "include" / "collections"
-    """Folder of the collections that need more than the defaults."""
+    """Canned ACL of the objects that are open to the public. Empty: a bucket policy grants access."""
 
     @field_validator("public_url", "mapserver_url")
     @classmethod
@@ -103,14 +56,186 @@ class Settings(BaseSettings):
         return url.rstrip("/")
 
 
+class UploadSettings(BaseModel):
+    """New uploads."""
+
+    poke_seconds: float = Field(5, gt=0)
+    """Pause between two checks for new uploads, in seconds."""
+    settle_seconds: int = Field(60, ge=0)
+    """An empty object counts as a failed upload once it is this old; s3fs writes an empty object before the data."""
+    full_sweep_seconds: int = Field(3600, ge=1)
+    """At least this often every key is compared with the ledger, whatever its modification time."""
+    watermark_margin_seconds: int = Field(3600, ge=60)
+    """Keys modified this recently are always compared with the ledger; covers slow multipart uploads and clock differences."""
+    retrigger_seconds: int = Field(300, ge=10)
+    """A collection with unfinished frames is triggered again when its last trigger is older than this."""
+
+
+class EventSettings(BaseModel):
+    """S3 event notifications."""
+
+    events: Literal["", "sqs"] = ""
+    """`sqs`: notifications announce uploads, and the bucket is listed only every `COGMILL_SWEEP_SECONDS`. Empty: it is listed at every check."""
+    events_queue_url: str = ""
+    """URL of the SQS queue that receives the bucket's ObjectCreated notifications."""
+    events_dead_letter_url: str = ""
+    """URL of the dead-letter queue of messages that could not be read; maintenance reports what is in it."""
+    sweep_seconds: int = Field(600, ge=10)
+    """With events, interval at which the bucket is listed anyway, to find uploads whose notification was lost."""
+
+
+class BuildSettings(BaseModel):
+    """Building COGs."""
+
+    batch_frames: int = Field(100, ge=1, le=200)
+    """Maximum number of frames per mapped task. Starting a task takes as long as building ten small frames, so small frames share one."""
+    batch_megabytes: int = Field(1024, ge=1)
+    """Maximum size of the uploads per mapped task, in MiB: about two dozen 9-inch frames. A frame larger than this is built alone."""
+    max_batches: int = Field(200, ge=1, le=1000)
+    """Maximum number of mapped tasks per run; the next run takes the rest."""
+    build_processes: int = Field(2, ge=1)
+    """Frames that one task builds at the same time."""
+    build_threads: int = Field(1, ge=1)
+    """GDAL threads per frame. A task takes processes times threads slots of the pool `gdal`, which must have at least that many."""
+    lease_seconds: int = Field(900, ge=30)
+    """Another worker may claim a frame whose lease was not renewed for this long."""
+    area: tuple[float, float, float, float] | None = None
+    """Bounds of the archive in degrees: west, south, east, north, as a JSON list such as `[-107, 25, -93, 37]`. Empty: the whole world."""
+
+
+class PublishSettings(BaseModel):
+    """Mapfiles."""
+
+    mapserv: Path = Path("/usr/lib/cgi-bin/mapserv")
+    """MapServer's CGI program, which draws each mapfile before it is published."""
+    mapfile_mode: int = 33204
+    """File mode that s3fs shows for a mapfile, in decimal; 33204 is octal 100664, `-rw-rw-r--`."""
+    mapfile_uid: int = 33
+    """User id that s3fs shows as the owner of a mapfile; 33 is `www-data` on Debian."""
+    mapfile_gid: int = 33
+    """Group id that s3fs shows for a mapfile."""
+
+
+class IndexSettings(BaseModel):
+    """Index of the archive."""
+
+    compile_schedule: Schedule = "30 3 * * *"
+    """When `compile_indexes` runs: a cron expression in UTC, `@hourly`, `@daily`, `@weekly`, `@monthly`, `@quarterly`, `@yearly`, or `none` for runs by hand only."""
+    compile_deadline_minutes: int = Field(60, ge=1)
+    """A run of `compile_indexes` that has not ended after this many minutes is reported as late."""
+    compile_extra_properties: bool = False
+    """Add date, roll, frame number and day to the features of the index."""
+
+
+class MaintenanceSettings(BaseModel):
+    """Maintenance."""
+
+    maintenance_schedule: Schedule = "30 1 * * *"
+    """When `maintenance` runs; takes the same values as `COGMILL_COMPILE_SCHEDULE`."""
+    audit_nights: int = Field(30, ge=1)
+    """Every COG is read and its hash compared once in this many nights."""
+    probe_services: int = Field(0, ge=0)
+    """Number of live services that maintenance asks for capabilities and a map each night, in turn. 0: none."""
+
+
+class RemovalSettings(BaseModel):
+    """Removal."""
+
+    grace_hours: float = Field(24, ge=0)
+    """Maintenance treats an upload, scan or mapfile as deleted after it has been missing for this many hours."""
+    retired_cog_days: float = Field(30, ge=1)
+    """Days that a replaced or withdrawn COG stays in the bucket; must outlast every cache, and a rollback reaches back no further."""
+    removal_frames: int = Field(100, ge=0)
+    """Maximum number of frames that one maintenance run takes off the map without approval."""
+    removal_percent: float = Field(5, ge=0, le=100)
+    """The same as a percentage of one collection, for collections that lose more than ten frames at once."""
+    removal_services: int = Field(5, ge=0)
+    """Maximum number of services that one maintenance run withdraws without approval."""
+
+
+class BackfillSettings(BaseModel):
+    """Backfills."""
+
+    backfill_processes: int = Field(1, ge=1)
+    """Frames that one backfill task builds at the same time; the pool `backfill` limits the number of tasks."""
+    backfill_approval_frames: int = Field(1000, ge=0)
+    """A backfill of more frames than this shows its plan and waits for approval."""
+
+
+class NotificationSettings(BaseModel):
+    """Notifications."""
+
+    notify_topic: str = ""
+    """ARN of the SNS topic that receives one message per run. Empty: none."""
+    notifiers: list[dict[str, Any]] = []
+    """More Airflow notifiers, as JSON: `[{"class": "...SlackNotifier", "kwargs": {"text": "{{ digest_text }}"}}]`."""
+
+
+class FolderSettings(BaseModel):
+    """Folders."""
+
+    collections_dir: Path = PROJECT / "include" / "collections"
+    """Folder of the collection files, for collections that need more than the defaults."""
+    leaflet_dir: Path = Path("/usr/share/javascript/leaflet")
+    """Folder with `leaflet.js` and `leaflet.css`, the map library of the page Collections; the default is Debian's package `libjs-leaflet`."""
+
+
+class Settings(
+    BucketSettings,
+    UploadSettings,
+    EventSettings,
+    BuildSettings,
+    PublishSettings,
+    IndexSettings,
+    MaintenanceSettings,
+    RemovalSettings,
+    BackfillSettings,
+    NotificationSettings,
+    FolderSettings,
+    BaseSettings,
+):
+    """All settings, flat. The defaults are those of the embedded stack; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COGMILL_", env_file=PROJECT / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+
+@cache
 def load_settings() -> Settings:
-    """Read all settings.
+    """Return the settings, read once per process; a change takes effect when the process is started again.
+
+    Tests that change the environment call `load_settings.cache_clear()`.
 
     Raises:
         ConfigurationError: Names every variable with a wrong value and says what is allowed.
     """
+    _warn_about_misspelled()
     try:
         return Settings()
+    except SettingsError as err:  # not JSON, where JSON is expected
+        field = str(err).partition('"')[2].partition('"')[0]
+        raise ConfigurationError(f"{variable(field)}: not JSON: {err.__cause__}") from None
     except ValidationError as err:
-        faults = [f"COGMILL_{'_'.join(map(str, e['loc'])).upper()}={e['input']!r}: {e['msg']}" for e in err.errors()]
-        raise ConfigurationError("; ".join(faults)) from None
+        raise ConfigurationError("; ".join(_complaint(error) for error in err.errors())) from None
+
+
+def variable(field: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"COGMILL_{field.upper()}"
+
+
+def _complaint(error: Any) -> str:
+    field = str(error["loc"][0])
+    # arguments of a notifier may hold a token
+    value = "" if field == "notifiers" else f"={error['input']!r}"
+    return f"{variable(field)}{value}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _warn_about_misspelled() -> None:
+    known = {variable(field) for field in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith("COGMILL_") and name not in known:
+            meant = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+            if meant:
+                log.warning("setting_unknown name=%s did_you_mean=%s", name, meant[0])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
+from cogmill.config.settings import load_settings
 from cogmill.pipeline.ingest import ingest_uploads
 from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.operators import backfill
@@ -74,6 +75,7 @@ def test_never_takes_more_than_the_plan_showed(planned: dict[str, Any], connecte
 
 def test_asks_a_person_when_the_plan_is_large(planned: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COGMILL_BACKFILL_APPROVAL_FRAMES", "0")
+    load_settings.cache_clear()
     large = backfill.PlanBackfillOperator(task_id="plan").execute(context())
     asked: dict[str, Any] = {}
     monkeypatch.setattr(

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import yaml
+from cogmill.config.settings import Settings, load_settings, variable
+from cogmill.domain.errors import ConfigurationError
+
+from demo.stack.settings import StackSettings
+
+ROOT = Path(__file__).parents[3]
+
+
+def names_of_others() -> set[str]:
+    """`COGMILL_` variables that are read by others than the program: the embedded stack and compose."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+    stack = {variable(name) for name in StackSettings.model_fields}
+    return (stack | {name for service in compose["services"].values() for name in service.get("environment", {})}) - {
+        variable(name) for name in Settings.model_fields
+    }
+
+
+@pytest.mark.parametrize("schedule", ["30 3 * * *", "*/15 * * * 1-5", "@hourly", "@quarterly"])
+def test_takes_schedules_that_airflow_takes(monkeypatch, schedule):
+    from airflow.timetables.trigger import CronTriggerTimetable
+
+    monkeypatch.setenv("COGMILL_COMPILE_SCHEDULE", schedule)
+
+    assert load_settings().compile_schedule == schedule
+    CronTriggerTimetable(schedule, timezone="UTC").validate()
+
+
+@pytest.mark.parametrize("word", ["none", "None", "NONE"])
+def test_leaves_a_dag_to_runs_by_hand_when_its_schedule_is_none(monkeypatch, word):
+    monkeypatch.setenv("COGMILL_MAINTENANCE_SCHEDULE", word)
+
+    assert load_settings().maintenance_schedule is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("COGMILL_COMPILE_SCHEDULE", "half past three", ["'half past three'", "cron expression", "@hourly"]),
+        ("COGMILL_COMPILE_SCHEDULE", "61 3 * * *", ["cron expression"]),
+        ("COGMILL_COMPILE_SCHEDULE", "3 * * *", ["cron expression"]),
+        ("COGMILL_MAINTENANCE_SCHEDULE", "@continuous", ["@weekly"]),
+        ("COGMILL_COMPILE_DEADLINE_MINUTES", "0", ["greater than or equal to 1"]),
+        ("COGMILL_BATCH_FRAMES", "many", ["'many'", "integer"]),
+        ("COGMILL_AREA", "[1, 2]", ["required"]),
+        ("COGMILL_NOTIFIERS", "slack", ["not JSON"]),
+        ("COGMILL_EVENTS", "sns", ["'sqs'"]),
+    ],
+)
+def test_names_the_variable_and_what_is_allowed_when_a_value_is_wrong(monkeypatch, name, value, words):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError) as wrong:
+        load_settings()
+
+    assert all(word in str(wrong.value) for word in [name, *words]), str(wrong.value)
+
+
+def test_names_every_wrong_value_at_once(monkeypatch):
+    monkeypatch.setenv("COGMILL_BATCH_FRAMES", "0")
+    monkeypatch.setenv("COGMILL_LEASE_SECONDS", "1")
+
+    with pytest.raises(ConfigurationError, match=r"COGMILL_BATCH_FRAMES.*COGMILL_LEASE_SECONDS"):
+        load_settings()
+
+
+def test_does_not_repeat_what_a_notifier_is_given(monkeypatch):
+    monkeypatch.setenv("COGMILL_NOTIFIERS", '[["canary-token"]]')
+
+    with pytest.raises(ConfigurationError, match="COGMILL_NOTIFIERS") as wrong:
+        load_settings()
+
+    assert "canary" not in str(wrong.value)
+
+
+def test_takes_the_default_when_a_variable_is_empty(monkeypatch):
+    for name in Settings.model_fields:
+        monkeypatch.setenv(variable(name), "")
+
+    assert load_settings() == Settings(_env_file=None)
+
+
+def test_is_read_once_per_process_and_again_after_a_mistake(monkeypatch):
+    monkeypatch.setenv("COGMILL_BATCH_FRAMES", "0")
+    with pytest.raises(ConfigurationError):
+        load_settings()
+
+    monkeypatch.setenv("COGMILL_BATCH_FRAMES", "7")
+    first = load_settings()
+    monkeypatch.setenv("COGMILL_BATCH_FRAMES", "8")
+
+    assert first.batch_frames == 7
+    assert load_settings() is first
+
+
+def test_names_what_was_meant_when_a_variable_is_misspelled(monkeypatch, caplog):
+    monkeypatch.setenv("COGMILL_BATCH_FRAME", "7")
+
+    load_settings()
+
+    assert "COGMILL_BATCH_FRAME did_you_mean=COGMILL_BATCH_FRAMES" in caplog.text
+
+
+def test_takes_no_variable_of_others_for_a_misspelled_one(monkeypatch, caplog):
+    assert len(names_of_others()) > 10
+    for name in names_of_others():
+        monkeypatch.setenv(name, "")
+
+    with caplog.at_level(logging.WARNING):
+        load_settings()
+
+    assert caplog.text == ""
+
+
+def test_drops_the_slash_at_the_end_of_an_address():
+    assert Settings(_env_file=None, public_url="https://cdn.example.org/").public_url == "https://cdn.example.org"
