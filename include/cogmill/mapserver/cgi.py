@@ -31,6 +31,11 @@ AWAY = re.compile(
 )
 """What MapServer and GDAL say when PostGIS or S3 cannot do their part, as against a fault in what they were asked for."""
 
+LOSS = re.compile(r"missing file '[^']*' for layer '[^']*' \.\.\. (.*)")
+"""What MapServer says about a COG it cannot open, with GDAL's words about the cause unless a SHAPEPATH stands in the mapfile."""
+
+SHAPEPATH = re.compile(r"(?m)^ *SHAPEPATH .*\n")
+
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|KEY_ID", re.IGNORECASE)
 """Environment variables whose value must never be repeated."""
 
@@ -55,6 +60,8 @@ class Answer:
     body: bytes
     log: str
     """What it wrote to its error log. May hold paths: never show it as it is."""
+    asked: Mapping[str, str | int] = field(default_factory=dict)
+    """The parameters it answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,8 @@ class Draft:
             raise ServiceUnavailableError(f"MapServer cannot be started: {err.strerror}") from err
         head, _, body = done.stdout.partition(b"\r\n\r\n")
         content_type = re.search(rb"(?im)^content-type: *([^\r;]+)", head)
-        return Answer(content_type[1].decode() if content_type else "", body, done.stderr.decode(errors="replace"))
+        log = done.stderr.decode(errors="replace")
+        return Answer(content_type[1].decode() if content_type else "", body, log, parameters)
 
     def expect(self, content_type: str, **parameters: str | int) -> Answer:
         """Return an answer of the wanted type; MapServer reports errors with status 200 and another type."""
@@ -104,13 +112,27 @@ class Draft:
         return answer
 
     def failure(self, fault: str, answer: Answer) -> VerificationError | ServiceUnavailableError:
-        """Return the exception for a bad answer: our fault, or the world's."""
+        """Return the exception for a bad answer: our fault, or the world's. Ends the proof: the draft is not the same after it."""
+        if LOSS.search(answer.log):
+            answer = self._ask_for_the_cause(answer)
+            if not LOSS.search(answer.log):
+                return ServiceUnavailableError(f"{fault}: a COG could not be opened, and could a moment later")
         message = f"{fault}: {self._reason(answer)}"
         return (ServiceUnavailableError if AWAY.search(answer.log) else VerificationError)(message)
 
+    def _ask_for_the_cause(self, answer: Answer) -> Answer:
+        """Ask the same again without the line SHAPEPATH.
+
+        With it MapServer tries a COG at two places and drops what GDAL said about the first, by which an outage of S3 is told
+        from a lost COG. What was proved is what will be published; only the question why goes to another text.
+        """
+        draft_map = self.folder / "draft.map"
+        draft_map.write_text(SHAPEPATH.sub("", draft_map.read_text(encoding="utf-8")), encoding="utf-8")
+        return self.ask(**answer.asked)
+
     def _reason(self, answer: Answer) -> str:
         """Return what MapServer says about the cause, without paths, addresses of the bucket and credentials."""
-        losses = re.findall(r"missing file '[^']*' for layer '[^']*' \.\.\. (.*)", answer.log)
+        losses = LOSS.findall(answer.log)
         said = next(iter(losses), None) or _exception_text(answer) or "no reason given"
         # The exception of a failed query only points at the log.
         if query := re.search(

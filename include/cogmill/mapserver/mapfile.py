@@ -47,6 +47,8 @@ WEB_METADATA = {
     "wms_enable_request": "GetCapabilities GetMap GetFeatureInfo GetLegendGraphic",
     # A style sheet or a filter of a stranger is the way in of most MapServer advisories, and a picture service needs none.
     "wms_sld_enabled": "false",
+    # Many clients leave the parameter out, and there is only one style.
+    "wms_allow_getmap_without_styles": "true",
     # By name, not by MIME type: clients of WMS 1.0.0 ask for `PNG`.
     "wms_getmap_formatlist": "png,jpeg",
     "wms_getfeatureinfo_formatlist": "text/plain,application/vnd.ogc.gml,application/json",

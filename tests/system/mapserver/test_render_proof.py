@@ -200,6 +200,22 @@ def test_family_of_the_failure_follows_what_s3_says(travis, runner, status: int,
     assert f"HTTP response code: {status}" in str(fault)
 
 
+def test_proof_waits_for_better_times_when_a_cog_is_back_before_the_cause_is_asked_for(
+    travis, runner, tmp_path
+) -> None:
+    forgetful = tmp_path / "mapserv"
+    loss = "missing file '/vsis3/a.tif' for layer 'b' ... ignoring this missing data.  "
+    forgetful.write_text(
+        f'#!/bin/sh\n! grep -q SHAPEPATH draft.map || echo "{loss}" >&2\nprintf "Content-Type: text/html\\r\\n\\r\\n"\n'
+    )
+    forgetful.chmod(0o755)
+
+    fault = refusal(travis, dataclasses.replace(runner, program=str(forgetful)))
+
+    assert isinstance(fault, ServiceUnavailableError)
+    assert "could a moment later" in str(fault)
+
+
 def test_environment_is_not_shown_when_a_runner_is_printed(runner) -> None:
     assert "canary" not in repr(runner)
 

@@ -74,6 +74,15 @@ def test_first_box_is_the_map_extent_when_asked_in_version_1_0_0(travis, mapserv
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "1.1.1", "1.3.0"])
+def test_map_is_drawn_when_a_client_leaves_out_the_styles(travis, mapserver, get_map, version: str) -> None:
+    query = get_map(travis.name, (X, Y - 512, X + 1024, Y), (200, 100), version=version)
+
+    answer = mapserver.ask(render(travis.service()), query.replace("&styles=", ""))
+
+    assert tuple(answer.rgba[50, 50]) == (120, 120, 120, 255)
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.1", "1.3.0"])
 @pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:4326", "EPSG:26914"])
 def test_map_is_transparent_outside_when_drawn(travis, mapserver, get_map, version: str, crs: str) -> None:
     service = travis.service()
