@@ -130,12 +130,14 @@ def mapfile_copy(home: Home, settings: StackSettings) -> Program:
 def mapserv(home: Home, settings: StackSettings) -> Program:
     """Long-lived MapServer workers behind one FastCGI socket.
 
-    They read their configuration once; what libpq must find in the environment nginx sends with each request.
+    They read their configuration once; what libpq must find in the environment nginx sends with each request. The watch over
+    the time a map takes is a copy in their own folder, since their account need not be able to read this checkout.
     """
+    budget = f"{home.mapserver}/request_budget.py {settings.mapserver_timeout}"
     return Program(
         name="mapserv",
         section="fcgi-program",
-        command="/usr/lib/cgi-bin/mapserv",
+        command=f"python3 -IS {budget} /usr/lib/cgi-bin/mapserv",
         environment=BASE_ENVIRONMENT | {"MAPSERVER_CONFIG_FILE": f"{home.mapserver}/mapserver.conf"},
         folder=str(home.mapserver),
         user="www-data",

@@ -54,6 +54,8 @@ def write_configuration(home: Home, settings: StackSettings, programs: list[Prog
     write_private(home.mapserver / "mapserver.conf", mapserver, "www-data")
     write_private(home.mapserver / "pg_service.conf", render("pg_service.conf.j2", **values), "www-data")
     write_private(home.mapserver / "aws-credentials", render("aws-credentials.j2", **values), "www-data")
+    budget = (REPOSITORY / "include/cogmill/mapserver/request_budget.py").read_text(encoding="utf-8")
+    write_private(home.mapserver / "request_budget.py", budget, "www-data")
     write_private(home.s3_password, f"{settings.s3_access_key}:{settings.s3_secret_key.get_secret_value()}\n")
 
 

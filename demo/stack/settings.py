@@ -61,6 +61,8 @@ class StackSettings(BaseSettings):
     """Slots of the pool `gdal`: how many frames are built at a time."""
     mapserver_port: Port = 8081
     mapserver_workers: int = Field(3, ge=1)
+    mapserver_timeout: int = Field(15, ge=3)
+    """Seconds for one map; then the client is told so, and the worker is replaced."""
     public_url: str = ""
     """As in the program's settings; empty follows the port of S3."""
     mapserver_url: str = ""

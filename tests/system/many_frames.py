@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import http.server
 import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlencode
 
 import numpy as np
@@ -21,13 +27,14 @@ from tests.system.probes import put_mapfile
 WEST, NORTH = -10_880_000.0, 3_540_000.0
 GSD_M, SIDE_PX = 2.0, 64
 STEP_M = SIDE_PX * GSD_M
-COLLECTION = "many_usda_1951_frames"
+LATENCY_S = 0.02
+"""What S3 takes until the first byte."""
 LAYER = "Many_USDA_1951_frames"
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/')
 ROW = (
     "INSERT INTO cogmill.tile_index"
     " (oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id)"
-    " VALUES (%s, %s, 'EPSG:3857', '1951', '1', '1', '', '', '', ST_MakeEnvelope(%s, %s, %s, %s, 3857), %s)"
+    " VALUES ((SELECT coalesce(max(oid), 0) + 1 FROM cogmill.tile_index), %s, 'EPSG:3857', '1951', '1', '1', '', '', '', ST_MakeEnvelope(%s, %s, %s, %s, 3857), %s)"
 )
 
 
@@ -38,38 +45,44 @@ class ManyFrames:
     stack: Stack
     side: int
     """Rows, and columns."""
+    collection: str = "many_usda_1951_frames"
+    address: str = ""
+    """Where the COGs are, such as that of a slow server; empty: in the bucket."""
 
     def publish(self) -> None:
         """Put the COGs, their rows and the mapfile where the stack looks for them."""
         client, bucket, rows = self.stack.s3_client(), self.stack.settings.bucket, []
         for number in range(self.side**2):
             row, column = divmod(number, self.side)
-            west, north = WEST + column * STEP_M, NORTH - row * STEP_M
-            key = f"bw/Many/USDA_1951/frames/cog/{row}-{column}.tif"
-            client.put_object(Bucket=bucket, Key=key, Body=_cog(west, north))
-            bounds = (west, north - STEP_M, west + STEP_M, north)
-            rows.append((number + 1, f"/vsis3/{bucket}/{key}", *bounds, COLLECTION))
+            key, (west, north) = f"{self.collection}/cog/{row}-{column}.tif", corner(row, column)
+            if not self.address:
+                client.put_object(Bucket=bucket, Key=key, Body=cog(row, column))
+            place = f"/vsicurl/{self.address}/{key}" if self.address else f"/vsis3/{bucket}/{key}"
+            rows.append((place, west, north - STEP_M, west + STEP_M, north, self.collection))
         with psycopg.connect(self.stack.dsn("owner")) as ledger:
             for constraint in ("tile_index_oid_fkey", "tile_index_collection_id_fkey"):
-                ledger.execute(f"ALTER TABLE cogmill.tile_index DROP CONSTRAINT {constraint}")
+                ledger.execute(f"ALTER TABLE cogmill.tile_index DROP CONSTRAINT IF EXISTS {constraint}")
             ledger.cursor().executemany(ROW, rows)
-        put_mapfile(self.stack, COLLECTION, self.mapfile().encode())
+        put_mapfile(self.stack, self.collection, self.mapfile().encode())
 
     def mapfile(self) -> str:
         """Return the text of the service."""
         service = Service(
-            collection_id=COLLECTION,
+            collection_id=self.collection,
             service_name=LAYER,
             title="Many frames",
             product=Product.FRAMES,
             extent=(WEST, NORTH - self.side * STEP_M, WEST + self.side * STEP_M, NORTH),
-            online_resource=online_resource(self.stack.settings.front_url, COLLECTION),
+            online_resource=online_resource(self.stack.settings.front_url, self.collection),
         )
         return render(service)
 
-    def query(self, frames: int, *, column: int = 0, row: int = 0, collection: str = COLLECTION) -> str:
-        """Ask for a square of `frames` times `frames` frames; column and row, from north-west, are those of the first."""
-        west, north = WEST + column * STEP_M, NORTH - row * STEP_M
+    def query(self, frames: int, *, column: int = 0, row: int = 0, collection: str = "") -> str:
+        """Ask for a square of `frames` times `frames` frames; column and row, from north-west, are those of the first.
+
+        `collection` names another mapfile of the same frames.
+        """
+        west, north = corner(row, column)
         words = {
             "service": "WMS",
             "version": "1.1.1",
@@ -82,7 +95,7 @@ class ManyFrames:
             "height": 256,
             "format": "image/png",
         }
-        return f"map=/mapfiles/{collection}.map&{urlencode(words)}"
+        return f"map=/mapfiles/{collection or self.collection}.map&{urlencode(words)}"
 
     def requests(self) -> list[tuple[str, str]]:
         """Return what the S3 server was asked until now: method and path of each request."""
@@ -90,11 +103,56 @@ class ManyFrames:
         return [(found["method"], found["path"]) for found in map(REQUEST.search, log.splitlines()) if found]
 
 
-def _cog(west: float, north: float) -> bytes:
+@contextmanager
+def slow_server() -> Iterator[str]:
+    """Serve every frame by byte ranges, each answer `LATENCY_S` after it was asked for; yields the address.
+
+    So a drawing of many frames takes a time that does not depend on the machine.
+    """
+
+    class Slow(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            time.sleep(LATENCY_S)
+            body = cog(*map(int, self.path.rpartition("/")[2].removesuffix(".tif").split("-")))
+            asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            part = body[int(asked[1]) : int(asked[2]) + 1] if asked else body
+            self.send_response(206 if asked else 200)
+            if asked:
+                self.send_header("Content-Range", f"bytes {asked[1]}-{int(asked[1]) + len(part) - 1}/{len(body)}")
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(part)
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing on the test's terminal."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # a worker was ended while it read
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def corner(row: int, column: int) -> tuple[float, float]:
+    """Return west and north of a frame in EPSG:3857 metres."""
+    return WEST + column * STEP_M, NORTH - row * STEP_M
+
+
+@cache
+def cog(row: int, column: int) -> bytes:
+    """Return the COG of a frame, of one band and one grey."""
+    west, north = corner(row, column)
     profile = {"driver": "GTiff", "width": SIDE_PX, "height": SIDE_PX, "count": 1, "dtype": "uint8", "crs": "EPSG:3857"}
-    with MemoryFile() as raw, MemoryFile(ext=".tif") as cog:
+    with MemoryFile() as raw, MemoryFile(ext=".tif") as made:
         with raw.open(**profile, transform=Affine(GSD_M, 0, west, 0, -GSD_M, north)) as frame:
             frame.write(np.full((1, SIDE_PX, SIDE_PX), 120, np.uint8))
         with rasterio.open(raw.name) as frame:
-            copy(frame, cog.name, driver="COG", compress="DEFLATE")
-        return bytes(cog.getbuffer())
+            copy(frame, made.name, driver="COG", compress="DEFLATE")
+        return bytes(made.getbuffer())

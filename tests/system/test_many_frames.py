@@ -1,16 +1,23 @@
-"""What a drawing of many frames costs the bucket."""
+"""What a drawing of many frames costs the bucket, and all others who look at maps."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import httpx
+import psutil
 import pytest
-from demo.stack.private import private_stack
+from cogmill.mapserver.request_budget import ABANDONED_S, STALE_S
 
+from demo.stack import Stack
 from demo.stack.settings import Mount
-from tests.system.many_frames import COLLECTION, ManyFrames
+from demo.stack.temporary_stack import private_stack
+from tests.system.many_frames import ManyFrames, slow_server
 from tests.system.probes import PNG, ask, put_mapfile, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -19,11 +26,29 @@ SIDE = 30
 """Rows and columns: 900 frames."""
 
 
+BUDGET_S = 5
+"""Seconds for one map; all frames of the slow server together take three times as long and more."""
+
+
 @pytest.fixture(scope="module")
-def many() -> Iterator[ManyFrames]:
-    with private_stack(mount=Mount.S3FS) as stack:
-        frames = ManyFrames(stack, SIDE)
+def stack() -> Iterator[Stack]:
+    with private_stack(mount=Mount.S3FS, mapserver_timeout=BUDGET_S) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def many(stack: Stack) -> ManyFrames:
+    frames = ManyFrames(stack, 15)
+    frames.publish()
+    return frames
+
+
+@pytest.fixture(scope="module")
+def slow(stack: Stack) -> Iterator[ManyFrames]:
+    with slow_server() as address:
+        frames = ManyFrames(stack, SIDE, "slow_usda_1951_frames", address)
         frames.publish()
+        wait_until(lambda: ask(stack, frames.query(1)).content.startswith(PNG), 20)
         yield frames
 
 
@@ -43,9 +68,80 @@ def test_a_frame_that_is_drawn_costs_the_requests_of_its_cog_alone(many: ManyFra
     old = re.sub(r"(?m)^ *SHAPEPATH .*\n", "", many.mapfile())
     put_mapfile(many.stack, "without_shapepath", old.encode())
 
-    without, now = cost(many, "without_shapepath", 0), cost(many, COLLECTION, 10)
+    without, now = cost(many, "without_shapepath", 0), cost(many, many.collection, 10)
 
     print(f"requests for nine frames: {dict(without)} without SHAPEPATH, {dict(now)} with it")
     assert without["beside the mapfile"] > 0, "the look that is to be avoided is seen when it happens"
     assert now["beside the mapfile"] == 0
     assert now["COG"] <= 2 * 9
+
+
+def busy(slow: ManyFrames) -> int:
+    """Count the requests that workers have, and those that wait for one, as the kernel shows them."""
+    lines = [line.split() for line in Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()]
+    socket = str(slow.stack.home.mapserv_socket)
+    return sum(line[-1] == socket and line[5] in {"02", "03"} for line in lines)
+
+
+def slowest_of_small_ones(slow: ManyFrames) -> float:
+    """Ask for as many small windows as there are workers, all at a time."""
+
+    def one(column: int) -> float:
+        begun = time.monotonic()
+        assert ask(slow.stack, slow.query(2, column=column, row=20)).content.startswith(PNG)
+        return time.monotonic() - begun
+
+    with ThreadPoolExecutor() as people:
+        return max(people.map(one, range(0, 2 * slow.stack.settings.mapserver_workers, 2)))
+
+
+def abandon(slow: ManyFrames) -> None:
+    """Ask for all frames, and go away after a moment."""
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"{slow.stack.settings.front_url}/wms/?{slow.query(SIDE)}", timeout=0.3, trust_env=False)
+
+
+def test_map_that_takes_too_long_is_answered_in_time_with_a_sentence(slow: ManyFrames) -> None:
+    begun = time.monotonic()
+
+    answer = ask(slow.stack, slow.query(SIDE))
+
+    assert BUDGET_S - 0.1 <= time.monotonic() - begun < BUDGET_S + 1.5
+    assert (answer.status_code, answer.headers["retry-after"]) == (504, "5")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.text == f"This map was not drawn within {BUDGET_S} seconds. Zoom in, or ask for a smaller part.\n"
+    assert wait_until(lambda: busy(slow) == 0, 20) < 2
+
+
+@pytest.mark.parametrize("people", [1, 3, 6])
+def test_all_workers_are_free_soon_after_people_who_looked_at_everything_have_left(
+    slow: ManyFrames, people: int
+) -> None:
+    workers = slow.stack.settings.mapserver_workers
+    wait_until(lambda: busy(slow) == 0, 20)
+    with ThreadPoolExecutor() as crowd:
+        list(crowd.map(abandon, [slow] * people))
+    taken = busy(slow)
+
+    free = wait_until(lambda: busy(slow) == 0, 30)
+    small = slowest_of_small_ones(slow)
+
+    print(
+        f"{people} abandoned drawings of {SIDE**2} frames: all {workers} workers free after {free:.1f} s, then {small:.2f} s"
+    )
+    assert taken >= 1
+    assert free < ABANDONED_S + 1.5 + (STALE_S + 2) * ((people - 1) // workers)
+    assert small < BUDGET_S
+
+
+def test_every_worker_has_one_watch_and_none_is_left_over(slow: ManyFrames) -> None:
+    abandon(slow)
+    wait_until(lambda: busy(slow) == 0, 30)
+    supervisor = psutil.Process(slow.stack.supervisor.pid())
+    workers = slow.stack.settings.mapserver_workers
+
+    def names() -> list[str]:
+        family = [" ".join(one.cmdline()) for one in supervisor.children(recursive=True)]
+        return [name for name in family if "mapserv" in name and "s3fs" not in name and "nginx" not in name]
+
+    wait_until(lambda: sorted("request_budget" in name for name in names()) == [False] * workers + [True] * workers, 10)

@@ -1,0 +1,165 @@
+"""Run a MapServer worker that may spend only so long on one map: `request_budget.py SECONDS PROGRAM [ARGUMENT...]`.
+
+The web server gives up on a map that takes too long, and MapServer does not learn of it: it draws to the end, for nobody, and
+a few people who look at a whole collection keep all workers from all others. Neither limits of the kernel (RLIMIT_CPU counts
+a whole life, and a worker waits for S3 more than it computes) nor those of GDAL and PostGIS (each request, each query) end it.
+
+So this program becomes the worker and leaves a child behind that watches it. Whoever starts workers (systemd, supervisor,
+multiwatch) sees MapServer itself, with its process id, its limits and its signals, and replaces one that was ended as it
+replaces one that crashed. No request passes through here, and it needs nothing but Python: hosts and containers get this file.
+
+Each request is a connection of its own that the worker accepted at the FastCGI socket, which is its standard input. The kernel
+tells which are open (sock_diag, unix) and which are the worker's (/proc); a worker with many short requests never has the
+same one for long. SIGKILL, since at SIGTERM MapServer finishes its request first.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+
+LOOK_S = 0.5
+"""Seconds between two looks."""
+
+ABANDONED_S = 3.0
+"""How long a worker may go on drawing for a client that has left; most maps are finished by then, and a worker keeps its caches."""
+
+STALE_S = 1.0
+"""The same for a client that had left when the worker took the request from the queue: live ones wait behind it."""
+
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP = 4, 20, 0x301
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+TCP_ESTABLISHED = 1
+UDIAG_SHOW_NAME = 1
+UNIX_DIAG_NAME, UNIX_DIAG_SHUTDOWN = 0, 6
+"""From <linux/netlink.h>, <linux/sock_diag.h> and <linux/unix_diag.h>."""
+
+HEADER = struct.Struct("=IHHII")
+REQUEST = struct.Struct("=BBHIIIII")
+MESSAGE = struct.Struct("=BBBBIII")
+ATTRIBUTE = struct.Struct("=HH")
+
+
+def connections(path: bytes) -> dict[int, bool]:
+    """Return the connections that were accepted at a unix socket: inode, and whether the other side has left.
+
+    Raises:
+        OSError: The kernel does not tell.
+    """
+    ask = REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << TCP_ESTABLISHED, 0, UDIAG_SHOW_NAME, 0, 0)
+    found: dict[int, bool] = {}
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(LOOK_S)
+        kernel.send(HEADER.pack(HEADER.size + len(ask), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0) + ask)
+        while True:
+            data = kernel.recv(1 << 18)
+            while data:
+                length, kind, *_ = HEADER.unpack_from(data)
+                if kind == NLMSG_DONE:
+                    return found
+                if kind == NLMSG_ERROR:
+                    raise OSError(-struct.unpack_from("=i", data, HEADER.size)[0], "sock_diag")
+                inode = MESSAGE.unpack_from(data, HEADER.size)[4]
+                told = _attributes(data[HEADER.size + MESSAGE.size : length])
+                if told.get(UNIX_DIAG_NAME, b"").rstrip(b"\0") == path:
+                    found[inode] = any(told.get(UNIX_DIAG_SHUTDOWN, b""))
+                data = data[_aligned(length) :]
+
+
+def _attributes(data: bytes) -> dict[int, bytes]:
+    found = {}
+    while len(data) >= ATTRIBUTE.size:
+        length, kind = ATTRIBUTE.unpack_from(data)
+        found[kind] = data[ATTRIBUTE.size : length]
+        data = data[_aligned(length) :]
+    return found
+
+
+def _aligned(length: int) -> int:
+    return (length + 3) & ~3
+
+
+def sockets(pid: int) -> set[int]:
+    """Return the inodes of the sockets of a process."""
+    found = set()
+    with os.scandir(f"/proc/{pid}/fd") as links:
+        for link in links:
+            with suppress(OSError):  # closed in between
+                target = os.readlink(link.path)  # noqa: PTH115  # pathlib is not in Debian's smallest Python
+                if target.startswith("socket:["):
+                    found.add(int(target[8:-1]))
+    return found
+
+
+class Watch:
+    """Since when a worker has had which request."""
+
+    def __init__(self, budget_s: float) -> None:
+        self.budget_s = budget_s
+        self.begun: dict[int, float] = {}
+        self.patience: dict[int, float] = {}
+
+    def verdict(self, open_now: dict[int, bool], now: float) -> str:
+        """Take in what one look found; return why the worker must end, or an empty text.
+
+        Args:
+            open_now: The worker's requests as `connections()` returns them.
+            now: Seconds of a clock that only goes forward.
+        """
+        self.patience = {
+            inode: self.patience.get(inode, now + (ABANDONED_S if inode in self.begun else STALE_S))
+            for inode, left in open_now.items()
+            if left
+        }
+        self.begun = {inode: self.begun.get(inode, now) for inode in open_now}
+        if any(now - since >= self.budget_s for since in self.begun.values()):
+            return f"its map took longer than {self.budget_s:g} s"
+        if any(now >= end for end in self.patience.values()):
+            return "nobody waits for its map any more"
+        return ""
+
+
+def watch(worker: int, path: bytes, budget_s: float) -> None:
+    """Look at a worker, our parent, until it is gone, and end it when it must."""
+    course = Watch(budget_s)
+    while os.getppid() == worker:
+        # While it is our parent its number is nobody else's. What cannot be seen now is looked at again.
+        with suppress(OSError):
+            accepted = connections(path)
+            mine = sockets(worker) if accepted else set()
+            reason = course.verdict(
+                {inode: left for inode, left in accepted.items() if inode in mine}, time.monotonic()
+            )
+            if reason and os.getppid() == worker:
+                os.kill(worker, signal.SIGKILL)
+                sys.stderr.write(f"MapServer worker {worker} is ended: {reason}\n")
+                return
+        time.sleep(LOOK_S)
+
+
+def main(arguments: list[str]) -> None:
+    """Become the program, with a child that watches."""
+    budget_s, program = float(arguments[0]), arguments[1:]
+    worker = os.getpid()
+    try:
+        with socket.socket(fileno=os.dup(0)) as listening:
+            path = os.fsencode(listening.getsockname())
+        connections(path)
+    except (OSError, TypeError) as err:
+        # Maps without a limit are better than none.
+        sys.stderr.write(f"MapServer worker {worker} cannot be watched: {err}\n")
+    else:
+        if not os.fork():
+            os.close(0)
+            watch(worker, path, budget_s)
+            return
+    os.execv(program[0], program)  # noqa: S606  # named in full by whoever starts it
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,142 @@
+"""A worker is ended when one request takes too long or is nobody's any more, and only then."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from cogmill.mapserver import request_budget
+from cogmill.mapserver.request_budget import ABANDONED_S, LOOK_S, Watch
+
+BUDGET_S = 2.0
+WORKER = """
+import socket, time
+listening = socket.socket(fileno=0)
+while True:
+    connection, _ = listening.accept()
+    with connection:
+        time.sleep(float(connection.recv(64)))
+        try:
+            connection.sendall(b"drawn")
+        except OSError:
+            pass
+"""
+"""Draws for as many seconds as it is told, and learns of nothing meanwhile: as MapServer does."""
+
+
+@pytest.mark.parametrize(
+    ("looks", "ended_at"),
+    [
+        ([(0, {1: False}), (9.9, {1: False}), (10, {1: False})], 10),
+        ([(0, {1: False}), (9.9, {2: False}), (10, {2: False}), (19.8, {3: False})], None),
+        ([(0, {1: False}), (5, {}), (10, {1: False})], None),
+        ([(0, {1: True}), (0.9, {1: True}), (1, {1: True})], 1),
+        ([(0, {1: True}), (0.9, {1: True}), (1, {2: True}), (1.9, {2: True})], None),
+        ([(0, {1: False}), (4, {1: True}), (6.9, {1: True}), (7, {1: True})], 7),
+    ],
+    ids=["too long", "many short ones", "an inode used again", "stale", "many stale ones", "abandoned"],
+)
+def test_verdict_follows_the_age_of_one_request(looks, ended_at) -> None:
+    course = Watch(10)
+
+    verdicts = [(now, course.verdict(open_now, now)) for now, open_now in looks]
+
+    assert next((now for now, verdict in verdicts if verdict), None) == ended_at
+
+
+@contextmanager
+def worker(folder: Path) -> Iterator[tuple[psutil.Popen, Path]]:
+    path, program = folder / "socket", folder / "worker.py"
+    program.write_text(WORKER)
+    command = [sys.executable, "-IS", request_budget.__file__, str(BUDGET_S), sys.executable, str(program)]
+    with socket.socket(socket.AF_UNIX) as listening, (folder / "log").open("wb") as log:
+        listening.bind(str(path))
+        listening.listen()
+        process = psutil.Popen(command, stdin=listening, stderr=log, start_new_session=True)
+    try:
+        yield process, path
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+        process.wait()
+
+
+def request(path: Path, seconds: float) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(path))
+    client.sendall(str(seconds).encode())
+    return client
+
+
+def answer(path: Path, seconds: float) -> bytes:
+    with request(path, seconds) as client:
+        return client.recv(16)
+
+
+def test_worker_with_many_short_requests_is_left_alone(tmp_path) -> None:
+    with worker(tmp_path) as (process, path):
+        begun = time.monotonic()
+        while time.monotonic() - begun < 2 * BUDGET_S:
+            assert answer(path, 0.4) == b"drawn"
+        assert answer(path, BUDGET_S - 2 * LOOK_S) == b"drawn"
+
+        assert process.poll() is None
+        assert (tmp_path / "log").read_text() == ""
+
+
+def test_worker_that_draws_too_long_is_ended_with_its_watch(tmp_path) -> None:
+    with worker(tmp_path) as (process, path):
+        assert answer(path, 0) == b"drawn"
+        (watcher,) = process.children()
+        begun = time.monotonic()
+
+        assert answer(path, 60) == b""
+
+        assert BUDGET_S - 0.1 <= time.monotonic() - begun < BUDGET_S + 3 * LOOK_S
+        assert process.wait(5) == -9
+        watcher.wait(5)
+        assert "took longer than 2 s" in (tmp_path / "log").read_text()
+
+
+def test_worker_that_draws_for_nobody_is_ended(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "BUDGET_S", 60.0)
+    with worker(tmp_path) as (process, path):
+        assert answer(path, 0) == b"drawn"
+        client = request(path, 60)
+        time.sleep(3 * LOOK_S)
+        client.close()
+        begun = time.monotonic()
+
+        process.wait(20)
+
+        assert ABANDONED_S - 0.1 <= time.monotonic() - begun < ABANDONED_S + 4 * LOOK_S
+        assert "nobody waits" in (tmp_path / "log").read_text()
+
+
+def test_watch_ends_when_its_worker_is_killed(tmp_path) -> None:
+    with worker(tmp_path) as (process, path):
+        assert answer(path, 0) == b"drawn"
+        (watcher,) = process.children()
+
+        process.kill()
+        process.wait()
+
+        watcher.wait(5)
+
+
+def test_worker_serves_without_a_watch_when_the_kernel_does_not_tell(tmp_path) -> None:
+    with socket.socket() as listening:  # not a unix socket
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        command = [sys.executable, "-IS", request_budget.__file__, "2", "/bin/echo", "served"]
+        done = subprocess.run(command, stdin=listening, capture_output=True, text=True, check=False, timeout=20)
+
+    assert done.stdout == "served\n"
+    assert "cannot be watched" in done.stderr
