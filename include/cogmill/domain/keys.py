@@ -48,6 +48,9 @@ _AGENCY_YEAR = re.compile(r"(?P<agency>[A-Za-z][A-Za-z0-9]{0,19})_(?P<year>[A-Za
 _FORBIDDEN = set("\"'<>|*?{}\\`$;[]")
 """Letters with a meaning to a shell, SQL, a mapfile, HTML or a template. Blank, +, %, # and umlauts stay allowed."""
 
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+"""What PostgreSQL rejects in a text: S3 allows NUL in a key, and a notification may spell half of a surrogate pair."""
+
 _DASHED = re.compile(r"(?P<month>\d{1,2})-(?P<day>\d{1,2})-(?P<year>\d{4}|\d{2})")
 _DPI = re.compile(r"dpi", re.IGNORECASE)
 _MOSAIC = re.compile(r"mosaic", re.IGNORECASE)
@@ -59,6 +62,15 @@ def is_upload(key: str) -> bool:
     if len(parts) < 2 or not parts[-1] or parts[-2] not in set(Stage):  # noqa: PLR2004
         return False
     return not parts[-1].lower().endswith(SIDECARS)
+
+
+def is_storable(key: str) -> bool:
+    r"""Tell whether the ledger can hold a key.
+
+    >>> is_storable("bw/a b+ä%.tif"), is_storable("bw/a\x00.tif"), is_storable("bw/a\ud800.tif")
+    (True, False, False)
+    """
+    return not _NO_TEXT.search(key)
 
 
 def parse_upload(key: str) -> UploadKey:

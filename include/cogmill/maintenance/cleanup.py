@@ -1,4 +1,4 @@
-"""What nobody needs any more: replaced COGs, broken-off uploads, forgotten folders. And the nightly reading of COGs."""
+"""Delete what nobody needs any more: replaced COGs, broken-off uploads, forgotten folders."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from cogmill.ledger.findings import AuditJob
-from cogmill.maintenance.repair import Action, rebuild_damaged
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -39,15 +36,6 @@ class Collected:
     """Folders on the host where this ran."""
 
 
-@dataclass(slots=True)
-class Audit:
-    """What reading COGs again showed."""
-
-    read: int = 0
-    bytes: int = 0
-    damaged: list[Action] = field(default_factory=list)
-
-
 def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
     """Clear away what is old enough. A COG that something names again is kept, whatever list it was on."""
     grace_s = archive.settings.retired_cog_days * A_DAY_S
@@ -64,50 +52,6 @@ def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
             shutil.rmtree(folder, ignore_errors=True)
     log.info("garbage_collected cogs=%d uploads=%d folders=%d", len(cogs), len(uploads), len(folders))
     return Collected(cogs, uploads, [str(folder) for folder in folders])
-
-
-def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
-    """Read every byte of the COGs whose turn it is and compare with the hash they were proven with.
-
-    A COG that differs is taken off the index, put aside and built again; the others stay on the map. When more differ than one run
-    may remove, nothing is touched: it is rather the reading that is wrong, and the next comparison asks a person.
-    """
-    result = Audit()
-    damaged: list[AuditJob] = []
-    for job in archive.ledger.findings.due_audit(archive.settings.audit_nights):
-        found = archive.store.digest(job.cog_key)
-        if found is None:
-            continue  # the comparison reports it as missing
-        result.read += 1
-        result.bytes += found[1]
-        if found[0] == job.cog_sha256:
-            archive.ledger.findings.audited([job.id])
-        else:
-            log.error("cog_damaged key=%s", job.cog_key)
-            damaged.append(job)
-    result.damaged = _answer(archive, damaged, dry_run=dry_run)
-    log.info("cogs_audited read=%d bytes=%d damaged=%d", result.read, result.bytes, len(damaged))
-    return result
-
-
-def _answer(archive: Archive, damaged: Sequence[AuditJob], *, dry_run: bool) -> list[Action]:
-    """Mend what was found to be damaged, or remember it for a person when it is too much."""
-    keys = [job.cog_key for job in damaged]
-    if dry_run:
-        return [Action("cog_damaged", key, "would be built again") for key in keys]
-    too_many = len(keys) > archive.settings.removal_frames
-    # those that were not mended are read first the next time, so what is not among them has healed
-    archive.ledger.findings.begin()
-    about = {"kind": "cog_altered", "detail": "other bytes than were proven"}
-    left = damaged if too_many else []
-    archive.ledger.findings.add_findings(
-        [{**about, "subject": j.cog_key, "collection_id": j.collection_id} for j in left]
-    )
-    archive.ledger.findings.remember(["cog_altered"])
-    if too_many:
-        why = f"left alone: {len(keys)} differ, more than COGMILL_REMOVAL_FRAMES; look at the storage, then approve"
-        return [Action("cog_damaged", key, why, failed=True) for key in keys]
-    return [Action("cog_damaged", key, done) for key, done in rebuild_damaged(archive, keys)]
 
 
 def _stale_folders() -> list[Path]:

@@ -18,7 +18,7 @@ from cogmill.domain.model import Bands
 from cogmill.ledger.findings import CollectionLayers, Finding
 from cogmill.maintenance.checks import KINDS, Place, place_of
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.storable import is_storable
+from cogmill.pipeline.sweep import ledger_can_hold
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def _list(archive: Archive) -> tuple[int, dt.datetime]:
         placed = [
             (stored, str(place))
             for stored in page.objects
-            if (place := place_of(stored.key)) and is_storable(stored.key)
+            if (place := place_of(stored.key)) and ledger_can_hold(stored.key)
         ]
         archive.ledger.findings.add_listed(placed)
         count += len(placed)

@@ -13,7 +13,7 @@ from cogmill.domain import keys
 from cogmill.domain.errors import AccessDeniedError
 from cogmill.domain.model import StoredObject
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.storable import is_storable
+from cogmill.pipeline.sweep import ledger_can_hold
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,10 @@ def _look(archive: Archive, messages: list[Message]) -> AnnouncedUploads:
     found = {
         key: stored
         for key, event in latest.items()
-        if event.created and keys.is_upload(key) and is_storable(key) and (stored := _find(archive, key)) is not None
+        if event.created
+        and keys.is_upload(key)
+        and ledger_can_hold(key)
+        and (stored := _find(archive, key)) is not None
     }
     unsettled = {key for key, stored in found.items() if not _is_settled(archive, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]

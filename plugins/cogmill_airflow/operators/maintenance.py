@@ -158,7 +158,7 @@ class AuditCogsOperator(ArchiveOperator):
 
         :param context: Context of the task instance.
         """
-        from cogmill.maintenance.cleanup import audit
+        from cogmill.maintenance.audit import audit
 
         with self.archive() as archive:
             result = audit(archive, dry_run=context["params"]["dry_run"])
@@ -174,7 +174,7 @@ class ProbeServicesOperator(ArchiveOperator):
 
         :param context: Context of the task instance.
         """
-        from cogmill.maintenance.report import probe_services
+        from cogmill.maintenance.service_probes import probe_services
 
         with self.archive() as archive:
             return probe_services(archive, context["dag_run"].run_after.toordinal())

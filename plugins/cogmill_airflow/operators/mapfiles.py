@@ -111,11 +111,11 @@ class RollbackOperator(ArchiveOperator):
 
         :param context: Context of the task instance.
         """
-        from cogmill.pipeline import rerender
+        from cogmill.pipeline.rollback import rollback
 
         params = context["params"]
         with self.archive() as archive:
-            plan = asdict(rerender.rollback(archive, params["collection"], dry_run=params["dry_run"]))
+            plan = asdict(rollback(archive, params["collection"], dry_run=params["dry_run"]))
         for name in ("restored", "taken_back"):
             self.log.info("%s frames=%d %s", name, len(plan[name]), plan[name])
         return plan | {name: len(plan[name]) for name in ("restored", "taken_back")}

@@ -45,18 +45,18 @@ class RegisterUploadsOperator(ArchiveOperator):
         with self.archive() as archive:
             taken = ingest.ingest_uploads(archive)
             metrics.queue(archive.ledger.queries.queue)
-        for upload in taken.refused:
+        for upload in taken.rejected:
             self.log.warning("upload_refused key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)
         self.log.info(
             "uploads_registered frames=%d scans=%d refused=%d collections=%s",
             taken.frames,
             taken.scans,
-            len(taken.refused),
+            len(taken.rejected),
             taken.collection_ids,
         )
-        context["ti"].xcom_push(key=REFUSED, value=shown(taken.refused))
-        if taken.refused:
-            said = "\n".join(f"Refused {upload.text}" for upload in taken.refused)
+        context["ti"].xcom_push(key=REFUSED, value=shown(taken.rejected))
+        if taken.rejected:
+            said = "\n".join(f"Refused {upload.text}" for upload in taken.rejected)
             context["ti"].xcom_push(key=DIGEST, value=said[:LONGEST_TEXT])
         return taken.collection_ids or [NO_COLLECTION]
 

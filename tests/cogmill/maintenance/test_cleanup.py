@@ -6,12 +6,8 @@ from dataclasses import replace
 
 import pytest
 from cogmill.config.settings import Settings
-from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.model import Bands
-from cogmill.maintenance.cleanup import audit, collect
-from cogmill.maintenance.compare import compare
-from cogmill.maintenance.removal_plan import plan_removals
-from cogmill.maintenance.repair import remove
+from cogmill.maintenance.cleanup import collect
 
 from tests.small_archive import TRAVIS
 
@@ -78,83 +74,3 @@ def test_removes_forgotten_folders_of_workers_and_nothing_else(published, tmp_pa
 
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["cogmill-demo", "cogmill-zzzz9999", "somebody-elses"]
-
-
-def test_reads_a_share_of_all_cogs_each_night_until_all_had_their_turn(published):
-    archive = with_settings(published, audit_nights=2)
-
-    nights = [audit(archive).read for _ in range(2)]
-
-    assert nights == [2, 2]
-    assert published.sql("SELECT count(*) FROM cogmill.frame WHERE audited_at IS NULL") == [(0,)]
-
-
-def test_finds_a_damaged_cog_of_the_right_size_and_lets_it_be_built_again(published):
-    key = published.listed(COGS)[0]
-    body = published.archive.store.read(key)
-    published.put(key, bytes(reversed(body)))
-    archive = with_settings(published, audit_nights=1)
-    assert len(audit(archive, dry_run=True).damaged) == 1
-    assert key in published.listed(COGS)
-
-    result = audit(archive)
-
-    assert result.read == 3
-    assert [action.subject for action in result.damaged] == [key]
-    assert published.archive.store.read("quarantine/" + key) == bytes(reversed(body))
-    assert sorted(published.states()) == ["arrived", "published", "published"]
-    assert published.sql("SELECT count(*) FROM cogmill.tile_index") == [(2,)]
-
-
-def spoil(sample, count):
-    damaged = sample.listed(COGS)[:count]
-    for key in damaged:
-        sample.put(key, bytes(reversed(sample.archive.store.read(key))))
-    return damaged
-
-
-def test_asks_a_person_when_more_cogs_are_damaged_than_one_run_may_remove(published):
-    damaged = spoil(published, 2)
-    archive = with_settings(published, audit_nights=1, removal_frames=1)
-
-    result = audit(archive)
-
-    assert [(action.subject, action.failed) for action in result.damaged] == [(key, True) for key in damaged]
-    assert published.states() == ["published"] * 3
-    plan = plan_removals(archive)
-    assert (plan.cogs, remove(archive)) == (2, [])
-    assert "2 lost or damaged COGs" in plan.concerns[0]
-    assert [action.subject for action in remove(archive, approved=plan)] == damaged
-    assert sorted(published.states()) == ["arrived", "arrived", "published"]
-
-
-def test_forgets_damage_that_was_none_when_it_is_read_again(published):
-    bodies = {key: published.archive.store.read(key) for key in spoil(published, 2)}
-    archive = with_settings(published, audit_nights=1, removal_frames=1)
-    audit(archive)
-    for key, body in bodies.items():
-        published.put(key, bytes(reversed(body)))
-
-    audit(archive)
-
-    assert plan_removals(archive).cogs == 0
-
-
-def test_nobody_builds_a_damaged_frame_before_its_cog_was_put_aside(published, monkeypatch):
-    (damaged,) = spoil(published, 1)
-    archive = with_settings(published, audit_nights=1)
-
-    def killed(key, target):
-        raise ServiceUnavailableError("the worker was killed")
-
-    monkeypatch.setattr(archive.store, "move", killed)
-    with pytest.raises(ServiceUnavailableError):
-        audit(archive)
-    monkeypatch.undo()
-
-    assert sorted(published.states()) == ["arrived", "published", "published"]
-    assert archive.ledger.frames.due(TRAVIS.id, 10) == []
-    assert compare(archive).counts["cog_damaged"] == 1
-    assert [action.subject for action in remove(archive)] == [damaged]
-    assert damaged not in published.listed(COGS)
-    assert len(archive.ledger.frames.due(TRAVIS.id, 10)) == 1

@@ -315,7 +315,7 @@ def test_a_renamed_upload_takes_the_place_of_the_one_it_repeated(published):
     new = old.replace(".tif", ".TIF")
     published.put(new, b"x")
     published.delete(old)
-    assert [refused.key for refused in ingest.ingest_uploads(published.archive).refused] == [new]
+    assert [frame.key for frame in ingest.ingest_uploads(published.archive).rejected] == [new]
     compare(published.archive)
     a_day_later(published)
 
@@ -330,7 +330,7 @@ def test_a_renamed_upload_takes_the_place_of_the_one_it_repeated(published):
 @pytest.mark.parametrize("key", ["georef/x.tif", "backup/bw/Travis/USDA_1951/frames/georef/03-22-51_4-1.tif"])
 def test_a_refused_upload_that_is_there_never_seems_to_be_deleted(published, key):
     published.put(key)
-    assert [refused.key for refused in ingest.ingest_uploads(published.archive).refused] == [key]
+    assert [frame.key for frame in ingest.ingest_uploads(published.archive).rejected] == [key]
 
     assert faults(published) == {}
 

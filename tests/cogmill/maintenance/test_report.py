@@ -2,16 +2,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
-from dataclasses import asdict, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import asdict
 
 import pytest
-from cogmill.config.settings import Settings
 from cogmill.maintenance.compare import compare
-from cogmill.maintenance.report import needs_a_person, probe_services, report_text, write_report
-
-from tests.small_archive import TRAVIS
+from cogmill.maintenance.report import needs_a_person, report_text, write_report
 
 AT = dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)
 
@@ -46,68 +41,6 @@ def test_stores_nothing_in_a_dry_run(sample):
     write_report(sample.archive, {"comparison": {"counts": {}}}, AT, dry_run=True)
 
     assert sample.listed("reports/") == []
-
-
-@pytest.fixture
-def host():
-    """A stand-in for the MapServer host: answers with what `answers` holds for each request type."""
-    answers = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            kind = "GetMap" if "GetMap" in self.path else "GetCapabilities"
-            status, body = answers[kind]
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", answers
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-GOOD = {
-    "GetCapabilities": (200, b"<Layer><Name>Travis_USDA_1951_frames</Name></Layer>"),
-    "GetMap": (200, b"\x89PNG\r\n\x1a\n..."),
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({}, None),
-        ({"GetCapabilities": (500, b"")}, "GetCapabilities: status 500"),
-        ({"GetCapabilities": (200, b"<ServiceException/>")}, "GetCapabilities does not name its layer"),
-        ({"GetMap": (200, b"<ServiceException/>")}, "GetMap answers something else than a PNG"),
-    ],
-)
-def test_names_the_fault_of_a_live_service(sample, host, change, fault):
-    url, answers = host
-    sample.published()
-    answers.update(GOOD | change)
-    settings = Settings(_env_file=None, bucket=sample.archive.store.bucket, mapserver_url=url, probe_services=5)
-
-    faults = probe_services(replace(sample.archive, settings=settings), night=3)
-
-    assert faults == ({TRAVIS.id: fault} if fault else {})
-
-
-def test_says_so_when_the_host_is_away(sample):
-    sample.published()
-    settings = Settings(
-        _env_file=None, bucket=sample.archive.store.bucket, mapserver_url="http://127.0.0.1:9", probe_services=1
-    )
-
-    faults = probe_services(replace(sample.archive, settings=settings), night=0)
-
-    assert "no answer" in faults[TRAVIS.id]
 
 
 def test_asks_for_a_person_when_the_audit_left_damage_alone(sample):

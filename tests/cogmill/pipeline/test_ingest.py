@@ -32,7 +32,7 @@ def test_takes_in_a_frame_of_a_collection_never_seen_before(archive, put):
 
     taken = ingest.ingest_uploads(archive)
 
-    assert (taken.collection_ids, taken.frames, taken.refused) == (["travis_usda_1951_frames"], 1, [])
+    assert (taken.collection_ids, taken.frames, taken.rejected) == (["travis_usda_1951_frames"], 1, [])
     assert not ingest.has_new_uploads(archive)
     assert ingest.ingest_uploads(archive).collection_ids == []
 
@@ -67,8 +67,8 @@ def test_refuses_a_bad_name_alone_and_remembers_it(archive, put):
     taken = ingest.ingest_uploads(archive)
 
     assert taken.collection_ids == ["travis_usda_1951_frames"]
-    assert {fault.reason for fault in taken.refused} == {Reason.BAD_NAME}
-    assert len(taken.refused) == 2
+    assert {fault.reason for fault in taken.rejected} == {Reason.BAD_NAME}
+    assert len(taken.rejected) == 2
     assert not ingest.has_new_uploads(archive)
 
 
@@ -80,7 +80,7 @@ def test_leaves_out_and_names_a_key_that_the_ledger_cannot_hold(archive, put, ca
 
     taken = ingest.ingest_uploads(archive)
 
-    assert (taken.collection_ids, taken.frames, taken.refused) == (["travis_usda_1951_frames"], 1, [])
+    assert (taken.collection_ids, taken.frames, taken.rejected) == (["travis_usda_1951_frames"], 1, [])
     assert "georef/03-22-51_4-1\\x00.tif'" in caplog.text
     assert "scanned/\\x00.tif'" in caplog.text
     assert "\0" not in caplog.text
@@ -101,7 +101,7 @@ def test_names_the_later_of_two_files_that_differ_in_their_extension(archive, pu
 
     put(FRAME.replace(".tif", ".TIF"))
 
-    (twin,) = ingest.ingest_uploads(archive).refused
+    (twin,) = ingest.ingest_uploads(archive).rejected
     assert (twin.reason, twin.detail) == (Reason.DUPLICATE_NAME, f"the same name as {FRAME}")
     assert not ingest.has_new_uploads(archive)
 
@@ -112,7 +112,7 @@ def test_refuses_a_folder_that_differs_only_in_capital_letters(archive, put):
 
     put(FRAME.replace("Travis", "TRAVIS"))
 
-    (fault,) = ingest.ingest_uploads(archive).refused
+    (fault,) = ingest.ingest_uploads(archive).rejected
     assert "Travis_USDA_1951_frames" in fault.detail
 
 
@@ -193,7 +193,7 @@ def test_refuses_a_frame_whose_name_another_has_whichever_came_first(archive, pu
     put(FRAME, b"better")
     taken = ingest.ingest_uploads(archive)
 
-    assert [(refused.key, refused.reason) for refused in taken.refused] == [(FRAME, Reason.DUPLICATE_NAME)]
+    assert [(frame.key, frame.reason) for frame in taken.rejected] == [(FRAME, Reason.DUPLICATE_NAME)]
 
 
 def test_names_no_more_collections_than_airflow_can_map_over_and_the_rest_afterwards(archive, put, monkeypatch):

@@ -91,7 +91,7 @@ def test_shows_refused_names_in_the_run_that_was_woken_by_them(announced):
     announced.put("bw/Travis/USDA_1951/frames/georef/picture.tif")
 
     assert ingest.has_new_uploads(announced.archive)
-    assert len(ingest.ingest_uploads(announced.archive).refused) == 1
+    assert len(ingest.ingest_uploads(announced.archive).rejected) == 1
 
 
 def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(announced, sqs, queues, caplog):
@@ -178,7 +178,7 @@ def test_believes_the_bucket_and_not_the_event(announced):
 
 def test_lets_an_empty_object_come_again_until_it_has_settled(announced):
     key = announced.upload(frames=1, body=b"")[0]
-    assert not any(frame == key for frame in [r.key for r in ingest.ingest_uploads(announced.archive).refused])
+    assert not any(frame == key for frame in [r.key for r in ingest.ingest_uploads(announced.archive).rejected])
     assert announced.states() == []
 
     announced.put(key, b"real")
