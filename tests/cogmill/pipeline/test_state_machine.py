@@ -119,7 +119,7 @@ class ArchiveMachine(RuleBasedStateMachine):
         return watched
 
     def teardown(self):
-        if hasattr(self, "archive"):
+        if hasattr(self, "sample"):
             self.ledger.close()
             self.reader.close()
 
@@ -204,7 +204,7 @@ class ArchiveMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_visible_points_to_nothing(self):
-        if not hasattr(self, "archive"):
+        if not hasattr(self, "sample"):
             return
         present = set(self.sample.listed())
         root = self.sample.archive.vsi_root
