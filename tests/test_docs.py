@@ -38,6 +38,11 @@ OTHERS = {
 }
 """`COGMILL_` names that are no settings of the program, and the file that reads or writes them."""
 
+LINKED = sorted(
+    [*tables.ROOT.glob("*.md"), *tables.ROOT.glob("docs/*.md"), *tables.ROOT.glob("ansible/roles/*/README.md")]
+)
+"""Pages whose links are checked."""
+
 
 @pytest.mark.parametrize(
     ("page", "expected"),
@@ -105,11 +110,19 @@ def test_defaults_that_are_repeated_outside_of_the_program_are_its_own():
     }
 
 
-@pytest.mark.parametrize("page", [*sorted(tables.ROOT.glob("docs/*.md")), tables.README], ids=lambda p: p.name)
-def test_links_only_to_what_exists(page):
-    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+def _anchors(page):
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(tables.ROOT)))
+def test_links_only_to_what_exists(page):
+    links = re.findall(r"\]\((?!https?://|mailto:)([^)#]*)#?([^)]*)\)", page.read_text())
+    targets = [(page.parent / target if target else page, anchor) for target, anchor in links]
+
+    assert [target for target, _ in targets if not target.exists()] == []
+    assert [anchor for target, anchor in targets if anchor and anchor not in _anchors(target)] == []
 
 
 def test_promises_only_what_a_test_shows():

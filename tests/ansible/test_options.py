@@ -1,15 +1,38 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.ansible.options import PAGE, ROLES, ROOT, filled, options
+from tests.ansible.options import PAGE, ROLES, ROOT, filled, options, pages, readme, specified
 
 
-def test_page_shows_the_options_as_they_are() -> None:
-    assert filled(PAGE.read_text()) == PAGE.read_text()
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_shows_the_options_as_they_are(page: Path) -> None:
+    text = page.read_text()
+
+    assert "<!-- options" in text
+    assert filled(text, pages()[page]) == text, "out of date: run python -m tests.ansible.options"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_readme_has_the_sections_of_a_role(role: str) -> None:
+    sections = re.findall(r"^## (.+)$", readme(role).read_text(), re.MULTILINE)
+
+    assert sections == ["Requirements", "Role variables", "Dependencies", "Example playbook", "Tags", "License"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_example_of_a_readme_is_a_play_with_options_that_exist(role: str) -> None:
+    example = readme(role).read_text().partition("## Example playbook")[2]
+    plays = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", example, re.DOTALL)[0])
+    given = {name for play in plays for name in play.get("vars", {})}
+    required = {name for name, spec in specified(role).items() if spec.get("required")}
+
+    assert role in [entry["role"] for play in plays for entry in play["roles"]]
+    assert required <= given <= {option.name for name in ROLES for option in options(name)}
 
 
 def test_example_has_room_for_a_vault() -> None:
@@ -23,10 +46,10 @@ def test_example_has_room_for_a_vault() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_option_is_specified_and_has_a_reason(role: str) -> None:
-    specified = yaml.safe_load((ROOT / f"ansible/roles/{role}/meta/argument_specs.yml").read_text())
-    names = [name for name, _, _ in options(role)]
+    names = [option.name for option in options(role)]
 
-    assert set(names) == set(specified["argument_specs"]["main"]["options"])
+    assert set(names) == set(specified(role))
+    assert [option.name for option in options(role) if not option.meaning] == []
     assert all(name.startswith(f"{role}_") for name in names)
 
 
