@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cogmill.index.tile_index import public_url
+from cogmill.mapserver.urls import download_url
 from cogmill.pipeline.export import COMPILED, PAGE, SERVICES
 
 from demo.maps import Service
@@ -107,8 +107,8 @@ def test_strangers_download_what_is_published_and_nothing_else(system: System, d
     base, bucket = system.environment["COGMILL_PUBLIC_URL"], system.stack.settings.bucket
     listing = system.stack.s3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
     stored = [entry["Key"] for page in listing for entry in page["Contents"]]
-    closed = [public_url(base, key) for key in stored if "/georef/" in key or key.startswith("mapfiles/")]
-    compiled = {public_url(base, key) for key in (PAGE, SERVICES, f"{COMPILED}.geojson")}
+    closed = [download_url(base, key) for key in stored if "/georef/" in key or key.startswith("mapfiles/")]
+    compiled = {download_url(base, key) for key in (PAGE, SERVICES, f"{COMPILED}.geojson")}
 
     assert {link: status for link in links() | compiled if (status := strangers.ask(link)) != 200} == {}
     assert {strangers.ask(link) for link in closed} == {403}

@@ -17,7 +17,8 @@ import psycopg
 import rasterio
 from affine import Affine
 from cogmill.domain.model import Product
-from cogmill.mapserver.mapfile import Service, online_resource, render
+from cogmill.mapserver.mapfile import Service, render
+from cogmill.mapserver.urls import service_url
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
@@ -73,7 +74,7 @@ class ManyFrames:
             title="Many frames",
             product=Product.FRAMES,
             extent=(WEST, NORTH - self.side * STEP_M, WEST + self.side * STEP_M, NORTH),
-            online_resource=online_resource(self.stack.settings.front_url, self.collection),
+            online_resource=service_url(self.stack.settings.front_url, self.collection),
         )
         return render(service)
 

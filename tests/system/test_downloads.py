@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
-from cogmill.index.tile_index import public_url
 from cogmill.ledger import Ledger
+from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import Archive
 from cogmill.pipeline.export import COMPILED, PAGE, SERVICES, compile_indexes
 from osgeo import gdal
@@ -64,7 +64,7 @@ def published(stack: Stack, archive: SmallArchive) -> dict[str, str]:
     links = {f"row {name}": link for name, link in zip(COLUMNS, row, strict=True)}
     links |= {f"feature {name}": link for name, link in feature["properties"].items() if name in COLUMNS}
     links |= {f"catalogue {bands}": link for bands, link in service["downloads"].items()}
-    return links | {key: public_url(archive.archive.settings.public_url, key) for key in keys}
+    return links | {key: download_url(archive.archive.settings.public_url, key) for key in keys}
 
 
 def test_every_published_link_opens_without_keys(stack: Stack, archive: SmallArchive) -> None:
@@ -86,4 +86,4 @@ def test_uploads_and_mapfiles_stay_closed(archive: SmallArchive) -> None:
     closed = [key for key in archive.listed() if "/georef/" in key or key.startswith("mapfiles/")]
 
     assert len(closed) >= 2
-    assert {strangers.ask(public_url(base, key)) for key in closed} == {403}
+    assert {strangers.ask(download_url(base, key)) for key in closed} == {403}

@@ -7,11 +7,11 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from osgeo import gdal, ogr, osr
 
 from cogmill.domain.model import FrameName, Product
+from cogmill.mapserver.urls import download_url
 
 SRS = "EPSG:3857"
 """CRS of every footprint and every COG."""
@@ -100,15 +100,6 @@ class IndexFiles:
     """Texts that are too long for a DBF field and were left empty rather than cut."""
 
 
-def public_url(base: str, key: str) -> str:
-    """Return the address of a key, percent-encoded so that blanks, `+`, `%` and umlauts survive.
-
-    >>> public_url("https://s3.amazonaws.com/cogmill/", "bw/El Paso/USDA_1951/frames/cog/a+b%.tif")
-    'https://s3.amazonaws.com/cogmill/bw/El%20Paso/USDA_1951/frames/cog/a%2Bb%25.tif'
-    """
-    return f"{base.rstrip('/')}/{quote(key, safe='/')}"
-
-
 def index_row(frame: IndexedFrame, address: IndexAddress) -> IndexRow:
     """Return the tile index row of one published frame."""
     return IndexRow(
@@ -119,8 +110,8 @@ def index_row(frame: IndexedFrame, address: IndexAddress) -> IndexRow:
         roll=frame.name.roll,
         frame_num=frame.name.frame_num,
         dl_orig=_scan_url(frame, address),
-        dl_georef=public_url(address.public_url, frame.cog_key),
-        dl_index=public_url(address.public_url, address.zip_key),
+        dl_georef=download_url(address.public_url, frame.cog_key),
+        dl_index=download_url(address.public_url, address.zip_key),
         geom_wkb=frame.footprint_wkb,
         acquired=_single_day(frame.name.acquired),
     )
@@ -129,7 +120,7 @@ def index_row(frame: IndexedFrame, address: IndexAddress) -> IndexRow:
 def _scan_url(frame: IndexedFrame, address: IndexAddress) -> str | None:
     if address.product is Product.MOSAIC:
         return NO_SCAN
-    return public_url(address.public_url, frame.scan_key) if frame.scan_key else None
+    return download_url(address.public_url, frame.scan_key) if frame.scan_key else None
 
 
 def _single_day(acquired: tuple[dt.date, dt.date] | None) -> dt.date | None:

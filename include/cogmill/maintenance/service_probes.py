@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from cogmill.mapserver.mapfile import online_resource
 from cogmill.mapserver.probe import check_service
+from cogmill.mapserver.urls import service_url
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def probe_services(archive: Archive, night: int) -> dict[str, str]:
         facts = archive.ledger.collections.service_facts(collection.id)
         if not facts.inside:
             continue
-        wms = online_resource(archive.settings.mapserver_url, collection.id)
+        wms = service_url(archive.settings.mapserver_url, collection.id)
         fault = check_service(wms, collection.service_name, (facts.inside[0][0], facts.inside[0][1]))
         if fault:
             faults[collection.id] = fault

@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
@@ -79,7 +78,7 @@ class Service:
     extent: tuple[float, float, float, float]
     """West, south, east, north of all footprints, EPSG:3857 metres, without margin."""
     online_resource: str
-    """Public address of the service up to and including `&`; see `online_resource()`."""
+    """Public address of the service up to and including `&`; see `urls.service_url`."""
     dates: tuple[dt.date, dt.date] | None = None
     """First and last day of the frames; None unless they are known to the day, then clients may ask for a time."""
     srs: tuple[str, ...] = DEFAULT_SRS
@@ -116,20 +115,6 @@ class Service:
         west, south, east, north = self.extent
         lower = (math.floor(west) - EXTENT_MARGIN_M, math.floor(south) - EXTENT_MARGIN_M)
         return (*lower, math.ceil(east) + EXTENT_MARGIN_M, math.ceil(north) + EXTENT_MARGIN_M)
-
-
-def online_resource(base_url: str, collection_id: str) -> str:
-    """Return the public address of a service, ready for parameters.
-
-    Args:
-        base_url: Address of the MapServer hosts, with or without the `/wms/` that all services share.
-        collection_id: Stem of the mapfile.
-
-    >>> online_resource("https://maps.example.org/", "travis_usda_1951_frames")
-    'https://maps.example.org/wms/?map=/mapfiles/travis_usda_1951_frames.map&'
-    """
-    host = base_url.rstrip("/").removesuffix("/wms")
-    return f"{host}/wms/?map=/mapfiles/{quote(collection_id)}.map&"
 
 
 def service_title(collection: Collection) -> str:

@@ -16,10 +16,9 @@ from cogmill.domain.model import Collection
 from cogmill.index.catalog import CatalogEntry, degrees, services_json, services_page
 from cogmill.index.columnar import FeatureWriter, FlatGeobuf, GeoParquet, read_flatgeobuf, read_geoparquet
 from cogmill.index.geojson import Batch, Fingerprint, GeoJsonWriter, batches, property_names, read_geojson
-from cogmill.index.tile_index import public_url
 from cogmill.ledger.catalog import PublicService
-from cogmill.mapserver.mapfile import online_resource, service_title
-from cogmill.mapserver.urls import capabilities_url, preview_url
+from cogmill.mapserver.mapfile import service_title
+from cogmill.mapserver.urls import capabilities_url, download_url, preview_url, service_url
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
 
@@ -160,7 +159,7 @@ def _upload(archive: Archive, stem: Path, services: Sequence[PublicService]) -> 
 
 def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
     collection = service.collection
-    wms = online_resource(archive.settings.mapserver_url, collection.id)
+    wms = service_url(archive.settings.mapserver_url, collection.id)
     archives = {
         str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
         for bands in service.bands
@@ -180,7 +179,7 @@ def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
         wms=wms,
         capabilities=capabilities_url(wms),
         preview=preview_url(wms, collection.service_name, service.extent, PREVIEW_PX),
-        downloads={bands: public_url(archive.settings.public_url, key) for bands, key in archives.items()},
+        downloads={bands: download_url(archive.settings.public_url, key) for bands, key in archives.items()},
     )
 
 

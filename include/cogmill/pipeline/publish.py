@@ -20,7 +20,8 @@ from cogmill.domain.model import Bands, Collection
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
 from cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
 from cogmill.mapserver.cgi import MapServerRunner
-from cogmill.mapserver.mapfile import Service, online_resource, render, service_title
+from cogmill.mapserver.mapfile import Service, render, service_title
+from cogmill.mapserver.urls import service_url
 from cogmill.mapserver.verify_service import verify_service
 from cogmill.pipeline.archive import Archive
 
@@ -217,7 +218,7 @@ def _service(
         title=title(archive, collection),
         product=collection.product,
         extent=extent,
-        online_resource=online_resource(archive.settings.mapserver_url, collection.id),
+        online_resource=service_url(archive.settings.mapserver_url, collection.id),
         dates=_dates(facts),
     )
 

@@ -122,14 +122,14 @@ def _digest(ti: Any, context: Context) -> str:
 
 
 def _collection_digest(collection_id: str, context: Context) -> str:
-    from cogmill.mapserver.mapfile import online_resource
+    from cogmill.mapserver.urls import service_url
     from cogmill.pipeline import run_digest
 
     from cogmill_airflow.connections import archive_from_connections
 
     with archive_from_connections() as archive:
         digest = run_digest.digest(archive, collection_id, context["dag_run"].start_date)
-        service = online_resource(archive.settings.mapserver_url, collection_id)
+        service = service_url(archive.settings.mapserver_url, collection_id)
     if not (digest.published or digest.rejected or digest.failed or digest.missing_scans):
         return ""
     return f"{digest.text}\nService: {service}SERVICE=WMS&REQUEST=GetCapabilities"

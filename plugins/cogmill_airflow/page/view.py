@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from cogmill.domain.errors import ADVICE, Reason
-from cogmill.mapserver.mapfile import online_resource
-from cogmill.mapserver.urls import capabilities_url, preview_url
+from cogmill.mapserver.urls import capabilities_url, preview_url, service_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cogmill_airflow.names import dag_id
@@ -64,7 +63,7 @@ class Address:
 
     def wms(self, collection_id: str) -> str:
         """Return the address of a service, ready for parameters."""
-        return online_resource(self.settings.mapserver_url, collection_id)
+        return service_url(self.settings.mapserver_url, collection_id)
 
     def capabilities(self, collection_id: str) -> str:
         """Return what a service says about itself."""

@@ -14,9 +14,9 @@ from cogmill.domain import keys
 from cogmill.domain.keys import index_file_keys
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.domain.public_access import bucket_policy
-from cogmill.index.tile_index import public_url
 from cogmill.maintenance.checks import QUARANTINE
 from cogmill.maintenance.report import REPORTS
+from cogmill.mapserver.urls import download_url
 from cogmill.pipeline.export import COMPILED, FORMATS, PAGE, SERVICES
 
 from tests.system import strangers
@@ -57,7 +57,7 @@ def address(bucket, s3_server):
     for key in PUBLISHED + PRIVATE:
         client.put_object(Bucket=name, Key=key, Body=b"x")
     client.put_bucket_policy(Bucket=name, Policy=bucket_policy(name, simulated=True))
-    return lambda key: public_url(f"{s3_server}/{name}", key)
+    return lambda key: download_url(f"{s3_server}/{name}", key)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

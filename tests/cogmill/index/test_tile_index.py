@@ -19,9 +19,9 @@ from cogmill.index.tile_index import (
     IndexedFrame,
     IndexRow,
     index_row,
-    public_url,
     write_index_files,
 )
+from cogmill.mapserver.urls import download_url
 from osgeo import ogr, osr
 
 DAY = dt.date(1951, 3, 22)
@@ -98,7 +98,7 @@ def test_day_is_absent_when_only_a_year_is_known(acquired: tuple[dt.date, dt.dat
     ],
 )
 def test_url_is_percent_encoded_when_a_key_has_special_characters(key: str, expected: str) -> None:
-    assert public_url("https://cdn.example.org/", key) == f"https://cdn.example.org/{expected}"
+    assert download_url("https://cdn.example.org/", key) == f"https://cdn.example.org/{expected}"
 
 
 def test_shapefile_reads_back_when_texts_have_umlauts(tmp_path: Path) -> None:

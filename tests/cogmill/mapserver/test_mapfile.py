@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from cogmill.domain.model import Collection, Product
-from cogmill.mapserver.mapfile import Service, online_resource, render, service_title
+from cogmill.mapserver.mapfile import Service, render, service_title
+from cogmill.mapserver.urls import service_url
 
 
 def service(**changes: Any) -> Service:
@@ -19,7 +20,7 @@ def service(**changes: Any) -> Service:
         title="Travis USDA 1951 Frames",
         product=Product.FRAMES,
         extent=(-10900000.5, 3548876.2, -10898876.1, 3550000.9),
-        online_resource=online_resource("https://maps.example.org", "travis_usda_1951_frames"),
+        online_resource=service_url("https://maps.example.org", "travis_usda_1951_frames"),
     )
     return dataclasses.replace(given, **changes)
 
@@ -164,9 +165,9 @@ def test_coordinate_system_is_refused_when_it_is_no_code(srs: tuple[str, ...]) -
 
 
 def test_address_is_percent_encoded_when_an_id_has_special_characters() -> None:
-    assert online_resource("https://m.org/", "el paso_ä") == "https://m.org/wms/?map=/mapfiles/el%20paso_%C3%A4.map&"
+    assert service_url("https://m.org/", "el paso_ä") == "https://m.org/wms/?map=/mapfiles/el%20paso_%C3%A4.map&"
 
 
 @pytest.mark.parametrize("base", ["https://m.org", "https://m.org/", "https://m.org/wms", "https://m.org/wms/"])
 def test_address_is_the_same_when_the_base_names_the_shared_path(base: str) -> None:
-    assert online_resource(base, "x") == "https://m.org/wms/?map=/mapfiles/x.map&"
+    assert service_url(base, "x") == "https://m.org/wms/?map=/mapfiles/x.map&"

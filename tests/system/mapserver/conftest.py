@@ -19,7 +19,8 @@ import rasterio
 import shapely
 from cogmill.domain.model import FrameName, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row
-from cogmill.mapserver.mapfile import Service, online_resource
+from cogmill.mapserver.mapfile import Service
+from cogmill.mapserver.urls import service_url
 from osgeo import gdal, osr
 
 from tests.system.mapserver.cgi import MapServer
@@ -195,7 +196,7 @@ class Archive:
             title="Travis USDA 1951 Frames",
             product=Product.FRAMES,
             extent=(min(west), min(south), max(east), max(north)),
-            online_resource=online_resource("https://maps.example.org", self.collection_id),
+            online_resource=service_url("https://maps.example.org", self.collection_id),
         )
         return dataclasses.replace(given, **changes)
 
