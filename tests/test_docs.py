@@ -39,21 +39,17 @@ OTHERS = {
 """`COGMILL_` names that are no settings of the program, and the file that reads or writes them."""
 
 LINKED = sorted(
-    [*tables.ROOT.glob("*.md"), *tables.ROOT.glob("docs/*.md"), *tables.ROOT.glob("ansible/roles/*/README.md")]
+    [
+        *tables.ROOT.glob("*.md"),
+        *tables.ROOT.glob("docs/*.md"),
+        *tables.ROOT.glob("ansible/roles/*/README.md"),
+        tables.COLLECTION_FILES,
+    ]
 )
 """Pages whose links are checked."""
 
 
-@pytest.mark.parametrize(
-    ("page", "expected"),
-    [
-        (tables.README, tables.readme),
-        (tables.REJECTIONS, tables.rejections),
-        (tables.ENV_EXAMPLE, tables.env_example),
-        (tables.COMPOSE, tables.compose),
-    ],
-    ids=["README.md", "rejections.md", ".env.example", "docker-compose.yaml"],
-)
+@pytest.mark.parametrize(("page", "expected"), tables.PAGES.items(), ids=[page.name for page in tables.PAGES])
 def test_shows_what_the_code_says(page, expected):
     assert page.read_text() == expected(), "out of date: run python -m tools.tables"
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cogmill.config.collection_files import KEYS, CollectionConfig
 from cogmill.config.places import PROJECT as ROOT
 from cogmill.config.settings import Settings, variable
 from cogmill.domain.errors import ADVICE
@@ -25,7 +26,10 @@ COMPOSE = ROOT / "docker-compose.yaml"
 GROUPS = [group for group in Settings.__bases__ if group is not BaseSettings]
 """Models of the program's settings, in the order in which people read them; the docstring of each is its heading."""
 
+COLLECTION_FILES = ROOT / "include" / "collections" / "README.md"
+
 _MARKS = re.compile(r"(<!-- settings: .*? -->\n).*?(<!-- /settings -->)", re.DOTALL)
+_KEY_MARKS = re.compile(r"(<!-- keys: .*? -->\n).*?(<!-- /keys -->)", re.DOTALL)
 _COMPOSE_MARKS = re.compile(r"( *# settings: .*?\n)(.*?)( *# /settings\n)", re.DOTALL)
 
 
@@ -61,6 +65,14 @@ def compose() -> str:
     names = [name for group in GROUPS for name, _, _ in settings(group) if name not in given]
     lines = "".join(f"    {name}: ${{{name}:-}}\n" for name in names)
     return _COMPOSE_MARKS.sub(lambda found: f"{found[1]}{lines}{found[3]}", text)
+
+
+def collection_files() -> str:
+    """Return the page on collection files with its table of keys."""
+    docs = _field_docs(CollectionConfig)
+    rows = [f"| `{name}` | {docs[name]} |" for name in docs if name in KEYS[""]]
+    table = "\n".join(["| key | meaning |", "|---|---|", *rows, ""])
+    return _KEY_MARKS.sub(lambda found: f"{found[1]}{table}{found[2]}", COLLECTION_FILES.read_text())
 
 
 def rejections() -> str:
@@ -120,11 +132,15 @@ def _shown(default: object) -> str:
     return json.dumps(default) if isinstance(default, list | tuple) else str(default)
 
 
+PAGES = {
+    README: readme,
+    REJECTIONS: rejections,
+    COLLECTION_FILES: collection_files,
+    COMPOSE: compose,
+    ENV_EXAMPLE: env_example,
+}
+"""Pages with generated parts, in the order in which they are written: `.env.example` reads `docker-compose.yaml`."""
+
 if __name__ == "__main__":
-    for page, text in {
-        README: readme(),
-        REJECTIONS: rejections(),
-        COMPOSE: compose(),
-        ENV_EXAMPLE: env_example(),
-    }.items():
-        page.write_text(text)
+    for page, text in PAGES.items():
+        page.write_text(text())

@@ -27,7 +27,7 @@ class Grid(StrEnum):
 
 
 class Nodata(StrEnum):
-    """Which pixels of the declared nodata value are holes."""
+    """Which pixels of the nodata value are masked."""
 
     EDGE = "edge"
     """Only those connected to the edge: a black roof inside the photograph stays."""
@@ -37,7 +37,7 @@ class Nodata(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """CollectionConfig rule that turns 16-bit values into 8 bits: `low` becomes 0, `high` becomes 255, linear between."""
+    """Rule of a collection file that turns 16-bit values into 8 bits: `low` becomes 0, `high` becomes 255, linear between."""
 
     low: float
     high: float

@@ -1,1 +1,1 @@
-"""What an operator sets: environment variables, and the files of single collections."""
+"""Settings from the environment, configuration of single collections, and paths of files that ship with the program."""

@@ -1,4 +1,4 @@
-"""What `include/collections/*.yaml` declare about collections, checked against a schema."""
+"""Collection files: `include/collections/<collection id>.yaml`, what differs from the defaults for one collection."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ log = logging.getLogger(__name__)
 ProfileName = Literal["bw", "nc", "bw_jpeg", "archive_zstd", "webp_lossless"]
 """The keys of `PROFILES`, spelled out for the schema of collection files."""
 
-
 ENDINGS = tuple(f"_{product.value}.yaml" for product in Product)
-"""How the names of collection files end."""
+"""Endings of the names of collection files; a collection id ends with its product."""
+
+YAML = (".yaml", ".yml")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class CollectionProfiles(_Strict):
-    """Profile by bands; a band left out keeps its default."""
+    """Profile by bands folder; bands without one keep their default."""
 
     bw: ProfileName | None = None
     nc: ProfileName | None = None
 
 
 class CollectionScaling(_Strict):
-    """`low` becomes 0 and `high` becomes 255."""
+    """Source values that become 0 and 255; linear between them."""
 
     low: float
     high: float
@@ -51,18 +52,24 @@ class CollectionScaling(_Strict):
 
 
 class CollectionConfig(_Strict):
-    """What `include/collections/<collection id>.yaml` says about a collection. Everything is optional."""
+    """Contents of a collection file. Every key is optional; a key that is left out keeps its default."""
 
     title: str | None = Field(default=None, min_length=1)
+    """Title of the map service."""
     profiles: CollectionProfiles = CollectionProfiles()
+    """Profile of the COGs of each bands folder, such as `{bw: bw_jpeg}`: `bw`, `nc`, `bw_jpeg`, `archive_zstd` or `webp_lossless`."""
     collar: bool | None = None
-    """None: on for frames, off for index sheets and mosaics."""
+    """Whether film collars are removed. Default: `true` for frames, `false` for index sheets and mosaics."""
     nodata: Nodata | None = None
+    """Which pixels of the nodata value are masked: `edge` for those connected to the edge, `everywhere` for all."""
     resampling: Resampling | None = None
+    """Kernel of the warp: `bilinear` or `cubic`."""
     grid: Grid | None = None
+    """Pixel grid of warped COGs: `native` for the frame's own resolution, `web` for the next finer zoom level of web maps."""
     scaling: CollectionScaling | None = None
+    """Range of 16-bit values, such as `{low: 0, high: 4095}`: `low` becomes 0, `high` becomes 255. Without it 16-bit frames are rejected."""
     product: Product = Field(default=Product.FRAMES, exclude=True)
-    """Taken from the file's name."""
+    """Taken from the file's name; not a key of the file."""
 
     def profile(self, bands: Bands) -> Profile:
         """Return the profile of one bands folder of the collection."""
@@ -79,24 +86,34 @@ class CollectionConfig(_Strict):
         return replace(chosen, **changed)
 
 
-def load_collection_config(folder: Path, collection_id: str) -> CollectionConfig | None:
-    """Return what is declared about a collection; None when nothing is.
+KEYS = {
+    "": sorted(set(CollectionConfig.model_fields) - {"product"}),
+    "profiles": sorted(CollectionProfiles.model_fields),
+    "scaling": sorted(CollectionScaling.model_fields),
+}
+"""Keys of a collection file, by the key that they are below."""
 
-    Files of other collections are not read, so that a fault in one of them harms no other.
+
+def load_collection_config(folder: Path, collection_id: str) -> CollectionConfig | None:
+    """Return the contents of a collection's file; None when there is no such file.
+
+    Files of other collections are not read, so that a mistake in one of them harms no other.
 
     Args:
         folder: Folder of the collection files.
-        collection_id: The file's name without `.yaml`, which may have capital letters.
+        collection_id: The file's name without `.yaml`; in the name of the file, case does not matter.
 
     Raises:
-        ConfigurationError: Naming the file, the key and what is allowed.
+        ConfigurationError: Names the file, the key and what is allowed.
     """
-    # Asked once per service by whoever compiles thousands, so plain names are compared, not paths.
+    # Called once per service by whoever compiles thousands, so plain names are compared, not paths.
     names = _names(folder) if folder.is_dir() else []
     for name in names:
-        if name.lower().endswith(".yaml") and not name.lower().endswith(ENDINGS):
+        if name.lower().endswith(YAML) and not name.lower().endswith(ENDINGS):
             _warn_once(folder / name)
     found = [name for name in names if name.lower() == f"{collection_id}.yaml"]
+    if len(found) > 1:
+        raise ConfigurationError(f"{' and '.join(found)}: two files for one collection, keep one of them")
     return _load(folder / found[0]) if found else None
 
 
@@ -113,12 +130,10 @@ def _warn_once(file: Path) -> None:
 def _load(file: Path) -> CollectionConfig:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as err:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as err:
         raise ConfigurationError(f"{file.name}: not readable as YAML: {err}") from err
     if not isinstance(values, dict) or "product" in values:
-        raise ConfigurationError(
-            f"{file.name}: a mapping of {', '.join(sorted(set(CollectionConfig.model_fields) - {'product'}))} is expected"
-        )
+        raise ConfigurationError(f"{file.name}: a mapping of {', '.join(KEYS[''])} is expected")
     try:
         return CollectionConfig.model_validate({**values, "product": file.stem.lower().rpartition("_")[2]})
     except ValidationError as err:
@@ -126,7 +141,8 @@ def _load(file: Path) -> CollectionConfig:
 
 
 def _complaint(file: str, error: Any) -> str:
+    above = ".".join(str(part) for part in error["loc"][:-1])
     key = ".".join(str(part) for part in error["loc"]) or "file"
     if error["type"] == "extra_forbidden":
-        return f"{file}: {key}: unknown key, allowed are {', '.join(sorted(set(CollectionConfig.model_fields) - {'product'}))}"
+        return f"{file}: {key}: unknown key, allowed are {', '.join(KEYS[above])}"
     return f"{file}: {key}: {error['input']!r} is wrong, {error['msg'][0].lower()}{error['msg'][1:]}"

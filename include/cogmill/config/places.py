@@ -1,4 +1,4 @@
-"""Where the files that come with the program lie: in a checkout, in a copied folder, or in an installed wheel."""
+"""Paths of files that ship with the program: in a checkout, in a copied folder, or in an installed wheel."""
 
 from __future__ import annotations
 

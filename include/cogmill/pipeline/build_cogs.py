@@ -175,7 +175,7 @@ def _record(archive: Archive, job: Job, owner: str, done: _Built) -> bool:
 
 
 def profile_chooser(archive: Archive, override: str | None = None) -> ProfileChooser:
-    """Return how the profile of an upload is chosen: by name, else as its collection declares, else by default.
+    """Return how the profile of an upload is chosen: by name, else by its collection file, else by default.
 
     Raises:
         ConfigurationError: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
@@ -185,8 +185,8 @@ def profile_chooser(archive: Archive, override: str | None = None) -> ProfileCho
     read = cache(partial(load_collection_config, archive.settings.collections_dir))
 
     def choose(upload: UploadKey) -> Profile:
-        said = read(upload.collection.id)
-        own = said.profile(upload.bands) if said else default_profile(upload.bands, upload.collection.product)
+        config = read(upload.collection.id)
+        own = config.profile(upload.bands) if config else default_profile(upload.bands, upload.collection.product)
         return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
 
     return choose

@@ -184,7 +184,7 @@ def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
 
 
 def _title(archive: Archive, collection: Collection) -> str:
-    """Return the declared title, else the usual one; a collection file with a fault costs a title, not the catalogue."""
+    """Return the title of the collection file, else the usual one; a mistake in the file costs a title, not the catalog."""
     try:
         return publish.title(archive, collection)
     except ConfigurationError:

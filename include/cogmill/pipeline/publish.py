@@ -102,8 +102,8 @@ def title(archive: Archive, collection: Collection) -> str:
     Raises:
         ConfigurationError: Its collection file is wrong.
     """
-    said = load_collection_config(archive.settings.collections_dir, collection.id)
-    return said.title if said and said.title else service_title(collection)
+    config = load_collection_config(archive.settings.collections_dir, collection.id)
+    return config.title if config and config.title else service_title(collection)
 
 
 def prove(archive: Archive, drafted: Draft) -> None:

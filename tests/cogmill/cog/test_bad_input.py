@@ -464,9 +464,9 @@ def test_scales_16_bit_by_the_declared_rule_and_refuses_values_outside(engine, t
 def test_counts_valid_pixels_alone_when_16_bit_is_scaled(engine, tmp_path):
     values = grey().astype(np.uint16) * 8 + 1000
     values[:40] = 0
-    load_collection_config = dataclasses.replace(BW, scaling=Scaling(900, 4080))
+    profile = dataclasses.replace(BW, scaling=Scaling(900, 4080))
 
-    build(engine, upload(tmp_path / "a.tif", values, epsg=3857, nodata=0), profile=load_collection_config)
+    build(engine, upload(tmp_path / "a.tif", values, epsg=3857, nodata=0), profile=profile)
 
     with pytest.raises(InvalidFrameError, match=r"wrong_depth.*outside the declared scaling"):
-        build(engine, upload(tmp_path / "b.tif", values, epsg=3857), profile=load_collection_config)
+        build(engine, upload(tmp_path / "b.tif", values, epsg=3857), profile=profile)
