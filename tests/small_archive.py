@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import shapely
-from cogmill.aws.s3 import Upload
+from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, BuiltCog, Collection, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, index_row
@@ -74,7 +74,7 @@ class SmallArchive:
             key = keys.cog_key(upload, sha256[:12])
             path = Path(f"/tmp/cogmill-test-{sha256[:12]}.tif")  # noqa: S108
             path.write_bytes(body)
-            self.archive.store.create(key, path, sha256, Upload("image/tiff"))
+            self.archive.store.create(key, path, sha256, PutOptions("image/tiff"))
             path.unlink()
             ledger.frames.mark_built(job, "tests", (key, sha256, "recipe"), _cog(job.id, len(body), sha256))
         return len(jobs)

@@ -1,4 +1,4 @@
-"""The bucket: the only module that speaks S3. Receives a ready boto3 client; never reads credentials from anywhere else."""
+"""Read and write one bucket: the only module that calls S3. Receives a ready boto3 client, and its credentials with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError
 
+from cogmill.aws.botocore_internals import set_timestamp_parser
+from cogmill.aws.gdal_environment import SigningCredentials, gdal_environment
 from cogmill.domain.errors import AccessDeniedError, CogmillError, ServiceUnavailableError, SourceChangedError
 from cogmill.domain.model import StoredObject
 
@@ -25,10 +27,10 @@ CHUNK = 1 << 20
 SHA256 = "sha256"
 """Metadata key under which every COG carries its own hash."""
 
-_GONE = {"404", "NoSuchKey", "412", "PreconditionFailed"}
+_GONE_CODES = {"404", "NoSuchKey", "412", "PreconditionFailed"}
 
-_KEPT = {"403", "AccessDenied", "AllAccessDisabled", "InvalidObjectState"}
-"""Codes with which S3 refuses one object for good; those of its key service begin with `KMS.`."""
+_DENIED_CODES = {"403", "AccessDenied", "AllAccessDisabled", "InvalidObjectState"}
+"""Codes with which S3 denies access to one object for good; those of its key service begin with `KMS.`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,17 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """How an object is to be stored."""
+class PutOptions:
+    """Content type, metadata and ACL with which an object is stored."""
 
     content_type: str
     metadata: Mapping[str, str] = field(default_factory=dict)
     acl: str = ""
     """Canned ACL; empty sends none."""
+
+    def with_sha256(self, sha256: str) -> PutOptions:
+        """Return these options with the hash of the object in its metadata."""
+        return replace(self, metadata={**self.metadata, SHA256: sha256})
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for boto3."""
@@ -61,8 +67,8 @@ class S3Store:
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self.bucket = bucket
-        # botocore has no public way to say to a ready client how times are read
-        client._endpoint._response_parser_factory.set_parser_defaults(timestamp_parser=_timestamp)  # noqa: SLF001
+        self._credentials = SigningCredentials(client)
+        set_timestamp_parser(client, _timestamp)
 
     def pages(self, prefix: str = "") -> Iterator[Listing]:
         """List keys page by page, one LIST call per 1,000 keys and no other request."""
@@ -89,7 +95,7 @@ class S3Store:
                 raise ServiceUnavailableError(f"s3://{self.bucket}/{key} broke off after {out.tell()} bytes")
         return digest.hexdigest()
 
-    def create(self, key: str, source: Path, sha256: str, upload: Upload) -> bool:
+    def create(self, key: str, source: Path, sha256: str, options: PutOptions) -> bool:
         """Store a file under a key that names its content, with one PUT; return False when it is there already.
 
         The store checks the sha256 on arrival, so a body damaged on the way is refused.
@@ -97,7 +103,7 @@ class S3Store:
         Raises:
             ServiceUnavailableError: Also when the key holds other bytes, which means that somebody else writes here.
         """
-        arguments = Upload(upload.content_type, {**upload.metadata, SHA256: sha256}, upload.acl).arguments()
+        arguments = options.with_sha256(sha256).arguments()
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         try:
             with _translated(f"put s3://{self.bucket}/{key}"), source.open("rb") as body:
@@ -112,15 +118,15 @@ class S3Store:
             return False
         return True
 
-    def replace(self, key: str, body: bytes, upload: Upload) -> None:
+    def replace(self, key: str, body: bytes, options: PutOptions) -> None:
         """Store bytes under a fixed key with one PUT; readers see the old or the new object, never a mixture."""
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         with _translated(f"put s3://{self.bucket}/{key}"):
             self._client.put_object(
-                Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **upload.arguments()
+                Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **options.arguments()
             )
 
-    def replace_file(self, key: str, source: Path, upload: Upload) -> bool:
+    def replace_file(self, key: str, source: Path, options: PutOptions) -> bool:
         """Store a file under a fixed key with one PUT when the key does not hold these bytes; tell whether it was stored."""
         with source.open("rb") as body:
             digest = hashlib.file_digest(body, "sha256")
@@ -129,7 +135,7 @@ class S3Store:
                 return False
             body.seek(0)
             checksum = base64.b64encode(digest.digest()).decode()
-            arguments = Upload(upload.content_type, {**upload.metadata, SHA256: sha256}, upload.acl).arguments()
+            arguments = options.with_sha256(sha256).arguments()
             with _translated(f"put s3://{self.bucket}/{key}"):
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **arguments)
         return True
@@ -213,32 +219,23 @@ class S3Store:
 
     def gdal_environment(self) -> dict[str, str]:
         """Return the environment with which GDAL in MapServer reads this bucket by `/vsis3/`; holds the credentials."""
-        endpoint = self._client.meta.endpoint_url
-        scheme, _, host = endpoint.partition("://")
-        environment = {"AWS_REGION": self._client.meta.region_name or "us-east-1"}
-        if "amazonaws.com" not in host:
-            https = "YES" if scheme == "https" else "NO"
-            environment |= {"AWS_S3_ENDPOINT": host, "AWS_HTTPS": https, "AWS_VIRTUAL_HOSTING": "FALSE"}
-        # botocore has no public way to the credentials a client signs with
-        credentials = self._client._request_signer._credentials  # noqa: SLF001
-        if credentials:
-            frozen = credentials.get_frozen_credentials()
-            environment |= {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
-            environment |= {"AWS_SESSION_TOKEN": frozen.token} if frozen.token else {}
-        return environment
+        if not self._credentials.are_known:
+            with _translated(f"head s3://{self.bucket}"):
+                self._client.head_bucket(Bucket=self.bucket)
+        return gdal_environment(self._client, self._credentials.current())
 
 
 @contextmanager
-def _translated(what: str, refused: type[CogmillError] = ServiceUnavailableError) -> Iterator[None]:
-    """Turn the errors of S3 into ours: gone or replaced is SourceChangedError, refused is what the caller says, all else ServiceUnavailableError."""
+def _translated(what: str, when_denied: type[CogmillError] = ServiceUnavailableError) -> Iterator[None]:
+    """Raise the errors of S3 as ours: SourceChangedError for gone or replaced, `when_denied`, ServiceUnavailableError for the rest."""
     try:
         yield
     except ClientError as err:
         code = err.response.get("Error", {}).get("Code", "")
-        if code in _GONE:
+        if code in _GONE_CODES:
             raise SourceChangedError(f"cannot {what}: {code}") from err
-        kept = code in _KEPT or code.startswith("KMS.")
-        raise (refused if kept else ServiceUnavailableError)(f"cannot {what}: {err}") from err
+        denied = code in _DENIED_CODES or code.startswith("KMS.")
+        raise (when_denied if denied else ServiceUnavailableError)(f"cannot {what}: {err}") from err
     except (BotoCoreError, HTTPError, ConnectionError) as err:
         raise ServiceUnavailableError(f"cannot {what}: {err}") from err
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cogmill.aws.s3 import Upload
+from cogmill.aws.s3 import PutOptions
 from cogmill.maintenance.checks import KINDS, Treatment
 from cogmill.pipeline.archive import Archive
 
@@ -46,7 +46,7 @@ def write_report(
     if not dry_run:
         body = json.dumps(report, default=str, ensure_ascii=False, indent=1).encode()
         for name in (f"{at:%Y-%m-%d}", "latest"):
-            archive.store.replace(f"{REPORTS}{name}.json", body, Upload("application/json"))
+            archive.store.replace(f"{REPORTS}{name}.json", body, PutOptions("application/json"))
     return report
 
 

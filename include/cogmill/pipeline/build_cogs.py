@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import TypedDict
 
-from cogmill.aws.s3 import Upload
+from cogmill.aws.s3 import PutOptions
 from cogmill.cog.fingerprint import build_fingerprint, cog_digest
 from cogmill.cog.profiles import PROFILES, Profile, default_profile
 from cogmill.cog.sandbox.engine import Engine
@@ -247,5 +247,5 @@ def _build_one(
             )
         finally:
             engines.put(engine)
-        archive.store.create(cog_key, target, cog.sha256, Upload("image/tiff", acl=archive.settings.public_acl))
+        archive.store.create(cog_key, target, cog.sha256, PutOptions("image/tiff", acl=archive.settings.public_acl))
     return _Built(facts, cog)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cogmill.aws.s3 import Upload
+from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.model import Collection
@@ -152,7 +152,7 @@ def _upload(archive: Archive, stem: Path, services: Sequence[PublicService]) -> 
     content += [(SERVICES, ".json", "application/json"), (PAGE, ".html", "text/html; charset=utf-8")]
     outcome: dict[bool, list[str]] = {True: [], False: []}
     for key, suffix, content_type in content:
-        upload = Upload(content_type, acl=archive.settings.public_acl)
+        upload = PutOptions(content_type, acl=archive.settings.public_acl)
         outcome[archive.store.replace_file(key, stem.with_suffix(suffix), upload)].append(key)
     return outcome[True], outcome[False]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cogmill.aws.s3 import Upload
+from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection
@@ -191,7 +191,7 @@ def _export(archive: Archive, collection: Collection, bands: Bands) -> list[str]
         for file in (*files.parts, files.zip_file):
             content_type = CONTENT_TYPES.get(file.suffix, "application/octet-stream")
             key = keys.tile_index_prefix(collection, bands) + file.name
-            archive.store.replace(key, file.read_bytes(), Upload(content_type, acl=archive.settings.public_acl))
+            archive.store.replace(key, file.read_bytes(), PutOptions(content_type, acl=archive.settings.public_acl))
             written.append(key)
     log.info("index_exported collection=%s bands=%s rows=%d", collection.id, bands, len(rows))
     return written
@@ -235,8 +235,8 @@ def _mapserver(archive: Archive) -> Iterator[MapServerRunner]:
         yield MapServerRunner(environment, str(archive.settings.mapserv))
 
 
-def _mapfile_upload(archive: Archive) -> Upload:
+def _mapfile_upload(archive: Archive) -> PutOptions:
     """Return the metadata that s3fs shows as mode, owner and time of the file."""
     settings = archive.settings
     owner = {"mode": str(settings.mapfile_mode), "uid": str(settings.mapfile_uid), "gid": str(settings.mapfile_gid)}
-    return Upload("text/plain; charset=utf-8", {**owner, "mtime": str(int(time.time()))})
+    return PutOptions("text/plain; charset=utf-8", {**owner, "mtime": str(int(time.time()))})

@@ -5,13 +5,16 @@ import http.server
 import threading
 
 import boto3
+import botocore.session
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.utils import parse_timestamp
-from cogmill.aws.s3 import S3Store, Upload
+from cogmill.aws.s3 import PutOptions, S3Store
 from cogmill.domain.errors import ServiceUnavailableError, SourceChangedError
 
-TIFF = Upload("image/tiff")
+TIFF = PutOptions("image/tiff")
 
 
 @pytest.fixture
@@ -123,7 +126,7 @@ def test_says_unavailable_when_s3_is_sick(file, status):
         acts = [
             lambda: list(store.pages()),
             lambda: store.download("x.tif", "0", file),
-            lambda: store.replace("x.map", b"MAP END", Upload("text/plain")),
+            lambda: store.replace("x.map", b"MAP END", PutOptions("text/plain")),
             lambda: store.sha256("x.tif"),
         ]
         for act in acts:
@@ -138,3 +141,34 @@ def test_tells_gdal_where_the_bucket_is(store, s3_server):
     assert environment["AWS_S3_ENDPOINT"] == s3_server.removeprefix("http://")
     assert (environment["AWS_HTTPS"], environment["AWS_VIRTUAL_HOSTING"]) == ("NO", "FALSE")
     assert environment["AWS_SECRET_ACCESS_KEY"] == "for-tests"
+
+
+def test_hands_gdal_temporary_credentials_as_they_are_now(s3_server):
+    moments = iter([("first", "2026-01-01T00:00:00Z"), ("second", "2099-01-01T00:00:00Z")])
+
+    def refresh():
+        secret, until = next(moments)
+        return {"access_key": "only", "secret_key": secret, "token": "for-tests", "expiry_time": until}
+
+    session = botocore.session.get_session()
+    session._credentials = RefreshableCredentials.create_from_metadata(refresh(), refresh, "test")
+    client = session.create_client("s3", endpoint_url=s3_server, region_name="us-east-1")
+    client.create_bucket(Bucket="temporary-credentials")
+
+    environment = S3Store(client, "temporary-credentials").gdal_environment()
+
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "second"
+    assert environment["AWS_SESSION_TOKEN"] == "for-tests"
+
+
+def test_hands_gdal_no_credentials_when_the_client_signs_nothing(s3_server, bucket, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    unsigned = boto3.client(
+        "s3", endpoint_url=s3_server, region_name="us-east-1", config=Config(signature_version=UNSIGNED)
+    )
+
+    environment = S3Store(unsigned, bucket[1]).gdal_environment()
+
+    assert "AWS_ACCESS_KEY_ID" not in environment

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cogmill.aws.s3 import S3Store, Upload
+from cogmill.aws.s3 import PutOptions, S3Store
 from cogmill.domain import keys
 from cogmill.domain.errors import Reason, ServiceUnavailableError
 from cogmill.domain.model import Bands
@@ -370,7 +370,7 @@ def test_newest_mapfile_wins_when_another_run_publishes_while_one_is_proved(arch
             publish.publish_mapfile(archive, ID)
 
     monkeypatch.setattr(publish, "prove", interrupted)
-    archive.store.replace(keys.mapfile_key(ID), b"edited", Upload("text/plain"))
+    archive.store.replace(keys.mapfile_key(ID), b"edited", PutOptions("text/plain"))
 
     publish.publish_mapfile(archive, ID)
 
