@@ -1,6 +1,6 @@
 """Measures what memory goes to: `python -m bench.memory`.
 
-First the child process before it sees a frame, library by library, then frames of several sizes, worked on in memory and
+First the worker process before it sees a frame, library by library, then frames of several sizes, worked on in memory and
 streamed: what is asked for is at most 2.5 times the decoded frame, and the libraries come before the first pixel.
 """
 
@@ -23,7 +23,7 @@ from bench.engine import RESULTS
 from bench.inputs import INPUTS, Input, make
 
 IMPORTS = ("sys", "numpy", "osgeo.gdal", "cv2", "cogmill.cog.sandbox.worker")
-"""What the child imports, in this order; each is measured with those before it."""
+"""What the worker imports, in this order; each is measured with those before it."""
 
 SIZES = ((0, 0.2), (0, 0.5), (0, 1.0), (1, 1.0), (3, 1.0))
 """Input and its scale."""
@@ -34,7 +34,7 @@ RESIDENT = "open('/proc/self/status').read().split('VmRSS:')[1].split()[0]"
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """Highest resident memory of the child with one frame."""
+    """Highest resident memory of the worker with one frame."""
 
     frame: str
     decoded: int
@@ -60,7 +60,7 @@ def imported() -> Iterator[tuple[str, int]]:
 
 
 def peak(item: Input, scale: float, in_memory_bytes: int) -> int:
-    """Return the highest of the peaks of some builds of one frame, all by one child."""
+    """Return the highest of the peaks of some builds of one frame, all by one worker."""
     source, target = make(item, RESULTS, scale), RESULTS / "memory.tif"
     bands = Bands.BW if item.bands == 1 else Bands.NC
     profile = default_profile(bands, Product.INDEX if item.sheet else Product.FRAMES)

@@ -26,7 +26,7 @@ FLOORS = (
 """Rooms of the program from the bottom up. A module may import its own room and rooms of floors below."""
 
 BESIDE = {
-    "cog": {"config"},  # where the package lies, for the child process; and profiles
+    "cog": {"config"},  # where the package lies, for the worker process; and profiles
     "config": {"cog"},  # a collection's file names a profile
     "mapserver": {"config"},
     "index": {"config", "mapserver"},

@@ -117,7 +117,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class BuiltCog:
-    """What the engine says about one proven COG in a local file."""
+    """What the engine says about one verified COG in a local file."""
 
     path: str
     size: int
@@ -133,10 +133,10 @@ class BuiltCog:
     """`EPSG:26914`, or the name of a CRS without a code."""
     transformation: str
     """PROJ pipeline or operation name that was used; `none` for sources already in EPSG:3857."""
-    cpu_s: float
-    """CPU seconds of the child process, proof included."""
-    peak_rss: int
-    """Bytes."""
+    cpu_s: float = 0.0
+    """CPU seconds of the worker process, verification included; 0 until the worker fills it in."""
+    peak_rss: int = 0
+    """Highest resident memory of the worker process while it built this COG, bytes; 0 until the worker fills it in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from cogmill.domain.errors import (
     ServiceUnavailableError,
     SourceChangedError,
 )
+from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import BuiltCog, RejectedFrame, UploadKey
 from cogmill.ledger.frames import DueFrame, Job
 from cogmill.pipeline.archive import Archive
@@ -201,7 +202,7 @@ def _build_all(
     lanes = min(archive.settings.build_processes, len(jobs))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="cogmill-")))
-        engines: SimpleQueue[Engine] = SimpleQueue()  # one warm child process per lane
+        engines: SimpleQueue[Engine] = SimpleQueue()  # one warm worker process per lane
         for _ in range(lanes):
             engines.put(stack.enter_context(Engine(Limits(), archive.settings.build_threads, scratch)))
         pool = stack.enter_context(ThreadPoolExecutor(lanes))
@@ -242,9 +243,9 @@ def _build_one(
         provenance = {"SOURCE_SHA256": sha256}
         engine = engines.get()
         try:
-            cog = engine.build(
-                source, target, bands=upload.bands, profile=profile, provenance=provenance, area=archive.settings.area
-            )
+            edges = archive.settings.area
+            area = Bounds4326.from_edges(edges) if edges else None
+            cog = engine.build(source, target, bands=upload.bands, profile=profile, provenance=provenance, area=area)
         finally:
             engines.put(engine)
         archive.store.create(cog_key, target, cog.sha256, PutOptions("image/tiff", acl=archive.settings.public_acl))

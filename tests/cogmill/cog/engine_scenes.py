@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from cogmill.domain.geo import Bounds4326
 from osgeo import gdal, osr
 
 gdal.UseExceptions()
@@ -17,7 +18,7 @@ ORIGINS = {
     4326: (-97.75, 30.27),
     4267: (-97.75, 30.27),
 }
-AREA = (-107.0, 25.0, -93.0, 37.0)
+AREA = Bounds4326(-107.0, 25.0, -93.0, 37.0)
 
 
 def photograph(rows: int, columns: int, seed: int = 1951) -> np.ndarray:

@@ -99,6 +99,6 @@ def test_ends_verified_or_rejected_when_an_upload_is_spoiled(good, tmp_path, rec
 
 
 def peak_of(engine: Engine) -> int:
-    """Return the highest resident memory of the running child, bytes; 0 when there is none."""
-    status = Path(f"/proc/{engine._child.pid}/status") if engine._child else None
+    """Return the highest resident memory of the running worker, bytes; 0 when there is none."""
+    status = Path(f"/proc/{engine._worker.pid}/status") if engine._worker else None
     return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 if status and status.exists() else 0

@@ -12,7 +12,7 @@ def test_keeps_the_margins_of_index_sheets_and_mosaics():
     assert default_profile(Bands.NC, Product.MOSAIC).name == "nc"
 
 
-def test_survives_the_way_to_the_child():
+def test_survives_the_way_to_the_worker():
     profile = dataclasses.replace(PROFILES["bw"], scaling=Scaling(1, 2), grid=Grid.WEB)
 
     assert profile_from(dataclasses.asdict(profile)) == profile

@@ -1,31 +1,40 @@
-"""The child process that touches uploads: `python -m cogmill.cog.sandbox.worker`.
+"""The process that touches uploads: `python -m cogmill.cog.sandbox.worker`.
 
-Reads one JSON request per line from standard input and writes one JSON answer per line to standard output. Whatever an
-upload does to it (crash, exhaust memory, hang) ends with this process and is judged by its parent, `engine`.
+Reads requests from standard input and writes answers to standard output, see `protocol`. Whatever an upload does to it
+(crash, exhaust memory, hang) ends with this process and is judged by its parent, `engine`.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
 import os
 import queue
 import resource
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import BinaryIO
 
 import cv2
 from osgeo import gdal, ogr, osr
 
-from cogmill.cog.build_frame import Request, build_frame
-from cogmill.cog.profiles import profile_from
+from cogmill.cog.build_frame import build_frame
 from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.sandbox.protocol import (
+    Answer,
+    BuildRequest,
+    Failed,
+    Ready,
+    Rejected,
+    ResourceLimit,
+    Unavailable,
+    Unverified,
+    decode_limits,
+    decode_request,
+    encode_answer,
+)
 from cogmill.domain.errors import InvalidFrameError, VerificationError
-from cogmill.domain.model import Bands
 
 DRIVERS = {"GTiff", "COG", "MEM", "VRT"}
 """All that is ever needed: GTiff reads uploads, COG writes, MEM holds, VRT is how the COG driver reads its source."""
@@ -46,20 +55,20 @@ CONFIG = {
     "GTIFF_VIRTUAL_MEM_IO": "NO",
     "OGR_ENABLE_PARTIAL_REPROJECTION": "NO",
 }
-"""GDAL's configuration in the child."""
+"""GDAL's configuration in the worker."""
 
 
 def main() -> None:
     """Answer requests until the parent hangs up."""
-    limits = Limits(**json.loads(sys.argv[1]))
+    limits = decode_limits(sys.argv[1])
     _confine(limits)
     _configure()
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8") as answers:
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints must not look like an answer
-        requests = _listen()
-        _say(answers, {"ready": gdal.VersionInfo("RELEASE_NAME")})
+        lines = _listen()
+        _send(answers, Ready(gdal.VersionInfo("RELEASE_NAME")))
         while True:
-            _say(answers, _answer(requests.get(), limits))
+            _send(answers, _answer(decode_request(lines.get()), limits))
 
 
 def _confine(limits: Limits) -> None:
@@ -83,53 +92,43 @@ def _configure() -> None:
             driver.Deregister()
 
 
-def _listen() -> queue.SimpleQueue[dict[str, Any]]:
-    """Start a thread that queues requests, and ends the process at once when the parent is gone."""
-    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+def _listen() -> queue.SimpleQueue[bytes]:
+    """Start a thread that queues the lines of requests, and ends the process at once when the parent is gone."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def read() -> None:
-        for line in sys.stdin:
-            requests.put(json.loads(line))
+        for line in sys.stdin.buffer:
+            lines.put(line)
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()
-    return requests
+    return lines
 
 
-def _say(answers: TextIO, answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer) + "\n")
+def _send(answers: BinaryIO, answer: Answer) -> None:
+    answers.write(encode_answer(answer))
     answers.flush()
 
 
-def _answer(message: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    request = Request(
-        source=Path(message["source"]),
-        target=Path(message["target"]),
-        bands=Bands(message["bands"]),
-        profile=profile_from(message["profile"]),
-        provenance=message["provenance"],
-        area=None if message["area"] is None else tuple(message["area"]),
-        limits=limits,
-        threads=message["threads"],
-    )
+def _answer(request: BuildRequest, limits: Limits) -> Answer:
+    """Build one frame, and say how that ended."""
     gdal.SetConfigOption("GDAL_NUM_THREADS", str(request.threads))
     before = _cpu_seconds()
     _allow_cpu(before + limits.cpu_s)
     _reset_peak()
     try:
-        built = build_frame(request)
+        cog = build_frame(request, limits)
     except InvalidFrameError as err:
-        return {"rejected": err.reason.value, "detail": err.detail}
+        return Rejected(err.reason, err.detail)
     except VerificationError as err:
-        return {"proof": str(err)}
+        return Unverified(str(err))
     except MemoryError as err:
-        return {"heavy": str(err) or "out of memory"}
+        return ResourceLimit(str(err) or "out of memory")
     except OSError as err:
-        return {"unavailable": str(err)}
+        return Unavailable(str(err))
     except RuntimeError as err:
-        return {"heavy" if _out_of_memory(err) else "fault": str(err)}
-    facts = asdict(built) | {"footprint_wkb": base64.b64encode(built.footprint_wkb).decode()}
-    return {"built": facts | {"cpu_s": round(_cpu_seconds() - before, 3), "peak_rss": _peak()}}
+        return ResourceLimit(str(err)) if _out_of_memory(err) else Failed(str(err))
+    return replace(cog, cpu_s=round(_cpu_seconds() - before, 3), peak_rss=_peak())
 
 
 def _out_of_memory(err: RuntimeError) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from osgeo import osr
 
 from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.domain.geo import Bounds4326
 
 WEB_MERCATOR = 3857
 
@@ -92,12 +93,12 @@ def crs_name(srs: Any) -> str:
     return f"{authority}:{code}" if authority and code else str(srs.GetName() or "unnamed")
 
 
-def choose_operation(srs: Any, area: tuple[float, float, float, float], error_m: float) -> Operation:
+def choose_operation(srs: Any, area: Bounds4326, error_m: float) -> Operation:
     """Return the most accurate usable operation to EPSG:3857.
 
     Args:
         srs: CRS of the frame.
-        area: West, south, east, north of the frame in degrees.
+        area: Where the frame lies.
         error_m: Accuracy in metres that the operation must claim.
 
     Raises:
@@ -143,7 +144,7 @@ def _context() -> int:
     return int(context)
 
 
-def _operations(wkt: str, area: tuple[float, float, float, float]) -> list[Operation]:
+def _operations(wkt: str, area: Bounds4326) -> list[Operation]:
     proj, context = _proj(), _context()
     source = proj.proj_create(context, wkt.encode())
     if not source:

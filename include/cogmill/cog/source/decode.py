@@ -58,11 +58,11 @@ def read_pixels(upload: Upload, profile: Profile, scratch: ScratchArrays) -> Pix
         data = _read_picture(upload, profile.scaling, valid, scratch)
     except RuntimeError as err:
         raise _why_unreadable(upload, str(err)) from err
-    refuse_blank(data, valid)
+    check_not_blank(data, valid)
     return Pixels(data, valid, upload.transform, upload.srs)
 
 
-def refuse_blank(data: Bytes, valid: Bytes | None) -> None:
+def check_not_blank(data: Bytes, valid: Bytes | None) -> None:
     """Raise all_blank when the valid pixels show nothing."""
     tones = np.zeros(256, np.int64)
     step = max(1, math.isqrt(data[0].size // SAMPLES))

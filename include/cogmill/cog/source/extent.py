@@ -11,12 +11,13 @@ from cogmill.cog.arrays.polygons import densify, rectangle
 from cogmill.cog.source.crs import crs_name
 from cogmill.cog.source.inspect import Upload
 from cogmill.domain.errors import InvalidFrameError, Reason
-
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north in degrees."""
+from cogmill.domain.geo import Bounds4326
 
 FARTHEST_DEGREES, FARTHEST_UNITS = 720.0, 1e9
 """Largest coordinate that can mean anything; PROJ turns longitudes of 1e53 degrees round and round for ever."""
+
+MAX_LATITUDE = 85.06
+"""Where the square of web mercator ends, degrees."""
 
 
 def apply_transform(transform: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -26,7 +27,7 @@ def apply_transform(transform: Affine, points: NDArray[np.float64]) -> NDArray[n
     return moved
 
 
-def degree_bounds(upload: Upload) -> Bounds:
+def degree_bounds(upload: Upload) -> Bounds4326:
     """Return the frame's bounds in degrees, good enough to choose an operation and to test an area.
 
     Raises:
@@ -52,22 +53,27 @@ def degree_bounds(upload: Upload) -> Bounds:
         ) from err
     west, south = moved.min(axis=0).tolist()
     east, north = moved.max(axis=0).tolist()
-    if not (np.isfinite(moved).all() and -180 <= west <= east <= 180 and -85.06 <= south <= north <= 85.06):  # noqa: PLR2004
-        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its corners lie at {_degrees((west, south, east, north))}")
-    return west, south, east, north
+    try:
+        bounds = Bounds4326(west, south, east, north)
+    except ValueError as err:
+        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its corners lie nowhere: {err}") from err
+    if south < -MAX_LATITUDE or north > MAX_LATITUDE:
+        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its corners lie at {_degrees(bounds)}")
+    return bounds
 
 
-def refuse_outside(bounds: Bounds, allowed: Bounds | None) -> None:
-    """Raise outside_area when a frame has nothing in common with the allowed area, or is larger than it."""
+def check_area(bounds: Bounds4326, allowed: Bounds4326 | None) -> None:
+    """Check that a frame and the allowed area have something in common, and that the frame is not the larger one.
+
+    Raises:
+        InvalidFrameError: outside_area.
+    """
     if allowed is None:
         return
-    west, south, east, north = bounds
-    apart = east < allowed[0] or west > allowed[2] or north < allowed[1] or south > allowed[3]
-    larger = east - west > allowed[2] - allowed[0] or north - south > allowed[3] - allowed[1]
-    if apart or larger:
+    if not bounds.intersects(allowed) or bounds.width > allowed.width or bounds.height > allowed.height:
         raise InvalidFrameError(Reason.OUTSIDE_AREA, f"it lies at {_degrees(bounds)}, allowed is {_degrees(allowed)}")
 
 
-def _degrees(bounds: Bounds) -> str:
+def _degrees(bounds: Bounds4326) -> str:
     west, south, east, north = bounds
     return f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"

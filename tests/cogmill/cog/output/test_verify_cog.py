@@ -23,8 +23,8 @@ GRID = Affine.from_gdal(-10_881_745.0, 1.0, 0.0, 3_539_044.0, 0.0, -1.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def as_in_the_child():
-    """Give this process the two settings of the child that writing needs."""
+def as_in_the_worker():
+    """Give this process the two settings of the worker that writing needs."""
     gdal.SetConfigOption("GDAL_MEM_ENABLE_OPEN", "YES")
     gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
     yield

@@ -165,7 +165,7 @@ def test_gives_the_same_bytes_when_the_frame_is_streamed(engine, tmp_path, nodat
     in_memory = build(engine, source)
     with Engine(Limits(in_memory_bytes=MIB), scratch=scratch) as streaming:
         streamed = build(streaming, source)
-        assert not [path for path in scratch.rglob("*") if path.is_file() and path.name != "child.log"]
+        assert not [path for path in scratch.rglob("*") if path.is_file() and path.name != "worker.log"]
 
     assert streamed.sha256 == in_memory.sha256
 

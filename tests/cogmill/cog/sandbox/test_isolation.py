@@ -71,16 +71,16 @@ def test_rejects_as_too_heavy_when_memory_runs_out_and_goes_on(small, tmp_path):
 
 
 def crash(engine: Engine, times: int) -> threading.Thread:
-    """Send the child a segmentation fault in each of its next frames."""
+    """Send the worker a segmentation fault in each of its next frames."""
 
     def strike() -> None:
         struck: set[int] = set()
         while len(struck) < times:
-            child = engine._child
-            if child is not None and engine._frames and child.pid not in struck:
+            worker = engine._worker
+            if worker is not None and worker.frames and worker.pid not in struck:
                 time.sleep(0.3)
-                os.kill(child.pid, signal.SIGSEGV)
-                struck.add(child.pid)
+                os.kill(worker.pid, signal.SIGSEGV)
+                struck.add(worker.pid)
             time.sleep(0.01)
 
     thread = threading.Thread(target=strike)
@@ -88,14 +88,14 @@ def crash(engine: Engine, times: int) -> threading.Thread:
     return thread
 
 
-def test_tries_once_more_when_the_child_crashes(large):
+def test_tries_once_more_when_the_worker_crashes(large):
     with Engine(Limits()) as engine:
         thread = crash(engine, times=1)
         assert build(engine, large, SLOW).size > 0
         thread.join()
 
 
-def test_rejects_as_crashed_when_the_child_crashes_twice_and_goes_on(small, large):
+def test_rejects_as_crashed_when_the_worker_crashes_twice_and_goes_on(small, large):
     with Engine(Limits()) as engine:
         thread = crash(engine, times=2)
         assert reason_of(engine, large, SLOW) is Reason.CRASHED_READER
@@ -103,38 +103,38 @@ def test_rejects_as_crashed_when_the_child_crashes_twice_and_goes_on(small, larg
         assert build(engine, small).size > 0
 
 
-def test_passes_no_secret_to_the_child(small, monkeypatch):
+def test_passes_no_secret_to_the_worker(small, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     monkeypatch.setenv("COGMILL_ANYTHING", "canary")
 
     with Engine(Limits()) as engine:
         build(engine, small)
-        environment = Path(f"/proc/{engine._child.pid}/environ").read_bytes()
+        environment = Path(f"/proc/{engine._worker.pid}/environ").read_bytes()
 
     assert b"canary" not in environment
     assert b"PROJ_NETWORK=OFF" in environment
 
 
-def test_leaves_no_process_when_the_worker_is_killed(tmp_path):
+def test_leaves_no_process_when_its_parent_is_killed(tmp_path):
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from cogmill.cog.sandbox.engine import Engine\n"
         "from cogmill.cog.sandbox.limits import Limits\n"
         "engine = Engine(Limits(), scratch=Path(sys.argv[1])).__enter__()\n"
-        "print(engine._warm_child().pid, flush=True)\n"
+        "print(engine._warm_worker().pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     output = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], cwd=IMPORT_ROOT, capture_output=True, text=True, check=False
     ).stdout
-    child = Path(f"/proc/{int(output)}")
+    worker = Path(f"/proc/{int(output)}")
 
     deadline = time.monotonic() + 10
-    while child.exists() and "Z" not in child.joinpath("stat").read_text().split()[2] and time.monotonic() < deadline:
+    while worker.exists() and "Z" not in worker.joinpath("stat").read_text().split()[2] and time.monotonic() < deadline:
         time.sleep(0.05)
 
-    assert not child.exists() or child.joinpath("stat").read_text().split()[2] == "Z"
+    assert not worker.exists() or worker.joinpath("stat").read_text().split()[2] == "Z"
 
 
 def test_leaves_nothing_in_its_scratch_folder(small, tmp_path):
@@ -161,7 +161,7 @@ def test_opens_nothing_outside_the_temporary_folder(tmp_path, make):
                 "strace",
                 "-f",
                 "-p",
-                str(engine._child.pid),
+                str(engine._worker.pid),
                 "-e",
                 "trace=open,openat,creat,execve,unlink,rename,%network",
                 "-o",

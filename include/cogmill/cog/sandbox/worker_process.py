@@ -1,0 +1,169 @@
+"""The engine's end of one worker: its pipes, its environment, the tail of what it printed, and why it ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.sandbox.protocol import (
+    Answer,
+    BuildRequest,
+    ProtocolError,
+    Ready,
+    decode_answer,
+    encode_limits,
+    encode_request,
+)
+from cogmill.config.places import IMPORT_ROOT
+from cogmill.domain.errors import Reason, VerificationError
+
+PASSED_ON = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "LD_LIBRARY_PATH")
+"""Variables that say where libraries find their data; nothing else of the parent's environment reaches the worker."""
+
+STDERR_TAIL = 300
+"""Characters of a worker's standard error that are kept."""
+
+READ_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerExit:
+    """The worker ended, or had to be ended, instead of building the frame."""
+
+    reason: Reason
+    detail: str
+
+
+class WorkerProcess:
+    """A running worker. Whatever happens to it, `kill` must be called in the end."""
+
+    def __init__(self, limits: Limits, scratch: Path) -> None:
+        """Start the process; it answers `Ready` when it has come up.
+
+        Args:
+            limits: What one frame may cost.
+            scratch: Folder for its temporary files and for what it prints.
+        """
+        self.frames = 0
+        """Frames sent to it so far."""
+        self._limits = limits
+        self._log = scratch / "worker.log"
+        self._unread = b""
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "cogmill.cog.sandbox.worker", encode_limits(limits)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=IMPORT_ROOT,
+                env=_environment(str(scratch)),
+                bufsize=0,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def comes_up(self) -> bool:
+        """Wait until the process is ready, or has ended, or has had enough time."""
+        try:
+            return isinstance(self.receive(self._limits.start_s), Ready)
+        except ProtocolError:
+            return False
+
+    def send(self, request: BuildRequest) -> None:
+        """Ask for a frame.
+
+        Raises:
+            BrokenPipeError: The process has ended.
+        """
+        self.frames += 1
+        _pipe(self._process.stdin).write(encode_request(request))
+
+    def receive(self, seconds: float) -> Answer | None:
+        """Return the next answer; None when the process ended, or was ended because it took too long.
+
+        Raises:
+            ProtocolError: It printed something else.
+        """
+        deadline = time.monotonic() + seconds
+        stdout = _pipe(self._process.stdout)
+        while b"\n" not in self._unread:
+            ready, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                self._process.kill()
+                self._process.wait()
+                return None
+            got = os.read(stdout.fileno(), READ_BYTES)
+            if not got:
+                return None
+            self._unread += got
+        line, _, self._unread = self._unread.partition(b"\n")
+        return decode_answer(line)
+
+    def explain_exit(self) -> WorkerExit:
+        """Say why a process that did not answer has ended.
+
+        Raises:
+            VerificationError: It ended by itself, with a Python error: our fault.
+        """
+        code = self._process.wait()
+        tail = self.stderr_tail()
+        if code == -signal.SIGKILL:
+            return WorkerExit(Reason.TOO_HEAVY, f"it took longer than {self._limits.wall_s:g} s, or all memory")
+        if code == -signal.SIGXCPU:
+            return WorkerExit(Reason.TOO_HEAVY, f"it took more than {self._limits.cpu_s} s of CPU time")
+        if code >= 0:
+            raise VerificationError(f"the engine's worker gave up with exit code {code}: {tail}")
+        return WorkerExit(Reason.CRASHED_READER, f"the reader ended with signal {signal.Signals(-code).name}: {tail}")
+
+    def stderr_tail(self) -> str:
+        """Return the end of what the process printed."""
+        text = self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+        return text[-STDERR_TAIL:].strip() or "no message"
+
+    def kill(self) -> None:
+        """End the process, if it still runs, and close its pipes."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            _pipe(pipe).close()
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise RuntimeError("the worker was started without pipes")
+    return pipe
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    """Return the whole environment of a worker: no credential, no network, no surprise."""
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "TMPDIR": scratch,
+        "HOME": scratch,
+        "CPL_TMPDIR": scratch,
+        "PROJ_NETWORK": "OFF",
+        "PROJ_USER_WRITABLE_DIRECTORY": scratch,
+        # The same instructions on every processor: fused ones round otherwise, and the bytes would tell the worker.
+        "OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX512_SKX",
+        "OPENBLAS_NUM_THREADS": "1",  # numpy multiplies nothing here, but each of its threads takes address space
+        "MALLOC_ARENA_MAX": "2",  # as do malloc's arenas
+        "MALLOC_MMAP_THRESHOLD_": "4194304",  # else glibc learns to keep a frame's arrays for the next frame
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+    }
