@@ -28,7 +28,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bench.engine import RESULTS
 from bench.inputs import INPUTS, make
 from demo.stack import Stack
-from demo.stack.temporary_stack import private_stack
+from demo.stack.temporary_stack import temporary_stack
 from tests.system.airflow_api import WATCH, AirflowApi
 from tests.system.probes import wait_until
 
@@ -117,7 +117,7 @@ def main() -> None:
     chosen = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     source = make(INPUTS[0], RESULTS, SIDE / INPUTS[0].width)
-    with private_stack(airflow=True) as stack:
+    with temporary_stack(airflow=True) as stack:
         api = AirflowApi(stack)
         wait_until(lambda: bool(api.runs(WATCH)), PATIENCE_S)
         api.set_paused(WATCH, paused=True)

@@ -1,4 +1,4 @@
-"""Measures the frame engine against its rivals and against the floor: `python -m bench.engine`.
+"""Measures the frame engine against its baselines and against the lower bound: `python -m bench.engine`.
 
 All take turns on the same inputs within one run, so that what else the machine does hits them alike; what counts are
 the ratios of the medians. Prints a table and writes JSON.
@@ -28,14 +28,14 @@ from osgeo import gdal
 
 from bench import baselines
 from bench.inputs import INPUTS, Input, make
-from bench.lower_bound import floor, levels_of
+from bench.lower_bound import levels_of, lower_bound
 from bench.measure import Cost, call, median
 from bench.store import Bucket
 
 RESULTS = Path(__file__).parent / "results"
 
 BARS = {"gdal": 2.5, "rio": 3.0, "old+s3": 2.0, "old": 1.0}
-"""Wall time of a rival over ours, geometric mean over the inputs, that is asked for."""
+"""Wall time of a baseline over ours, geometric mean over the inputs, that is asked for."""
 
 
 class Bench:
@@ -106,9 +106,9 @@ class Bench:
         self.sizes["rio"] = cog.stat().st_size
         return cost
 
-    def run_floor(self, _folder: Path) -> Cost:
+    def run_lower_bound(self, _folder: Path) -> Cost:
         """Read the source and compress every block."""
-        return call(lambda: floor(self.source, self.levels, self.threads))
+        return call(lambda: lower_bound(self.source, self.levels, self.threads))
 
     def run_warp(self, _folder: Path) -> Cost:
         """Warp the decoded picture in memory, without a mask."""
@@ -153,7 +153,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 
 def ratios(results: dict[str, dict[str, Any]], what: str) -> dict[str, float]:
-    """Return each rival's seconds over ours, geometric mean over the inputs; for the floor, ours over floor plus warp.
+    """Return each baseline's seconds over ours, geometric mean over the inputs; for the lower bound, ours over lower bound plus warp.
 
     Args:
         results: By input, by candidate.
@@ -166,14 +166,14 @@ def ratios(results: dict[str, dict[str, Any]], what: str) -> dict[str, float]:
         "ours",
         "ours+s3",
         "warp",
-        "floor",
+        "lower_bound",
     }
     for name in sorted(names):
         ours = "ours+s3" if name.endswith("+s3") else "ours"
         found[name] = _mean(row[name][what] / row[ours][what] for row in results.values())
-    if all("floor" in row and "warp" in row for row in results.values()):
-        found["1/(floor+warp)"] = _mean(
-            row["ours"][what] / (row["floor"][what] + row["warp"][what]) for row in results.values()
+    if all("lower_bound" in row and "warp" in row for row in results.values()):
+        found["1/(lower_bound+warp)"] = _mean(
+            row["ours"][what] / (row["lower_bound"][what] + row["warp"][what]) for row in results.values()
         )
     return found
 
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument(
         "--ways",
         nargs="*",
-        default=["ours", "old", "gdal", "rio", "floor", "warp"],
+        default=["ours", "old", "gdal", "rio", "lower_bound", "warp"],
         help="also gdal_one_step",
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())

@@ -18,7 +18,7 @@ from rasterio.crs import CRS
 from demo.maps import Service
 from demo.stack import Stack, load_settings
 from demo.survey.export import EXPORTS, write
-from demo.survey.film_scan import Photo, expose
+from demo.survey.film_scan import Photo, render_scan
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item
 from demo.uploads import WAYS
@@ -67,7 +67,7 @@ def measure(stack: Stack, uploads: int) -> list[float]:
             file = Path(folder) / "frame.tif"
             # the same ground each time, turned otherwise, so that the landscape is painted once
             photo = Photo(*landscape.to_map(-300, -2700), 2.0 * (number % 9) - 8, SIDE, GSD)
-            write(file, expose(landscape, photo, crs, 1, key), photo.grid(crs), crs, EXPORTS[0])
+            write(file, render_scan(landscape, photo, crs, 1, key), photo.grid(crs), crs, EXPORTS[0])
             bring(stack, file, key)
             item = Item(key, file.name, f"{county}_usda_1951_frames".lower(), 1, photo.outline(crs), GSD)
             seconds.append(Service(stack, item.collection_id, [item]).wait_for_frame(landscape, PATIENCE_S))

@@ -21,7 +21,7 @@ def levels_of(cog: Path) -> list[Level]:
     return build_levels(data if data.ndim == 3 else data[None], mask, ScratchArrays(None))  # noqa: PLR2004
 
 
-def floor(source: Path, levels: list[Level], threads: int) -> None:
+def lower_bound(source: Path, levels: list[Level], threads: int) -> None:
     """Decode the source, then encode all blocks, with the codecs' own libraries (libdeflate, libjpeg-turbo)."""
     dataset = gdal.OpenEx(str(source), gdal.OF_RASTER, open_options=[f"NUM_THREADS={threads}"])
     dataset.ReadAsArray()

@@ -28,7 +28,7 @@ from bench.measure import Cost, run
 from bench.page import LATER, LIMIT_MS
 from bench.scale_steps import BUCKET
 from demo.stack import Stack
-from demo.stack.temporary_stack import private_stack
+from demo.stack.temporary_stack import temporary_stack
 
 RESULTS = Path(__file__).parent / "results"
 MB = 1 << 20
@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--collections", type=int, default=Size.collections)
     chosen = parser.parse_args()
     size = Size(chosen.frames, chosen.collections, large=min(Size.large, chosen.frames // 2))
-    with private_stack(bucket=BUCKET) as stack:
+    with temporary_stack(bucket=BUCKET) as stack:
         return report("scale", size, measure(stack, size))
 
 

@@ -23,7 +23,7 @@ from bench.ledger_seed import Size
 from bench.scale import Figure, report
 from demo.stack import Stack, database
 from demo.stack.airflow_env import FIXED
-from demo.stack.temporary_stack import private_stack
+from demo.stack.temporary_stack import temporary_stack
 from tests.system.airflow_api import AirflowApi
 from tests.system.probes import cpu_s, ledger_rows, program, wait_until
 
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--collections", type=int, default=Size.collections)
     parser.add_argument("--seconds", type=float, default=180.0, help="of steady state to be watched")
     chosen = parser.parse_args()
-    with private_stack(airflow=True) as stack:
+    with temporary_stack(airflow=True) as stack:
         return report(
             "scale_airflow", Size(0, chosen.collections, 0, 0), measure(stack, chosen.collections, chosen.seconds)
         )
@@ -86,10 +86,10 @@ def cpu_share(process: psutil.Process, seconds: float) -> float:
 def parse_all(stack: Stack, process: psutil.Process, rest: float) -> float:
     """Let every file of the collections be parsed again, as its time comes; returns the CPU seconds beyond those at rest."""
     begun, before, at = time.monotonic(), cpu_s(process), datetime.now(UTC)
-    for dag_file in stack.home.airflow.glob("bundles/*/collections_*.py"):
+    for dag_file in stack.paths.airflow.glob("bundles/*/collections_*.py"):
         os.utime(dag_file)
     query = "SELECT count(*) FROM dag WHERE bundle_name = 'collections' AND last_parsed_time < %s"
-    with database.connect(stack.home, stack.settings, "airflow") as connection:
+    with database.connect(stack.paths, stack.settings, "airflow") as connection:
         wait_until(lambda: connection.execute(query, [at]).fetchone() == (0,), PATIENCE_S)
     return cpu_s(process) - before - rest * (time.monotonic() - begun)
 

@@ -29,7 +29,7 @@ def main() -> int:
     stack = Stack(load_settings())
     try:
         stack.start()
-        survey = generate(stack.home.root / "survey", say=lambda line: print(f"  {line}", flush=True))
+        survey = generate(stack.paths.root / "survey", say=lambda line: print(f"  {line}", flush=True))
         drop(stack, survey)
         wrong = look(stack, survey)
     except (CogmillError, FileExistsError) as err:

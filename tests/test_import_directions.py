@@ -71,8 +71,8 @@ named = pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relat
 
 
 def below(name: str) -> set[str]:
-    floor = next(number for number, rooms in enumerate(FLOORS) if name in rooms)
-    return set().union(*FLOORS[:floor])
+    lower_bound = next(number for number, rooms in enumerate(FLOORS) if name in rooms)
+    return set().union(*FLOORS[:lower_bound])
 
 
 def test_every_room_has_its_floor():

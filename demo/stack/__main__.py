@@ -46,9 +46,9 @@ def act(stack: Stack, verb: str) -> int:
         say(f"The stack is stopped ({time.monotonic() - begun:.1f} s).")
     elif verb == "clean":
         stack.clean()
-        say(f"{stack.home.root} is removed.")
+        say(f"{stack.paths.root} is removed.")
     elif verb == "logs":
-        for log in sorted(stack.home.log.glob("*.log")):
+        for log in sorted(stack.paths.log.glob("*.log")):
             say(f"== {log.stem}{stack.health.cause(log.stem)}\n")
     else:
         states = stack.status()
@@ -65,7 +65,7 @@ def addresses(stack: Stack) -> str:
         "PostGIS": f"127.0.0.1:{settings.postgis_port} (database cogmill)",
         "Airflow": settings.airflow_url if stack.airflow else "not started",
         "MapServer": stack.wms_url("<id>"),
-        "Logs": str(stack.home.log),
+        "Logs": str(stack.paths.log),
     }
     return "\n".join(f"  {name:10} {text}" for name, text in lines.items())
 

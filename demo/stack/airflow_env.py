@@ -9,7 +9,7 @@ from cogmill.config.settings import load_settings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from demo.stack.paths import Home
+from demo.stack.paths import StackPaths
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
 
 POOLS = {
@@ -70,9 +70,9 @@ FIXED = {
 """Settings that are the same for every stack, without their `AIRFLOW__`."""
 
 
-def environment(home: Home, settings: StackSettings) -> dict[str, str]:
+def environment(paths: StackPaths, settings: StackSettings) -> dict[str, str]:
     """Return what every component of Airflow gets, secrets included: for a file of mode 0600, never for arguments."""
-    keys = home.keys()
+    keys = paths.keys()
     chosen = {
         "CORE__PARALLELISM": str(settings.airflow_parallelism),
         "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
@@ -83,8 +83,8 @@ def environment(home: Home, settings: StackSettings) -> dict[str, str]:
         "API_AUTH__JWT_SECRET": keys["jwt_secret"],
         "DATABASE__SQL_ALCHEMY_CONN": _metadata_url(settings, keys["airflow"]),
         "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(_bundles()),
-        "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": f"{home.airflow}/bundles",
-        "LOGGING__BASE_LOG_FOLDER": f"{home.airflow}/logs",
+        "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": f"{paths.airflow}/bundles",
+        "LOGGING__BASE_LOG_FOLDER": f"{paths.airflow}/logs",
         "METRICS__STATSD_ON": str(settings.statsd_port is not None),
         "METRICS__STATSD_HOST": LOOPBACK,
         "METRICS__STATSD_PORT": str(settings.statsd_port or 8125),
@@ -94,9 +94,9 @@ def environment(home: Home, settings: StackSettings) -> dict[str, str]:
         **_passed_on(),
         **{f"AIRFLOW__{name}": value for name, value in (FIXED | chosen).items()},
         **connections(settings),
-        "AIRFLOW_HOME": str(home.airflow),
-        "HOME": str(home.airflow),
-        "TMPDIR": str(home.tmp),
+        "AIRFLOW_HOME": str(paths.airflow),
+        "HOME": str(paths.airflow),
+        "TMPDIR": str(paths.tmp),
         "PYTHONPATH": f"{REPOSITORY}/include:{REPOSITORY}/plugins",
         "PYTHONUNBUFFERED": "1",
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -13,7 +13,7 @@ from cogmill.domain.public_access import bucket_policy
 
 from demo.stack import database, processes
 from demo.stack.health import Health
-from demo.stack.paths import Home, make_folder
+from demo.stack.paths import StackPaths, make_folder
 from demo.stack.programs import AIRFLOW_PROGRAMS, all_programs, s3_environment
 from demo.stack.render import write_configuration
 from demo.stack.settings import LOOPBACK, Mount, StackSettings
@@ -39,9 +39,9 @@ class Stack:
         self.settings = settings
         self.airflow = airflow
         self.bound = bound
-        self.home = Home(settings.home)
-        self.supervisor = Supervisor(self.home)
-        self.health = Health(self.home, settings, self.supervisor)
+        self.paths = StackPaths(settings.home)
+        self.supervisor = Supervisor(self.paths)
+        self.health = Health(self.paths, settings, self.supervisor)
 
     def __enter__(self) -> Self:
         self.start()
@@ -78,16 +78,16 @@ class Stack:
         servers = {"postgres", "moto"}
         self.supervisor.stop(names - servers)  # readers first, so that nobody meets a missing server
         self.supervisor.end_orphans()
-        processes.unmount(self.home.mapfiles)
+        processes.unmount(self.paths.mapfiles)
         self.supervisor.stop(names & servers)
         self.supervisor.shutdown()
-        processes.end_strays(self.home.root)
-        processes.unmount(self.home.mapfiles)
+        processes.end_strays(self.paths.root)
+        processes.unmount(self.paths.mapfiles)
 
     def clean(self) -> None:
         """Stop, then remove everything the stack wrote."""
         self.stop()
-        self.home.remove()
+        self.paths.remove()
 
     def status(self) -> dict[str, str]:
         """Return program -> `healthy`, or what is wrong; of the programs that should be running."""
@@ -128,18 +128,18 @@ class Stack:
         return f"{self.settings.front_url}/wms/?map=/mapfiles/{collection_id}.map"
 
     def _start_afresh(self) -> None:
-        self.home.prepare()
-        write_configuration(self.home, self.settings, all_programs(self.home, self.settings))
-        database.make_cluster(self.home, self.settings)
+        self.paths.prepare()
+        write_configuration(self.paths, self.settings, all_programs(self.paths, self.settings))
+        database.make_cluster(self.paths, self.settings)
         self.supervisor.launch(bound=self.bound)
         self._up("postgres", "moto")
         say("The S3 server keeps objects in memory and starts empty; so the ledger and Airflow's runs start empty too.")
-        database.ensure_roles(self.home, self.settings)
-        database.make_ledger(self.home, self.settings)
+        database.ensure_roles(self.paths, self.settings)
+        database.make_ledger(self.paths, self.settings)
         self._make_bucket()
         self._up(self._mount(), "mapserv", "nginx")
         if self.airflow:
-            database.make_airflow(self.home, self.settings)
+            database.make_airflow(self.paths, self.settings)
             self._up(*AIRFLOW_PROGRAMS)
 
     def _make_bucket(self) -> None:
@@ -166,7 +166,7 @@ class Stack:
         return "mapfile-copy"
 
     def _try_s3fs(self) -> str:
-        make_folder(self.home.mapfiles, 0o755)
+        make_folder(self.paths.mapfiles, 0o755)
         if not os.access(FUSE_DEVICE, os.R_OK | os.W_OK):
             return f"{FUSE_DEVICE} is missing or closed"
         self.supervisor.start(["s3fs"])

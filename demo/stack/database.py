@@ -15,7 +15,7 @@ from cogmill.domain.errors import ServiceUnavailableError
 from psycopg import sql
 
 from demo.stack import airflow_env
-from demo.stack.paths import Home, write_private
+from demo.stack.paths import StackPaths, write_private
 from demo.stack.programs import BASE_ENVIRONMENT, postgres_folder
 from demo.stack.render import render
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
@@ -30,43 +30,43 @@ READER_LIMITS = ("statement_timeout = '5s'", "default_transaction_read_only = on
 """What MapServer's role may take at most."""
 
 
-def make_cluster(home: Home, settings: StackSettings) -> None:
+def make_cluster(paths: StackPaths, settings: StackSettings) -> None:
     """Create the cluster if there is none, and write its settings. PostgreSQL must not be running."""
-    if not (home.postgres / "PG_VERSION").exists():
-        password_file = home.run / "initdb-password"
-        write_private(password_file, home.keys()["postgres"], "postgres")
+    if not (paths.postgres / "PG_VERSION").exists():
+        password_file = paths.run / "initdb-password"
+        write_private(password_file, paths.keys()["postgres"], "postgres")
         options = ["--auth=scram-sha-256", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
-        command = [f"{postgres_folder()}/initdb", "-D", str(home.postgres), f"--pwfile={password_file}", *options]
+        command = [f"{postgres_folder()}/initdb", "-D", str(paths.postgres), f"--pwfile={password_file}", *options]
         try:
-            _run(command, user="postgres", cwd=str(home.postgres))
+            _run(command, user="postgres", cwd=str(paths.postgres))
         finally:
             password_file.unlink()
-    write_private(home.postgres / "pg_hba.conf", HBA, "postgres")
-    write_private(home.postgres / "postgresql.conf", render("postgresql.conf.j2", settings=settings), "postgres")
+    write_private(paths.postgres / "pg_hba.conf", HBA, "postgres")
+    write_private(paths.postgres / "postgresql.conf", render("postgresql.conf.j2", settings=settings), "postgres")
 
 
-def connect(home: Home, settings: StackSettings, database: str = "postgres") -> psycopg.Connection:
+def connect(paths: StackPaths, settings: StackSettings, database: str = "postgres") -> psycopg.Connection:
     """Connect as superuser, autocommit."""
     return psycopg.connect(
         host=LOOPBACK,
         port=settings.postgis_port,
         dbname=database,
         user="postgres",
-        password=home.keys()["postgres"],
+        password=paths.keys()["postgres"],
         connect_timeout=5,
         autocommit=True,
     )
 
 
-def ensure_roles(home: Home, settings: StackSettings) -> None:
+def ensure_roles(paths: StackPaths, settings: StackSettings) -> None:
     """Create the roles or give the existing ones the passwords of today's settings."""
     passwords = {
         "cogmill_owner": settings.owner_password.get_secret_value(),
         "cogmill_writer": settings.writer_password.get_secret_value(),
         "cogmill_reader": settings.reader_password.get_secret_value(),
-        "airflow": home.keys()["airflow"],
+        "airflow": paths.keys()["airflow"],
     }
-    with connect(home, settings) as connection:
+    with connect(paths, settings) as connection:
         present = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
         for role, password in passwords.items():
             verb = sql.SQL("ALTER" if role in present else "CREATE")
@@ -81,13 +81,13 @@ def ensure_roles(home: Home, settings: StackSettings) -> None:
             connection.execute(sql.SQL("ALTER ROLE cogmill_reader SET {}").format(sql.SQL(limit)))
 
 
-def make_ledger(home: Home, settings: StackSettings) -> None:
+def make_ledger(paths: StackPaths, settings: StackSettings) -> None:
     """Make the database `cogmill` anew and apply the migrations of the ledger."""
-    with connect(home, settings) as connection:
+    with connect(paths, settings) as connection:
         connection.execute("DROP DATABASE IF EXISTS cogmill WITH (FORCE)")
         connection.execute("CREATE DATABASE cogmill OWNER cogmill_owner")
         connection.execute("REVOKE TEMPORARY ON DATABASE cogmill FROM PUBLIC")
-    with connect(home, settings, "cogmill") as connection:
+    with connect(paths, settings, "cogmill") as connection:
         connection.execute("CREATE EXTENSION postgis; CREATE EXTENSION btree_gist")
     migrate_ledger(settings)
 
@@ -105,19 +105,19 @@ def migrate_ledger(settings: StackSettings) -> None:
     _run(command, cwd=str(REPOSITORY), env=BASE_ENVIRONMENT | login)
 
 
-def make_airflow(home: Home, settings: StackSettings) -> None:
+def make_airflow(paths: StackPaths, settings: StackSettings) -> None:
     """Make the database `airflow` anew, from a template once Airflow has built one.
 
     Runs of an earlier stack speak of objects that are gone, so nothing of them is kept.
     """
     template = _template_name(settings)
-    with connect(home, settings) as connection:
+    with connect(paths, settings) as connection:
         for name in _databases(connection, "airflow%"):
             if name != template:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         if not _databases(connection, template):
             connection.execute("CREATE DATABASE airflow OWNER airflow")
-            _fill_airflow(home, settings)
+            _fill_airflow(paths, settings)
             rename = sql.SQL("ALTER DATABASE airflow RENAME TO {}").format(sql.Identifier(template))
             connection.execute(rename)
         copy = sql.SQL("CREATE DATABASE airflow OWNER airflow TEMPLATE {}").format(sql.Identifier(template))
@@ -134,10 +134,10 @@ def _template_name(settings: StackSettings) -> str:
     return f"airflow-{hashlib.sha256(' '.join(facts).encode()).hexdigest()[:12]}"
 
 
-def _fill_airflow(home: Home, settings: StackSettings) -> None:
-    pools = home.airflow / "pools.json"
+def _fill_airflow(paths: StackPaths, settings: StackSettings) -> None:
+    pools = paths.airflow / "pools.json"
     pools.write_text(json.dumps(airflow_env.pools(settings)), encoding="utf-8")
-    environment = BASE_ENVIRONMENT | airflow_env.environment(home, settings)
+    environment = BASE_ENVIRONMENT | airflow_env.environment(paths, settings)
     for arguments in (["db", "migrate"], ["pools", "import", str(pools)]):
         _run([sys.executable, "-m", "airflow", *arguments], env=environment, cwd=str(REPOSITORY))
 

@@ -14,7 +14,7 @@ from demo.stack import database, processes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from demo.stack.paths import Home
+    from demo.stack.paths import StackPaths
     from demo.stack.settings import StackSettings
     from demo.stack.supervision import Supervisor
 
@@ -36,8 +36,8 @@ AIRFLOW_PARTS = {"api-server": "metadatabase", "scheduler": "scheduler", "dag-pr
 class Health:
     """Checks of one stack; each returns what is wrong, or an empty text."""
 
-    def __init__(self, home: Home, settings: StackSettings, supervisor: Supervisor) -> None:
-        self.home = home
+    def __init__(self, paths: StackPaths, settings: StackSettings, supervisor: Supervisor) -> None:
+        self.paths = paths
         self.settings = settings
         self.supervisor = supervisor
 
@@ -78,7 +78,7 @@ class Health:
 
     def cause(self, program: str) -> str:
         """Return the end of a program's log, as it stands."""
-        log = self.home.log / f"{program}.log"
+        log = self.paths.log / f"{program}.log"
         if not log.exists():
             return ""
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
@@ -102,17 +102,17 @@ class Health:
 
     def _postgres(self) -> str:
         try:
-            with database.connect(self.home, self.settings) as connection:
+            with database.connect(self.paths, self.settings) as connection:
                 connection.execute("SELECT 1")
         except psycopg.Error as err:
             return str(err).strip()
         return ""
 
     def _mount(self) -> str:
-        return processes.mount_fault(self.home.mapfiles, ANSWER_S)
+        return processes.mount_fault(self.paths.mapfiles, ANSWER_S)
 
     def _copy(self) -> str:
-        return "" if self.home.mapfiles.is_symlink() else "no copy of the mapfiles yet"
+        return "" if self.paths.mapfiles.is_symlink() else "no copy of the mapfiles yet"
 
     def _airflow(self, part: str) -> str:
         try:

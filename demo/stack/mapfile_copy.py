@@ -18,7 +18,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from demo.stack.paths import Home, make_folder
+from demo.stack.paths import StackPaths, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,38 +38,38 @@ def listing(client: Any, bucket: str) -> dict[str, str]:
     return {name: etag for name, etag in found if name.endswith(".map") and "/" not in name}
 
 
-def copy(client: Any, bucket: str, wanted: Mapping[str, str], home: Home) -> None:
+def copy(client: Any, bucket: str, wanted: Mapping[str, str], paths: StackPaths) -> None:
     """Write all wanted mapfiles into a new folder and make it the visible one."""
-    folder = home.copies / f"{time.time_ns()}"
+    folder = paths.copies / f"{time.time_ns()}"
     make_folder(folder, 0o750, "www-data")
     for name in wanted:
         client.download_file(bucket, PREFIX + name, str(folder / name))
         shutil.chown(folder / name, "www-data", "www-data")
         (folder / name).chmod(0o440)
-    if home.mapfiles.is_dir() and not home.mapfiles.is_symlink():
-        home.mapfiles.rmdir()
-    link = home.copies / "next"
+    if paths.mapfiles.is_dir() and not paths.mapfiles.is_symlink():
+        paths.mapfiles.rmdir()
+    link = paths.copies / "next"
     link.unlink(missing_ok=True)
     link.symlink_to(folder)
-    link.replace(home.mapfiles)
+    link.replace(paths.mapfiles)
 
 
-def forget_old(home: Home) -> None:
+def forget_old(paths: StackPaths) -> None:
     """Remove all copies but the visible one and its predecessor, which a request may still be reading."""
-    folders = sorted((path for path in home.copies.iterdir() if path.is_dir() and not path.is_symlink()), key=str)
+    folders = sorted((path for path in paths.copies.iterdir() if path.is_dir() and not path.is_symlink()), key=str)
     for folder in folders[:-2]:
         shutil.rmtree(folder)
 
 
-def follow(client: Any, bucket: str, home: Home) -> None:
+def follow(client: Any, bucket: str, paths: StackPaths) -> None:
     """Copy whenever something changed, for ever."""
     seen: dict[str, str] | None = None
     while True:
         try:
             now = listing(client, bucket)
             if now != seen:
-                copy(client, bucket, now, home)
-                forget_old(home)
+                copy(client, bucket, now, paths)
+                forget_old(paths)
                 seen = now
                 log.info("mapfiles_copied count=%d", len(now))
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as err:
@@ -82,7 +82,7 @@ def main(root: str, url: str, bucket: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     os.umask(0o027)
     quick = botocore.config.Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
-    follow(boto3.client("s3", endpoint_url=url, config=quick), bucket, Home(Path(root)))
+    follow(boto3.client("s3", endpoint_url=url, config=quick), bucket, StackPaths(Path(root)))
 
 
 if __name__ == "__main__":

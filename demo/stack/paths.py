@@ -15,7 +15,7 @@ MARKER = ".cogmill-stack"
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class StackPaths:
     """Paths below the state folder of one stack."""
 
     root: Path

@@ -33,7 +33,7 @@ def end(processes: list[psutil.Process], patience_s: float) -> None:
     psutil.wait_procs(alive, timeout=5)
 
 
-def end_strays(home: Path) -> None:
+def end_strays(paths: Path) -> None:
     """Kill what a stack below `home` left behind.
 
     Looks again until nothing is found: a process that was forking while it was looked at, as a server starting its
@@ -43,26 +43,26 @@ def end_strays(home: Path) -> None:
         ServiceUnavailableError: Some do not end, such as a process that waits for a disk.
     """
     deadline = time.monotonic() + STRAYS_S
-    while found := strays(home):
+    while found := strays(paths):
         if time.monotonic() > deadline:
             raise ServiceUnavailableError(
-                f"these processes below {home} do not end: {', '.join(str(one.pid) for one in found)}"
+                f"these processes below {paths} do not end: {', '.join(str(one.pid) for one in found)}"
             )
         end(found, 0)
 
 
-def strays(home: Path) -> list[psutil.Process]:
+def strays(paths: Path) -> list[psutil.Process]:
     """Return what a stack below `home` left behind: processes at work there that belong to no terminal.
 
     Many of them rewrite their arguments and lose their environment with it; the working folder stays.
     """
-    found = [process for process in psutil.process_iter() if _works_below(process, home)]
+    found = [process for process in psutil.process_iter() if _works_below(process, paths)]
     return [member for one in found for member in family(one.pid)]
 
 
-def _works_below(process: psutil.Process, home: Path) -> bool:
+def _works_below(process: psutil.Process, paths: Path) -> bool:
     with contextlib.suppress(psutil.Error):
-        return process.terminal() is None and Path(process.cwd()).is_relative_to(home)
+        return process.terminal() is None and Path(process.cwd()).is_relative_to(paths)
     return False
 
 

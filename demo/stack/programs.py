@@ -12,7 +12,7 @@ from pathlib import Path
 from cogmill.domain.errors import ServiceUnavailableError
 
 from demo.stack import airflow_env
-from demo.stack.paths import Home
+from demo.stack.paths import StackPaths
 from demo.stack.settings import LOOPBACK, REPOSITORY, Mount, StackSettings
 
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -35,7 +35,7 @@ class Program:
     command: str
     environment: dict[str, str]
     folder: str
-    """Working folder, below the home: by it a process is known as ours even when it rewrites its own name."""
+    """Working folder, below the home folder: by it a process is known as ours even when it rewrites its own name."""
     user: str = ""
     """Account; empty keeps that of the supervisor."""
     restart: str = "unexpected"
@@ -49,13 +49,13 @@ class Program:
     """`program`, or `fcgi-program`."""
 
 
-def postgres(home: Home) -> Program:
+def postgres(paths: StackPaths) -> Program:
     """PostgreSQL; SIGINT is its fast shutdown, and only the postmaster may get it."""
     return Program(
         name="postgres",
-        command=f"{postgres_folder()}/postgres -D {home.postgres}",
+        command=f"{postgres_folder()}/postgres -D {paths.postgres}",
         environment=BASE_ENVIRONMENT,
-        folder=str(home.postgres),
+        folder=str(paths.postgres),
         user="postgres",
         stop_signal="INT",
         stop_wait_s=20,
@@ -63,30 +63,30 @@ def postgres(home: Home) -> Program:
     )
 
 
-def moto(home: Home, settings: StackSettings) -> Program:
+def moto(paths: StackPaths, settings: StackSettings) -> Program:
     """The S3 server. Never restarted alone: it forgets everything, so the ledger has to be made anew with it."""
     return Program(
         name="moto",
         command=f"{sys.executable} -m moto.server -H {LOOPBACK} -p {settings.s3_port}",
-        environment=BASE_ENVIRONMENT | {"HOME": str(home.tmp), "MOTO_S3_DEFAULT_MAX_KEYS": "1000"},
-        folder=str(home.tmp),
+        environment=BASE_ENVIRONMENT | {"HOME": str(paths.tmp), "MOTO_S3_DEFAULT_MAX_KEYS": "1000"},
+        folder=str(paths.tmp),
         restart="false",
     )
 
 
-def s3fs(home: Home, settings: StackSettings) -> Program:
+def s3fs(paths: StackPaths, settings: StackSettings) -> Program:
     """The read-only mount of `mapfiles/`. A mount whose process was killed is detached before the next try."""
-    options = ",".join(s3fs_options(home, settings, s3fs_version()))
-    mount = f"exec s3fs {settings.bucket}:/mapfiles {home.mapfiles} -f -o {options}"
-    script = f"fusermount -uzq {home.mapfiles}; {mount}"
+    options = ",".join(s3fs_options(paths, settings, s3fs_version()))
+    mount = f"exec s3fs {settings.bucket}:/mapfiles {paths.mapfiles} -f -o {options}"
+    script = f"fusermount -uzq {paths.mapfiles}; {mount}"
     command = f"/bin/sh -c {shlex.quote(script)}"
-    return Program(name="s3fs", command=command, environment=BASE_ENVIRONMENT, folder=str(home.run))
+    return Program(name="s3fs", command=command, environment=BASE_ENVIRONMENT, folder=str(paths.run))
 
 
-def s3fs_options(home: Home, settings: StackSettings, version: tuple[int, ...]) -> list[str]:
+def s3fs_options(paths: StackPaths, settings: StackSettings, version: tuple[int, ...]) -> list[str]:
     """Return the mount options for one version of s3fs. No folder marker is needed: the prefix may be empty."""
     options = [
-        f"passwd_file={home.s3_password}",
+        f"passwd_file={paths.s3_password}",
         f"url={settings.s3_url}",
         "use_path_request_style",
         "ro",
@@ -115,31 +115,31 @@ def s3fs_version() -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else (0, 0)
 
 
-def mapfile_copy(home: Home, settings: StackSettings) -> Program:
+def mapfile_copy(paths: StackPaths, settings: StackSettings) -> Program:
     """The timed copy of `mapfiles/` for machines without FUSE."""
     return Program(
         name="mapfile-copy",
-        command=f"{sys.executable} -m demo.stack.mapfile_copy {home.root} {settings.s3_url} {settings.bucket}",
+        command=f"{sys.executable} -m demo.stack.mapfile_copy {paths.root} {settings.s3_url} {settings.bucket}",
         environment=BASE_ENVIRONMENT
         | s3_environment(settings)
-        | {"HOME": str(home.tmp), "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/include"},
-        folder=str(home.tmp),
+        | {"HOME": str(paths.tmp), "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/include"},
+        folder=str(paths.tmp),
     )
 
 
-def mapserv(home: Home, settings: StackSettings) -> Program:
+def mapserv(paths: StackPaths, settings: StackSettings) -> Program:
     """Long-lived MapServer workers behind one FastCGI socket.
 
     They read their configuration once; what libpq must find in the environment nginx sends with each request. The watch over
     the time a map takes is a copy in their own folder, since their account need not be able to read this checkout.
     """
-    budget = f"{home.mapserver}/request_budget.py {settings.mapserver_timeout}"
+    budget = f"{paths.mapserver}/request_budget.py {settings.mapserver_timeout}"
     return Program(
         name="mapserv",
         section="fcgi-program",
         command=f"python3 -IS {budget} /usr/lib/cgi-bin/mapserv",
-        environment=BASE_ENVIRONMENT | {"MAPSERVER_CONFIG_FILE": f"{home.mapserver}/mapserver.conf"},
-        folder=str(home.mapserver),
+        environment=BASE_ENVIRONMENT | {"MAPSERVER_CONFIG_FILE": f"{paths.mapserver}/mapserver.conf"},
+        folder=str(paths.mapserver),
         user="www-data",
         restart="true",
         stop_signal="KILL",  # it keeps nothing, and does not leave its wait for requests for any other signal
@@ -147,41 +147,41 @@ def mapserv(home: Home, settings: StackSettings) -> Program:
     )
 
 
-def nginx(home: Home) -> Program:
+def nginx(paths: StackPaths) -> Program:
     """The door before MapServer, with its own prefix, process id and temporary folders."""
     return Program(
         name="nginx",
-        command=f"/usr/sbin/nginx -e stderr -p {home.nginx} -c {home.nginx}/nginx.conf -g 'daemon off;'",
+        command=f"/usr/sbin/nginx -e stderr -p {paths.nginx} -c {paths.nginx}/nginx.conf -g 'daemon off;'",
         environment=BASE_ENVIRONMENT,
-        folder=str(home.nginx),
+        folder=str(paths.nginx),
     )
 
 
-def airflow(home: Home, settings: StackSettings, name: str) -> Program:
+def airflow(paths: StackPaths, settings: StackSettings, name: str) -> Program:
     """One component of Airflow."""
     arguments = {"scheduler": " --skip-serve-logs", "triggerer": " --skip-serve-logs"}.get(name, "")
     return Program(
         name=name,
         command=f"{sys.executable} -m airflow {name}{arguments}",
-        environment=BASE_ENVIRONMENT | airflow_env.environment(home, settings),
-        folder=str(home.airflow),
+        environment=BASE_ENVIRONMENT | airflow_env.environment(paths, settings),
+        folder=str(paths.airflow),
         restart="true",
         stop_wait_s=15,
     )
 
 
-def all_programs(home: Home, settings: StackSettings) -> list[Program]:
+def all_programs(paths: StackPaths, settings: StackSettings) -> list[Program]:
     """Return every program that may run; what is started is decided later."""
-    reading = [mapfile_copy(home, settings)]
+    reading = [mapfile_copy(paths, settings)]
     if settings.mount is not Mount.SYNC:
-        reading.append(s3fs(home, settings))
+        reading.append(s3fs(paths, settings))
     return [
-        postgres(home),
-        moto(home, settings),
+        postgres(paths),
+        moto(paths, settings),
         *reading,
-        mapserv(home, settings),
-        nginx(home),
-        *(airflow(home, settings, name) for name in AIRFLOW_PROGRAMS),
+        mapserv(paths, settings),
+        nginx(paths),
+        *(airflow(paths, settings, name) for name in AIRFLOW_PROGRAMS),
     ]
 
 

@@ -8,7 +8,7 @@ import shutil
 import jinja2
 from cogmill.domain.errors import ConfigurationError
 
-from demo.stack.paths import Home, make_folder, write_private
+from demo.stack.paths import StackPaths, make_folder, write_private
 from demo.stack.programs import Program
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
 
@@ -33,30 +33,30 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(values, loopback=LOOPBACK)
 
 
-def write_configuration(home: Home, settings: StackSettings, programs: list[Program]) -> None:
+def write_configuration(paths: StackPaths, settings: StackSettings, programs: list[Program]) -> None:
     """Write all configuration files, each readable only by the account that needs it."""
-    values = {"home": home, "settings": settings}
-    write_private(home.supervisor_conf, render("supervisord.conf.j2", programs=programs, **values))
+    values = {"paths": paths, "settings": settings}
+    write_private(paths.supervisor_conf, render("supervisord.conf.j2", programs=programs, **values))
     for name in ("nginx.conf", "fastcgi_mapserv"):
-        write_private(home.nginx / name, render(f"{name}.j2", **values))
+        write_private(paths.nginx / name, render(f"{name}.j2", **values))
     for name in ("body", "fastcgi", "proxy", "uwsgi", "scgi"):
-        shutil.rmtree(home.nginx / name, ignore_errors=True)
-        make_folder(home.nginx / name, 0o700, "www-data")
+        shutil.rmtree(paths.nginx / name, ignore_errors=True)
+        make_folder(paths.nginx / name, 0o700, "www-data")
     limits = {"curl_cache_bytes": CURL_CACHE_BYTES, "block_cache_mb": BLOCK_CACHE_MB}
     extra = {
         "AWS_S3_ENDPOINT": f"{LOOPBACK}:{settings.s3_port}",
         "AWS_HTTPS": "NO",
         "AWS_VIRTUAL_HOSTING": "FALSE",
         "AWS_REGION": "us-east-1",
-        "CPL_AWS_CREDENTIALS_FILE": str(home.mapserver / "aws-credentials"),
+        "CPL_AWS_CREDENTIALS_FILE": str(paths.mapserver / "aws-credentials"),
     }
-    mapserver = render("mapserver.conf.j2", mapfile_folder=str(home.mapfiles), extra=extra, **limits)
-    write_private(home.mapserver / "mapserver.conf", mapserver, "www-data")
-    write_private(home.mapserver / "pg_service.conf", render("pg_service.conf.j2", **values), "www-data")
-    write_private(home.mapserver / "aws-credentials", render("aws-credentials.j2", **values), "www-data")
+    mapserver = render("mapserver.conf.j2", mapfile_folder=str(paths.mapfiles), extra=extra, **limits)
+    write_private(paths.mapserver / "mapserver.conf", mapserver, "www-data")
+    write_private(paths.mapserver / "pg_service.conf", render("pg_service.conf.j2", **values), "www-data")
+    write_private(paths.mapserver / "aws-credentials", render("aws-credentials.j2", **values), "www-data")
     budget = (REPOSITORY / "include/cogmill/mapserver/request_budget.py").read_text(encoding="utf-8")
-    write_private(home.mapserver / "request_budget.py", budget, "www-data")
-    write_private(home.s3_password, f"{settings.s3_access_key}:{settings.s3_secret_key.get_secret_value()}\n")
+    write_private(paths.mapserver / "request_budget.py", budget, "www-data")
+    write_private(paths.s3_password, f"{settings.s3_access_key}:{settings.s3_secret_key.get_secret_value()}\n")
 
 
 def double_percent(text: str) -> str:

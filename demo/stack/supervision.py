@@ -21,7 +21,7 @@ from demo.stack.settings import REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from demo.stack.paths import Home
+    from demo.stack.paths import StackPaths
 
 START_S = 60.0
 """Time the supervisor itself may take to answer."""
@@ -38,15 +38,15 @@ ALIVE = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
 
 
 class Supervisor:
-    """Client of the supervisor of one home."""
+    """Client of the supervisor of one stack."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
+    def __init__(self, paths: StackPaths) -> None:
+        self.paths = paths
 
     @property
     def _rpc(self) -> Any:
         """A fresh connection: the transport does not recover from one that failed."""
-        transport = SupervisorTransport(None, None, f"unix://{self.home.supervisor_socket}")
+        transport = SupervisorTransport(None, None, f"unix://{self.paths.supervisor_socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def pid(self) -> int | None:
@@ -65,18 +65,18 @@ class Supervisor:
         Raises:
             ServiceUnavailableError: It does not answer in time.
         """
-        log = self.home.log / "supervisord-start.log"
+        log = self.paths.log / "supervisord-start.log"
         with log.open("wb") as output:
             command = [
                 sys.executable,
                 "-m",
                 "demo.stack.daemon",
-                str(self.home.supervisor_conf),
+                str(self.paths.supervisor_conf),
                 *(["bound"] if bound else []),
             ]
             process = subprocess.Popen(
                 command,
-                cwd=self.home.run,
+                cwd=self.paths.run,
                 env=BASE_ENVIRONMENT | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/include"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,4 +1,4 @@
-"""A stack of one's own for tests and benchmarks: free ports, a temporary home, gone afterwards."""
+"""A stack of one's own for tests and benchmarks: free ports, a temporary home folder, gone afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE_S = 120.0
 
 
 @contextlib.contextmanager
-def private_stack(*, airflow: bool = False, **chosen: object) -> Iterator[Stack]:
+def temporary_stack(*, airflow: bool = False, **chosen: object) -> Iterator[Stack]:
     """Start a stack beside any other, and remove it with all it wrote.
 
     Args:
@@ -30,7 +30,7 @@ def private_stack(*, airflow: bool = False, **chosen: object) -> Iterator[Stack]
         chosen: Further settings by their field names.
 
     Yields:
-        The running stack. It also ends when the calling process is killed; then its temporary home stays.
+        The running stack. It also ends when the calling process is killed; then its temporary paths stays.
     """
     with tempfile.TemporaryDirectory(prefix="cogmill-stack-") as folder:
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))

@@ -1,4 +1,4 @@
-"""A museum of bad uploads and what must become of each, beside good frames that must not care.
+"""Bad uploads and what must become of each, beside good frames that must not be affected.
 
 Every specimen is made from a film of the known landscape, so whatever is drawn can be compared with the truth.
 """
@@ -19,7 +19,7 @@ from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item, Manifest
 
 SIDE = 400
-"""Pixels along one side of every photograph in the museum."""
+"""Pixels along one side of every photograph of them."""
 GSD = 2.0
 """EPSG:3857 units per pixel."""
 STEP = 4.0
@@ -41,7 +41,7 @@ class Specimen:
     """One upload and what must become of it."""
 
     name: str
-    """Its disease, which is also the frame number in its file name."""
+    """Its defect, which is also the frame number in its file name."""
     bands: str
     """Folder it is dropped into: `bw` or `nc`."""
     make: Callable[[Path, Film], None]
@@ -81,12 +81,12 @@ SPECIMENS = (
 """What people really upload. Only Algeria is drawn where no area is configured."""
 
 
-def museum(folder: Path, collection: str, say: Callable[[str], None] = print) -> Manifest:
+def make_bad_uploads(folder: Path, collection: str, say: Callable[[str], None] = print) -> Manifest:
     """Write every specimen and its good neighbours; all of them are frames of one collection.
 
     Args:
         folder: Empty folder for the files.
-        collection: Key between bands and product: `Museum/USDA_1951`.
+        collection: Key between bands and product: `BadUploads/USDA_1951`.
         say: Called with the name of each file.
     """
     landscape = Landscape(SEED, STEP)
@@ -102,7 +102,7 @@ def museum(folder: Path, collection: str, say: Callable[[str], None] = print) ->
 
 
 def _neighbours() -> list[Specimen]:
-    """Return the frames with no disease at all, grey and coloured."""
+    """Return the frames without any defect, gray and color."""
     return [
         Specimen(f"good {n}", "bw", corrupt_uploads.grey)
         if n % 3

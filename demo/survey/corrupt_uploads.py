@@ -1,4 +1,4 @@
-"""What goes wrong with uploads: one small function per disease, each of which writes one file."""
+"""What goes wrong with uploads: one small function per defect, each of which writes one file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
 
 from demo.survey.export import DEFLATED, STRIPS, TILES, save
-from demo.survey.film_scan import Photo, expose
+from demo.survey.film_scan import Photo, render_scan
 from demo.survey.landscape import Landscape
 
 BOMB_SIDE = 60_000
@@ -41,7 +41,7 @@ class Film:
 
     def develop(self, bands: int) -> NDArray[np.uint8]:
         """Return the film with its collar, shape (bands, rows, columns)."""
-        return expose(self.landscape, self.photo, self.crs, bands, "museum")
+        return render_scan(self.landscape, self.photo, self.crs, bands, "bad uploads")
 
     def inside(self) -> NDArray[np.uint8]:
         """Return 255 where the photograph is and 0 in the collar, shape (1, rows, columns)."""

@@ -79,7 +79,7 @@ class Photo:
         return list(zip(xs, ys, strict=True))
 
 
-def expose(landscape: Landscape, photo: Photo, crs: CRS, bands: int, label: str) -> NDArray[np.uint8]:
+def render_scan(landscape: Landscape, photo: Photo, crs: CRS, bands: int, label: str) -> NDArray[np.uint8]:
     """Return the developed film with its collar, shape (bands, whole, whole).
 
     Args:

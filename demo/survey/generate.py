@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from demo.survey.export import EXPORTS, TILES, save, write
-from demo.survey.film_scan import Photo, expose
+from demo.survey.film_scan import Photo, render_scan
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item, Manifest
 from demo.survey.plan import Shot, shots
@@ -73,7 +73,7 @@ def _make(shot: Shot, *, folder: Path, seed: int, gsd: float) -> list[Item]:
     label = f"{shot.folder.split('/')[-2].replace('_', ' ')}  {shot.name.rpartition('.')[0]}"
     photo = shot.photo
     if shot.collar:
-        pixels, grid, outline = expose(landscape, photo, crs, bands, label), photo.grid(crs), photo.outline(crs)
+        pixels, grid, outline = render_scan(landscape, photo, crs, bands, label), photo.grid(crs), photo.outline(crs)
     else:
         pixels, grid, outline = _paper(landscape, photo, crs, bands)
     collection_id = shot.folder.replace("/", "_").lower()

@@ -15,7 +15,7 @@ from rasterio.warp import Resampling, reproject, transform, transform_bounds
 
 from demo.survey.canvas import Canvas
 from demo.survey.landmarks import LANDMARKS, Landmark, paint_landmarks
-from demo.survey.terrain import paint_country
+from demo.survey.terrain import paint_terrain
 from demo.survey.town import paint_roads, paint_town, paint_water
 
 ORIGIN_LON, ORIGIN_LAT = -97.75, 30.28
@@ -148,7 +148,7 @@ def _bounds_of(grid: Affine, size: tuple[int, int]) -> Bounds:
 
 def _paint(canvas: Canvas) -> NDArray[np.uint8]:
     """Paint everything, from the fields up to the landmarks."""
-    paint_country(canvas)
+    paint_terrain(canvas)
     paint_water(canvas)
     paint_town(canvas)
     paint_roads(canvas)

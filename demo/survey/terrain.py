@@ -22,7 +22,7 @@ KINDS: tuple[tuple[float, float, float, float, tuple[float, float], float], ...]
 )
 
 
-def paint_country(canvas: Canvas) -> None:
+def paint_terrain(canvas: Canvas) -> None:
     """Cover the canvas with fields, lanes, ponds and woods."""
     warp = (canvas.noise(1900, 1) * 45, canvas.noise(1900, 2) * 45)
     u, v = canvas.turned(GRID_TURN, warp)
@@ -66,11 +66,11 @@ def _paint_fields(canvas: Canvas, u: Plane, v: Plane, field: Plane, along: Plane
     contour = (hash01(field, field, 54) < 0.35) * canvas.noise(240, 3) * 28
     across = np.where(along > 0, u, v) + contour
     rows = np.sin(across * (np.float32(2 * np.pi) / spacing))
-    floor = 0.0
+    lower_bound = 0.0
     for share, dark, bright, strength, tint, rough in KINDS:
-        mine = ((crop >= floor) & (crop < share)).astype(np.float32)
+        mine = ((crop >= lower_bound) & (crop < share)).astype(np.float32)
         canvas.paint(mine, dark + (bright - dark) * shade + strength * rows, tint, rough)
-        floor = share
+        lower_bound = share
     canvas.tone += canvas.noise(620, 4) * 7 + canvas.noise(150, 5) * 5
 
 

@@ -6,7 +6,7 @@ import pytest
 from cogmill.domain.errors import ConfigurationError
 from supervisor.datatypes import dict_of_key_value_pairs
 
-from demo.stack.paths import Home, write_private
+from demo.stack.paths import StackPaths, write_private
 from demo.stack.programs import s3fs_options
 from demo.stack.render import environment_line
 from demo.stack.settings import StackSettings
@@ -42,20 +42,20 @@ def test_home_is_refused_when_it_holds_what_no_stack_wrote(tmp_path: Path) -> No
     (tmp_path / "letters").touch()
 
     with pytest.raises(FileExistsError, match="COGMILL_HOME"):
-        Home(tmp_path).prepare()
+        StackPaths(tmp_path).prepare()
 
 
 def test_nothing_is_removed_when_a_folder_is_no_stack(tmp_path: Path) -> None:
     (tmp_path / "letters").touch()
 
-    Home(tmp_path).remove()
+    StackPaths(tmp_path).remove()
 
     assert (tmp_path / "letters").exists()
 
 
 @pytest.mark.parametrize(("version", "expected"), [((1, 90), False), ((1, 92), True), ((1, 95), True)])
 def test_absent_objects_and_folders_need_no_marker_when_s3fs_is_new(version: tuple[int, ...], expected: bool) -> None:  # noqa: FBT001
-    options = s3fs_options(Home(Path("/x")), StackSettings(_env_file=None), version)
+    options = s3fs_options(StackPaths(Path("/x")), StackSettings(_env_file=None), version)
 
     assert ("disable_noobj_cache" in options) is expected
     assert ("compat_dir" in options) is expected

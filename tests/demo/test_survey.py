@@ -11,7 +11,7 @@ from rasterio.warp import Resampling, reproject
 
 from demo.survey.compare import View, compare
 from demo.survey.export import EXPORTS, write
-from demo.survey.film_scan import Photo, expose
+from demo.survey.film_scan import Photo, render_scan
 from demo.survey.generate import generate
 from demo.survey.landscape import WEB_MERCATOR, Landscape
 from demo.survey.manifest import Item, Manifest
@@ -61,7 +61,7 @@ def test_gives_the_same_ground_through_every_window(landscape: Landscape) -> Non
 
 def test_shows_the_ground_when_a_frame_is_warped_back(landscape: Landscape, photo: Photo, tmp_path: Path) -> None:
     crs = CRS.from_epsg(26914)
-    write(tmp_path / "f.tif", expose(landscape, photo, crs, 1, "USDA 4-173"), photo.grid(crs), crs, EXPORTS[0])
+    write(tmp_path / "f.tif", render_scan(landscape, photo, crs, 1, "USDA 4-173"), photo.grid(crs), crs, EXPORTS[0])
     item = Item("k", "f.tif", "c", 1, photo.outline(crs), photo.gsd)
     half = SIDE * 0.35 * photo.gsd  # a window that lies wholly inside the photograph
     view = View((photo.x - half, photo.y - half, photo.x + half, photo.y + half), (168, 168))

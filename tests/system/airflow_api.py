@@ -123,7 +123,7 @@ class AirflowApi:
 
     def log(self, dag_id: str, task: str = "*", run_id: str = "*") -> str:
         """Return what all tries of a task wrote into their log files."""
-        folder = self.stack.home.airflow / "logs" / f"dag_id={dag_id}"
+        folder = self.stack.paths.airflow / "logs" / f"dag_id={dag_id}"
         files = folder.glob(f"run_id={run_id}/task_id={task}/**/*.log")
         return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in sorted(files))
 

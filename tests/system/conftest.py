@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from demo.stack import Stack
-from demo.stack.temporary_stack import private_stack
+from demo.stack.temporary_stack import temporary_stack
 from tests.system.probes import aws_client
 
 TEXAS = "[-107, 25, -93, 37]"
@@ -31,7 +31,7 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """PostGIS, S3, the mapfile mount and MapServer, without Airflow: tests drive the pipeline themselves."""
-    with private_stack() as running:
+    with temporary_stack() as running:
         yield running
 
 
@@ -74,7 +74,7 @@ def airflow_stack(statsd: StatsdServer) -> Iterator[Stack]:
         # the stack hands its caller's settings on to Airflow when it starts; no other test must meet them
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("COGMILL_AREA", TEXAS)
-            running = kept.enter_context(private_stack(airflow=True, statsd_port=statsd.port))
+            running = kept.enter_context(temporary_stack(airflow=True, statsd_port=statsd.port))
         yield running
 
 
@@ -85,6 +85,6 @@ def live_stack() -> Iterator[Stack]:
         with pytest.MonkeyPatch.context() as environment:
             for name, value in SETTINGS.items():
                 environment.setenv(name, value)
-            running = kept.enter_context(private_stack(airflow=True))
+            running = kept.enter_context(temporary_stack(airflow=True))
         aws_client(running, "sns").create_topic(Name=TOPIC.rpartition(":")[2])
         yield running

@@ -100,7 +100,7 @@ class ManyFrames:
 
     def requests(self) -> list[tuple[str, str]]:
         """Return what the S3 server was asked until now: method and path of each request."""
-        log = (self.stack.home.log / "moto.log").read_text(encoding="utf-8", errors="replace")
+        log = (self.stack.paths.log / "moto.log").read_text(encoding="utf-8", errors="replace")
         return [(found["method"], found["path"]) for found in map(REQUEST.search, log.splitlines()) if found]
 
 

@@ -59,7 +59,7 @@ class Sight:
     def leaks(self, places: Iterable[tuple[str, bytes]]) -> set[tuple[str, str]]:
         """Return where which secret stands; the secret itself is not repeated."""
         secrets = {name: getattr(self.stack.settings, name).get_secret_value() for name in PASSWORDS}
-        secrets |= self.stack.home.keys() | self.canaries
+        secrets |= self.stack.paths.keys() | self.canaries
         shapes = {name: disguises(secret) for name, secret in secrets.items()}
         found = set()
         for place, content in places:
@@ -82,11 +82,11 @@ class Sight:
         """Yield every file below a folder."""
         for path in folder.rglob("*"):
             if path.is_file() and not path.is_symlink():
-                yield str(path.relative_to(self.stack.home.root)), path.read_bytes()
+                yield str(path.relative_to(self.stack.paths.root)), path.read_bytes()
 
     def rows(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Yield every row of every table of a database as text."""
-        with database.connect(self.stack.home, self.stack.settings, name) as connection:
+        with database.connect(self.stack.paths, self.stack.settings, name) as connection:
             tables = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'cogmill')"
             for schema, table in connection.execute(tables).fetchall():
                 for (row,) in connection.execute(f'SELECT t::text FROM "{schema}"."{table}" AS t').fetchall():  # noqa: S608 - names out of the catalogue

@@ -11,7 +11,7 @@ from cogmill.domain.errors import ADVICE, Reason
 
 from demo.maps import Service
 from demo.stack import Stack
-from demo.survey.bad_uploads import GOOD, GSD, SIDE, SPECIMENS, museum
+from demo.survey.bad_uploads import GOOD, GSD, SIDE, SPECIMENS, make_bad_uploads
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item, Manifest
 from tests.system.airflow_api import AirflowApi, Box
@@ -53,8 +53,8 @@ HOSTILE = {
 
 
 @dataclass(frozen=True)
-class Museum:
-    """The museum after its run."""
+class BadUploads:
+    """The bad uploads after their run."""
 
     stack: Stack
     survey: Manifest
@@ -76,9 +76,9 @@ class Museum:
 
 
 @pytest.fixture(scope="module")
-def dropped(airflow_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Museum:
+def dropped(airflow_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> BadUploads:
     """Drop everything together in a mixed order, and wait until the ledger has decided and Airflow rests."""
-    survey = museum(tmp_path_factory.mktemp("museum"), f"{COUNTY}/USDA_1951", say=lambda _: None)
+    survey = make_bad_uploads(tmp_path_factory.mktemp("bad-uploads"), f"{COUNTY}/USDA_1951", say=lambda _: None)
     client, bucket = airflow_stack.s3_client(), airflow_stack.settings.bucket
     uploads = [(item.key, survey.path(item).read_bytes()) for item in survey.items]
     uploads += [(key, b"II*\0") for key in HOSTILE.values()]
@@ -95,11 +95,11 @@ def dropped(airflow_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> M
         {box.label: box for box in api.boxes(dag) if box.task == task}
         for dag, task in ((DAG, "rejected_frames"), ("watch_uploads", "refused_uploads"))
     ]
-    return Museum(airflow_stack, survey, Landscape(survey.seed, survey.step), api, *boxes)
+    return BadUploads(airflow_stack, survey, Landscape(survey.seed, survey.step), api, *boxes)
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_frame_is_drawn_rightly_beside_bad_ones(dropped: Museum, name: str) -> None:
+def test_frame_is_drawn_rightly_beside_bad_ones(dropped: BadUploads, name: str) -> None:
     item = dropped.item(name)
     xs, ys = zip(*item.outline, strict=True)
     side = round(1.1 * SIDE)
@@ -111,13 +111,13 @@ def test_frame_is_drawn_rightly_beside_bad_ones(dropped: Museum, name: str) -> N
     assert verdict.is_right, str(verdict)
 
 
-def test_nothing_else_is_drawn_when_bad_frames_were_refused(dropped: Museum) -> None:
+def test_nothing_else_is_drawn_when_bad_frames_were_refused(dropped: BadUploads) -> None:
     verdict = dropped.service.verdict(dropped.landscape, dropped.service.overview())
 
     assert (verdict.spilled, verdict.holes) == (0, 0), str(verdict)
 
 
-def test_run_is_green_and_publishes_when_bad_and_good_came_together(dropped: Museum) -> None:
+def test_run_is_green_and_publishes_when_bad_and_good_came_together(dropped: BadUploads) -> None:
     runs = dropped.api.runs(DAG)
     first = runs[0]["dag_run_id"]
     boxes = dropped.api.boxes(DAG, first)
@@ -129,7 +129,7 @@ def test_run_is_green_and_publishes_when_bad_and_good_came_together(dropped: Mus
 
 
 @pytest.mark.parametrize("specimen", REFUSED, ids=lambda specimen: specimen.name)
-def test_reason_is_in_the_ledger_when_a_frame_is_refused(dropped: Museum, specimen) -> None:
+def test_reason_is_in_the_ledger_when_a_frame_is_refused(dropped: BadUploads, specimen) -> None:
     key = dropped.item(specimen.name).key
 
     rows = ledger_rows(dropped.stack, "SELECT source_key, reason, detail <> '', cog_key FROM cogmill.frame")
@@ -139,7 +139,7 @@ def test_reason_is_in_the_ledger_when_a_frame_is_refused(dropped: Museum, specim
 
 @pytest.mark.parametrize("specimen", BUILT_AND_REFUSED, ids=lambda specimen: specimen.name)
 @pytest.mark.parametrize("task", ["build_cogs", "report"])
-def test_reason_and_advice_are_in_the_log_when_a_frame_is_refused(dropped: Museum, specimen, task: str) -> None:
+def test_reason_and_advice_are_in_the_log_when_a_frame_is_refused(dropped: BadUploads, specimen, task: str) -> None:
     key, log = dropped.item(specimen.name).key, dropped.api.log(DAG, task)
     lines = [line for line in log.replace("\\n", "\n").splitlines() if key in line]
 
@@ -147,13 +147,13 @@ def test_reason_and_advice_are_in_the_log_when_a_frame_is_refused(dropped: Museu
 
 
 @pytest.mark.parametrize("specimen", BUILT_AND_REFUSED, ids=lambda specimen: specimen.name)
-def test_pink_box_names_frame_and_reason_when_a_frame_is_refused(dropped: Museum, specimen) -> None:
+def test_pink_box_names_frame_and_reason_when_a_frame_is_refused(dropped: BadUploads, specimen) -> None:
     box = dropped.shown[f"{specimen.file}: {specimen.reason}"]
 
     assert box.state == "skipped"
 
 
-def test_empty_upload_is_shown_and_logged_by_the_watch(dropped: Museum) -> None:
+def test_empty_upload_is_shown_and_logged_by_the_watch(dropped: BadUploads) -> None:
     (empty,) = (specimen for specimen in REFUSED if specimen.reason is Reason.EMPTY)
 
     assert dropped.refused[f"{empty.file}: empty"].state == "skipped"
@@ -161,7 +161,7 @@ def test_empty_upload_is_shown_and_logged_by_the_watch(dropped: Museum) -> None:
 
 
 @pytest.mark.parametrize("key", HOSTILE.values(), ids=HOSTILE.keys())
-def test_upload_is_refused_at_the_door_when_its_name_is_hostile(dropped: Museum, key: str) -> None:
+def test_upload_is_refused_at_the_door_when_its_name_is_hostile(dropped: BadUploads, key: str) -> None:
     name = key.rpartition("/")[2]
     states = {
         box.state
@@ -175,17 +175,17 @@ def test_upload_is_refused_at_the_door_when_its_name_is_hostile(dropped: Museum,
     assert ADVICE[Reason.BAD_NAME] in dropped.api.log("watch_uploads", "register_uploads")
 
 
-def test_nothing_runs_nor_appears_when_names_are_hostile(dropped: Museum) -> None:
+def test_nothing_runs_nor_appears_when_names_are_hostile(dropped: BadUploads) -> None:
     client, bucket = dropped.stack.s3_client(), dropped.stack.settings.bucket
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     keys = [entry["Key"] for page in pages for entry in page["Contents"]]
 
     assert [key for key in keys if "_8-" in key and "/georef/" not in key] == []
-    assert not (dropped.stack.home.airflow / "pwned").exists()
+    assert not (dropped.stack.paths.airflow / "pwned").exists()
     assert dropped.stack.settings.s3_secret_key.get_secret_value() not in dropped.api.log("watch_uploads")
 
 
-def test_upload_is_refused_when_its_folder_is_spelled_otherwise(dropped: Museum) -> None:
+def test_upload_is_refused_when_its_folder_is_spelled_otherwise(dropped: BadUploads) -> None:
     key = f"bw/{COUNTY.upper()}/USDA_1951/frames/georef/03-22-51_7-1.tif"
     good = dropped.survey.path(dropped.item("good 1")).read_bytes()
 

@@ -15,7 +15,7 @@ from cogmill.pipeline.export import COMPILED, PAGE, SERVICES, compile_indexes
 from osgeo import gdal
 
 from demo.stack import Stack
-from demo.stack.temporary_stack import private_stack
+from demo.stack.temporary_stack import temporary_stack
 from tests.small_archive import TRAVIS, SmallArchive
 from tests.system import strangers
 from tests.system.probes import ledger_rows
@@ -28,7 +28,7 @@ COLUMNS = ("dl_orig", "dl_georef", "dl_index")
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A stack of its own: others are asked about a ledger that holds nothing."""
-    with private_stack() as running:
+    with temporary_stack() as running:
         yield running
 
 

@@ -39,7 +39,7 @@ def requests(log: Path) -> list[tuple[str, str]]:
 def test_watch_waits_without_worker_and_does_not_fire_again_when_all_is_known(
     airflow_stack: Stack, tmp_path: Path
 ) -> None:
-    api, log = AirflowApi(airflow_stack), airflow_stack.home.log / "moto.log"
+    api, log = AirflowApi(airflow_stack), airflow_stack.paths.log / "moto.log"
     put(airflow_stack, "bw/Idle/USDA_1951/frames/georef/03-22-51_1-1.tif", write_frame(tmp_path / "a.tif", 300))
     wait_for_states(airflow_stack, COLLECTION, ["published"], PATIENCE_S)
     wait_until(api.is_quiet, PATIENCE_S)

@@ -16,7 +16,7 @@ from cogmill.mapserver.request_budget import ABANDONED_S, STALE_S
 
 from demo.stack import Stack
 from demo.stack.settings import Mount
-from demo.stack.temporary_stack import private_stack
+from demo.stack.temporary_stack import temporary_stack
 from tests.system.many_frames import ManyFrames, slow_server
 from tests.system.probes import PNG, ask, put_mapfile, wait_until
 
@@ -32,7 +32,7 @@ BUDGET_S = 5
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with private_stack(mount=Mount.S3FS, mapserver_timeout=BUDGET_S) as running:
+    with temporary_stack(mount=Mount.S3FS, mapserver_timeout=BUDGET_S) as running:
         yield running
 
 
@@ -79,7 +79,7 @@ def test_a_frame_that_is_drawn_costs_the_requests_of_its_cog_alone(many: ManyFra
 def busy(slow: ManyFrames) -> int:
     """Count the requests that workers have, and those that wait for one, as the kernel shows them."""
     lines = [line.split() for line in Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()]
-    socket = str(slow.stack.home.mapserv_socket)
+    socket = str(slow.stack.paths.mapserv_socket)
     return sum(line[-1] == socket and line[5] in {"02", "03"} for line in lines)
 
 

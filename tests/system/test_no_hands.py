@@ -10,7 +10,7 @@ from rasterio.crs import CRS
 from demo.maps import Service
 from demo.stack import Stack
 from demo.survey.export import EXPORTS, write
-from demo.survey.film_scan import Photo, expose
+from demo.survey.film_scan import Photo, render_scan
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Item
 from demo.uploads import WAYS
@@ -32,7 +32,7 @@ def take(landscape: Landscape, file: Path, key: str, *, east: float, turn: float
     """Take a photograph, write it as a frame, and say what it shows."""
     crs = CRS.from_epsg(26914)
     photo = Photo(*landscape.to_map(east, -3000), turn, side, landscape.step)
-    write(file, expose(landscape, photo, crs, 1, key.rpartition("/")[2]), photo.grid(crs), crs, EXPORTS[0])
+    write(file, render_scan(landscape, photo, crs, 1, key.rpartition("/")[2]), photo.grid(crs), crs, EXPORTS[0])
     return Item(key, file.name, COLLECTION, 1, photo.outline(crs), photo.gsd)
 
 

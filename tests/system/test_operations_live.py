@@ -187,7 +187,7 @@ def command_of(process: psutil.Process) -> str:
 
 def stored_cogs(stack: Stack, folder: str) -> list[str]:
     """Keys of the COGs that the S3 server took, as its own log says."""
-    log = (stack.home.log / "moto.log").read_text(encoding="utf-8", errors="replace")
+    log = (stack.paths.log / "moto.log").read_text(encoding="utf-8", errors="replace")
     return re.findall(rf'"PUT /{stack.settings.bucket}/({folder}cog/03-\S+) HTTP/1.1" 200', log)
 
 
@@ -230,7 +230,9 @@ def test_the_archive_comes_back_from_its_bucket_when_the_ledger_is_lost(live_sta
 
     api.set_paused("maintenance", paused=True)
     begun = time.monotonic()
-    database.make_ledger(live_stack.home, live_stack.settings)  # the migrations of docs/install.md on an empty database
+    database.make_ledger(
+        live_stack.paths, live_stack.settings
+    )  # the migrations of docs/install.md on an empty database
     wait_for_states(live_stack, collection, states, PATIENCE_S)
     print(f"back {time.monotonic() - begun:.0f} s after the loss")
     wait_until(api.is_quiet, PATIENCE_S)

@@ -17,7 +17,7 @@ from cogmill.cog.profiles import default_profile
 from cogmill.domain.model import Bands, Product
 
 from demo.stack import Stack, database
-from demo.stack.temporary_stack import free_ports, private_stack
+from demo.stack.temporary_stack import free_ports, temporary_stack
 from tests.system.airflow_api import AirflowApi
 from tests.system.probes import ask, aws_client, wait_until
 from tests.system.secret_scanner import BUCKET_PATH, COLLECTION, FOLDER, PATIENCE_S, Sight, requests
@@ -73,7 +73,7 @@ def speaking_stack() -> Iterator[Stack]:
         with pytest.MonkeyPatch.context() as environment:
             for name, value in settings.items():
                 environment.setenv(f"COGMILL_{name}", value)
-            stack = kept.enter_context(private_stack(airflow=True, s3_port=port))
+            stack = kept.enter_context(temporary_stack(airflow=True, s3_port=port))
         yield stack
 
 
@@ -108,7 +108,7 @@ def run_a_collection(seen: Sight, folder: Path) -> None:
     stack.s3_client().delete_object(Bucket=stack.settings.bucket, Key=clash)
     seen.until("all is decided", lambda: frame_states(stack, COLLECTION) == ["published", "published", "rejected"])
     wait_until(api.is_quiet, PATIENCE_S)
-    with database.connect(stack.home, stack.settings) as superuser:
+    with database.connect(stack.paths, stack.settings) as superuser:
         superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cogmill_writer'")
     seen.until("the watch notices", lambda: "uploads_not_visible" in api.log("watch_uploads", "wait_for_uploads"))
     wait_until(lambda: ask(stack, f"map=/mapfiles/{COLLECTION}.map&{requests()[0]}").status_code == 200, 30)
@@ -124,7 +124,7 @@ def run_operations(seen: Sight, folder: Path, queues: dict[str, str]) -> None:
     seen.until("there is something to go back to", lambda: frame_states(stack, COLLECTION)[3:] == ["published"])
     seen.until("nothing is at work", api.is_quiet)
 
-    with database.connect(stack.home, stack.settings) as superuser:
+    with database.connect(stack.paths, stack.settings) as superuser:
         superuser.execute("ALTER ROLE cogmill_writer NOLOGIN")
         failing = {dag: api.trigger(dag, **conf) for dag, conf in RUNS.items()}
         for dag in failing:
@@ -149,7 +149,7 @@ def run_operations(seen: Sight, folder: Path, queues: dict[str, str]) -> None:
 
 
 def test_no_secret_is_in_logs_nor_in_any_file_of_airflow_after_good_and_bad_runs(sight: Sight) -> None:
-    home = sight.stack.home
+    home = sight.stack.paths
     files = [*sight.files(home.airflow), *sight.files(home.log), *sight.files(home.mapfiles)]
 
     assert sight.leaks(files) == set()
@@ -158,7 +158,7 @@ def test_no_secret_is_in_logs_nor_in_any_file_of_airflow_after_good_and_bad_runs
 
 
 def test_no_bucket_path_is_in_task_logs_after_good_and_bad_runs(sight: Sight) -> None:
-    logs = dict(sight.files(sight.stack.home.airflow / "logs"))
+    logs = dict(sight.files(sight.stack.paths.airflow / "logs"))
 
     assert [place for place, content in logs.items() if BUCKET_PATH in content] == []
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from demo.stack import Stack, database
-from demo.stack.temporary_stack import private_stack
+from demo.stack.temporary_stack import temporary_stack
 from tests.system.probes import wait_until
 from tests.system.test_stack_lifecycle import assert_no_secret_is_shown, assert_nothing_is_left, members
 
@@ -27,7 +27,7 @@ def ask_airflow(stack: Stack, path: str) -> dict[str, list[dict[str, object]]]:
 
 def rows(stack: Stack, query: str) -> list[tuple[object, ...]]:
     """Ask Airflow's database."""
-    with database.connect(stack.home, stack.settings, "airflow") as connection:
+    with database.connect(stack.paths, stack.settings, "airflow") as connection:
         return connection.execute(query.encode()).fetchall()
 
 
@@ -57,7 +57,7 @@ def test_no_secret_is_shown_when_airflow_has_run_tasks(airflow_stack: Stack) -> 
 
 def test_nothing_is_left_nor_remembered_when_stopped_in_the_middle_of_a_task() -> None:
     running = "SELECT 1 FROM task_instance WHERE state = 'running'"
-    with private_stack(airflow=True) as stack:
+    with temporary_stack(airflow=True) as stack:
         stack.s3_client().put_object(Bucket=stack.settings.bucket, Key="bw/A/USDA_1951/frames/georef/x.tif", Body=b"x")
         wait_until(lambda: bool(rows(stack, running)), 240)
         before = members(stack)

@@ -85,7 +85,7 @@ def test_request_is_refused_when_it_asks_for_more_than_a_picture(stack: Stack, q
     answer = ask(stack, query)
 
     assert answer.status_code in {403, 404}
-    assert str(stack.home.root) not in answer.text
+    assert str(stack.paths.root) not in answer.text
 
 
 def test_post_is_refused_when_sent_to_a_service(stack: Stack) -> None:
@@ -107,7 +107,7 @@ def test_forwarded_host_is_ignored_when_a_client_invents_one(stack: Stack) -> No
 
 def test_mount_is_read_only_when_root_writes(stack: Stack) -> None:
     with pytest.raises(OSError, match="Read-only"):
-        (stack.home.mapfiles / "evil.map").write_bytes(b"MAP END")
+        (stack.paths.mapfiles / "evil.map").write_bytes(b"MAP END")
 
 
 def test_reader_may_only_read_the_tile_index_when_it_connects(stack: Stack) -> None:

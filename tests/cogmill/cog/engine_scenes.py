@@ -1,4 +1,4 @@
-"""Makes the uploads the engine is tested with: one factory, one keyword per disease."""
+"""Makes the uploads the engine is tested with: one factory, one keyword per defect."""
 
 from __future__ import annotations
 
