@@ -68,7 +68,7 @@ def test_check_mode_changes_nothing_on_a_fresh_machine(site: Host) -> None:
 def test_converges_when_it_was_killed_in_the_middle(site: Host) -> None:
     Play.start(site, [], SETTINGS, GROUPS).kill_at("Ensure the database exists")
     Play.start(site, [], SETTINGS, GROUPS).kill_at(
-        "Ensure the environment has what is locked, built against this libgdal"
+        "Ensure the environment has what is locked, built against this libgdal, and the project"
     )
     site.run("sleep 20; pkill -9 -f [c]ogmill-environment; pkill -9 -x uv; pkill -9 -x pip; true")
     Play.start(site, [], SETTINGS, GROUPS).kill_at(

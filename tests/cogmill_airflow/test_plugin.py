@@ -25,7 +25,7 @@ def test_links_are_registered_when_plugins_are_loaded() -> None:
 
 
 def test_page_is_not_loaded_when_the_plugin_is() -> None:
-    said = "import sys, cogmill_plugin; print(sorted(name for name in sys.modules if name.startswith('cogmill_airflow.page')))"
+    said = "import sys, cogmill_airflow.plugin; print(sorted(name for name in sys.modules if name.startswith('cogmill_airflow.page')))"
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("include", "plugins"))
 
     done = subprocess.run(

@@ -132,3 +132,15 @@ def test_parsing_stays_cheap_when_thousands_of_collections_exist(shard: Path) ->
 
     assert seen["seconds"] < 5, "94 DAGs take about a third of a second on a quiet machine"
     assert time.monotonic() - started < 60
+
+
+def test_says_what_is_missing_instead_of_failing_later(tmp_path: Path) -> None:
+    seen = parse(ROOT / "dags" / "watch_uploads.py", COGMILL_MAPSERV=str(tmp_path / "mapserv"))
+
+    (error,) = seen["errors"].values()
+    assert (
+        error.strip()
+        .splitlines()[-1]
+        .startswith("cogmill.domain.errors.ConfigurationError: MapServer is not installed: ")
+    )
+    assert seen["dags"] == {}

@@ -101,6 +101,8 @@ class BuildSettings(BaseModel):
     """Another worker may claim a frame whose lease was not renewed for this long."""
     area: tuple[float, float, float, float] | None = None
     """Bounds of the archive in degrees: west, south, east, north, as a JSON list such as `[-107, 25, -93, 37]`. Empty: the whole world."""
+    tasks_run_here: bool = True
+    """Whether DAG files refuse to load where GDAL, MapServer or a library is missing. `false` on a DAG processor whose tasks run on other hosts."""
 
 
 class PublishSettings(BaseModel):

@@ -1,18 +1,19 @@
-"""The DAG bundle of collections. Users' configuration names `cogmill_airflow.bundle.CollectionsBundle`, so that path stays.
+"""The DAG bundles. Users' configuration names `cogmill_airflow.bundle.CollectionsBundle` and `.ProgramBundle`, so those paths stay.
 
-The class is loaded on first use: DAG files import `shards` of this package, and must not load the bundle's machinery with it.
+The classes are loaded on first use: DAG files import `shards` of this package, and must not load the bundles' machinery with it.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["CollectionsBundle"]
+_MODULES = {"CollectionsBundle": "bundle", "ProgramBundle": "program"}
+
+__all__ = ["CollectionsBundle", "ProgramBundle"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "CollectionsBundle":
-        from cogmill_airflow.bundle.bundle import CollectionsBundle
-
-        return CollectionsBundle
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

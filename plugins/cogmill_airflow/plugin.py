@@ -1,0 +1,40 @@
+"""What Cogmill adds to the Airflow UI. Every component of Airflow imports this: it holds no state and imports nothing heavy."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+from cogmill_airflow.operators.links import MapPreviewLink, WmsCapabilitiesLink
+from cogmill_airflow.page import PREFIX, page
+
+log = logging.getLogger(__name__)
+
+
+class CogmillPlugin(AirflowPlugin):
+    """Buttons that lead from a collection's run to its map, and the page of all collections."""
+
+    name = "cogmill"
+    operator_extra_links: ClassVar[list[Any]] = [WmsCapabilitiesLink(), MapPreviewLink()]
+    fastapi_apps: ClassVar[list[Any]] = [{"app": page, "url_prefix": PREFIX, "name": "Cogmill"}]
+    external_views: ClassVar[list[Any]] = [
+        {
+            "name": "Collections",
+            "href": f"{PREFIX.strip('/')}/",  # relative: Airflow may live below a path of its own
+            "url_route": "collections",
+            "destination": "nav",
+            "nav_top_level": True,
+            "icon": f"{PREFIX.strip('/')}/static/icon.svg",
+            "icon_dark_mode": f"{PREFIX.strip('/')}/static/icon-dark.svg",
+        }
+    ]
+
+    @classmethod
+    def on_load(cls, *_args: Any, **_kwargs: Any) -> None:
+        """Say in the log of each component what this host lacks to build frames; an API server needs none of it."""
+        from cogmill.config.installation import find_problems  # not the settings: wrong ones are named elsewhere
+
+        for problem in find_problems():
+            log.warning("this host cannot build frames: %s", problem)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cogmill.config import installation
+from cogmill.config.settings import load_settings
+from cogmill.domain.errors import ConfigurationError
+
+LIBGDAL = installation._libgdal(installation._folder("osgeo"), "_gdal.*")
+
+
+class Packages:
+    """Folders of packages as an installer might have left them; what is not named is as it is here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.changed: dict[str, Path | None] = {}
+
+    def __call__(self, name: str) -> Path | None:
+        return self.changed[name] if name in self.changed else installation._folder(name)
+
+    def compiled(self, package: str, modules: dict[str, str]) -> None:
+        folder = self.changed[package] = self.folder / package
+        folder.mkdir()
+        for module, library in modules.items():
+            (folder / f"{module}.cpython-311-x86_64-linux-gnu.so").write_bytes(b"\x7fELF\0" + library.encode() + b"\0")
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Packages:
+    return Packages(tmp_path)
+
+
+def problems(packages: Packages) -> list[str]:
+    return installation.find_problems(find=packages)
+
+
+def test_finds_nothing_wrong_here():
+    assert installation.find_problems(load_settings().mapserv) == []
+
+
+def test_names_the_bindings_and_what_to_do_when_they_are_missing(packages):
+    packages.changed["osgeo"] = None
+
+    (problem,) = problems(packages)
+
+    assert problem.startswith("GDAL bindings are not installed: ")
+    assert "setup/gdal.sh" in problem
+
+
+def test_names_a_library_and_what_to_do_when_it_is_missing(packages):
+    packages.changed["cv2"] = None
+
+    assert problems(packages) == ["cv2 is not installed: pip install -r requirements.txt"]
+
+
+def test_says_so_when_the_bindings_were_built_without_numpy(packages):
+    packages.compiled("osgeo", {"_gdal": LIBGDAL})
+
+    (problem,) = problems(packages)
+
+    assert problem.startswith("GDAL bindings were built without numpy")
+
+
+def test_says_so_when_the_system_s_libgdal_was_replaced(packages):
+    packages.compiled("osgeo", {"_gdal": "libgdal.so.20", "_gdal_array": "libgdal.so.20"})
+    packages.compiled("rasterio", {"_base": "libgdal.so.20"})
+
+    (problem,) = problems(packages)
+
+    assert "libgdal.so.20, which this machine does not have" in problem
+
+
+def test_says_so_when_rasterio_brings_a_libgdal_of_its_own(packages):
+    packages.compiled("rasterio", {"_base": "libgdal-3f2c6a1b.so.36.3.9.3"})
+
+    (problem,) = problems(packages)
+
+    assert problem.startswith(f"rasterio uses libgdal-3f2c6a1b.so.36.3.9.3 and the GDAL bindings use {LIBGDAL}: ")
+
+
+def test_names_mapserver_when_it_is_missing(tmp_path):
+    (problem,) = installation.find_problems(tmp_path / "mapserv")
+
+    assert f"{tmp_path}/mapserv draws each mapfile" in problem
+    assert "COGMILL_MAPSERV" in problem
+
+
+def test_refuses_in_one_sentence_each_unless_tasks_run_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("COGMILL_MAPSERV", str(tmp_path / "mapserv"))
+    load_settings.cache_clear()
+
+    with pytest.raises(ConfigurationError, match="MapServer is not installed"):
+        installation.require()
+
+    monkeypatch.setenv("COGMILL_TASKS_RUN_HERE", "false")
+    load_settings.cache_clear()
+    installation.require()
+
+
+def test_is_quick_and_loads_no_gdal():
+    said = (
+        "import sys, time; from cogmill.config import installation; begun = time.process_time(); "
+        "installation.require(); print(time.process_time() - begun, 'osgeo' in sys.modules, 'cv2' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+
+    seconds, *loaded = done.stdout.split()
+    assert float(seconds) < 0.3  # 0.03 s on a quiet machine; every start of a task pays it
+    assert loaded == ["False", "False"]
+
+
+def test_command_says_it_and_fails(tmp_path):
+    command = [sys.executable, "-m", "cogmill.config.installation"]
+
+    fine = subprocess.run(command, capture_output=True, text=True, check=False)
+    without = {"COGMILL_MAPSERV": str(tmp_path / "mapserv")}
+    bad = subprocess.run(command, env=without, capture_output=True, text=True, check=False)
+
+    assert (fine.returncode, fine.stdout) == (0, "this host can build frames\n")
+    assert (bad.returncode, bad.stdout.partition(":")[0]) == (1, "MapServer is not installed")

@@ -1,0 +1,65 @@
+"""What is said in more than one file about what Cogmill runs on says the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.packaging.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+GDAL = "GDAL==${GDAL_VERSION}.*"
+
+
+def named(file: str) -> set[str]:
+    """Return the requirements of a file, without its options and what it includes."""
+    lines = (line.partition(" #")[0].strip() for line in (ROOT / file).read_text().splitlines())
+    return {line for line in lines if line and not line.startswith(("#", "-"))}
+
+
+def test_package_and_requirements_ask_for_the_same():
+    assert named("requirements.txt") == {*PROJECT["dependencies"], GDAL}
+
+
+def test_extras_and_development_requirements_ask_for_the_same():
+    extras = PROJECT["optional-dependencies"]
+
+    assert named("requirements-dev.txt") == {*extras["demo"], *extras["dev"]} - {"cogmill[demo]"}
+    assert {"pytest", "moto[server,s3]"} <= named("requirements-dev.txt")
+
+
+def test_no_tool_of_the_tests_is_asked_for_by_a_site():
+    assert not {Requirement(one).name for one in PROJECT["dependencies"]} & {
+        "pytest",
+        "moto",
+        "ruff",
+        "mypy",
+        "playwright",
+    }
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "docker/requirements.lock"])
+def test_lock_lies_in_the_ranges(lock):
+    pins = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE))
+    wanted = [Requirement(one) for one in PROJECT["dependencies"]]
+
+    assert [str(one) for one in wanted if not one.specifier.contains(pins[one.name.lower()])] == []
+
+
+def test_gdal_is_asked_for_in_the_version_of_the_system():
+    """pip fills the variable in; the bindings here came from the same number."""
+    found = {"PATH": os.environ["PATH"]}
+    version = subprocess.run(["gdal-config", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-index", "-r", ROOT / "requirements.txt"],
+        env=found | {"GDAL_VERSION": version}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert f"Requirement already satisfied: GDAL=={version}.*" in done.stdout, done.stderr
