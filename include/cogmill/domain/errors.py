@@ -39,7 +39,7 @@ ADVICE: dict[Reason, str] = {
     Reason.NO_CRS: "Export the raster again with its coordinate system in the file, preferably EPSG:3857 or EPSG:4326.",
     Reason.NOT_GEOREFERENCED: "The file has no position on the ground; georeference it and export it as GeoTIFF.",
     Reason.NO_TRANSFORMATION: "Its coordinate system cannot be converted accurately here; export the raster in EPSG:3857 or EPSG:4326.",
-    Reason.WRONG_BANDS: "Put one-band greyscale below bw/ and three-band colour below nc/, or export with the right number of bands.",
+    Reason.WRONG_BANDS: "Put one-band grayscale below bw/ and three-band color below nc/, or export with the right number of bands.",
     Reason.WRONG_DEPTH: "Export the raster with 8 bits per band, or declare for this collection how its values are scaled.",
     Reason.TOO_LARGE: "The image is larger than this installation accepts; cut it into tiles and upload those.",
     Reason.TOO_HEAVY: "Reading this image took too much memory or time; export it again as a plain tiled GeoTIFF, or cut it into tiles.",
