@@ -14,12 +14,12 @@ from cogmill.config.places import TEMPLATES
 from cogmill.mapserver.urls import Extent
 
 EARTH_RADIUS_M = 6378137.0
-"""Of the sphere of EPSG:3857."""
+"""Radius of the sphere of EPSG:3857."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogEntry:
-    """One public service, as services.json tells it. Field names are a contract with its readers."""
+    """One public service as in services.json. Field names are a contract with its readers."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class CatalogEntry:
 
 
 def degrees(extent: Extent) -> Extent:
-    """Return an extent of EPSG:3857 metres in longitude and latitude.
+    """Return an extent of EPSG:3857 metres in longitude and latitude, by the inverse formulas of the spherical Mercator.
 
     >>> degrees((-11131949.0793, 0.0, 0.0, 3503549.8435))
     (-100.0, 0.0, 0.0, 30.0)

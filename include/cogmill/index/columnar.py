@@ -1,9 +1,12 @@
-"""The twins of the compiled GeoJSON: FlatGeobuf for web maps and desktop GIS, GeoParquet for analysis. Same features, same values."""
+"""The compiled index in columnar formats: FlatGeobuf for web maps and desktop GIS, GeoParquet for analysis.
+
+Both hold the same features and values as the GeoJSON: they are written from it and verified against it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +18,8 @@ import pyarrow.parquet as pq
 import shapely
 from osgeo import gdal, ogr, osr
 
-from cogmill.index.geojson import BATCH, Batch
+from cogmill.domain.errors import VerificationError
+from cogmill.index.geojson import BATCH_FEATURES, FeatureBatch, FeatureDigest, read_geojson
 
 LAYER = "compiled_historical_indexes"
 """Name of the only layer of the FlatGeobuf."""
@@ -25,9 +29,9 @@ ROW_GROUP = 50_000
 
 
 class FeatureWriter(Protocol):
-    """A file of features that is complete when its block ends."""
+    """Writes features to a file that is complete when the `with` block ends."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: FeatureBatch) -> None:
         """Append features."""
 
     def __enter__(self) -> Self: ...
@@ -37,8 +41,8 @@ class FeatureWriter(Protocol):
     ) -> None: ...
 
 
-class FlatGeobuf:
-    """A FlatGeobuf with its spatial index, in longitude and latitude; features follow the index, not the order of writing."""
+class FlatGeobufWriter:
+    """Writes a FlatGeobuf with its spatial index, in longitude and latitude; features follow the index, not the order of writing."""
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         gdal.UseExceptions()
@@ -51,7 +55,7 @@ class FlatGeobuf:
             self._layer.CreateField(ogr.FieldDefn(name, ogr.OFTString))
         self._definition = self._layer.GetLayerDefn()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: FeatureBatch) -> None:
         """Append features."""
         for values, wkb in zip(batch.values, shapely.to_wkb(batch.polygons), strict=True):
             feature = ogr.Feature(self._definition)
@@ -72,8 +76,8 @@ class FlatGeobuf:
         self._source = None
 
 
-class GeoParquet:
-    """A GeoParquet 1.1 file; without a CRS in its metadata it is OGC:CRS84, longitude and latitude."""
+class GeoParquetWriter:
+    """Writes a GeoParquet 1.1 file; without a CRS in its metadata it is OGC:CRS84, longitude and latitude."""
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         fields = [pa.field(name, pa.string()) for name in names]
@@ -82,7 +86,7 @@ class GeoParquet:
         self._bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
         self._waiting: list[pa.Table] = []
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: FeatureBatch) -> None:
         """Append features."""
         if not batch.values:
             return
@@ -93,7 +97,7 @@ class GeoParquet:
         self._bounds = np.array(
             [*np.minimum(self._bounds[:2], (west, south)), *np.maximum(self._bounds[2:], (east, north))]
         )
-        if len(self._waiting) * BATCH >= ROW_GROUP:
+        if len(self._waiting) * BATCH_FEATURES >= ROW_GROUP:
             self._flush()
 
     def __enter__(self) -> Self:
@@ -116,23 +120,61 @@ class GeoParquet:
         self._waiting = []
 
 
-def read_flatgeobuf(path: Path, names: Sequence[str]) -> Iterator[Batch]:
-    """Read the features back in bounded memory."""
+def read_flatgeobuf(path: Path, names: Sequence[str]) -> Iterator[FeatureBatch]:
+    """Read the features of a file in bounded memory."""
     gdal.UseExceptions()
     source = gdal.OpenEx(str(path), gdal.OF_VECTOR, allowed_drivers=["FlatGeobuf"])
     features = iter(source.GetLayer(0))
-    while group := list(islice(features, BATCH)):
+    while group := list(islice(features, BATCH_FEATURES)):
         values = [
             tuple(None if f.IsFieldNull(position) else f.GetField(position) for position in range(len(names)))
             for f in group
         ]
-        yield Batch(values, shapely.from_wkb([bytes(f.GetGeometryRef().ExportToWkb()) for f in group]))
+        yield FeatureBatch(values, shapely.from_wkb([bytes(f.GetGeometryRef().ExportToWkb()) for f in group]))
 
 
-def read_geoparquet(path: Path, names: Sequence[str]) -> Iterator[Batch]:
-    """Read the features back in bounded memory."""
+def read_geoparquet(path: Path, names: Sequence[str]) -> Iterator[FeatureBatch]:
+    """Read the features of a file in bounded memory."""
     with pq.ParquetFile(path) as source:
-        for group in source.iter_batches(BATCH):
+        for group in source.iter_batches(BATCH_FEATURES):
             columns = [group.column(name).to_pylist() for name in names]
             values = list(zip(*columns, strict=True))
-            yield Batch(values, shapely.from_wkb(group.column("geometry").to_numpy(zero_copy_only=False)))
+            yield FeatureBatch(values, shapely.from_wkb(group.column("geometry").to_numpy(zero_copy_only=False)))
+
+
+FORMATS: dict[
+    str, tuple[Callable[[Path, Sequence[str]], FeatureWriter], Callable[[Path, Sequence[str]], Iterator[FeatureBatch]]]
+] = {".fgb": (FlatGeobufWriter, read_flatgeobuf), ".parquet": (GeoParquetWriter, read_geoparquet)}
+"""Writer and reader by suffix."""
+
+
+def write_columnar(geojson: Path, names: Sequence[str]) -> FeatureDigest:
+    """Write all columnar formats beside a GeoJSON, from its features as they are read back, and verify them.
+
+    One after the other: a FlatGeobuf keeps the box of every feature in memory until it is complete, some 150 bytes each,
+    and takes 100 MB more while it brings them into the order of its index.
+
+    Args:
+        geojson: A file that `GeoJsonWriter` wrote.
+        names: Names of the properties in their order.
+
+    Returns:
+        Number and hash of the features, the same in all formats.
+
+    Raises:
+        VerificationError: A format does not hold the features of the GeoJSON.
+    """
+    written = FeatureDigest()
+    for suffix, (make, read) in FORMATS.items():
+        path, written, found = geojson.with_suffix(suffix), FeatureDigest(), FeatureDigest()
+        with make(path, names) as writer:
+            for batch in read_geojson(geojson, names):
+                written.add(batch)
+                writer.write(batch)
+        for batch in read(path, names):
+            found.add(batch)
+        if found != written:
+            raise VerificationError(
+                f"{suffix} holds {found.count} features ({found.hash}), the GeoJSON {written.count} ({written.hash})"
+            )
+    return written

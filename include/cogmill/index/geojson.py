@@ -1,13 +1,13 @@
 """The compiled index: every published footprint of the archive in one GeoJSON file, one feature per line.
 
-The five properties and the WGS 84 coordinates are what the web sites of the archive have always read; see `Frame`.
+The five properties and the WGS 84 coordinates are what the web sites of the archive have always read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,7 @@ EXTRA_PROPERTIES = ("date", "roll", "frame_num", "acquired")
 DECIMALS = 7
 """Digits of a coordinate: about a centimetre."""
 
-BATCH = 2000
+BATCH_FEATURES = 2000
 """Features held in memory at a time."""
 
 _HEAD = '{"type":"FeatureCollection","features":['
@@ -38,24 +38,29 @@ _GEOMETRY = ',"geometry":'
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Some features, column by column, in order."""
+class FeatureBatch:
+    """Some features, in order: their properties and their polygons."""
 
     values: list[tuple[str | None, ...]]
     """One entry per feature, in the order of the property names."""
     polygons: NDArray[np.object_]
-    """Shapely polygons, longitude and latitude in degrees, exterior rings counter-clockwise, rounded."""
+    """Shape (features,): shapely polygons, longitude and latitude in degrees, exterior rings counter-clockwise, rounded."""
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.polygons):
+            raise ValueError(f"{len(self.values)} features with {len(self.polygons)} polygons")
 
 
 @dataclass(slots=True)
-class Fingerprint:
-    """Number and hash of features, whatever their order, so that a format may sort them for its own index."""
+class FeatureDigest:
+    """Number and hash of features, whatever their order, since a format may sort them for its own index."""
 
     count: int = 0
     total: int = field(default=0, repr=False)
+    """Sum of the SHA-256 of each feature, modulo 2^256."""
 
-    def add(self, batch: Batch) -> None:
-        """Take in more features."""
+    def add(self, batch: FeatureBatch) -> None:
+        """Count and hash more features."""
         for values, wkb in zip(batch.values, shapely.to_wkb(batch.polygons, byte_order=1), strict=True):
             digest = hashlib.sha256(json.dumps(values).encode() + wkb).digest()
             self.total = (self.total + int.from_bytes(digest)) % (1 << 256)
@@ -63,14 +68,14 @@ class Fingerprint:
 
     @property
     def hash(self) -> str:
-        """The sum of all hashes, hexadecimal."""
+        """The sum in hexadecimal."""
         return f"{self.total:064x}"
 
 
-def catalogue_name(collection_id: str) -> str:
-    """Return the name under which the public catalogue knows all products of a county, agency and year.
+def catalog_name(collection_id: str) -> str:
+    """Return the name under which the public catalog knows all products of a county, agency and year.
 
-    >>> catalogue_name("travis_usda_1951_frames")
+    >>> catalog_name("travis_usda_1951_frames")
     'TRAVIS USDA 1951'
     """
     return collection_id.rpartition("_")[0].replace("_", " ").upper()
@@ -81,27 +86,27 @@ def property_names(*, extra: bool) -> tuple[str, ...]:
     return PROPERTIES + EXTRA_PROPERTIES if extra else PROPERTIES
 
 
-def batches(collection_id: str, rows: Iterable[dict[str, Any]], *, extra: bool) -> Iterator[Batch]:
-    """Turn tile index rows into features.
+def feature_batches(collection_id: str, rows: Iterable[Mapping[str, Any]], *, extra: bool) -> Iterator[FeatureBatch]:
+    """Yield the features of tile index rows, `BATCH_FEATURES` at a time.
 
     Args:
-        collection_id: Whose rows.
+        collection_id: Collection of the rows.
         rows: Columns of the tile index, geometry as `geom_wkb` in longitude and latitude (degrees).
         extra: Add the properties beyond the five.
 
     Raises:
-        VerificationError: A geometry that no GeoJSON reader would take.
+        VerificationError: A geometry that no GeoJSON reader would accept.
     """
     names = property_names(extra=extra)
-    constant = {"tablename": collection_id, "collection": catalogue_name(collection_id)}
+    constant = {"tablename": collection_id, "collection": catalog_name(collection_id)}
     rows = iter(rows)
-    while group := list(islice(rows, BATCH)):
+    while group := list(islice(rows, BATCH_FEATURES)):
         polygons = _polygons(collection_id, [row["geom_wkb"] for row in group])
-        yield Batch([tuple(_text((constant | row)[name]) for name in names) for row in group], polygons)
+        yield FeatureBatch([tuple(_text({**constant, **row}[name]) for name in names) for row in group], polygons)
 
 
 class GeoJsonWriter:
-    """Writes features to a file, collection by collection; one that fails half-way leaves no trace in it."""
+    """Writes features to a file, collection by collection; one that fails half-way is cut off again."""
 
     def __init__(self, target: TextIO, names: Sequence[str]) -> None:
         self._target = target
@@ -109,7 +114,7 @@ class GeoJsonWriter:
         self._written = False
         target.write(_HEAD)
 
-    def write_collection(self, features: Iterable[Batch]) -> int:
+    def write_collection(self, features: Iterable[FeatureBatch]) -> int:
         """Append the features of one collection and return their number.
 
         Raises:
@@ -133,7 +138,7 @@ class GeoJsonWriter:
         """Write what closes the document."""
         self._target.write("\n" + _TAIL + "\n")
 
-    def _lines(self, batch: Batch) -> Iterator[str]:
+    def _lines(self, batch: FeatureBatch) -> Iterator[str]:
         for values, geometry in zip(batch.values, shapely.to_geojson(batch.polygons), strict=True):
             properties = json.dumps(
                 dict(zip(self._names, values, strict=True)), ensure_ascii=False, separators=(",", ":")
@@ -141,8 +146,8 @@ class GeoJsonWriter:
             yield f'{{"type":"Feature","properties":{properties}{_GEOMETRY}{geometry}}}'
 
 
-def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
-    """Read back a file of ours, feature by feature, in bounded memory.
+def read_geojson(path: Path, names: Sequence[str]) -> Iterator[FeatureBatch]:
+    """Read the features of a file that `GeoJsonWriter` wrote, in bounded memory.
 
     Raises:
         VerificationError: The file does not hold what was to be written.
@@ -151,11 +156,11 @@ def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
         lines = (line.rstrip(",\n") for line in source)
         if next(lines, None) != _HEAD:
             raise VerificationError(f"{path.name} does not begin as a FeatureCollection")
-        while group := list(islice(lines, BATCH)):
+        while group := list(islice(lines, BATCH_FEATURES)):
             ended = group[-1] == _TAIL
             features = group[:-1] if ended else group
             properties = [json.loads(feature)["properties"] for feature in features]
-            yield Batch(
+            yield FeatureBatch(
                 [tuple(entry[name] for name in names) for entry in properties],
                 shapely.from_geojson([feature.rpartition(_GEOMETRY)[2].removesuffix("}") for feature in features]),
             )
@@ -165,6 +170,7 @@ def read_geojson(path: Path, names: Sequence[str]) -> Iterator[Batch]:
 
 
 def _polygons(collection_id: str, wkbs: Sequence[bytes]) -> NDArray[np.object_]:
+    """Return polygons from well-known binaries, rounded and oriented, shape (features,); see `FeatureBatch.polygons`."""
     try:
         polygons = shapely.from_wkb(wkbs)
     except shapely.errors.GEOSException as err:
@@ -179,5 +185,5 @@ def _polygons(collection_id: str, wkbs: Sequence[bytes]) -> NDArray[np.object_]:
     return oriented
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else str(value)

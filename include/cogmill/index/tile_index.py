@@ -22,7 +22,7 @@ TEXT_COLUMNS = ("location", "src_srs", "date", "roll", "frame_num", "dl_orig", "
 PARTS = ("cpg", "dbf", "shp", "shx", "prj")
 """Files of one shapefile, in the order in which they are uploaded."""
 
-ARCHIVE_STEM = "tile_index"
+ZIP_MEMBER_STEM = "tile_index"
 """Stem of the members of every zip: whoever unpacks one always finds the same names."""
 
 NO_SCAN = "N/A"
@@ -32,12 +32,12 @@ DBF_WIDTH = 254
 """Bytes that one DBF text field can hold."""
 
 EPOCH = dt.date(1980, 1, 1)
-"""Stands where DBF and zip ask for a date, so that equal rows give equal bytes; the earliest day a zip can say."""
+"""Stands where DBF and zip ask for a date, so that equal rows give equal bytes; the earliest day that a zip can hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedFrame:
-    """What the ledger knows of one frame that is to be published."""
+    """One frame that is to be published, as the ledger knows it."""
 
     oid: int
     """Unique among all rows of all collections; stays the same for the life of the frame."""
@@ -51,7 +51,7 @@ class IndexedFrame:
 
 @dataclass(frozen=True, slots=True)
 class IndexAddress:
-    """What the rows of one collection share."""
+    """Where the files of one collection are found; the same for all of its rows."""
 
     product: Product
     bucket: str
@@ -118,12 +118,14 @@ def index_row(frame: IndexedFrame, address: IndexAddress) -> IndexRow:
 
 
 def _scan_url(frame: IndexedFrame, address: IndexAddress) -> str | None:
+    """Return `dl_orig` of a frame."""
     if address.product is Product.MOSAIC:
         return NO_SCAN
     return download_url(address.public_url, frame.scan_key) if frame.scan_key else None
 
 
 def _single_day(acquired: tuple[dt.date, dt.date] | None) -> dt.date | None:
+    """Return the day of a range that is one day long."""
     return acquired[0] if acquired and acquired[0] == acquired[1] else None
 
 
@@ -153,10 +155,12 @@ def write_index_files(rows: Sequence[IndexRow], folder: Path, name: str) -> Inde
 
 
 def _fitting(text: str | None) -> str | None:
+    """Return a text that a DBF field can hold, or None."""
     return text if text is not None and len(text.encode()) <= DBF_WIDTH else None
 
 
 def _write_shapefile(rows: Sequence[IndexRow], records: Sequence[dict[str, str | None]], path: Path) -> None:
+    """Write the five files of a shapefile; `records` holds the text columns of each row."""
     gdal.UseExceptions()
     reference = osr.SpatialReference()
     reference.SetFromUserInput(SRS)
@@ -176,6 +180,7 @@ def _write_shapefile(rows: Sequence[IndexRow], records: Sequence[dict[str, str |
 
 
 def _feature(layer: ogr.Layer, row: IndexRow, record: dict[str, str | None]) -> ogr.Feature:
+    """Return a row as a feature of the layer; raise ValueError when its geometry is no polygon."""
     geometry = ogr.CreateGeometryFromWkb(row.geom_wkb)
     if ogr.GT_Flatten(geometry.GetGeometryType()) != ogr.wkbPolygon:
         raise ValueError(f"a footprint is one polygon, not {geometry.GetGeometryName()}: {row.location}")
@@ -188,10 +193,11 @@ def _feature(layer: ogr.Layer, row: IndexRow, record: dict[str, str | None]) -> 
 
 
 def _write_zip(parts: Sequence[Path], zip_file: Path) -> None:
+    """Write a zip of the parts, without the clock and the permissions of this machine."""
     with zipfile.ZipFile(zip_file, "w") as target:
         for part in parts:
             member = zipfile.ZipInfo(
-                f"{ARCHIVE_STEM}{part.suffix}", date_time=(EPOCH.year, EPOCH.month, EPOCH.day, 0, 0, 0)
+                f"{ZIP_MEMBER_STEM}{part.suffix}", date_time=(EPOCH.year, EPOCH.month, EPOCH.day, 0, 0, 0)
             )
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o644 << 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +14,8 @@ from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.model import Collection
 from cogmill.index.catalog import CatalogEntry, degrees, services_json, services_page
-from cogmill.index.columnar import FeatureWriter, FlatGeobuf, GeoParquet, read_flatgeobuf, read_geoparquet
-from cogmill.index.geojson import Batch, Fingerprint, GeoJsonWriter, batches, property_names, read_geojson
+from cogmill.index.columnar import write_columnar
+from cogmill.index.geojson import GeoJsonWriter, feature_batches, property_names
 from cogmill.ledger.catalog import PublicService
 from cogmill.mapserver.mapfile import service_title
 from cogmill.mapserver.urls import capabilities_url, download_url, preview_url, service_url
@@ -64,7 +64,7 @@ class Compiled:
 
 
 def compile_indexes(archive: Archive) -> Compiled:
-    """Compile what is public; upload what changed, and only after all formats are proven to say the same.
+    """Compile what is public; upload what changed, and only after all formats are verified to hold the same.
 
     Memory hardly grows with the archive: a million features need about 450 MB. A collection that cannot be compiled is reported and left out; all others are present.
 
@@ -77,12 +77,12 @@ def compile_indexes(archive: Archive) -> Compiled:
     with TemporaryDirectory(prefix="cogmill-compile-") as name:
         stem = Path(name) / "compiled"
         broken += _write_geojson(archive, services, stem.with_suffix(".geojson"), names)
-        proven = _write_twins(stem, names)
+        verified = write_columnar(stem.with_suffix(".geojson"), names)
         uploaded, unchanged = _upload(archive, stem, services)
     for entry in broken:
         log.error("collection_not_compiled collection=%s fault=%s", entry.collection_id, entry.fault)
-    log.info("indexes_compiled services=%d features=%d uploaded=%s", len(services), proven.count, uploaded)
-    return Compiled(len(services), proven.count, proven.hash, broken, uploaded, unchanged)
+    log.info("indexes_compiled services=%d features=%d uploaded=%s", len(services), verified.count, uploaded)
+    return Compiled(len(services), verified.count, verified.hash, broken, uploaded, unchanged)
 
 
 def _mappable(services: Sequence[PublicService]) -> tuple[list[PublicService], list[BrokenCollection]]:
@@ -107,41 +107,12 @@ def _write_geojson(
             collection_id = service.collection.id
             try:
                 writer.write_collection(
-                    batches(collection_id, archive.ledger.catalog.frames(collection_id), extra=extra)
+                    feature_batches(collection_id, archive.ledger.catalog.frames(collection_id), extra=extra)
                 )
             except VerificationError as err:
                 broken.append(BrokenCollection(collection_id, str(err)))
         writer.finish()
     return broken
-
-
-def _write_twins(stem: Path, names: Sequence[str]) -> Fingerprint:
-    """Derive the other formats from the GeoJSON as it is read back, then read them back too.
-
-    One after the other: a FlatGeobuf keeps the box of every feature in memory until it is complete, some 150 bytes each, and takes
-    100 MB more while it brings them into the order of its index.
-    """
-    wanted = Fingerprint()
-    for suffix, (make, read) in _twins().items():
-        path, wanted = stem.with_suffix(suffix), Fingerprint()
-        with make(path, names) as twin:
-            for batch in read_geojson(stem.with_suffix(".geojson"), names):
-                wanted.add(batch)
-                twin.write(batch)
-        found = Fingerprint()
-        for batch in read(path, names):
-            found.add(batch)
-        if found != wanted:
-            raise VerificationError(
-                f"{suffix} holds {found.count} features ({found.hash}), the GeoJSON {wanted.count} ({wanted.hash})"
-            )
-    return wanted
-
-
-def _twins() -> dict[
-    str, tuple[Callable[[Path, Sequence[str]], FeatureWriter], Callable[[Path, Sequence[str]], Iterator[Batch]]]
-]:
-    return {".fgb": (FlatGeobuf, read_flatgeobuf), ".parquet": (GeoParquet, read_geoparquet)}
 
 
 def _upload(archive: Archive, stem: Path, services: Sequence[PublicService]) -> tuple[list[str], list[str]]:
