@@ -25,7 +25,7 @@ from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.warp.target_grid import WEB_EXTENT_M
 from cogmill.domain.model import Bands
-from cogmill.mapserver.cgi import Draft, MapServerRunner, draft
+from cogmill.mapserver.cgi import DraftServer, MapServerRunner, serve_draft
 from osgeo import gdal
 
 from bench.engine import RESULTS
@@ -95,7 +95,7 @@ def tiles_of(cog: Path, zoom: int, count: int) -> list[Tile]:
     return [(column + n % across, row + n // across, side) for n in range(count)]
 
 
-def drawing_s(served: Mapping[Grid, Draft], tiles: Sequence[Tile], rounds: int) -> dict[Grid, float]:
+def drawing_s(served: Mapping[Grid, DraftServer], tiles: Sequence[Tile], rounds: int) -> dict[Grid, float]:
     """Return the CPU seconds MapServer needs per tile, program start excluded.
 
     Mostly the program starts, so of the same tile the cheapest round counts, and the frames take turns.
@@ -108,7 +108,7 @@ def drawing_s(served: Mapping[Grid, Draft], tiles: Sequence[Tile], rounds: int) 
     }
 
 
-def _tile_s(served: Draft, tile: Tile) -> float:
+def _tile_s(served: DraftServer, tile: Tile) -> float:
     column, row, side = tile
     west, north = column * side - WEB_EXTENT_M, WEB_EXTENT_M - row * side
     box = ",".join(f"{value:.9f}" for value in (west, north - side, west + side, north))
@@ -135,7 +135,7 @@ def draw(cogs: Mapping[Grid, Path], zooms: Sequence[int], rounds: int) -> dict[G
     """Draw the middle of both frames tile by tile."""
     runner = MapServerRunner({"PROJ_NETWORK": "OFF"})
     with ExitStack() as stack:
-        served = {grid: stack.enter_context(draft(MAPFILE % cog.resolve(), runner)) for grid, cog in cogs.items()}
+        served = {grid: stack.enter_context(serve_draft(MAPFILE % cog.resolve(), runner)) for grid, cog in cogs.items()}
         costs = {zoom: drawing_s(served, tiles_of(cogs[Grid.WEB], zoom, TILES), rounds) for zoom in zooms}
     return {grid: {f"tile_z{zoom}_s": costs[zoom][grid] for zoom in zooms} for grid in cogs}
 

@@ -1,6 +1,6 @@
 """What it costs to add one frame to a collection that has few or many: the steps of a run after the COG is built.
 
-The proof is left out, because these frames have no pixels; it draws at most `render_proof.PREVIEW_SPAN_M` around the new frame.
+The verification is left out, because these frames have no pixels; it draws at most `verify_service.PREVIEW_SPAN_M` around the new frame.
 """
 
 from __future__ import annotations

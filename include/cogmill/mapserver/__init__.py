@@ -1,1 +1,1 @@
-"""Mapfiles: render one, draw it with the local MapServer, ask the live service."""
+"""Mapfiles and services: render a mapfile, verify it with the local MapServer, ask a published service."""

@@ -23,18 +23,19 @@ CONFIG = """CONFIG
   END
 END
 """
-"""Configuration of the proving MapServer: it knows one mapfile and takes no path."""
+"""Configuration of MapServer for a draft: it knows one mapfile and takes no path."""
 
-AWAY = re.compile(
+OUTAGE = re.compile(
     r"Database connection failed|postgis_version\(\)\) in|canceling statement|terminating connection"
     r"|server closed the connection|CURL error|HTTP response code: (?:429|5\d\d)"
 )
 """What MapServer and GDAL say when PostGIS or S3 cannot do their part, as against a fault in what they were asked for."""
 
-LOSS = re.compile(r"missing file '[^']*' for layer '[^']*' \.\.\. (.*)")
+MISSING_COG = re.compile(r"missing file '[^']*' for layer '[^']*' \.\.\. (.*)")
 """What MapServer says about a COG it cannot open, with GDAL's words about the cause unless a SHAPEPATH stands in the mapfile."""
 
 SHAPEPATH = re.compile(r"(?m)^ *SHAPEPATH .*\n")
+"""The whole line of a mapfile."""
 
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN|KEY_ID", re.IGNORECASE)
 """Environment variables whose value must never be repeated."""
@@ -49,6 +50,10 @@ class MapServerRunner:
     program: str = "mapserv"
     timeout_s: float = 60.0
     """Wall-clock seconds for one answer."""
+
+    def __post_init__(self) -> None:
+        if not self.timeout_s > 0:
+            raise ValueError(f"MapServer needs time to answer: {self.timeout_s} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class DraftServer:
     """One mapfile in a private folder, and the program that serves it."""
 
     program: str
@@ -112,19 +117,19 @@ class Draft:
         return answer
 
     def failure(self, fault: str, answer: Answer) -> VerificationError | ServiceUnavailableError:
-        """Return the exception for a bad answer: our fault, or the world's. Ends the proof: the draft is not the same after it."""
-        if LOSS.search(answer.log):
-            answer = self._ask_for_the_cause(answer)
-            if not LOSS.search(answer.log):
+        """Return the exception for a bad answer: our fault, or the world's. Ends the verification: the draft is not the same after it."""
+        if MISSING_COG.search(answer.log):
+            answer = self._ask_without_shapepath(answer)
+            if not MISSING_COG.search(answer.log):
                 return ServiceUnavailableError(f"{fault}: a COG could not be opened, and could a moment later")
         message = f"{fault}: {self._reason(answer)}"
-        return (ServiceUnavailableError if AWAY.search(answer.log) else VerificationError)(message)
+        return (ServiceUnavailableError if OUTAGE.search(answer.log) else VerificationError)(message)
 
-    def _ask_for_the_cause(self, answer: Answer) -> Answer:
+    def _ask_without_shapepath(self, answer: Answer) -> Answer:
         """Ask the same again without the line SHAPEPATH.
 
         With it MapServer tries a COG at two places and drops what GDAL said about the first, by which an outage of S3 is told
-        from a lost COG. What was proved is what will be published; only the question why goes to another text.
+        from a lost COG. What was verified is what will be published; only the question why goes to another text.
         """
         draft_map = self.folder / "draft.map"
         draft_map.write_text(SHAPEPATH.sub("", draft_map.read_text(encoding="utf-8")), encoding="utf-8")
@@ -132,8 +137,8 @@ class Draft:
 
     def _reason(self, answer: Answer) -> str:
         """Return what MapServer says about the cause, without paths, addresses of the bucket and credentials."""
-        losses = LOSS.findall(answer.log)
-        said = next(iter(losses), None) or _exception_text(answer) or "no reason given"
+        missing = MISSING_COG.findall(answer.log)
+        said = next(iter(missing), None) or _exception_text(answer) or "no reason given"
         # The exception of a failed query only points at the log.
         if query := re.search(
             r"(?s)Database connection failed \((.*?)\) with|Error \((ERROR:.*?)\) executing", answer.log
@@ -147,7 +152,7 @@ class Draft:
 
 
 @contextmanager
-def draft(mapfile: str, runner: MapServerRunner) -> Iterator[Draft]:
+def serve_draft(mapfile: str, runner: MapServerRunner) -> Iterator[DraftServer]:
     """Serve a mapfile to nobody but the caller.
 
     Raises:
@@ -156,11 +161,11 @@ def draft(mapfile: str, runner: MapServerRunner) -> Iterator[Draft]:
     program = shutil.which(runner.program)
     if program is None:
         raise ServiceUnavailableError(f"MapServer cannot be started: no program {Path(runner.program).name}")
-    with tempfile.TemporaryDirectory(prefix="cogmill-proof-") as name:
+    with tempfile.TemporaryDirectory(prefix="cogmill-draft-") as name:
         folder = Path(name)
         (folder / "draft.map").write_text(mapfile, encoding="utf-8")
         (folder / "mapserver.conf").write_text(CONFIG.format(mapfile=folder / "draft.map"), encoding="utf-8")
-        yield Draft(program, folder, runner)
+        yield DraftServer(program, folder, runner)
 
 
 def _exception_text(answer: Answer) -> str:

@@ -1,7 +1,7 @@
 """The mapfile of one service. All escaping happens here; the template holds structure and placeholders only.
 
 The mapfile names no host, no credential and no bucket: PostGIS is found by the libpq service `cogmill`, pixels by the
-paths in the tile index, and both with the rights of the MapServer process.
+paths in the tile index, and both with the permissions of the MapServer process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EXTENT_MARGIN_M = 100
 """Added on every side of the extent, in EPSG:3857 metres, so that outlines at the edge are drawn whole."""
 
 MAX_SIZE_PX = 4096
-"""Largest picture that is drawn, per side."""
+"""Side of the largest map that is drawn."""
 
 TITLES: dict[Product, tuple[str, str]] = {
     Product.FRAMES: ("Frame", "Frame Boundary"),
@@ -40,11 +40,11 @@ LAYER_NAME = r"(?!.*-_*-)[^\x00-\x1f\x7f,]{1,200}"
 also one that appears only in the map's name, where underscores are left out."""
 
 PUBLIC_ITEMS = "date,roll,frame_num,dl_orig,dl_georef,dl_index"
-"""What GetFeatureInfo and vector tiles tell. Never `location`: bucket paths are nobody's business."""
+"""Columns that GetFeatureInfo and vector tiles show. Never `location`: bucket paths are nobody's business."""
 
 WEB_METADATA = {
     "wms_enable_request": "GetCapabilities GetMap GetFeatureInfo GetLegendGraphic",
-    # A style sheet or a filter of a stranger is the way in of most MapServer advisories, and a picture service needs none.
+    # A style sheet or a filter of a stranger is the way in of most MapServer advisories, and a map of photographs needs none.
     "wms_sld_enabled": "false",
     # Many clients leave the parameter out, and there is only one style.
     "wms_allow_getmap_without_styles": "true",
@@ -52,7 +52,7 @@ WEB_METADATA = {
     "wms_getmap_formatlist": "png,jpeg",
     "wms_getfeatureinfo_formatlist": "text/plain,application/vnd.ogc.gml,application/json",
     "wms_feature_info_mime_type": "text/plain",
-    # Vector and picture tiles stay; the old CGI modes with their query strings are closed.
+    # Vector and raster tiles stay; the old CGI modes with their query strings are closed.
     "ms_enable_modes": "!* tile",
 }
 """Constant metadata of the map."""
@@ -68,7 +68,7 @@ DATA = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """Everything a mapfile depends on. Any text is allowed in names and titles; none of it reaches MapServer unescaped."""
+    """All that a mapfile depends on. Any text is allowed in names and titles; none of it reaches MapServer unescaped."""
 
     collection_id: str
     service_name: str
@@ -164,6 +164,7 @@ def _template() -> Template:
 
 
 def _web_metadata(service: Service) -> dict[str, str]:
+    """Return the metadata of the map."""
     return {
         "wms_title": service.title,
         "wms_abstract": f"Historical aerial photographs: {service.title}.",
@@ -174,10 +175,12 @@ def _web_metadata(service: Service) -> dict[str, str]:
 
 
 def _item_metadata() -> dict[str, str]:
+    """Return the metadata that says which columns are public."""
     return {"gml_include_items": PUBLIC_ITEMS, "wms_include_items": PUBLIC_ITEMS}
 
 
 def _time_metadata(service: Service) -> dict[str, str]:
+    """Return the metadata of the time dimension; none when the days are not known."""
     if service.dates is None:
         return {}
     first, last = service.dates
@@ -185,13 +188,14 @@ def _time_metadata(service: Service) -> dict[str, str]:
 
 
 def _metadata(pairs: dict[str, str]) -> Iterable[tuple[str, str]]:
+    """Return quoted keys and values for the template."""
     return [(_quoted(key), _quoted(value)) for key, value in pairs.items()]
 
 
 def _quoted(text: str) -> str:
     """Return a mapfile string that holds this text and nothing else.
 
-    Control and format characters become blanks: no directive needs them, and they hide things from whoever reads the file.
+    Control and format characters become spaces: no directive needs them, and they hide things from whoever reads the file.
     """
     plain = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
     escaped = plain.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,4 +1,4 @@
-"""A live service asked as its clients ask it: capabilities, then a map."""
+"""Ask a published service as its clients do: capabilities, then a map."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ TIMEOUT_S = 20.0
 """Seconds for one answer."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
+"""The bytes that every PNG begins with."""
 
-LONGEST = 1 << 24
+MAX_BYTES = 1 << 24
 """Bytes of an answer that are read at most."""
 
 
 def check_service(wms: str, layer: str, point: tuple[float, float]) -> str | None:
-    """Ask a service for its capabilities and for a map around a point; return what is wrong, or None.
+    """Return what is wrong with a service's capabilities or its map around a point, or None.
 
     Args:
         wms: Address of the service up to and including `map=...&`.
@@ -39,10 +40,10 @@ def check_service(wms: str, layer: str, point: tuple[float, float]) -> str | Non
         return f"GetCapabilities: {capabilities}"
     if f"<Name>{layer}</Name>".encode() not in capabilities:
         return "GetCapabilities does not name its layer"
-    picture = _get(wms, {"REQUEST": "GetMap", **window})
-    if isinstance(picture, str):
-        return f"GetMap: {picture}"
-    return None if picture.startswith(PNG) else "GetMap answers something else than a PNG"
+    image = _get(wms, {"REQUEST": "GetMap", **window})
+    if isinstance(image, str):
+        return f"GetMap: {image}"
+    return None if image.startswith(PNG) else "GetMap answers something else than a PNG"
 
 
 def _get(wms: str, parameters: dict[str, str | int]) -> bytes | str:
@@ -52,7 +53,7 @@ def _get(wms: str, parameters: dict[str, str | int]) -> bytes | str:
         return "COGMILL_MAPSERVER_URL is no http address"
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:  # noqa: S310  the scheme is checked above
-            body: bytes = answer.read(LONGEST)
+            body: bytes = answer.read(MAX_BYTES)
     except urllib.error.HTTPError as err:
         return f"status {err.code}"
     except OSError as err:

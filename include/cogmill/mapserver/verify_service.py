@@ -1,4 +1,4 @@
-"""Draw a draft mapfile with the local MapServer before anybody else can see it."""
+"""Verify a draft mapfile by drawing it with the local MapServer, before it is published."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from osgeo import gdal
 
 from cogmill.domain.errors import VerificationError
 from cogmill.mapserver import cgi
-from cogmill.mapserver.cgi import Answer, Draft, MapServerRunner
+from cogmill.mapserver.cgi import Answer, DraftServer, MapServerRunner
 from cogmill.mapserver.mapfile import Service
 
 PREVIEW_PX = 512
-"""Longer side of the preview picture."""
+"""Longer side of the preview."""
 
 OPAQUE = 255
 """Alpha of a pixel that hides what lies below."""
@@ -38,7 +38,7 @@ def verify_service(
     *,
     points: Sequence[tuple[float, float]] = (),
 ) -> bytes:
-    """Draw a service from its draft mapfile, exactly as clients will ask for it.
+    """Verify a service: ask its draft mapfile for capabilities, maps and features, exactly as clients will.
 
     MapServer opens every COG in the window of a map, so what is drawn stays small when a collection grows.
 
@@ -47,8 +47,8 @@ def verify_service(
         service: What the text was rendered from.
         mapserver: The local MapServer.
         points: Eastings and northings (EPSG:3857 metres) inside the footprint of one published frame: a footprint must appear
-            there, and full-resolution pixels at one of them at least, since a picture may have holes. Without any only the map
-            of the whole extent is proved.
+            there, and full-resolution pixels at one of them at least, since a frame may have holes. Without any only the map
+            of the whole extent is verified.
 
     Returns:
         A transparent PNG of the service, or of the surroundings of the first point when the service is larger.
@@ -57,7 +57,7 @@ def verify_service(
         VerificationError: MapServer refuses the mapfile, or the map is wrong. The message holds its own words.
         ServiceUnavailableError: MapServer cannot be started in time, or PostGIS or S3 is away.
     """
-    with cgi.draft(mapfile, mapserver) as draft:
+    with cgi.serve_draft(mapfile, mapserver) as draft:
         _verify_capabilities(draft, service)
         point = points[0] if points else None
         preview = _verify_map(draft, service, _area(service, point))
@@ -67,7 +67,8 @@ def verify_service(
     return preview
 
 
-def _verify_capabilities(draft: Draft, service: Service) -> None:
+def _verify_capabilities(draft: DraftServer, service: Service) -> None:
+    """Raise when the capabilities do not name the map and both of its layers."""
     answer = draft.expect("text/xml", request="GetCapabilities", version="1.3.0")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
@@ -81,7 +82,7 @@ def _verify_capabilities(draft: Draft, service: Service) -> None:
 
 
 def _area(service: Service, point: tuple[float, float] | None) -> Bounds:
-    """Return what to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point."""
+    """Return the ground to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point."""
     west, south, east, north = service.map_extent
     if point is None:
         return west, south, east, north
@@ -90,7 +91,8 @@ def _area(service: Service, point: tuple[float, float] | None) -> Bounds:
     return max(west, x - half), max(south, y - half), min(east, x + half), min(north, y + half)
 
 
-def _verify_map(draft: Draft, service: Service, area: Bounds) -> bytes:
+def _verify_map(draft: DraftServer, service: Service, area: Bounds) -> bytes:
+    """Return the map of an area as PNG; raise when nothing is drawn on it."""
     west, south, east, north = area
     scale = PREVIEW_PX / max(east - west, north - south)
     size = (max(1, round((east - west) * scale)), max(1, round((north - south) * scale)))
@@ -100,7 +102,8 @@ def _verify_map(draft: Draft, service: Service, area: Bounds) -> bytes:
     return answer.body
 
 
-def _verify_pixels(draft: Draft, service: Service, points: Sequence[tuple[float, float]]) -> None:
+def _verify_pixels(draft: DraftServer, service: Service, points: Sequence[tuple[float, float]]) -> None:
+    """Raise when no point (x, y in EPSG:3857 metres) shows opaque pixels on a map of 1 m per pixel."""
     for x, y in points:
         answer = _draw(draft, service, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3))
         # Most of nine, not all: a speck of nodata inside a photograph is no reason to withhold a collection.
@@ -109,7 +112,8 @@ def _verify_pixels(draft: Draft, service: Service, points: Sequence[tuple[float,
     raise draft.failure(f"no frame is drawn at {x:.1f} {y:.1f}", answer)
 
 
-def _verify_feature_info(draft: Draft, service: Service, point: tuple[float, float] | None) -> None:
+def _verify_feature_info(draft: DraftServer, service: Service, point: tuple[float, float] | None) -> None:
+    """Raise when GetFeatureInfo does not work, or finds no footprint at the point (x, y in EPSG:3857 metres)."""
     west, south, east, north = service.extent
     x, y = point or ((west + east) / 2, (south + north) / 2)
     answer = draft.expect(
@@ -129,7 +133,8 @@ def _verify_feature_info(draft: Draft, service: Service, point: tuple[float, flo
         raise draft.failure(f"GetFeatureInfo knows no frame at {x:.1f} {y:.1f}", answer)
 
 
-def _draw(draft: Draft, service: Service, bounds: Bounds, size: tuple[int, int]) -> Answer:
+def _draw(draft: DraftServer, service: Service, bounds: Bounds, size: tuple[int, int]) -> Answer:
+    """Return the answer to GetMap, surely of type PNG; `bounds` in EPSG:3857, `size` as width and height."""
     return draft.expect("image/png", request="GetMap", **_window(service.service_name, bounds, size))
 
 
@@ -148,13 +153,13 @@ def _window(layer: str, bounds: Bounds, size: tuple[int, int]) -> dict[str, str 
     }
 
 
-def _opacity(draft: Draft, answer: Answer) -> NDArray[np.uint8]:
-    """Return the alpha of a picture, `(rows, columns)`, 0 = transparent, 255 = opaque."""
+def _opacity(draft: DraftServer, answer: Answer) -> NDArray[np.uint8]:
+    """Return the alpha of a map, shape (rows, columns), 0 where transparent and 255 where opaque."""
     gdal.UseExceptions()
-    picture = draft.folder / "answer.png"
-    picture.write_bytes(answer.body)
+    image = draft.folder / "answer.png"
+    image.write_bytes(answer.body)
     try:
-        bands = gdal.OpenEx(str(picture), gdal.OF_RASTER, allowed_drivers=["PNG"]).ReadAsArray()
+        bands = gdal.OpenEx(str(image), gdal.OF_RASTER, allowed_drivers=["PNG"]).ReadAsArray()
     except RuntimeError as err:
         raise draft.failure("GetMap answered no readable PNG", answer) from err
     if bands.ndim != 3 or len(bands) != 4:  # noqa: PLR2004

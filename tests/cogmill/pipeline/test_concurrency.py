@@ -117,7 +117,7 @@ def map_reader(painted: PaintedArchive, done: threading.Event, ledger: Ledger) -
     window = {"crs": "EPSG:3857", "bbox": f"{west},{south},{east},{north}", "width": 260, "height": 100}
     layer = {"layers": drafted.service.service_name, "styles": "", "format": "image/png", "transparent": "true"}
     pictures = []
-    with publish._mapserver(archive) as runner, cgi.draft(drafted.text, runner) as service:
+    with publish._mapserver(archive) as runner, cgi.serve_draft(drafted.text, runner) as service:
         while not done.is_set():
             answer = service.expect("image/png", request="GetMap", version="1.3.0", **window, **layer)
             picture = np.asarray(Image.open(io.BytesIO(answer.body)).convert("RGBA"))

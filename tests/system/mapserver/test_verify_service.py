@@ -1,4 +1,4 @@
-"""The proof accepts good services, and says in MapServer's words what is wrong with bad ones."""
+"""Verification accepts good services, and says in MapServer's words what is wrong with bad ones."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_preview_shows_the_surroundings_when_the_service_is_huge(travis, runner)
     assert (alpha == 255).sum() == pytest.approx((512 * 512 / 20_000) ** 2, rel=0.2)
 
 
-def test_nothing_is_left_behind_when_the_proof_is_over(travis, runner, tmp_path, monkeypatch) -> None:
+def test_nothing_is_left_behind_when_the_verification_is_over(travis, runner, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     verify_service(render(travis.service()), travis.service(), runner, points=[POINT])
@@ -79,7 +79,7 @@ def test_nothing_is_left_behind_when_the_proof_is_over(travis, runner, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_proof_fails_when_the_mapfile_cannot_be_parsed(travis, runner) -> None:
+def test_verification_fails_when_the_mapfile_cannot_be_parsed(travis, runner) -> None:
     text = render(travis.service()).replace("UNITS METERS", "UNITS PARSECS")
 
     fault = refusal(travis, runner, text)
@@ -88,14 +88,14 @@ def test_proof_fails_when_the_mapfile_cannot_be_parsed(travis, runner) -> None:
     assert "Parsing error near (PARSECS)" in str(fault)
 
 
-def test_proof_fails_when_the_mapfile_belongs_to_another_service(travis, runner) -> None:
+def test_verification_fails_when_the_mapfile_belongs_to_another_service(travis, runner) -> None:
     fault = refusal(travis, runner, render(travis.service(service_name="Hays_USDA_1951_frames")))
 
     assert isinstance(fault, VerificationError)
     assert "GetCapabilities does not name TRAVISUSDA1951FRAMES, Travis_USDA_1951_frames" in str(fault)
 
 
-def test_proof_fails_when_the_only_cog_is_gone(travis, runner) -> None:
+def test_verification_fails_when_the_only_cog_is_gone(travis, runner) -> None:
     travis.store.delete(f"{KEY}/1.tif")
 
     fault = refusal(travis, runner)
@@ -105,7 +105,7 @@ def test_proof_fails_when_the_only_cog_is_gone(travis, runner) -> None:
     assert "ignoring this missing data" in str(fault)
 
 
-def test_proof_fails_when_the_frame_at_the_point_is_gone(travis, make_cog, runner) -> None:
+def test_verification_fails_when_the_frame_at_the_point_is_gone(travis, make_cog, runner) -> None:
     pixels, whole = np.full((1, 256, 256), 90, np.uint8), np.ones((256, 256), bool)
     travis.add(f"{KEY}/2.tif", make_cog(pixels, whole, (X + 512, Y)))
     travis.store.delete(f"{KEY}/1.tif")
@@ -116,13 +116,13 @@ def test_proof_fails_when_the_frame_at_the_point_is_gone(travis, make_cog, runne
     assert "no frame is drawn at -10879744.0 3539744.0" in str(fault)
 
 
-def test_proof_fails_when_the_index_has_no_such_collection(travis, runner) -> None:
+def test_verification_fails_when_the_index_has_no_such_collection(travis, runner) -> None:
     fault = refusal(travis, runner, render(travis.service(collection_id="other")))
 
     assert isinstance(fault, VerificationError)
 
 
-def test_proof_fails_when_a_column_is_missing(travis, runner) -> None:
+def test_verification_fails_when_a_column_is_missing(travis, runner) -> None:
     text = render(travis.service()).replace("SELECT oid, location", "SELECT oid, place AS location")
 
     fault = refusal(travis, runner, text)
@@ -131,14 +131,14 @@ def test_proof_fails_when_a_column_is_missing(travis, runner) -> None:
     assert 'column "place" does not exist' in str(fault)
 
 
-def test_proof_waits_for_better_times_when_the_program_is_missing(travis, runner) -> None:
+def test_verification_waits_for_better_times_when_the_program_is_missing(travis, runner) -> None:
     fault = refusal(travis, dataclasses.replace(runner, program="no-such-mapserv"))
 
     assert isinstance(fault, ServiceUnavailableError)
     assert "cannot be started: no program no-such-mapserv" in str(fault)
 
 
-def test_proof_waits_for_better_times_when_mapserver_is_too_slow(travis, runner, tmp_path) -> None:
+def test_verification_waits_for_better_times_when_mapserver_is_too_slow(travis, runner, tmp_path) -> None:
     sleeper = tmp_path / "mapserv"
     sleeper.write_text("#!/bin/sh\nexec sleep 30\n")
     sleeper.chmod(0o755)
@@ -159,7 +159,9 @@ def test_proof_waits_for_better_times_when_mapserver_is_too_slow(travis, runner,
         ),
     ],
 )
-def test_proof_waits_for_better_times_when_postgis_is_away(travis, runner, postgis, tmp_path, entry, words) -> None:
+def test_verification_waits_for_better_times_when_postgis_is_away(
+    travis, runner, postgis, tmp_path, entry, words
+) -> None:
     service_file = tmp_path / "pg_service.conf"
     service_file.write_text(f"[cogmill]\ndbname=cogmill\n{entry.format(port=postgis.libpq['port'])}\n")
 
@@ -169,7 +171,7 @@ def test_proof_waits_for_better_times_when_postgis_is_away(travis, runner, postg
     assert words in str(fault)
 
 
-def test_proof_waits_for_better_times_when_nothing_listens_for_s3(travis, runner) -> None:
+def test_verification_waits_for_better_times_when_nothing_listens_for_s3(travis, runner) -> None:
     fault = refusal(travis, changed(runner, AWS_S3_ENDPOINT="127.0.0.1:9"))
 
     assert isinstance(fault, ServiceUnavailableError)
@@ -200,7 +202,7 @@ def test_family_of_the_failure_follows_what_s3_says(travis, runner, status: int,
     assert f"HTTP response code: {status}" in str(fault)
 
 
-def test_proof_waits_for_better_times_when_a_cog_is_back_before_the_cause_is_asked_for(
+def test_verification_waits_for_better_times_when_a_cog_is_back_before_the_cause_is_asked_for(
     travis, runner, tmp_path
 ) -> None:
     forgetful = tmp_path / "mapserv"
