@@ -11,6 +11,7 @@ import pytest
 from cogmill.config.settings import Settings
 from cogmill.domain.errors import VerificationError
 from cogmill.domain.model import Collection, Product
+from cogmill.index import columnar
 from cogmill.pipeline import export as compilation
 from cogmill.pipeline import ingest
 from osgeo import gdal
@@ -186,8 +187,8 @@ def test_uploads_nothing_when_the_formats_differ(sample, compiled, monkeypatch):
     del compiled
     sample.publish(TRAVIS)
     before = sample.archive.store.read(GEOJSON)
-    real = compilation.read_geoparquet
-    monkeypatch.setattr(compilation, "read_geoparquet", lambda *args: list(real(*args))[:0])
+    writer, _ = columnar.FORMATS[".parquet"]
+    monkeypatch.setitem(columnar.FORMATS, ".parquet", (writer, lambda *_: iter(())))
 
     with pytest.raises(VerificationError, match=r"\.parquet holds 0 features"):
         compilation.compile_indexes(sample.archive)
