@@ -87,16 +87,9 @@ def archive_from_connections(
 
 
 def event_queue(settings: Settings, aws_conn_id: str = AWS_CONN_ID) -> EventQueue:
-    """Return the queue of S3 notifications; endpoint and credentials are those of the S3 connection.
-
-    Raises:
-        ConfigurationError: Events are on, but no queue is named.
-    """
+    """Return the queue of S3 notifications; endpoint and credentials are those of the S3 connection."""
     from airflow.providers.amazon.aws.hooks.sqs import SqsHook
     from cogmill.aws.sqs import EventQueue
-    from cogmill.domain.errors import ConfigurationError
 
-    if not settings.events_queue_url:
-        raise ConfigurationError("COGMILL_EVENTS=sqs needs COGMILL_EVENTS_QUEUE_URL, the address of the queue")
     client = SqsHook(aws_conn_id=aws_conn_id).get_conn()
     return EventQueue(client, settings.events_queue_url, settings.events_dead_letter_url)

@@ -37,12 +37,17 @@ print(json.dumps([str(dag.schedule), sorted(task.task_id for task in dag.leaves)
 """
 
 
-def parse(dag: str, **environment: str) -> tuple[str, list[str]]:
-    """Return the schedule of a DAG, and the tasks that nothing follows: a run is as red as these."""
-    done = subprocess.run(
+def run(dag: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Parse a DAG file in a process of its own."""
+    return subprocess.run(
         [sys.executable, "-c", PARSE, dag],
         cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def parse(dag: str, **environment: str) -> tuple[str, list[str]]:
+    """Return the schedule of a DAG, and the tasks that nothing follows: a run is as red as these."""
+    done = run(dag, **environment)
     assert done.returncode == 0, done.stderr
     schedule, last = json.loads(done.stdout.strip().splitlines()[-1])
     return schedule, last
@@ -67,6 +72,14 @@ def test_parses_without_network_documents_every_task_and_ends_with_what_turns_re
 
 def test_takes_its_schedule_from_the_environment() -> None:
     assert parse("compile_indexes", COGMILL_COMPILE_SCHEDULE="@hourly")[0] == "@hourly"
+    assert parse("maintenance", COGMILL_MAINTENANCE_SCHEDULE="none")[0] == "None"
+
+
+def test_does_not_parse_and_names_the_variable_when_the_schedule_is_wrong() -> None:
+    done = run("maintenance", COGMILL_MAINTENANCE_SCHEDULE="at night")
+
+    assert done.returncode == 1
+    assert "COGMILL_MAINTENANCE_SCHEDULE='at night': must be a cron expression" in done.stderr
 
 
 def test_offers_exactly_the_profiles_and_states_that_exist() -> None:

@@ -11,31 +11,16 @@ import logging
 import os
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, Self
 
-from croniter import croniter
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from cogmill.config.places import PROJECT
+from cogmill.config.values import Area, Schedule, Url
 from cogmill.domain.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
-
-PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
-"""Names that Airflow takes in place of a cron expression."""
-
-
-def _check_schedule(schedule: str | None) -> str | None:
-    if schedule is None or schedule.lower() == "none":
-        return None
-    if schedule not in PRESETS and (schedule.startswith("@") or not croniter.is_valid(schedule)):
-        raise ValueError(f"must be a cron expression such as '30 3 * * *', one of {', '.join(PRESETS)}, or none")
-    return schedule
-
-
-Schedule = Annotated[str | None, AfterValidator(_check_schedule)]
-"""When a DAG runs, in UTC; None for runs by hand only."""
 
 
 class BucketSettings(BaseModel):
@@ -43,17 +28,12 @@ class BucketSettings(BaseModel):
 
     bucket: str = Field("cogmill", min_length=3, max_length=63)
     """S3 bucket that holds the uploads and everything derived from them."""
-    public_url: str = "http://127.0.0.1:9000/cogmill"
+    public_url: Url = "http://127.0.0.1:9000/cogmill"
     """Base URL of public downloads: this URL, a slash and a key are the address of an object."""
-    mapserver_url: str = "http://127.0.0.1:8081"
+    mapserver_url: Url = "http://127.0.0.1:8081"
     """Base URL of the map services as clients call them, without `/wms/?map=`."""
     public_acl: Literal["", "public-read"] = ""
     """Canned ACL of the objects that are open to the public. Empty: a bucket policy grants access."""
-
-    @field_validator("public_url", "mapserver_url")
-    @classmethod
-    def _without_slash(cls, url: str) -> str:
-        return url.rstrip("/")
 
 
 class UploadSettings(BaseModel):
@@ -83,6 +63,12 @@ class EventSettings(BaseModel):
     sweep_seconds: int = Field(600, ge=10)
     """With events, interval at which the bucket is listed anyway, to find uploads whose notification was lost."""
 
+    @model_validator(mode="after")
+    def _has_queue(self) -> Self:
+        if self.events == "sqs" and not self.events_queue_url:
+            raise ValueError("COGMILL_EVENTS=sqs needs COGMILL_EVENTS_QUEUE_URL, the URL of the queue")
+        return self
+
 
 class BuildSettings(BaseModel):
     """Building COGs."""
@@ -99,7 +85,7 @@ class BuildSettings(BaseModel):
     """GDAL threads per frame. A task takes processes times threads slots of the pool `gdal`, which must have at least that many."""
     lease_seconds: int = Field(900, ge=30)
     """Another worker may claim a frame whose lease was not renewed for this long."""
-    area: tuple[float, float, float, float] | None = None
+    area: Area = None
     """Bounds of the archive in degrees: west, south, east, north, as a JSON list such as `[-107, 25, -93, 37]`. Empty: the whole world."""
     tasks_run_here: bool = True
     """Whether DAG files refuse to load where GDAL, MapServer or a library is missing. `false` on a DAG processor whose tasks run on other hosts."""
@@ -228,10 +214,13 @@ def variable(field: str) -> str:
 
 
 def _complaint(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:  # a rule between settings names them itself
+        return message
     field = str(error["loc"][0])
     # arguments of a notifier may hold a token
     value = "" if field == "notifiers" else f"={error['input']!r}"
-    return f"{variable(field)}{value}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{variable(field)}{value}: {message}"
 
 
 def _warn_about_misspelled() -> None:

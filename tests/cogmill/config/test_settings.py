@@ -50,7 +50,14 @@ def test_leaves_a_dag_to_runs_by_hand_when_its_schedule_is_none(monkeypatch, wor
         ("COGMILL_BATCH_FRAMES", "many", ["'many'", "integer"]),
         ("COGMILL_AREA", "[1, 2]", ["required"]),
         ("COGMILL_NOTIFIERS", "slack", ["not JSON"]),
+        ("COGMILL_AREA", "[-93, 25, -107, 37]", ["[-93", "west less than east"]),
+        ("COGMILL_AREA", "[25, -107, 37, -93]", ["in degrees"]),
+        ("COGMILL_AREA", "[NaN, 25, -93, 37]", ["in degrees"]),
         ("COGMILL_EVENTS", "sns", ["'sqs'"]),
+        ("COGMILL_EVENTS", "sqs", ["COGMILL_EVENTS_QUEUE_URL"]),
+        ("COGMILL_MAPSERVER_URL", "maps.example.org", ["https://"]),
+        ("COGMILL_PUBLIC_URL", "s3://cogmill", ["https://"]),
+        ("COGMILL_PUBLIC_URL", "https://cdn.example.org/?list-type=2", ["without ?"]),
     ],
 )
 def test_names_the_variable_and_what_is_allowed_when_a_value_is_wrong(monkeypatch, name, value, words):
