@@ -22,10 +22,11 @@ from cogmill.cog.output.overviews import build_levels, level_sizes
 from cogmill.cog.output.writer import write_cog
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import BuildRequest
-from cogmill.cog.source.crs import Operation, choose_operation, crs_name, is_web_mercator, proj_version
+from cogmill.cog.source.crs import choose_operation, crs_name, is_web_mercator, proj_version
 from cogmill.cog.source.decode import Bytes, Pixels, check_not_blank, read_pixels
 from cogmill.cog.source.extent import apply_transform, check_area, degree_bounds
-from cogmill.cog.source.inspect import Upload, open_upload
+from cogmill.cog.source.inspect import SourceRaster, open_upload
+from cogmill.cog.source.libproj import Operation
 from cogmill.cog.warp import resample
 from cogmill.cog.warp.resample import Warped
 from cogmill.cog.warp.target_grid import PixelTransformer, choose_target_grid
@@ -50,31 +51,31 @@ def build_frame(request: BuildRequest, limits: Limits) -> BuiltCog:
         VerificationError: The result is not what it should be.
         MemoryError: The frame needs more memory than the limits give.
     """
-    upload = open_upload(
+    raster = open_upload(
         request.source,
         request.bands,
         limits,
         allow_16bit=request.profile.scaling is not None,
         threads=request.threads,
     )
-    bounds = degree_bounds(upload)
+    bounds = degree_bounds(raster)
     check_area(bounds, request.area)
-    operation = None if is_web_mercator(upload.srs) else choose_operation(upload.srs, bounds, limits.area_error_m)
-    decoded = upload.width * upload.height * upload.bands
+    operation = None if is_web_mercator(raster.srs) else choose_operation(raster.srs, bounds, limits.area_error_m)
+    decoded = raster.width * raster.height * raster.count
     folder = Path(tempfile.gettempdir()) if decoded > limits.in_memory_bytes else None
     with ScratchArrays(folder, decoded) as scratch:
-        return _build(upload, operation, request, limits, scratch)
+        return _build(raster, operation, request, limits, scratch)
 
 
 def _build(
-    upload: Upload, operation: Operation | None, request: BuildRequest, limits: Limits, scratch: ScratchArrays
+    raster: SourceRaster, operation: Operation | None, request: BuildRequest, limits: Limits, scratch: ScratchArrays
 ) -> BuiltCog:
     """Do everything that needs pixels."""
-    pixels = read_pixels(upload, request.profile, scratch)
-    crs = (crs_name(upload.srs), "none" if operation is None else operation.name)
+    pixels = read_pixels(raster, request.profile, scratch)
+    crs = (crs_name(raster.srs), "none" if operation is None else operation.name)
     # Rectilinear and in EPSG:3857: such a frame keeps its pixels, though it may be mirrored or south up.
-    axis_aligned = operation is None and upload.transform.b == upload.transform.d == 0
-    del upload
+    axis_aligned = operation is None and raster.transform.b == raster.transform.d == 0
+    del raster
     if axis_aligned:
         warped, reference = _flip_to_north_up(pixels, request, scratch)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.output.overviews import BLOCK_PX, Level, level_sizes
 from cogmill.cog.output.tiff import Directory, read_directories
 from cogmill.cog.source.decode import Bytes
+from cogmill.cog.source.gdal_types import Dataset, Samples
 from cogmill.domain.errors import VerificationError
 
 STRIDE = 4
@@ -133,15 +133,16 @@ def _verify_rows(path: Path, number: int, level: Level, rows: slice, *, lossless
     _compare(found, level.data[:, rows], where, lossless=lossless)
 
 
-def open_level(path: Path, level: int) -> Any:
+def open_level(path: Path, level: int) -> Dataset:
     """Open one level of a COG, 0 being full resolution; for use by one thread."""
     options = ["GEOREF_SOURCES=INTERNAL", "NUM_THREADS=1"]
     if level:
         options.append(f"OVERVIEW_LEVEL={level - 1}")
-    return gdal.OpenEx(str(path), gdal.OF_RASTER, allowed_drivers=["GTiff"], open_options=options)
+    dataset: Dataset = gdal.OpenEx(str(path), gdal.OF_RASTER, allowed_drivers=["GTiff"], open_options=options)
+    return dataset
 
 
-def _compare(found: Bytes, wanted: Bytes, where: str, *, lossless: bool) -> None:
+def _compare(found: Samples, wanted: Bytes, where: str, *, lossless: bool) -> None:
     """Raise when decoded values are not what was to be written; both of shape (bands, rows, columns)."""
     if lossless:
         if not np.array_equal(found, wanted):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -15,6 +14,7 @@ from cogmill.cog.output.overviews import BLOCK_PX, VALID, Level
 from cogmill.cog.profiles import Profile
 from cogmill.cog.source.crs import web_mercator
 from cogmill.cog.source.decode import Bytes
+from cogmill.cog.source.gdal_types import Dataset
 
 STATISTICS_PX = 1024
 """Statistics are taken from the first level that is not wider than this; exact ones would cost a pass over all pixels."""
@@ -114,7 +114,7 @@ def _array_name(layer: Bytes) -> str:
     )
 
 
-def _set_statistics(dataset: Any, levels: list[Level]) -> None:
+def _set_statistics(dataset: Dataset, levels: list[Level]) -> None:
     """Set the statistics of each band of a dataset, over the valid pixels of a level of at most `STATISTICS_PX`."""
     level = next((each for each in levels if each.width <= STATISTICS_PX), levels[-1])
     valid = level.mask == VALID

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from osgeo import osr
 
 from cogmill.cog.arrays.polygons import densify, rectangle
-from cogmill.cog.source.crs import crs_name
-from cogmill.cog.source.inspect import Upload
+from cogmill.cog.source.crs import crs_name, from_epsg
+from cogmill.cog.source.inspect import SourceRaster
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.geo import Bounds4326
 
@@ -27,24 +27,23 @@ def apply_transform(transform: Affine, points: NDArray[np.float64]) -> NDArray[n
     return moved
 
 
-def degree_bounds(upload: Upload) -> Bounds4326:
-    """Return the frame's bounds in degrees, good enough to choose an operation and to test an area.
+def degree_bounds(raster: SourceRaster) -> Bounds4326:
+    """Return the bounds of the frame's corners and the middles of its sides.
+
+    Good enough to choose an operation and to test an area: the shift between datums is left to PROJ's first guess.
 
     Raises:
         InvalidFrameError: outside_area when its coordinates are impossible, no_transformation when its CRS leads nowhere.
     """
-    wgs84 = osr.SpatialReference()
-    wgs84.ImportFromEPSG(4326)
-    wgs84.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    corners = apply_transform(upload.transform, densify(rectangle(upload.width, upload.height), 2))
-    if np.abs(corners).max() > (FARTHEST_DEGREES if upload.srs.IsGeographic() else FARTHEST_UNITS):
+    corners = apply_transform(raster.transform, densify(rectangle(raster.width, raster.height), 2))
+    if np.abs(corners).max() > (FARTHEST_DEGREES if raster.srs.IsGeographic() else FARTHEST_UNITS):
         raise InvalidFrameError(
             Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system: {corners[0]}"
         )
     try:
-        to_degrees = osr.CoordinateTransformation(upload.srs, wgs84)
+        to_degrees = osr.CoordinateTransformation(raster.srs, from_epsg(Bounds4326.EPSG))
     except RuntimeError as err:
-        raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"{crs_name(upload.srs)} leads nowhere ({err})") from err
+        raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"{crs_name(raster.srs)} leads nowhere ({err})") from err
     try:
         moved = np.array(to_degrees.TransformPoints(corners.tolist()))[:, :2]
     except RuntimeError as err:
@@ -75,5 +74,6 @@ def check_area(bounds: Bounds4326, allowed: Bounds4326 | None) -> None:
 
 
 def _degrees(bounds: Bounds4326) -> str:
+    """Return bounds in words."""
     west, south, east, north = bounds
     return f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}"

@@ -1,4 +1,4 @@
-"""Opens an upload safely and says what it is, before any pixel is read.
+"""Open an upload safely and check what it is, before any pixel is read.
 
 Only the GTiff driver sees the file, only from the local disk, and nothing beside the file is looked at.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -16,52 +15,53 @@ from numpy.typing import NDArray
 from osgeo import gdal, osr
 
 from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.source.gdal_types import Band, Dataset, SpatialReference
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
 TIFF_MAGIC = {b"II*\0": "<I", b"MM\0*": ">I", b"II+\0": "<Q", b"MM\0+": ">Q"}
 """First four bytes of TIFF and BigTIFF, and how the offset of the first directory is written."""
 
-GREY_SPREAD = 0
-"""Largest difference between red, green and blue of a palette entry that still is grey."""
-
 BITS_PER_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """An opened and accepted upload; nothing has been decoded yet."""
+class SourceRaster:
+    """An opened and accepted upload; no pixel has been decoded yet."""
 
     path: Path
-    dataset: Any
+    dataset: Dataset
     width: int
+    """Columns."""
     height: int
-    picture: tuple[int, ...]
-    """Band numbers (from 1) that become the COG's bands."""
+    """Rows."""
+    indexes: tuple[int, ...]
+    """Numbers (from 1) of the bands that become the COG's bands; alpha and near infrared are none of them."""
     alpha: int | None
     """Band number of an alpha band."""
     palette: NDArray[np.uint8] | None
-    """Shape (256, bands): pixel value to colour; None when values are intensities."""
+    """Shape (256, bands), pixel value to color, red first; None when values are intensities."""
     nodata: float | None
+    """Declared for the first band; it may be a value that no pixel can have."""
     transform: Affine
     """From (column, row) to the units of `srs` (x, y)."""
-    srs: Any
-    """osr.SpatialReference, horizontal part only, x before y."""
+    srs: SpatialReference
+    """Horizontal part only, x before y."""
 
     @property
-    def bands(self) -> int:
-        """Number of picture bands once a palette is resolved."""
-        return len(self.picture) if self.palette is None else int(self.palette.shape[1])
+    def count(self) -> int:
+        """Number of the COG's bands, once a palette is resolved."""
+        return len(self.indexes) if self.palette is None else int(self.palette.shape[1])
 
 
-def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, threads: int = 1) -> Upload:
+def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, threads: int = 1) -> SourceRaster:
     """Open a GeoTIFF and check everything its directory tells.
 
     Args:
         path: Local file.
         bands: What the folder of the frame promises.
         limits: What the frame may cost.
-        allow_16bit: Whether 16-bit values are welcome, because a scaling is declared.
+        allow_16bit: Whether samples of 16 bits are accepted, because a scaling is declared.
         threads: Threads that decode blocks.
 
     Raises:
@@ -69,24 +69,25 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, 
     """
     _check_size(path, limits)
     dataset = _open(path, threads)
-    _check_extent(path, dataset, limits)
+    _check_limits(path, dataset, limits)
     try:
         return _inspect(path, dataset, bands, allow_16bit=allow_16bit)
     except RuntimeError as err:
         raise InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
 
 
-def _inspect(path: Path, dataset: Any, bands: Bands, *, allow_16bit: bool) -> Upload:
+def _inspect(path: Path, dataset: Dataset, bands: Bands, *, allow_16bit: bool) -> SourceRaster:
+    """Return the raster, or raise the first reason against it."""
     transform = _transform(dataset)
     srs = _horizontal_srs(dataset)
-    picture, alpha, palette = _choose_bands(dataset, bands)
+    indexes, alpha, palette = _choose_bands(dataset, bands)
     _check_depth(dataset, allow_16bit=allow_16bit)
-    return Upload(
+    return SourceRaster(
         path=path,
         dataset=dataset,
         width=dataset.RasterXSize,
         height=dataset.RasterYSize,
-        picture=picture,
+        indexes=indexes,
         alpha=alpha,
         palette=palette,
         nodata=dataset.GetRasterBand(1).GetNoDataValue(),
@@ -96,6 +97,7 @@ def _inspect(path: Path, dataset: Any, bands: Bands, *, allow_16bit: bool) -> Up
 
 
 def _check_size(path: Path, limits: Limits) -> None:
+    """Raise empty or too_large for the bytes of the file."""
     size = path.stat().st_size
     if size == 0:
         raise InvalidFrameError(Reason.EMPTY, "0 bytes")
@@ -103,9 +105,10 @@ def _check_size(path: Path, limits: Limits) -> None:
         raise InvalidFrameError(Reason.TOO_LARGE, f"file of {size} bytes, at most {limits.file_bytes} are accepted")
 
 
-def _open(path: Path, threads: int) -> Any:
+def _open(path: Path, threads: int) -> Dataset:
+    """Open a local file with the GTiff driver and no other, without anything that lies beside it."""
     try:
-        return gdal.OpenEx(
+        dataset: Dataset = gdal.OpenEx(
             str(path),
             gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR,
             allowed_drivers=["GTiff"],
@@ -113,6 +116,7 @@ def _open(path: Path, threads: int) -> Any:
         )
     except RuntimeError as err:
         raise _why_not_opened(path, str(err)) from err
+    return dataset
 
 
 def _why_not_opened(path: Path, message: str) -> InvalidFrameError:
@@ -132,7 +136,8 @@ def _why_not_opened(path: Path, message: str) -> InvalidFrameError:
     return InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory cannot be read ({message})")
 
 
-def _check_extent(path: Path, dataset: Any, limits: Limits) -> None:
+def _check_limits(path: Path, dataset: Dataset, limits: Limits) -> None:
+    """Raise too_large or wrong_bands for what would cost more than the limits allow, as far as the directory tells."""
     width, height, count = dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount
     if max(width, height) > limits.side_px:
         raise InvalidFrameError(Reason.TOO_LARGE, f"{width} x {height} px, at most {limits.side_px} px a side")
@@ -151,8 +156,8 @@ def _check_extent(path: Path, dataset: Any, limits: Limits) -> None:
         raise InvalidFrameError(Reason.TOO_LARGE, f"{blocks} blocks, at most {limits.blocks}")
 
 
-def _transform(dataset: Any) -> Affine:
-    """Return the way from (column, row) to map coordinates, which must map pixels to an area."""
+def _transform(dataset: Dataset) -> Affine:
+    """Return the transform from (column, row) to map coordinates (x, y); its pixels must have an area."""
     found = dataset.GetGeoTransform(can_return_null=True)
     if found is None:
         what = "only control points" if dataset.GetGCPCount() else "no geotransform"
@@ -163,7 +168,8 @@ def _transform(dataset: Any) -> Affine:
     return Affine.from_gdal(*found)
 
 
-def _horizontal_srs(dataset: Any) -> Any:
+def _horizontal_srs(dataset: Dataset) -> SpatialReference:
+    """Return the projected or geographic CRS of the file, without its heights, x before y."""
     found = dataset.GetSpatialRef()
     if found is None or not found.ExportToWkt():
         raise InvalidFrameError(Reason.NO_CRS, "no coordinate system in the file")
@@ -174,11 +180,12 @@ def _horizontal_srs(dataset: Any) -> Any:
     if not (srs.IsProjected() or srs.IsGeographic()):
         raise InvalidFrameError(Reason.NO_CRS, f"{srs.GetName()!r} is neither a projected nor a geographic system")
     srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    return srs
+    horizontal: SpatialReference = srs
+    return horizontal
 
 
-def _choose_bands(dataset: Any, bands: Bands) -> tuple[tuple[int, ...], int | None, NDArray[np.uint8] | None]:
-    """Return picture bands, alpha band and palette, or refuse the band count.
+def _choose_bands(dataset: Dataset, bands: Bands) -> tuple[tuple[int, ...], int | None, NDArray[np.uint8] | None]:
+    """Return the numbers of the bands to keep, that of an alpha band, and a palette, or refuse the band count.
 
     A fourth band that is not alpha (near infrared) is dropped, as the archive always did.
     """
@@ -186,40 +193,42 @@ def _choose_bands(dataset: Any, bands: Bands) -> tuple[tuple[int, ...], int | No
     alpha = _alpha_band(dataset)
     palette = _palette(dataset.GetRasterBand(1)) if count == 1 else None
     if palette is not None:
-        grey = bool(np.ptp(palette.astype(int), axis=1).max() <= GREY_SPREAD)
-        if bands is Bands.BW and grey:
+        gray = not np.ptp(palette, axis=1).any()  # red, green and blue are equal in every entry
+        if bands is Bands.BW and gray:
             return (1,), None, palette[:, :1]
         if bands is Bands.NC:
             return (1,), None, palette
-        raise InvalidFrameError(Reason.WRONG_BANDS, "a palette of colours below bw/")
-    pictures = count - (alpha is not None)
-    if bands is Bands.BW and pictures == 1:
+        raise InvalidFrameError(Reason.WRONG_BANDS, "a palette of colors below bw/")
+    opaque = count - (alpha is not None)
+    if bands is Bands.BW and opaque == 1:
         return (1,), alpha, None
-    if bands is Bands.NC and pictures in (3, 4):
+    if bands is Bands.NC and opaque in (3, 4):
         return (1, 2, 3), alpha, None
     wanted = "one" if bands is Bands.BW else "three"
     plus = " and an alpha band" if alpha else ""
-    raise InvalidFrameError(Reason.WRONG_BANDS, f"{pictures} bands{plus}, {wanted} expected below {bands}/")
+    raise InvalidFrameError(Reason.WRONG_BANDS, f"{opaque} bands{plus}, {wanted} expected below {bands}/")
 
 
-def _alpha_band(dataset: Any) -> int | None:
+def _alpha_band(dataset: Dataset) -> int | None:
+    """Return the number of the last band if it is declared as alpha."""
     last = dataset.RasterCount
     is_alpha = last > 1 and dataset.GetRasterBand(last).GetColorInterpretation() == gdal.GCI_AlphaBand
     return last if is_alpha else None
 
 
-def _palette(band: Any) -> NDArray[np.uint8] | None:
-    """Return the colours of a palette, shape (256, 3); values without an entry are black."""
+def _palette(band: Band) -> NDArray[np.uint8] | None:
+    """Return the colors of a palette, shape (256, 3), red first; values without an entry are black."""
     table = band.GetColorTable()
     if table is None:
         return None
-    colours = np.zeros((256, 3), np.uint8)
-    for value in range(min(table.GetCount(), len(colours))):
-        colours[value] = table.GetColorEntry(value)[:3]
-    return colours
+    colors = np.zeros((256, 3), np.uint8)
+    for value in range(min(table.GetCount(), len(colors))):
+        colors[value] = table.GetColorEntry(value)[:3]
+    return colors
 
 
-def _check_depth(dataset: Any, *, allow_16bit: bool) -> None:
+def _check_depth(dataset: Dataset, *, allow_16bit: bool) -> None:
+    """Raise wrong_depth unless every band holds bytes, or 16 bits where those are allowed."""
     for number in range(1, dataset.RasterCount + 1):
         band = dataset.GetRasterBand(number)
         name = gdal.GetDataTypeName(band.DataType)

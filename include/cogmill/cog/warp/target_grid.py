@@ -12,9 +12,10 @@ from osgeo import gdal
 
 from cogmill.cog.arrays.polygons import Polygon, densify
 from cogmill.cog.profiles import Grid
-from cogmill.cog.source.crs import Operation, web_mercator
+from cogmill.cog.source.crs import web_mercator
 from cogmill.cog.source.decode import Pixels
 from cogmill.cog.source.extent import apply_transform
+from cogmill.cog.source.libproj import Operation
 from cogmill.domain.errors import InvalidFrameError, Reason
 
 WEB_EXTENT_M = 20037508.342789244
