@@ -66,7 +66,7 @@ def _render(archive: Archive, collection: str) -> None:
     drafted = publish.draft(archive, collection)
     if drafted is None:
         raise ValueError(f"{collection} has no frame")
-    archive.ledger.collections.published(collection, state.revision, state.mapfile_sha256, archive.vsi_root)
+    archive.ledger.collections.mark_published(collection, state.revision, state.mapfile_sha256, archive.vsi_root)
 
 
 def timed(act: Callable[[], object]) -> float:

@@ -53,7 +53,7 @@ def measure(stack: Stack, collections: int, seconds: float) -> Iterator[Figure]:
     """Make collections known and measure what Airflow makes of them."""
     api, before = AirflowApi(stack), dags(stack)
     ledger = Ledger.connect(conninfo=stack.dsn())
-    ledger.uploads.register_collections([_collection(number) for number in range(collections)])
+    ledger.uploads.add_collections([_collection(number) for number in range(collections)])
     ledger.close()
     yield Figure("all DAGs are there after", wait_until(lambda: dags(stack) >= before + collections, PATIENCE_S), "s")
     time.sleep(SETTLE_S)

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, BuiltCog, Collection, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, index_row
-from cogmill.ledger.frames import Job
+from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline import Archive, build_cogs, ingest, publish
 from osgeo import gdal, osr
 
@@ -72,11 +73,11 @@ class SmallArchive:
             body = self.cog_body(job)
             sha256 = hashlib.sha256(body).hexdigest()
             key = keys.cog_key(upload, sha256[:12])
-            path = Path(f"/tmp/cogmill-test-{sha256[:12]}.tif")  # noqa: S108
-            path.write_bytes(body)
-            self.archive.store.create(key, path, sha256, PutOptions("image/tiff"))
-            path.unlink()
-            ledger.frames.mark_built(job, "tests", (key, sha256, "recipe"), _cog(job.id, len(body), sha256))
+            with TemporaryDirectory(prefix="cogmill-test-") as folder:
+                path = Path(folder) / "cog.tif"
+                path.write_bytes(body)
+                self.archive.store.create(key, path, sha256, PutOptions("image/tiff"))
+            ledger.frames.mark_built(job, "tests", CogVersion(key, sha256, "recipe"), _cog(job.id, len(body), sha256))
         return len(jobs)
 
     def cog_body(self, job: Job) -> bytes:
@@ -101,10 +102,10 @@ class SmallArchive:
             for part in ("cpg", "dbf", "shp", "shx", "prj"):
                 self.put(f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}.{part}")
             self.put(f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip")
-        ledger.collections.exported(collection.id, revision)
+        ledger.collections.mark_exported(collection.id, revision)
         self.put(keys.mapfile_key(collection.id), mapfile.encode())
         sha256 = hashlib.sha256(mapfile.encode()).hexdigest()
-        ledger.collections.published(collection.id, revision, sha256, self.archive.vsi_root)
+        ledger.collections.mark_published(collection.id, revision, sha256, self.archive.vsi_root)
 
     def upload_real(self, number: int, collection: Collection = TRAVIS, seed: int = 1) -> str:
         """Upload a small real frame, 128 px of 2 m, beside its neighbours."""

@@ -159,8 +159,8 @@ def refused_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[s
         rows.append({**facts, **name, **fault, **version, "scan_stem": upload.stem})
         uploads.append((key, body))
     ledger = Ledger.connect(conninfo=stack.dsn())
-    ledger.uploads.register_collections([upload.collection])
-    ledger.uploads.register_frames(rows)
+    ledger.uploads.add_collections([upload.collection])
+    ledger.uploads.ingest_frames(rows)
     ledger.close()
     for key, body in uploads:
         put(stack, key, body)

@@ -23,8 +23,8 @@ class CandidateFrame:
     """Bytes of the upload."""
     state: str
     reason: str | None
-    recipe: str | None
-    """How its present COG was made."""
+    fingerprint: str | None
+    """How its present COG was built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Backfills(Part):
 
     def cpu_s_per_byte(self) -> dict[str, float]:
         """Return what building has cost lately, by bands folder."""
-        rows = self._rows("build_history")
+        rows = self._rows("build_costs")
         return {row["bands"]: row["cpu_s_per_byte"] for row in rows if row["cpu_s_per_byte"]}
 
     def begin(self, backfill_id: str, profile: str | None, frames: Sequence[tuple[int, int]]) -> bool:
@@ -105,17 +105,20 @@ class Backfills(Part):
 
     def waiting(self, backfill_id: str) -> list[WaitingFrame]:
         """Return the frames that are not done, those that somebody finished without noting it left out."""
-        self._rows("finished_since", id=backfill_id)
+        self._rows("settle_built_frames", id=backfill_id)
         return [WaitingFrame(**row) for row in self._rows("waiting_frames", id=backfill_id)]
 
-    def lend(self, backfill_id: str, frame_ids: Sequence[int], owner: str, lease_s: int) -> list[int]:
-        """Let frames start anew for the owner who claims them next; done ones and those in other hands are left out."""
-        rows = self._rows("lend_frames", id=backfill_id, ids=list(frame_ids), owner=owner, lease_s=lease_s)
+    def requeue(self, backfill_id: str, frame_ids: Sequence[int], owner: str, lease_s: int) -> list[int]:
+        """Put frames of a backfill back to `arrived` for the owner who claims them next; return those that were.
+
+        Done ones, and those that somebody else builds right now, are left out.
+        """
+        rows = self._rows("requeue_frames", id=backfill_id, ids=list(frame_ids), owner=owner, lease_s=lease_s)
         return sorted(row["id"] for row in rows)
 
     def settle(self, backfill_id: str, frame_ids: Sequence[int]) -> int:
         """Note what became of frames; return how many are done by that."""
-        return len(self._rows("settle_backfill", id=backfill_id, ids=list(frame_ids)))
+        return len(self._rows("settle_frames", id=backfill_id, ids=list(frame_ids)))
 
     def progress(self, backfill_id: str) -> Progress:
         """Return how far a backfill has come."""

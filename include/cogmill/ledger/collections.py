@@ -10,6 +10,9 @@ from typing import Any
 from cogmill.domain.model import Bands, Collection, FrameName, Product
 from cogmill.ledger.connection import Part, Row, as_json
 
+NO_REVISION = -1
+"""Exported revision of index files that show none."""
+
 
 @dataclass(frozen=True, slots=True)
 class CollectionState:
@@ -62,7 +65,7 @@ class Collections(Part):
 
     def all(self) -> list[Row]:
         """Return id, folder, agency, year and product of every collection, ordered by id."""
-        return self._rows("collections")
+        return self._rows("all_collections")
 
     def state(self, collection_id: str) -> CollectionState:
         """Return one collection.
@@ -104,12 +107,12 @@ class Collections(Part):
         encoded = as_json(rows)
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
-            removed = len(self._rows("delete_withdrawn", collection_id=collection_id, root=root))
-            self._rows("retire_replaced", rows=encoded, root=root)
-            written = len(self._rows("upsert_index", rows=encoded))
+            removed = len(self._rows("delete_withdrawn_rows", collection_id=collection_id, root=root))
+            self._rows("retire_replaced_cogs", rows=encoded, root=root)
+            written = len(self._rows("upsert_index_rows", rows=encoded))
             self._rows("link_scans", keys=list(scans))
             if written or removed:
-                self._rows("count_revision", collection_id=collection_id)
+                self._rows("advance_revision", collection_id=collection_id)
         return written, removed
 
     def bands_of(self, collection_id: str) -> list[Bands]:
@@ -125,17 +128,23 @@ class Collections(Part):
         (row,) = self._rows("service_facts", collection_id=collection_id)
         return ServiceFacts(**row)
 
-    def exported(self, collection_id: str, revision: int) -> None:
-        """Remember which revision the downloadable index files show."""
-        self._rows("finish_exported", collection_id=collection_id, revision=revision)
+    def mark_exported(self, collection_id: str, revision: int) -> None:
+        """Record which revision the downloadable index files show."""
+        self._rows("set_exported_revision", collection_id=collection_id, revision=revision)
 
-    def published(self, collection_id: str, revision: int, sha256: str | None, root: str) -> int:
-        """Remember the mapfile that is out (None: withdrawn); return how many frames became public with it."""
-        (row,) = self._rows(
-            "finish_published", collection_id=collection_id, revision=revision, sha256=sha256, root=root
-        )
+    def invalidate_export(self, collection_id: str) -> None:
+        """Record that the downloadable index files show no revision, so that the next export writes them again."""
+        self._rows("set_exported_revision", collection_id=collection_id, revision=NO_REVISION)
+
+    def mark_published(self, collection_id: str, revision: int, sha256: str, root: str) -> int:
+        """Record the mapfile that is public now; return how many frames became public with it."""
+        (row,) = self._rows("mark_published", collection_id=collection_id, revision=revision, sha256=sha256, root=root)
         frames: int = row["frames"]
         return frames
+
+    def mark_withdrawn(self, collection_id: str) -> None:
+        """Record that the mapfile was taken away: the service is not public any more."""
+        self._rows("mark_withdrawn", collection_id=collection_id)
 
     def digest(self, collection_id: str, since: dt.datetime) -> Row:
         """Return what became of a collection since a moment."""

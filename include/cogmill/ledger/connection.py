@@ -1,4 +1,8 @@
-"""Run the statements of `include/cogmill/ledger/sql/` on a connection, and say ServiceUnavailableError when the database is away."""
+"""Run the named queries of `sql/` on a connection, and raise ServiceUnavailableError when the database is away.
+
+aiosql reads the files, translates `:name` and checks the declared parameters. Its psycopg adapter is not used to run them: its
+SELECT is a generator, so that an `UPDATE ... RETURNING` which nobody iterates over never happens, and it has no server-side cursors.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aiosql
 import psycopg
+from aiosql.queries import Queries
 from psycopg.rows import dict_row
 
 from cogmill.domain.errors import ServiceUnavailableError
 
 SQL = Path(__file__).resolve().parent / "sql"
-"""Folder of the statements."""
+"""Folder of the named queries, one file per module, and of the migrations."""
 
 FETCH = 2000
 """Rows a server-side cursor brings at a time."""
@@ -24,25 +30,26 @@ Row = dict[str, Any]
 
 
 class Part:
-    """A group of the ledger's questions and acts on one connection in autocommit mode; one statement is one transaction."""
+    """Methods of the ledger on one connection in autocommit mode; a query outside of `_transaction` is one transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
 
-    def _rows(self, statement: str, **values: Any) -> list[Row]:
+    def _rows(self, query: str, **values: Any) -> list[Row]:
+        """Run a named query; return its rows as dictionaries, or nothing when it has none to return."""
         with available(), self._connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(_text(statement), values)
+            cursor.execute(statement(query), values)
             return cursor.fetchall() if cursor.description else []
 
-    def _stream(self, statement: str, **values: Any) -> Iterator[Row]:
-        """Rows in bounded memory, through a server-side cursor."""
+    def _stream(self, query: str, **values: Any) -> Iterator[Row]:
+        """Yield the rows of a named query in bounded memory, through a server-side cursor."""
         with (
             available(),
             self._connection.transaction(),
-            self._connection.cursor(name=statement, row_factory=dict_row) as cursor,
+            self._connection.cursor(name=query, row_factory=dict_row) as cursor,
         ):
             cursor.itersize = FETCH
-            cursor.execute(_text(statement), values)
+            cursor.execute(statement(query), values)
             yield from cursor
 
     @contextmanager
@@ -66,5 +73,19 @@ def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 @cache
-def _text(statement: str) -> bytes:
-    return (SQL / f"{statement}.sql").read_bytes()
+def named_queries() -> Queries:
+    """Return the queries of all files. The library refuses a name that stands twice and a parameter that is not declared."""
+    files = sorted(SQL.glob("*.sql"))
+    queries: Queries = aiosql.from_str("\n".join(file.read_text("utf-8") for file in files), "psycopg")
+    return queries
+
+
+@cache
+def statement(query: str) -> bytes:
+    """Return the text of a named query with psycopg's placeholders.
+
+    Raises:
+        AttributeError: There is no query of that name.
+    """
+    text: str = getattr(named_queries(), query).sql
+    return text.encode()

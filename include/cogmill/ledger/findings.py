@@ -1,4 +1,4 @@
-"""The ledger's part in maintenance: the bucket's listing beside it, what was found, and the repairs that only change the ledger."""
+"""Maintenance: the bucket's listing beside the ledger, what was found, and the repairs that only change the ledger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHECKS = (
     "check_rows",
     "check_leases",
 )
-"""Statements that compare ledger and listing, each for its layer."""
+"""Queries that compare ledger and listing, each for its layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,9 @@ class Findings(Part):
 
     def begin(self) -> dt.datetime:
         """Make room for a listing and return the ledger's own time."""
-        for statement in ("upkeep_begin", "upkeep_begin_found", "upkeep_empty"):
-            self._rows(statement)
+        self._rows("create_listed")
+        self._rows("create_found")
+        self._rows("empty_listed_and_found")
         (row,) = self._rows("ledger_now")
         moment: dt.datetime = row["moment"]
         return moment
@@ -81,17 +82,17 @@ class Findings(Part):
 
     def check(self, *, root: str, begun: dt.datetime, settled: dt.datetime) -> None:
         """Compare frames, scans, COGs and rows with the listing."""
-        self._rows("upkeep_analyze")
-        for statement in CHECKS:
-            self._rows(statement, root=root, begun=begun, settled=settled)
+        self._rows("analyze_listed")
+        for query in CHECKS:
+            self._rows(query, root=root, begun=begun, settled=settled)
 
     def listed(self, places: Sequence[str]) -> list[Row]:
         """Return key, size and time of what was listed in some places that grow with collections, not with frames."""
-        return self._rows("upkeep_keys", places=list(places))
+        return self._rows("listed_objects", places=list(places))
 
     def collections(self) -> list[CollectionLayers]:
         """Return every collection with what its projections should be."""
-        return [_layers(row) for row in self._rows("upkeep_collections")]
+        return [_layers(row) for row in self._rows("collection_layers")]
 
     def add_findings(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add what was found outside of the database."""
@@ -99,11 +100,11 @@ class Findings(Part):
 
     def counts(self) -> dict[str, int]:
         """Return how often each kind was found."""
-        return {row["kind"]: row["count"] for row in self._rows("found_counts")}
+        return {row["kind"]: row["count"] for row in self._rows("count_findings")}
 
     def examples(self, at_most: int) -> list[Finding]:
         """Return the first findings of each kind."""
-        return [Finding(**row) for row in self._rows("found_examples", at_most=at_most)]
+        return [Finding(**row) for row in self._rows("example_findings", at_most=at_most)]
 
     def remember(self, kinds: Sequence[str]) -> None:
         """Keep what was found, with the time it was seen first; forget what has healed."""
@@ -114,31 +115,29 @@ class Findings(Part):
         return [Finding(**row) for row in self._rows("due_findings", kind=kind, grace_s=grace_s, at_most=at_most)]
 
     def forget(self, kind: str, subjects: Sequence[str]) -> None:
-        """Forget findings that were mended."""
+        """Forget findings that were repaired."""
         self._rows("forget_findings", kind=kind, subjects=list(subjects))
 
-    def states(self) -> dict[str, int]:
-        """Return how many frames are in each state."""
-        return {row["state"]: row["count"] for row in self._rows("frame_states")}
-
-    def rebuild_lost(self, cog_keys: Sequence[str], root: str, *, aside: bool = False) -> set[str]:
+    def rebuild_lost(self, cog_keys: Sequence[str], root: str, *, quarantined: bool = False) -> set[str]:
         """Take rows off COGs that are gone or damaged and let their frames be built anew; return the collections.
 
         Args:
             cog_keys: Keys of the COGs.
             root: `/vsis3/<bucket>/`, what locations begin with.
-            aside: The objects are still there and will be put aside: each frame waits for `may_build`.
+            quarantined: The objects are still there and will be moved to quarantine: each frame waits for `release_hold`.
         """
         locations = [root + key for key in cog_keys]
-        return _collections(self._rows("rebuild_lost", keys=list(cog_keys), locations=locations, aside=aside))
+        return _collections(
+            self._rows("rebuild_lost", keys=list(cog_keys), locations=locations, quarantined=quarantined)
+        )
 
-    def may_build(self, cog_key: str) -> None:
-        """Let the frame of a damaged COG be built, now that the COG was put aside."""
-        self._rows("may_build", key=cog_key)
+    def release_hold(self, cog_key: str) -> None:
+        """Let the frame of a damaged COG be built, now that the COG is in quarantine."""
+        self._rows("release_hold", key=cog_key)
 
-    def proven_hashes(self, cog_keys: Sequence[str]) -> dict[str, str]:
-        """Return the sha256 that present COGs were proven with, by key."""
-        return {row["cog_key"]: row["cog_sha256"] for row in self._rows("proven_hashes", keys=list(cog_keys))}
+    def verified_hashes(self, cog_keys: Sequence[str]) -> dict[str, str]:
+        """Return the sha256 that present COGs were verified with, by key."""
+        return {row["cog_key"]: row["cog_sha256"] for row in self._rows("verified_hashes", keys=list(cog_keys))}
 
     def index_again(self, source_keys: Sequence[str]) -> set[str]:
         """Let the next run write the rows of these frames; return the collections."""
@@ -155,7 +154,7 @@ class Findings(Part):
     def withdraw_frames(self, source_keys: Sequence[str], detail: str) -> list[str]:
         """Mark frames as withdrawn and return which were not yet; their rows leave with the next index change.
 
-        Frames that were refused because they repeat the name of one of these take its place with the next run.
+        Frames that were rejected because they repeat the name of one of these take its place with the next run.
         """
         values = {"keys": list(source_keys), "detail": detail, "duplicate": Reason.DUPLICATE_NAME}
         return [row["source_key"] for row in self._rows("withdraw_frames", **values)]
@@ -165,14 +164,14 @@ class Findings(Part):
         rows = self._rows("unpublish_collection", collection_id=collection_id)
         return int(rows[0]["frames"]) if rows else 0
 
-    def shown(self, collection_id: str, leaving: Sequence[str]) -> tuple[int, int]:
+    def count_rows(self, collection_id: str, leaving: Sequence[str]) -> tuple[int, int]:
         """Return how many rows a collection has, and how many stay when some uploads leave."""
-        (row,) = self._rows("shown_frames", collection_id=collection_id, keys=list(leaving))
+        (row,) = self._rows("count_rows", collection_id=collection_id, keys=list(leaving))
         return row["rows"], row["staying"]
 
     def retire(self, cog_keys: Sequence[str]) -> None:
         """Put COGs that nothing names on the list of those to be deleted later."""
-        self._rows("retire_orphans", keys=list(cog_keys))
+        self._rows("retire_cogs", keys=list(cog_keys))
 
     def due_retired(self, root: str, grace_s: float, at_most: int) -> list[str]:
         """Return retired COGs whose time is up and which nothing names again."""
@@ -186,9 +185,9 @@ class Findings(Part):
         """Return the COGs whose turn it is, those not read for longest first."""
         return [AuditJob(**row) for row in self._rows("due_audit", nights=nights)]
 
-    def audited(self, ids: Sequence[int]) -> None:
-        """Remember that these COGs were read and are right."""
-        self._rows("finish_audit", ids=list(ids))
+    def mark_audited(self, ids: Sequence[int]) -> None:
+        """Record that these COGs were read and are right."""
+        self._rows("mark_audited", ids=list(ids))
 
 
 def _collections(rows: Iterable[Row]) -> set[str]:

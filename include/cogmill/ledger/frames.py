@@ -1,4 +1,4 @@
-"""Frames on their way to a COG: claim, finish, release."""
+"""Frames on their way to a COG: claim them, record what became of them, release them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,20 @@ class Job:
     size: int
     source_sha256: str | None
     """Hash of the version that `cog_key` was built from."""
-    recipe: str | None
+    fingerprint: str | None
+    """Build fingerprint that `cog_key` was built with."""
     cog_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CogVersion:
+    """What names a COG: its key, and the two things that the key is a digest of."""
+
+    key: str
+    source_sha256: str
+    """Hash of the upload's bytes."""
+    fingerprint: str
+    """How it is built: profile, engine, versions of its libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ class DueFrame:
 
 
 class Frames(Part):
-    """The state of single frames. Every `finish_*` acts only for the leaseholder and the version that was leased."""
+    """The state of single frames. Every `mark_*` acts only for the leaseholder and the version that was leased."""
 
     def due(self, collection_id: str, at_most: int) -> list[DueFrame]:
         """Return frames to build, those that wait longest first."""
@@ -48,13 +60,15 @@ class Frames(Part):
         return [Job(**row) for row in sorted(rows, key=lambda row: row["source_key"])]
 
     def renew(self, jobs: Sequence[Job], owner: str, lease_s: int) -> None:
-        """Let the leases of frames that are still worked on begin anew."""
+        """Renew the leases of frames that are still worked on."""
         self._rows("renew_leases", ids=[job.id for job in jobs], owner=owner, lease_s=lease_s)
 
-    def mark_built(self, job: Job, owner: str, facts: tuple[str, str, str], cog: BuiltCog) -> bool:
-        """Record a stored COG; `facts` are its key, the source's sha256 and the recipe. False: a newer upload is in."""
-        cog_key, source_sha256, recipe = facts
+    def mark_built(self, job: Job, owner: str, version: CogVersion, cog: BuiltCog) -> bool:
+        """Record a stored COG; False when a newer upload has taken its place."""
         values = {
+            "cog_key": version.key,
+            "source_sha256": version.source_sha256,
+            "fingerprint": version.fingerprint,
             "cog_size": cog.size,
             "cog_sha256": cog.sha256,
             "footprint_wkb": cog.footprint_wkb,
@@ -65,16 +79,14 @@ class Frames(Part):
             "transformation": cog.transformation,
             "cpu_s": cog.cpu_s,
         }
-        return self._finish(
-            "mark_built", job, owner, cog_key=cog_key, source_sha256=source_sha256, recipe=recipe, **values
-        )
+        return self._finish("mark_built", job, owner, **values)
 
     def mark_unchanged(self, job: Job, owner: str) -> bool:
         """Record that this version has the pixels the present COG was built from."""
         return self._finish("mark_unchanged", job, owner)
 
     def mark_rejected(self, job: Job, owner: str, fault: InvalidFrameError) -> bool:
-        """Record a refusal with its reason."""
+        """Record a rejection with its reason and detail."""
         return self._finish("mark_rejected", job, owner, reason=fault.reason, detail=fault.detail)
 
     def mark_failed(self, job: Job, owner: str, detail: str) -> bool:
@@ -85,5 +97,5 @@ class Frames(Part):
         """Give back what was leased and not done; it is due again after some seconds."""
         self._rows("release_frames", ids=[job.id for job in jobs], owner=owner, wait_s=wait_s)
 
-    def _finish(self, statement: str, job: Job, owner: str, **values: Any) -> bool:
-        return bool(self._rows(statement, id=job.id, etag=job.etag, owner=owner, **values))
+    def _finish(self, query: str, job: Job, owner: str, **values: Any) -> bool:
+        return bool(self._rows(query, id=job.id, etag=job.etag, owner=owner, **values))

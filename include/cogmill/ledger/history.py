@@ -34,7 +34,7 @@ class History(Part):
 
     def changed_since(self, collection_id: str, revision: int) -> list[FormerRow]:
         """Return the index rows that are not as they were in a former revision."""
-        rows = self._rows("rollback_rows", collection_id=collection_id, revision=revision)
+        rows = self._rows("former_rows", collection_id=collection_id, revision=revision)
         return [FormerRow(**row) for row in rows]
 
     def restore(self, collection_id: str, revision: int, root: str) -> None:
@@ -43,12 +43,12 @@ class History(Part):
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
             (row,) = self._rows("previous_revision", collection_id=collection_id)
-            self._rows("rollback_frames", **target, root=root)
-            self._rows("rollback_retire", **target, root=root)
-            self._rows("rollback_delete", **target, present=row["present"])
-            self._rows("rollback_upsert", **target, present=row["present"])
-            self._rows("publish_again", collection_id=collection_id)
-            self._rows("count_revision", collection_id=collection_id)
+            self._rows("restore_frames", **target, root=root)
+            self._rows("restore_retired_cogs", **target, root=root)
+            self._rows("delete_newer_rows", **target, present=row["present"])
+            self._rows("restore_rows", **target, present=row["present"])
+            self._rows("end_withdrawal", collection_id=collection_id)
+            self._rows("advance_revision", collection_id=collection_id)
 
     def forget(self, age_s: float) -> None:
         """Forget what is older than the COGs it names."""

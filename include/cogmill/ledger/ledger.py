@@ -8,17 +8,17 @@ import psycopg
 
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.ledger.backfills import Backfills
-from cogmill.ledger.catalog import Catalog
 from cogmill.ledger.collections import Collections
 from cogmill.ledger.findings import Findings
 from cogmill.ledger.frames import Frames
 from cogmill.ledger.history import History
+from cogmill.ledger.page_queries import PageQueries
 from cogmill.ledger.queries import Queries
 from cogmill.ledger.uploads import Uploads
 
 
 class Ledger:
-    """All the ledger's questions and acts on one autocommit connection. Use it from one thread at a time."""
+    """Every method of the ledger, by subject, on one autocommit connection. Use it from one thread at a time."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         connection.autocommit = True
@@ -26,8 +26,8 @@ class Ledger:
         self.uploads = Uploads(connection)
         self.frames = Frames(connection)
         self.collections = Collections(connection)
-        self.catalog = Catalog(connection)
         self.queries = Queries(connection)
+        self.pages = PageQueries(connection)
         self.history = History(connection)
         self.backfills = Backfills(connection)
         self.findings = Findings(connection)

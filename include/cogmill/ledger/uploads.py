@@ -34,8 +34,8 @@ class Uploads(Part):
         }
         return {row["key"] for row in self._rows("unknown_versions", **columns)}
 
-    def register_collections(self, collections: Sequence[Collection]) -> dict[str, str]:
-        """Make collections known; return id -> service name as stored, which differs where only the case does."""
+    def add_collections(self, collections: Sequence[Collection]) -> dict[str, str]:
+        """Add collections that are new; return id -> service name as stored, which differs where only the case does."""
         rows = [
             {
                 "id": c.id,
@@ -47,31 +47,33 @@ class Uploads(Part):
             }
             for c in collections
         ]
-        return {row["id"]: row["service_name"] for row in self._rows("register_collections", rows=as_json(rows))}
+        return {row["id"]: row["service_name"] for row in self._rows("add_collections", rows=as_json(rows))}
 
-    def register_frames(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, InvalidFrameError]]:
-        """Take in frames, refused names included.
+    def ingest_frames(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, InvalidFrameError]]:
+        """Ingest uploads of frames, rejected names included.
 
         Returns:
-            How many were news, and the keys among them that repeat the name of another frame.
+            How many were new, and the keys among them that repeat the name of another frame.
         """
         with self._transaction():
-            ids = [row["id"] for row in self._rows("register_frames", rows=as_json(rows))]
-            twins = self._rows("reject_duplicates", ids=ids, reason=Reason.DUPLICATE_NAME)
-        return len(ids), {row["source_key"]: InvalidFrameError(Reason.DUPLICATE_NAME, row["detail"]) for row in twins}
+            ids = [row["id"] for row in self._rows("ingest_frames", rows=as_json(rows))]
+            duplicates = self._rows("reject_duplicates", ids=ids, reason=Reason.DUPLICATE_NAME)
+        return len(ids), {
+            row["source_key"]: InvalidFrameError(Reason.DUPLICATE_NAME, row["detail"]) for row in duplicates
+        }
 
-    def register_scans(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take in raw scans."""
-        self._rows("register_scans", rows=as_json(rows))
+    def ingest_scans(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Ingest uploads of raw scans."""
+        self._rows("ingest_scans", rows=as_json(rows))
 
     def watermark(self) -> Watermark:
         """Return up to where the bucket is known."""
-        (row,) = self._rows("watermark")
+        (row,) = self._rows("read_watermark")
         return Watermark(row["known_until"], row["full_at"])
 
     def set_watermark(self, mark: Watermark) -> None:
         """Remember a completed sweep. It only ever moves forward."""
-        self._rows("set_watermark", known_until=mark.known_until, full_at=mark.full_at)
+        self._rows("advance_watermark", known_until=mark.known_until, full_at=mark.full_at)
 
     def due_collections(self, retrigger_s: int, at_most: int) -> list[str]:
         """Return collections with unfinished frames that nobody has been asked to finish lately, those that wait longest first."""

@@ -37,7 +37,7 @@ def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
         result.read += 1
         result.bytes += found[1]
         if found[0] == job.cog_sha256:
-            archive.ledger.findings.audited([job.id])
+            archive.ledger.findings.mark_audited([job.id])
         else:
             log.error("cog_damaged key=%s", job.cog_key)
             damaged.append(job)

@@ -54,15 +54,15 @@ def compare(archive: Archive) -> Comparison:
     Raises:
         ServiceUnavailableError: The listing could not be completed; then nothing is concluded from it.
     """
-    upkeep = archive.ledger.findings
-    begun = upkeep.begin()
+    findings = archive.ledger.findings
+    begun = findings.begin()
     objects, clock = _list(archive)
-    upkeep.check(root=archive.vsi_root, begun=begun, settled=clock - SETTLED)
-    upkeep.add_findings([*_collection_findings(archive, clock)])
-    upkeep.remember([kind for kind in KINDS if kind not in ELSEWHERE])
-    counts = dict.fromkeys(KINDS, 0) | upkeep.counts()
+    findings.check(root=archive.vsi_root, begun=begun, settled=clock - SETTLED)
+    findings.add_findings([*_collection_findings(archive, clock)])
+    findings.remember([kind for kind in KINDS if kind not in ELSEWHERE])
+    counts = dict.fromkeys(KINDS, 0) | findings.counts()
     log.info("layers_compared objects=%d findings=%s", objects, {k: n for k, n in counts.items() if n})
-    return Comparison(objects, upkeep.states(), counts, upkeep.examples(EXAMPLES))
+    return Comparison(objects, archive.ledger.queries.states(), counts, findings.examples(EXAMPLES))
 
 
 def _list(archive: Archive) -> tuple[int, dt.datetime]:

@@ -54,7 +54,7 @@ def plan_removals(archive: Archive) -> Removals:
     if len(services) > settings.removal_services:
         concerns.append(f"{len(services)} services, more than COGMILL_REMOVAL_SERVICES={settings.removal_services}")
     for collection_id, leaving in by_collection(frames + cogs).items():
-        shown, _ = archive.ledger.findings.shown(collection_id or "", [])
+        shown, _ = archive.ledger.findings.count_rows(collection_id or "", [])
         if len(leaving) > FEW and len(leaving) > shown * settings.removal_percent / 100:
             concerns.append(f"{len(leaving)} of the {shown} frames of {collection_id}")
     return Removals(len(frames), len(services), len(cogs) + len(found["cog_orphan"]), concerns)

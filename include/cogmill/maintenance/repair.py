@@ -114,7 +114,7 @@ def _update_index(archive: Archive, findings: list[Finding]) -> Iterator[tuple[s
 
 def _export(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     for collection_id in _subjects(findings):
-        archive.ledger.collections.exported(collection_id, -1)  # no revision: whatever is there is written again
+        archive.ledger.collections.invalidate_export(collection_id)  # no revision: whatever is there is written again
         yield collection_id, f"{len(publish.export_index(archive, collection_id))} files written"
 
 
@@ -161,15 +161,15 @@ def _rebuild(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, s
 
 def rebuild_damaged(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Take damaged COGs off the index, put them aside, and let their frames be built anew."""
-    archive.ledger.findings.rebuild_lost(cog_keys, archive.vsi_root, aside=True)
+    archive.ledger.findings.rebuild_lost(cog_keys, archive.vsi_root, quarantined=True)
     for key in cog_keys:
         archive.store.move(key, QUARANTINE + key)
-        archive.ledger.findings.may_build(key)
+        archive.ledger.findings.release_hold(key)
         yield key, f"moved to {QUARANTINE}{key}, its frame is built again"
 
 
 def _rebuild_altered(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
-    proven = archive.ledger.findings.proven_hashes(_subjects(findings))
+    proven = archive.ledger.findings.verified_hashes(_subjects(findings))
     bad = [key for key, sha256 in proven.items() if (found := archive.store.digest(key)) and found[0] != sha256]
     return rebuild_damaged(archive, bad)
 

@@ -18,7 +18,7 @@ def probe_services(archive: Archive, night: int) -> dict[str, str]:
         archive: Clients and settings; `probe_services` of them are asked.
         night: A number that grows by one each night and decides whose turn it is.
     """
-    public = [service.collection for service in archive.ledger.catalog.services()]
+    public = [service.collection for service in archive.ledger.queries.public_services()]
     asked = archive.settings.probe_services
     start = night * asked % len(public) if public else 0
     faults = {}

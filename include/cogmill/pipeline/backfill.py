@@ -99,11 +99,11 @@ def plan(archive: Archive, request: Request) -> BackfillPlan:
     cost = archive.ledger.backfills.cpu_s_per_byte()
     shares: dict[tuple[str, str], Share] = {}
     frames: list[tuple[int, int]] = []
-    recipes: dict[tuple[str, str], str] = {}
+    fingerprints: dict[tuple[str, str], str] = {}
     for frame in archive.ledger.backfills.candidates(
         request.collections, request.prefix, _states(request), request.order
     ):
-        why = _why(frame, request, choose, recipes)
+        why = _why(frame, request, choose, fingerprints)
         if why is None:
             continue
         if request.limit is not None and len(frames) >= request.limit:
@@ -132,9 +132,9 @@ def build(archive: Archive, backfill_id: str, frame_ids: Sequence[int], owner: s
     profile = archive.ledger.backfills.profile(backfill_id)
     for start in range(0, len(frame_ids), STEP_FRAMES):
         few = frame_ids[start : start + STEP_FRAMES]
-        lent = archive.ledger.backfills.lend(backfill_id, few, owner, archive.settings.lease_seconds)
+        requeued = archive.ledger.backfills.requeue(backfill_id, few, owner, archive.settings.lease_seconds)
         try:
-            build_batch(archive, lent, owner, profile=profile)
+            build_batch(archive, requeued, owner, profile=profile)
         finally:
             archive.ledger.backfills.settle(backfill_id, few)
         log.info("backfill_progress %s", archive.ledger.backfills.progress(backfill_id).text)
@@ -169,7 +169,7 @@ def _states(request: Request) -> list[str]:
 
 
 def _why(
-    frame: CandidateFrame, request: Request, choose: ProfileChooser, recipes: dict[tuple[str, str], str]
+    frame: CandidateFrame, request: Request, choose: ProfileChooser, fingerprints: dict[tuple[str, str], str]
 ) -> str | None:
     """Say why a frame is taken; None when there is no reason to."""
     if frame.state == State.REJECTED:
@@ -179,9 +179,9 @@ def _why(
     if frame.state == State.ARRIVED:
         return "it waits to be built"
     key = (frame.collection_id, frame.bands)
-    if key not in recipes:
-        recipes[key] = build_fingerprint(choose(keys.parse_upload(frame.source_key)))
-    if frame.recipe != recipes[key]:
+    if key not in fingerprints:
+        fingerprints[key] = build_fingerprint(choose(keys.parse_upload(frame.source_key)))
+    if frame.fingerprint != fingerprints[key]:
         return "its COG was made by another recipe (profile, engine or GDAL)"
     return "by force: it is read again, and its COG stays when nothing differs" if request.force else None
 

@@ -36,7 +36,7 @@ from cogmill.domain.errors import (
 )
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import BuiltCog, RejectedFrame, UploadKey
-from cogmill.ledger.frames import DueFrame, Job
+from cogmill.ledger.frames import CogVersion, DueFrame, Job
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class BatchResult:
 class _Built:
     """A COG in the bucket, not yet in the ledger; `cog` is None when nothing had to be built."""
 
-    facts: tuple[str, str, str]
+    version: CogVersion
     cog: BuiltCog | None
 
     @property
@@ -170,8 +170,8 @@ def _batch(frames: Sequence[DueFrame]) -> Batch:
 def _record(archive: Archive, job: Job, owner: str, done: _Built) -> bool:
     if done.cog is None:
         return archive.ledger.frames.mark_unchanged(job, owner)
-    recorded = archive.ledger.frames.mark_built(job, owner, done.facts, done.cog)
-    log.info("cog_built key=%s bytes=%d cpu_s=%.1f", done.facts[0], done.cog.size, done.cog.cpu_s)
+    recorded = archive.ledger.frames.mark_built(job, owner, done.version, done.cog)
+    log.info("cog_built key=%s bytes=%d cpu_s=%.1f", done.version.key, done.cog.size, done.cog.cpu_s)
     return recorded
 
 
@@ -230,14 +230,14 @@ def _build_one(
     """One GET, one pixel pass, one PUT."""
     upload = keys.parse_upload(job.source_key)
     profile = choose(upload)
-    recipe = build_fingerprint(profile)
+    fingerprint = build_fingerprint(profile)
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
         sha256 = archive.store.download(job.source_key, job.etag, source)
-        cog_key = keys.cog_key(upload, cog_digest(sha256, recipe))
-        facts = (cog_key, sha256, recipe)
+        cog_key = keys.cog_key(upload, cog_digest(sha256, fingerprint))
+        version = CogVersion(cog_key, sha256, fingerprint)
         if job.cog_key == cog_key and archive.store.sha256(cog_key) is not None:
-            return _Built(facts, None)
+            return _Built(version, None)
         # Nothing but the bytes themselves: a COG's key names bytes and recipe, and the same key must hold the same bytes,
         # whatever name and ETag they come under.
         provenance = {"SOURCE_SHA256": sha256}
@@ -249,4 +249,4 @@ def _build_one(
         finally:
             engines.put(engine)
         archive.store.create(cog_key, target, cog.sha256, PutOptions("image/tiff", acl=archive.settings.public_acl))
-    return _Built(facts, cog)
+    return _Built(version, cog)

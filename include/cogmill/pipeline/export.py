@@ -16,7 +16,7 @@ from cogmill.domain.model import Collection
 from cogmill.index.catalog import CatalogEntry, degrees, services_json, services_page
 from cogmill.index.columnar import write_columnar
 from cogmill.index.geojson import GeoJsonWriter, feature_batches, property_names
-from cogmill.ledger.catalog import PublicService
+from cogmill.ledger.queries import PublicService
 from cogmill.mapserver.mapfile import service_title
 from cogmill.mapserver.urls import capabilities_url, download_url, preview_url, service_url
 from cogmill.pipeline import publish
@@ -72,7 +72,7 @@ def compile_indexes(archive: Archive) -> Compiled:
         VerificationError: The formats differ; nothing was uploaded.
         ServiceUnavailableError: S3 or the ledger went away. Each key holds its old or its new content.
     """
-    services, broken = _mappable(archive.ledger.catalog.services())
+    services, broken = _mappable(archive.ledger.queries.public_services())
     names = property_names(extra=archive.settings.compile_extra_properties)
     with TemporaryDirectory(prefix="cogmill-compile-") as name:
         stem = Path(name) / "compiled"
@@ -107,7 +107,7 @@ def _write_geojson(
             collection_id = service.collection.id
             try:
                 writer.write_collection(
-                    feature_batches(collection_id, archive.ledger.catalog.frames(collection_id), extra=extra)
+                    feature_batches(collection_id, archive.ledger.queries.public_frames(collection_id), extra=extra)
                 )
             except VerificationError as err:
                 broken.append(BrokenCollection(collection_id, str(err)))

@@ -75,10 +75,10 @@ def _ingest(archive: Archive, page: Sequence[StoredObject], result: IngestResult
     """Record some uploads in the ledger and add them to the result."""
     parsed = _parse(page)
     _reject_other_spelling(archive, parsed)
-    frames, duplicates = archive.ledger.uploads.register_frames(parsed.frame_rows())
+    frames, duplicates = archive.ledger.uploads.ingest_frames(parsed.frame_rows())
     _make_public(archive, parsed.scans)
     # after that: what is in the ledger is not looked at again
-    archive.ledger.uploads.register_scans(parsed.scan_rows())
+    archive.ledger.uploads.ingest_scans(parsed.scan_rows())
     rejected = result.rejected + parsed.rejected() + [_rejected(key, fault) for key, fault in duplicates.items()]
     return IngestResult([], result.frames + frames, result.scans + len(parsed.scans), rejected)
 
@@ -125,7 +125,7 @@ def _parse(objects: Sequence[StoredObject]) -> _ParsedPage:
 def _reject_other_spelling(archive: Archive, parsed: _ParsedPage) -> None:
     """Reject uploads whose folders differ from the collection's only in case; their service would be the same."""
     collections = {u.collection for _, u in parsed.frames + parsed.scans}
-    known = archive.ledger.uploads.register_collections(sorted(collections, key=lambda c: c.service_name))
+    known = archive.ledger.uploads.add_collections(sorted(collections, key=lambda c: c.service_name))
 
     def fits(upload: UploadKey) -> bool:
         return known[upload.collection.id] == upload.collection.service_name

@@ -82,7 +82,7 @@ def export_index(archive: Archive, collection_id: str) -> list[str]:
     written = []
     for bands in archive.ledger.collections.bands_of(collection_id):
         written += _export(archive, state.collection, bands)
-    archive.ledger.collections.exported(collection_id, state.revision)
+    archive.ledger.collections.mark_exported(collection_id, state.revision)
     return written
 
 
@@ -116,7 +116,7 @@ def prove(archive: Archive, drafted: Draft) -> None:
         verify_service(drafted.text, drafted.service, mapserver, points=drafted.points)
 
 
-def publish_mapfile(archive: Archive, collection_id: str, *, bring_back: bool = False) -> Published:
+def publish_mapfile(archive: Archive, collection_id: str, *, restore_deleted: bool = False) -> Published:
     """Render the mapfile, prove it by drawing it, and replace the published one only when its bytes differ.
 
     A mapfile that somebody deleted stays away, for that is how a service is withdrawn, unless frames wait to become public.
@@ -124,7 +124,7 @@ def publish_mapfile(archive: Archive, collection_id: str, *, bring_back: bool = 
     Args:
         archive: Clients and settings.
         collection_id: Whose mapfile.
-        bring_back: Also write one that was deleted.
+        restore_deleted: Also write one that was deleted.
 
     Raises:
         VerificationError: MapServer does not draw the draft; what is published stays as it is.
@@ -132,21 +132,23 @@ def publish_mapfile(archive: Archive, collection_id: str, *, bring_back: bool = 
     frames, changed = 0, False
     while True:
         state = archive.ledger.collections.state(collection_id)
-        published = _publish_mapfile(archive, collection_id, state, bring_back=bring_back)
+        published = _publish_mapfile(archive, collection_id, state, restore_deleted=restore_deleted)
         frames, changed = frames + published.frames, changed or published.changed
         # Another run may have changed the index and published since this one read it: then this mapfile is the older one.
         if archive.ledger.collections.state(collection_id).revision == state.revision:
             return replace(published, frames=frames, changed=changed)
 
 
-def _publish_mapfile(archive: Archive, collection_id: str, state: CollectionState, *, bring_back: bool) -> Published:
+def _publish_mapfile(
+    archive: Archive, collection_id: str, state: CollectionState, *, restore_deleted: bool
+) -> Published:
     drafted = draft(archive, collection_id)
     if drafted is None:
         return _withdraw(archive, collection_id, state)
     body = drafted.text.encode()
     key = keys.mapfile_key(collection_id)
     present = archive.store.read(key)
-    if present is None and state.mapfile_sha256 is not None and not (bring_back or state.has_built):
+    if present is None and state.mapfile_sha256 is not None and not (restore_deleted or state.has_built):
         log.warning("mapfile_deleted collection=%s maintenance withdraws the service", collection_id)
         return Published(changed=False, frames=0, service_url="", extent=None)
     changed = present != body
@@ -155,7 +157,7 @@ def _publish_mapfile(archive: Archive, collection_id: str, state: CollectionStat
     if changed:
         archive.store.replace(key, body, _mapfile_upload(archive))
     sha256 = hashlib.sha256(body).hexdigest()
-    frames = archive.ledger.collections.published(collection_id, state.revision, sha256, archive.vsi_root)
+    frames = archive.ledger.collections.mark_published(collection_id, state.revision, sha256, archive.vsi_root)
     log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
     return Published(changed, frames, drafted.service.online_resource, drafted.service.extent)
 
@@ -165,7 +167,7 @@ def _withdraw(archive: Archive, collection_id: str, state: CollectionState) -> P
     changed = state.mapfile_sha256 is not None
     if changed:
         archive.store.delete(keys.mapfile_key(collection_id))
-        archive.ledger.collections.published(collection_id, state.revision, None, archive.vsi_root)
+        archive.ledger.collections.mark_withdrawn(collection_id)
         log.warning("service_withdrawn collection=%s", collection_id)
     return Published(changed=changed, frames=0, service_url="", extent=None)
 

@@ -36,27 +36,29 @@ def services(archive: Archive, chosen: Sequence[str]) -> list[str]:
     Raises:
         ConfigurationError: Naming chosen ones that have none.
     """
-    public = [service.collection.id for service in archive.ledger.catalog.services()]
+    public = [service.collection.id for service in archive.ledger.queries.public_services()]
     if unknown := sorted(set(chosen) - set(public)):
         raise ConfigurationError(f"no public service: {', '.join(unknown)}")
     return sorted(chosen) if chosen else public
 
 
 def render_mapfiles(
-    archive: Archive, collection_ids: Sequence[str], *, bring_back: bool = False, dry_run: bool = False
+    archive: Archive, collection_ids: Sequence[str], *, restore_deleted: bool = False, dry_run: bool = False
 ) -> list[Rendering]:
     """Render, draw and publish services; one that MapServer does not draw keeps its old mapfile and stops no other.
 
     Args:
         archive: Clients and settings.
         collection_ids: Their collections.
-        bring_back: Also write mapfiles that were deleted; else those services are left out.
+        restore_deleted: Also write mapfiles that were deleted; else those services are left out.
         dry_run: Draw too, but publish nothing.
 
     Raises:
         ServiceUnavailableError: S3, the ledger or MapServer's sources went away.
     """
-    wanted = [one for one in collection_ids if bring_back or archive.store.sha256(keys.mapfile_key(one)) is not None]
+    wanted = [
+        one for one in collection_ids if restore_deleted or archive.store.sha256(keys.mapfile_key(one)) is not None
+    ]
     return [_render(archive, collection_id, dry_run=dry_run) for collection_id in wanted]
 
 
@@ -69,7 +71,7 @@ def _render(archive: Archive, collection_id: str, *, dry_run: bool) -> Rendering
     try:
         publish.prove(archive, drafted)
         if diff and not dry_run:
-            publish.publish_mapfile(archive, collection_id, bring_back=True)
+            publish.publish_mapfile(archive, collection_id, restore_deleted=True)
     except ServiceUnavailableError:
         raise
     except CogmillError as err:

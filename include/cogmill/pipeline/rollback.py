@@ -51,7 +51,7 @@ def rollback(archive: Archive, collection_id: str, *, dry_run: bool = False) -> 
     if not dry_run:
         archive.ledger.history.restore(collection_id, revision, archive.vsi_root)
         publish.export_index(archive, collection_id)
-        publish.publish_mapfile(archive, collection_id, bring_back=True)
+        publish.publish_mapfile(archive, collection_id, restore_deleted=True)
         log.warning("rolled_back collection=%s revision=%d frames=%d", collection_id, revision, len(rows))
     return plan
 

@@ -28,7 +28,7 @@ def withdraw_frames(archive: Archive, collection_id: str | None, source_keys: Se
     gone = [key for key in source_keys if archive.store.sha256(key) is None]
     if collection_id is None:
         return archive.ledger.findings.withdraw_frames(gone, detail)
-    shown, staying = archive.ledger.findings.shown(collection_id, gone)
+    shown, staying = archive.ledger.findings.count_rows(collection_id, gone)
     if shown and not staying:
         withdraw_service(archive, collection_id)
     withdrawn = archive.ledger.findings.withdraw_frames(gone, detail)
@@ -44,9 +44,8 @@ def withdraw_frames(archive: Archive, collection_id: str | None, source_keys: Se
 
 def withdraw_service(archive: Archive, collection_id: str) -> None:
     """Take a service away, before anything it points to."""
-    state = archive.ledger.collections.state(collection_id)
     archive.store.delete(keys.mapfile_key(collection_id))
-    archive.ledger.collections.published(collection_id, state.revision, None, archive.vsi_root)
+    archive.ledger.collections.mark_withdrawn(collection_id)
     log.warning("service_withdrawn collection=%s", collection_id)
 
 

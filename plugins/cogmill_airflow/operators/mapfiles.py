@@ -63,7 +63,7 @@ class RenderMapfilesOperator(ArchiveOperator):
             # all services: those that are there; chosen ones: also one whose mapfile was deleted
             chosen = bool(params["collections"])
             renderings = rerender.render_mapfiles(
-                archive, self.batch["ids"], bring_back=chosen, dry_run=params["dry_run"]
+                archive, self.batch["ids"], restore_deleted=chosen, dry_run=params["dry_run"]
             )
         for rendering in renderings:
             level = self.log.error if rendering.fault else self.log.info

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cogmill.config.settings import load_settings
-from cogmill.ledger.queries import COLLECTION_FILTERS, FIRST_REFUSAL, PageCursor
+from cogmill.ledger.page_queries import COLLECTION_FILTERS, FIRST_REJECTION, PageCursor
 from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
@@ -18,7 +18,8 @@ from cogmill_airflow.page.access import MayRetry, Reader
 from cogmill_airflow.page.view import Address, render
 
 if TYPE_CHECKING:
-    from cogmill.ledger.queries import Browse, Page
+    from cogmill.ledger import Ledger
+    from cogmill.ledger.page_queries import Page
 
 COLLECTIONS_PER_PAGE = 40
 FRAMES_PER_PAGE = 50
@@ -43,8 +44,8 @@ files.serve(app)
 @app.get("/", response_class=HTMLResponse)
 def collections(request: Request, q: Text = "", only: Only = "", after: Text = "", before: Text = "") -> str:
     """Show a page of all collections."""
-    with reading() as browse:
-        page = browse.collections(
+    with reading() as ledger:
+        page = ledger.pages.collections(
             PageCursor(after, before or None), search=q.lower(), only=only, size=COLLECTIONS_PER_PAGE
         )
     turns = turns_of(page, [card.id for card in page.rows])
@@ -54,15 +55,15 @@ def collections(request: Request, q: Text = "", only: Only = "", after: Text = "
 @app.get("/states")
 def states() -> dict[str, int]:
     """Return how many frames of the archive are in each state."""
-    with reading() as browse:
-        return browse.states()
+    with reading() as ledger:
+        return ledger.queries.states()
 
 
 @app.get("/rejected", response_class=HTMLResponse)
 def rejected(request: Request, may_retry: MayRetry, at: dt.datetime | None = None, frame: int = 0) -> str:
     """Show a page of refused uploads of the whole archive, the latest first."""
-    with reading() as browse:
-        page = browse.rejected((at, frame) if at else FIRST_REFUSAL, size=FRAMES_PER_PAGE)
+    with reading() as ledger:
+        page = ledger.pages.rejected((at, frame) if at else FIRST_REJECTION, size=FRAMES_PER_PAGE)
     last = page.rows[-1] if page.rows else None
     turns = {"next": {"at": last.changed_at.isoformat(), "frame": last.id}} if last and page.has_next else {}
     return show(request, "rejected.html.j2", page=page, turns=turns, may_retry=may_retry)
@@ -82,12 +83,12 @@ def collection(
     """Show one collection and a page of its frames."""
     collection_id = dag_id.removeprefix(DAG_PREFIX)
     turn = PageCursor(after, before or None)
-    with reading() as browse:
+    with reading() as ledger:
         try:
-            card = browse.collection(collection_id)
+            card = ledger.pages.collection(collection_id)
         except KeyError as err:
             raise HTTPException(404, f"There is no collection {collection_id}.") from err
-        page = browse.frames(collection_id, turn, search=q.lower(), state=state, size=FRAMES_PER_PAGE)
+        page = ledger.pages.frames(collection_id, turn, search=q.lower(), state=state, size=FRAMES_PER_PAGE)
     turns = turns_of(page, [frame.source_key for frame in page.rows])
     return show(request, "collection.html.j2", card=card, page=page, q=q, state=state, turns=turns, may_retry=may_retry)
 
@@ -97,8 +98,8 @@ def extents(
     west: Edge = -WORLD, south: Edge = -WORLD, east: Edge = WORLD, north: Edge = WORLD, q: Text = ""
 ) -> Response:
     """Return where collections lie that meet a window in EPSG:3857 metres: id, extent and whether something is wrong."""
-    with reading() as browse:
-        found = browse.extents((west, south, east, north), search=q.lower(), at_most=MOST_EXTENTS)
+    with reading() as ledger:
+        found = ledger.pages.collections_in((west, south, east, north), search=q.lower(), at_most=MOST_EXTENTS)
     rows = [[one.id, *map(round, one.extent), int(one.has_faults)] for one in found]
     return JSONResponse({"collections": rows, "capped": len(rows) == MOST_EXTENTS})
 
@@ -110,19 +111,21 @@ def footprints(
     """Return outlines of a collection's photographs that meet a window, all in EPSG:3857 metres."""
     window = (west, south, east, north)
     tolerance = max(east - west, 0) / 4000
-    with reading() as browse:
-        found = browse.footprints(dag_id.removeprefix(DAG_PREFIX), window, tolerance=tolerance, at_most=MOST_FOOTPRINTS)
+    with reading() as ledger:
+        found = ledger.pages.frames_in(
+            dag_id.removeprefix(DAG_PREFIX), window, tolerance=tolerance, at_most=MOST_FOOTPRINTS
+        )
     frames = [{"stem": one.stem, "outline": one.outline} for one in found]
     return JSONResponse({"frames": frames, "capped": len(frames) == MOST_FOOTPRINTS})
 
 
 @contextmanager
-def reading() -> Iterator[Browse]:
+def reading() -> Iterator[Ledger]:
     """Open the ledger by Airflow's connection, for reading alone."""
     from cogmill_airflow.connections import ledger_from_connection
 
     with ledger_from_connection(options="-c default_transaction_read_only=on -c statement_timeout=5s") as ledger:
-        yield ledger.queries
+        yield ledger
 
 
 def turns_of(page: Page[Any], keys: list[str]) -> dict[str, dict[str, str]]:

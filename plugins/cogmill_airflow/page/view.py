@@ -18,7 +18,7 @@ from cogmill_airflow.page import PREFIX, words
 
 if TYPE_CHECKING:
     from cogmill.config.settings import Settings
-    from cogmill.ledger.queries import Box, CollectionSummary, FrameSummary
+    from cogmill.ledger.page_queries import Box, CollectionSummary, FrameSummary
 
 HERE = Path(__file__).parent
 

@@ -8,6 +8,7 @@ import shapely
 from cogmill.domain.errors import InvalidFrameError, Reason, ServiceUnavailableError
 from cogmill.domain.model import BuiltCog, Collection, Product, StoredObject
 from cogmill.ledger import Ledger
+from cogmill.ledger.frames import CogVersion
 from cogmill.ledger.migrate import migrate
 
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
@@ -33,8 +34,8 @@ def frame_row(stem="03-22-51_4-173", etag="e1", extension="tif", **changes):
 
 
 def arrive(ledger, *rows):
-    ledger.uploads.register_collections([TRAVIS])
-    news, _ = ledger.uploads.register_frames(rows or [frame_row()])
+    ledger.uploads.add_collections([TRAVIS])
+    news, _ = ledger.uploads.ingest_frames(rows or [frame_row()])
     return news
 
 
@@ -53,7 +54,7 @@ def index_row(frame_id, location):
 def build(ledger, owner="run/1", digest="d1"):
     ids = [frame.id for frame in ledger.frames.due(TRAVIS.id, 100)]
     for job in ledger.frames.claim(ids, owner, 60):
-        assert ledger.frames.mark_built(job, owner, (f"cog/{job.id}.{digest}.tif", "s" * 64, "r"), cog())
+        assert ledger.frames.mark_built(job, owner, CogVersion(f"cog/{job.id}.{digest}.tif", "s" * 64, "r"), cog())
     return [index_row(f.id, f.cog_key) for f in ledger.collections.index_candidates(TRAVIS.id)]
 
 
@@ -116,7 +117,7 @@ def test_ignores_a_result_when_a_newer_upload_came_meanwhile(ledger):
     (job,) = ledger.frames.claim([frame.id], "run/1", 60)
     arrive(ledger, frame_row(etag="e2"))
 
-    assert not ledger.frames.mark_built(job, "run/1", ("cog/old.tif", "s", "r"), cog())
+    assert not ledger.frames.mark_built(job, "run/1", CogVersion("cog/old.tif", "s", "r"), cog())
     assert not ledger.frames.mark_rejected(job, "run/1", InvalidFrameError(Reason.NO_CRS, "x"))
 
     assert [due.id for due in ledger.frames.due(TRAVIS.id, 100)] == [frame.id]
@@ -148,7 +149,7 @@ def test_changes_the_index_once_for_the_same_rows(ledger):
 def test_keeps_the_old_cog_on_the_map_until_its_successor_is_indexed(ledger, database):
     arrive(ledger)
     ledger.collections.change_index(TRAVIS.id, ROOT, build(ledger))
-    ledger.collections.published(TRAVIS.id, 1, "hash", ROOT)
+    ledger.collections.mark_published(TRAVIS.id, 1, "hash", ROOT)
     arrive(ledger, frame_row(etag="e2"))
     assert [row["location"] for row in ledger.collections.index_rows(TRAVIS.id, "bw")] == [ROOT + "cog/1.d1.tif"]
 
@@ -162,12 +163,12 @@ def test_keeps_the_old_cog_on_the_map_until_its_successor_is_indexed(ledger, dat
 def test_offers_a_published_frame_again_when_its_scan_comes_late(ledger):
     arrive(ledger)
     ledger.collections.change_index(TRAVIS.id, ROOT, build(ledger))
-    assert ledger.collections.published(TRAVIS.id, 1, "hash", ROOT) == 1
+    assert ledger.collections.mark_published(TRAVIS.id, 1, "hash", ROOT) == 1
     assert ledger.collections.index_candidates(TRAVIS.id) == []
     ledger.uploads.mark_triggered([TRAVIS.id])
 
     scan = {"key": "bw/Travis/USDA_1951/frames/scanned/03-22-51_4-173.TIF", "collection_id": TRAVIS.id, "bands": "bw"}
-    ledger.uploads.register_scans([scan | {"stem": "03-22-51_4-173", "etag": "s", "size": 1, "uploaded_at": NOW}])
+    ledger.uploads.ingest_scans([scan | {"stem": "03-22-51_4-173", "etag": "s", "size": 1, "uploaded_at": NOW}])
 
     (candidate,) = ledger.collections.index_candidates(TRAVIS.id)
     assert candidate.scan_key.endswith(".TIF")

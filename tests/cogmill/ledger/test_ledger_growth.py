@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from cogmill.ledger import Ledger
-from cogmill.ledger.connection import SQL
+from cogmill.ledger.connection import statement
 
 from bench.ledger_seed import LARGE_ID, SMALL_ID, Size, seed
 
@@ -13,13 +13,13 @@ SIZE = Size(frames=6_000, collections=12, large=4_000, small=100)
 
 EVERY_PUBLICATION = (
     "index_candidates",
-    "delete_withdrawn",
+    "delete_withdrawn_rows",
     "unlinked_scans",
     "service_facts",
-    "finish_published",
+    "mark_published",
     "due_frames",
 )
-"""Statements of each run that name a whole collection."""
+"""Queries of each run that name a whole collection."""
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +30,18 @@ def seeded(postgres):
     return postgres.parameters("growth")
 
 
-def blocks(connection, statement, collection):
+def blocks(connection, query, collection):
     values = {"collection_id": collection, "root": "/vsis3/cogmill/", "revision": 3, "sha256": "x", "at_most": 100}
-    query = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + (SQL / f"{statement}.sql").read_bytes()
-    plan = connection.execute(query, values).fetchone()[0][0]["Plan"]
+    explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement(query)
+    plan = connection.execute(explain, values).fetchone()[0][0]["Plan"]
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
 
-@pytest.mark.parametrize("statement", EVERY_PUBLICATION)
-def test_publishing_reads_as_little_of_a_large_collection_as_of_a_small_one(seeded, statement):
+@pytest.mark.parametrize("query", EVERY_PUBLICATION)
+def test_publishing_reads_as_little_of_a_large_collection_as_of_a_small_one(seeded, query):
     with psycopg.connect(**seeded) as connection:
-        blocks(connection, statement, LARGE_ID)  # loads what the server reads once
-        large, small = (blocks(connection, statement, collection) for collection in (LARGE_ID, SMALL_ID))
+        blocks(connection, query, LARGE_ID)  # loads what the server reads once
+        large, small = (blocks(connection, query, collection) for collection in (LARGE_ID, SMALL_ID))
         connection.rollback()
 
     assert large <= 2 * small + 20

@@ -5,7 +5,7 @@ import datetime as dt
 import psycopg
 import pytest
 from cogmill.ledger import Ledger
-from cogmill.ledger.queries import FIRST_REFUSAL, PageCursor
+from cogmill.ledger.page_queries import FIRST_REJECTION, PageCursor
 
 from bench.ledger_seed import LARGE_ID, Size, seed
 
@@ -22,7 +22,7 @@ def ledger(database):
 
 
 def extent(ledger, collection_id=LARGE_ID):
-    return ledger.queries.collection(collection_id).extent
+    return ledger.pages.collection(collection_id).extent
 
 
 def measured(ledger, collection_id=LARGE_ID):
@@ -52,7 +52,7 @@ def walk(read, key):
 
 
 def test_every_collection_is_seen_once_when_pages_are_turned_forth_and_back(ledger):
-    read = lambda turn: ledger.queries.collections(turn, search="", only="", size=4)  # noqa: E731
+    read = lambda turn: ledger.pages.collections(turn, search="", only="", size=4)  # noqa: E731
 
     forth, pages, back = walk(read, lambda card: card.id)
 
@@ -62,13 +62,17 @@ def test_every_collection_is_seen_once_when_pages_are_turned_forth_and_back(ledg
 
 
 def test_counts_agree_with_the_ledger_when_collections_are_listed(ledger):
-    cards = ledger.queries.collections(PageCursor(), search="", only="", size=100).rows
+    cards = ledger.pages.collections(PageCursor(), search="", only="", size=100).rows
     total: dict[str, int] = {}
     for card in cards:
         for state, frames in card.states.items():
             total[state] = total.get(state, 0) + frames
 
-    assert total == ledger.queries.states() == ledger.findings.states()
+    assert (
+        total
+        == ledger.queries.states()
+        == dict(ledger.sql("SELECT state, count(*) FROM cogmill.frame GROUP BY state").fetchall())
+    )
     assert all(card.sample for card in cards if card.states.get("published"))
 
 
@@ -80,15 +84,14 @@ def test_only_collections_with_such_frames_are_listed_when_asked_for(ledger, onl
     rows = ledger.sql("SELECT collection_id FROM cogmill.frame WHERE state = ANY(%s)", states)
     expected = {collection_id for (collection_id,) in rows}
 
-    found = ledger.queries.collections(PageCursor(), search="", only=only, size=100).rows
+    found = ledger.pages.collections(PageCursor(), search="", only=only, size=100).rows
 
     assert {card.id for card in found} == expected
 
 
 def test_search_means_letters_and_not_patterns_when_it_holds_a_wildcard(ledger):
     found = {
-        search: ledger.queries.collections(PageCursor(), search=search, only="", size=100)
-        for search in ("county1_", "%")
+        search: ledger.pages.collections(PageCursor(), search=search, only="", size=100) for search in ("county1_", "%")
     }
 
     assert {card.id.partition("_")[0] for card in found["county1_"].rows} == {"county1"}
@@ -96,7 +99,7 @@ def test_search_means_letters_and_not_patterns_when_it_holds_a_wildcard(ledger):
 
 
 def test_every_frame_is_seen_once_when_pages_of_one_state_are_turned(ledger):
-    read = lambda turn: ledger.queries.frames(LARGE_ID, turn, search="", state="published", size=25)  # noqa: E731
+    read = lambda turn: ledger.pages.frames(LARGE_ID, turn, search="", state="published", size=25)  # noqa: E731
 
     forth, pages, back = walk(read, lambda frame: frame.source_key)
 
@@ -110,9 +113,9 @@ def test_refusals_without_a_collection_are_listed_too_when_all_are_asked_for(led
         "INSERT INTO cogmill.frame (source_key, etag, size, uploaded_at, state, reason, detail)"
         " VALUES ('bw/odd', 'e', 1, now(), 'rejected', 'bad_name', 'odd')"
     )
-    seen, before = [], FIRST_REFUSAL
+    seen, before = [], FIRST_REJECTION
     while True:
-        page = ledger.queries.rejected(before, size=7)
+        page = ledger.pages.rejected(before, size=7)
         seen += page.rows
         if not page.has_next:
             break
@@ -126,12 +129,12 @@ def test_refusals_without_a_collection_are_listed_too_when_all_are_asked_for(led
 def test_outlines_are_bounded_and_meet_the_window_when_a_map_asks(ledger):
     west, south, east, north = extent(ledger)
 
-    assert len(ledger.queries.footprints(LARGE_ID, WORLD, tolerance=1, at_most=1000)) == 60
-    assert len(ledger.queries.footprints(LARGE_ID, WORLD, tolerance=1, at_most=10)) == 10
-    assert ledger.queries.footprints(LARGE_ID, (east + 1, south, east + 2, north), tolerance=1, at_most=10) == []
-    assert len(ledger.queries.extents(WORLD, search="", at_most=1000)) == 12
+    assert len(ledger.pages.frames_in(LARGE_ID, WORLD, tolerance=1, at_most=1000)) == 60
+    assert len(ledger.pages.frames_in(LARGE_ID, WORLD, tolerance=1, at_most=10)) == 10
+    assert ledger.pages.frames_in(LARGE_ID, (east + 1, south, east + 2, north), tolerance=1, at_most=10) == []
+    assert len(ledger.pages.collections_in(WORLD, search="", at_most=1000)) == 12
     assert LARGE_ID in {
-        one.id for one in ledger.queries.extents((west, south, east, north), search="county0", at_most=9)
+        one.id for one in ledger.pages.collections_in((west, south, east, north), search="county0", at_most=9)
     }
 
 
@@ -165,9 +168,9 @@ def test_extent_follows_the_index_when_rows_come_change_and_go(ledger):
 
 def test_asking_for_an_unknown_collection_says_so(ledger):
     with pytest.raises(KeyError, match="nowhere"):
-        ledger.queries.collection("nowhere")
+        ledger.pages.collection("nowhere")
 
 
 def test_refusals_begin_with_the_latest_when_no_line_is_named(ledger):
-    assert FIRST_REFUSAL[0] > dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
-    assert ledger.queries.rejected(FIRST_REFUSAL, size=1).rows
+    assert FIRST_REJECTION[0] > dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+    assert ledger.pages.rejected(FIRST_REJECTION, size=1).rows

@@ -113,7 +113,7 @@ def test_finds_old_cogs_that_nothing_names_and_tells_ours_from_others(published,
 
 def test_sees_every_page_of_2500_mapfiles_with_one_stray(published):
     collections = [Collection("County", "USDA", str(number), Product.FRAMES) for number in range(2500)]
-    published.archive.ledger.uploads.register_collections(collections)
+    published.archive.ledger.uploads.add_collections(collections)
     for collection in collections:
         published.put(keys.mapfile_key(collection.id))
     published.put("mapfiles/stray.txt")

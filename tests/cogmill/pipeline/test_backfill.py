@@ -211,7 +211,7 @@ def test_brings_no_doubles_and_no_service_back_that_was_withdrawn(real):
     assert sum(share.frames for share in plan(real, states=["rejected"]).shares) == 1
     ids = [number for (number,) in real.sql("SELECT id FROM cogmill.frame WHERE state = 'rejected' ORDER BY id")]
     real.archive.ledger.backfills.begin("b2", None, [(number, 1) for number in ids])
-    assert real.archive.ledger.backfills.lend("b2", ids, "owner", 60) == ids[:1]
+    assert real.archive.ledger.backfills.requeue("b2", ids, "owner", 60) == ids[:1]
 
     real.sql("UPDATE cogmill.frame SET state = 'rejected', reason = 'no_crs' WHERE id = %s", ids[0])
     real.delete(f"mapfiles/{TRAVIS.id}.map")

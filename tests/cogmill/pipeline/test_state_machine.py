@@ -10,6 +10,8 @@ import contextlib
 import os
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import boto3
 import psycopg
@@ -51,7 +53,7 @@ EXPECTED = {"scan_missing", "upload_unknown"}
 
 VISIBLE = {
     "store": ("create", "replace", "delete", "move"),
-    "ledger.collections": ("change_index", "published"),
+    "ledger.collections": ("change_index", "mark_published", "mark_withdrawn"),
     "ledger.findings": ("withdraw_frames", "unpublish"),
 }
 """Acts that somebody outside can see, each followed by a look."""
@@ -312,10 +314,11 @@ def index_before_the_cogs_are_stored(monkeypatch):
     create, mapfile, waiting = S3Store.create, publish.publish_mapfile, []
 
     def late(*args):
-        for body, (store, key, path, *rest) in [waiting.pop(0) for _ in list(waiting)]:
-            path.write_bytes(body)
-            create(store, key, path, *rest)
-            path.unlink()
+        for body, (store, key, _, *rest) in [waiting.pop(0) for _ in list(waiting)]:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "cog.tif"
+                path.write_bytes(body)
+                create(store, key, path, *rest)
         return mapfile(*args)
 
     monkeypatch.setattr(S3Store, "create", lambda *args: waiting.append((args[2].read_bytes(), args)))

@@ -22,7 +22,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CollectionsBundle
 def add_collections(libpq: dict[str, object], *counties: str) -> None:
     with psycopg.connect(**libpq) as connection:
         ledger = Ledger(connection)
-        ledger.uploads.register_collections([Collection(c, "USDA", "1951", Product.FRAMES) for c in counties])
+        ledger.uploads.add_collections([Collection(c, "USDA", "1951", Product.FRAMES) for c in counties])
 
 
 def test_collection_gets_its_file_when_the_ledger_knows_it(

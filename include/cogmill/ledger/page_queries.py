@@ -1,0 +1,204 @@
+"""The read side for people, page by page: collections, their frames, rejections, and where all of them lie."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from cogmill.ledger.connection import Part, Row
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north in EPSG:3857 metres."""
+
+T = TypeVar("T")
+
+COLLECTION_FILTERS = ("", "rejected", "failed", "waiting", "not public")
+"""Which collections are shown: all, those with such frames, or those without a service."""
+
+FIRST_REJECTION = (dt.datetime.max.replace(tzinfo=dt.UTC), 0)
+"""Cursor before the latest rejection."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageCursor:
+    """Where a page begins: after one key, or before another."""
+
+    after: str = ""
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list that may be long."""
+
+    rows: list[T]
+    has_previous: bool
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSummary:
+    """A collection as a line of a list."""
+
+    id: str
+    service_name: str
+    published_at: dt.datetime | None
+    is_public: bool
+    """Its mapfile is out."""
+    is_withdrawn: bool
+    """It was withdrawn on purpose."""
+    states: Mapping[str, int]
+    """Frames by state; states without frames are left out."""
+    sample: Box | None
+    """Extent of one of its photographs; None when none is in the tile index."""
+    extent: Box | None = None
+    """Of all of them; only where one collection was asked for."""
+
+    @property
+    def waiting(self) -> int:
+        """Frames on their way to the map."""
+        return sum(self.states.get(state, 0) for state in ("arrived", "building", "built"))
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSummary:
+    """A frame as a line of a list."""
+
+    id: int
+    collection_id: str | None
+    """None when the key names no collection."""
+    source_key: str
+    state: str
+    reason: str | None
+    detail: str | None
+    size: int
+    """Bytes of the upload."""
+    arrived_at: dt.datetime
+    changed_at: dt.datetime
+    published_at: dt.datetime | None
+    date: str | None
+    roll: str | None
+    frame_num: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCollection:
+    """A collection on the map of all."""
+
+    id: str
+    extent: Box
+    has_faults: bool
+    """Some of its frames were rejected or failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFrame:
+    """A photograph on the map of its collection."""
+
+    id: int
+    stem: str
+    outline: Mapping[str, Any]
+    """GeoJSON geometry, but in EPSG:3857 metres."""
+
+
+class PageQueries(Part):
+    """Queries for people, each bounded by a page or by a number of outlines."""
+
+    def collections(self, cursor: PageCursor, *, search: str, only: str, size: int) -> Page[CollectionSummary]:
+        """Return a page of collections in the order of their ids.
+
+        Args:
+            cursor: Ids between which the page lies.
+            search: Part of an id, lower case; empty for all.
+            only: One of `COLLECTION_FILTERS`.
+            size: Lines of the page.
+        """
+        rows = self._rows(
+            "collections_page", after=cursor.after, before=cursor.before, search=search, only=only, at_most=size + 1
+        )
+        return _page(rows, cursor, size, _summary)
+
+    def collection(self, collection_id: str) -> CollectionSummary:
+        """Return one collection.
+
+        Raises:
+            KeyError: The ledger has no such collection.
+        """
+        rows = self._rows("collection_summary", collection_id=collection_id)
+        if not rows:
+            raise KeyError(f"the ledger has no collection {collection_id!r}")
+        return _summary(rows[0])
+
+    def frames(
+        self, collection_id: str, cursor: PageCursor, *, search: str, state: str, size: int
+    ) -> Page[FrameSummary]:
+        """Return a page of a collection's frames in the order of their keys.
+
+        Args:
+            collection_id: The collection.
+            cursor: Keys between which the page lies.
+            search: Part of a key, lower case; empty for all.
+            state: Only frames in this state; empty for all.
+            size: Lines of the page.
+        """
+        rows = self._rows(
+            "frames_page",
+            collection_id=collection_id,
+            after=cursor.after,
+            before=cursor.before,
+            search=search,
+            state=state,
+            at_most=size + 1,
+        )
+        return _page(rows, cursor, size, lambda row: FrameSummary(**row))
+
+    def rejected(self, before: tuple[dt.datetime, int], *, size: int) -> Page[FrameSummary]:
+        """Return a page of rejected uploads of the whole archive, the latest first; `before` is when and id of the line above it."""
+        rows = self._rows("rejections_page", changed_at=before[0], id=before[1], at_most=size + 1)
+        lines = [FrameSummary(**row) for row in rows[:size]]
+        return Page(lines, has_previous=before != FIRST_REJECTION, has_next=len(rows) > size)
+
+    def collections_in(self, window: Box, *, search: str, at_most: int) -> list[PlacedCollection]:
+        """Return where collections lie that meet a window, at most so many."""
+        return [
+            PlacedCollection(row["id"], _box(row["extent"]), row["has_faults"])
+            for row in self._rows("collections_in_window", **_edges(window), search=search, at_most=at_most)
+        ]
+
+    def frames_in(self, collection_id: str, window: Box, *, tolerance: float, at_most: int) -> list[PlacedFrame]:
+        """Return outlines of a collection's photographs that meet a window, simplified by so many metres, at most so many."""
+        rows = self._rows(
+            "frames_in_window",
+            collection_id=collection_id,
+            **_edges(window),
+            tolerance=tolerance,
+            at_most=at_most,
+        )
+        return [PlacedFrame(row["id"], row["stem"], json.loads(row["outline"])) for row in rows]
+
+
+def _page(rows: list[Row], cursor: PageCursor, size: int, summarize: Callable[[Row], T]) -> Page[T]:
+    """Cut the one row too many off the end that was read towards; rows are in ascending order."""
+    more = len(rows) > size
+    if cursor.before is not None:
+        return Page([summarize(row) for row in rows[-size:]], has_previous=more, has_next=True)
+    return Page([summarize(row) for row in rows[:size]], has_previous=bool(cursor.after), has_next=more)
+
+
+def _summary(row: Row) -> CollectionSummary:
+    boxes = {
+        name: _box(row[name]) if row.get(name) and row[name][0] is not None else None for name in ("sample", "extent")
+    }
+    return CollectionSummary(**{**row, **boxes})
+
+
+def _box(edges: list[float]) -> Box:
+    west, south, east, north = edges
+    return west, south, east, north
+
+
+def _edges(window: Box) -> dict[str, float]:
+    return dict(zip(("west", "south", "east", "north"), window, strict=True))

@@ -1,1 +1,0 @@
-SELECT profile FROM cogmill.backfill WHERE id = %(id)s;

@@ -1,1 +1,0 @@
-INSERT INTO cogmill.backfill (id, profile) VALUES (%(id)s, %(profile)s) ON CONFLICT DO NOTHING RETURNING id;

@@ -1,0 +1,288 @@
+-- Maintenance: the bucket's listing beside the ledger, what was found, and the repairs that only change the ledger.
+-- The tables `listed` and `found` are temporary: private to one connection.
+
+-- name: create_listed()!
+-- The bucket's listing, private to this connection.
+CREATE TEMPORARY TABLE IF NOT EXISTS listed (
+    key text PRIMARY KEY, place text NOT NULL, etag text NOT NULL, size bigint NOT NULL, modified timestamptz NOT NULL
+);
+
+-- name: create_found()!
+-- What this comparison finds, private to this connection.
+CREATE TEMPORARY TABLE IF NOT EXISTS found (
+    kind text NOT NULL, subject text NOT NULL, collection_id text, detail text NOT NULL DEFAULT '',
+    PRIMARY KEY (kind, subject)
+);
+
+-- name: empty_listed_and_found()!
+-- Begin anew on a connection that has compared before.
+TRUNCATE listed, found;
+
+-- name: ledger_now()
+-- The time by the ledger's own clock.
+SELECT now() AS moment;
+
+-- name: analyze_listed()!
+-- Tell the planner how large the listing is.
+ANALYZE listed;
+
+-- name: check_uploads(settled)
+-- Settled uploads the ledger does not know.
+INSERT INTO found (kind, subject, detail)
+SELECT 'upload_unknown', l.key, 'uploaded ' || l.modified
+FROM listed AS l
+WHERE l.place IN ('georef', 'scanned') AND l.modified < :settled
+    AND NOT EXISTS (
+        SELECT FROM cogmill.frame AS f LEFT JOIN cogmill.collection AS c ON c.id = f.collection_id
+        WHERE f.source_key = l.key AND f.etag = l.etag AND (f.state <> 'withdrawn' OR c.unpublished_at IS NOT NULL)
+    )
+    AND NOT EXISTS (SELECT FROM cogmill.scan AS s WHERE s.key = l.key AND s.etag = l.etag);
+
+-- name: check_sources(begun)
+-- Frames whose upload is gone.
+INSERT INTO found
+SELECT 'source_missing', f.source_key, f.collection_id, 'the frame is ' || f.state
+FROM cogmill.frame AS f
+WHERE f.state <> 'withdrawn' AND f.arrived_at < :begun
+    AND NOT EXISTS (SELECT FROM listed AS l WHERE l.key = f.source_key);
+
+-- name: check_scans(begun)
+-- Scans that are gone, and published frames without a scan.
+INSERT INTO found
+SELECT 'scan_gone', s.key, s.collection_id, 'its frames still link to it'
+FROM cogmill.scan AS s
+WHERE s.arrived_at < :begun AND NOT EXISTS (SELECT FROM listed AS l WHERE l.key = s.key)
+UNION ALL
+SELECT 'scan_missing', f.source_key, f.collection_id, 'expected scanned/' || f.scan_stem || '.tif'
+FROM cogmill.frame AS f
+WHERE f.state = 'published' AND f.scan_stem IS NOT NULL AND NOT EXISTS (
+    SELECT FROM cogmill.scan AS s
+    WHERE s.collection_id = f.collection_id AND s.bands = f.bands AND s.stem = f.scan_stem
+);
+
+-- name: check_cogs(root, begun)
+-- COGs that are gone or have another size although an index row or a frame names them, and those that were being put aside when
+-- the run ended.
+WITH wanted AS (
+    SELECT substr(t.location, length(:root) + 1) AS key, t.collection_id, NULL::bigint AS size
+    FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid WHERE f.built_at < :begun
+    UNION ALL
+    SELECT f.cog_key, f.collection_id, f.cog_size FROM cogmill.frame AS f
+    WHERE f.state IN ('built', 'published') AND f.built_at < :begun
+)
+INSERT INTO found
+SELECT CASE WHEN l.key IS NULL THEN 'cog_missing' ELSE 'cog_damaged' END, w.key, min(w.collection_id),
+    CASE WHEN l.key IS NULL THEN 'not in the bucket' ELSE 'it has ' || min(l.size) || ' bytes, not ' || min(w.size) END
+FROM wanted AS w LEFT JOIN listed AS l ON l.key = w.key
+WHERE l.key IS NULL OR l.size <> w.size
+GROUP BY w.key, l.key
+UNION ALL
+SELECT 'cog_damaged', f.cog_key, f.collection_id, 'was being put aside'
+FROM cogmill.frame AS f WHERE f.state = 'arrived' AND f.next_try_at = 'infinity' AND f.cog_key IS NOT NULL
+ON CONFLICT DO NOTHING;
+
+-- name: check_orphans(settled, root)
+-- COGs that nothing names: of ours (with a digest in the name), and of others.
+INSERT INTO found (kind, subject, detail)
+SELECT CASE WHEN l.key ~ '\.[0-9a-f]{12}\.tif$' THEN 'cog_orphan' ELSE 'cog_foreign' END, l.key, l.size || ' bytes'
+FROM listed AS l
+WHERE l.place = 'cog' AND l.modified < :settled
+    AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = l.key AND f.state <> 'withdrawn')
+    AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.location = :root || l.key)
+    AND NOT EXISTS (SELECT FROM cogmill.retired_cog AS r WHERE r.key = l.key);
+
+-- name: check_rows(root)
+-- Published frames whose index row is missing or names another COG, and rows of withdrawn frames.
+INSERT INTO found
+SELECT 'row_missing', f.source_key, f.collection_id, coalesce('the row names ' || t.location, 'no row')
+FROM cogmill.frame AS f LEFT JOIN cogmill.tile_index AS t ON t.oid = f.id
+WHERE f.state = 'published' AND t.location IS DISTINCT FROM :root || f.cog_key
+UNION ALL
+SELECT 'row_withdrawn', f.source_key, f.collection_id, t.location
+FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid
+WHERE f.state = 'withdrawn';
+
+-- name: check_leases()
+-- Frames claimed by a worker that vanished.
+INSERT INTO found
+SELECT 'lease_expired', f.source_key, f.collection_id, 'claimed by ' || coalesce(f.lease_owner, 'nobody')
+FROM cogmill.frame AS f
+WHERE f.state = 'building' AND (f.lease_until IS NULL OR f.lease_until < now());
+
+-- name: listed_objects(places)
+-- What was listed in some places.
+SELECT key, size, modified FROM listed WHERE place = ANY(:places) ORDER BY key;
+
+-- name: collection_layers()
+-- Collections with what their index holds.
+SELECT c.id, c.folder, c.agency, c.year, c.product, c.revision, c.exported_revision, c.mapfile_revision, c.mapfile_sha256,
+    c.unpublished_at IS NOT NULL AS unpublished, coalesce(t.rows, 0) AS rows, coalesce(t.bands, '{}') AS bands,
+    EXISTS (SELECT FROM cogmill.frame AS f WHERE f.collection_id = c.id AND f.state NOT IN ('withdrawn', 'rejected')) AS alive
+FROM cogmill.collection AS c
+LEFT JOIN (
+    SELECT i.collection_id, count(*) AS rows, array_agg(DISTINCT f.bands) AS bands
+    FROM cogmill.tile_index AS i JOIN cogmill.frame AS f ON f.id = i.oid GROUP BY i.collection_id
+) AS t ON t.collection_id = c.id
+ORDER BY c.id;
+
+-- name: add_findings(rows)
+-- What was found outside of the database.
+INSERT INTO found
+SELECT kind, subject, collection_id, detail
+FROM jsonb_to_recordset(:rows::jsonb) AS r (kind text, subject text, collection_id text, detail text)
+ON CONFLICT DO NOTHING;
+
+-- name: count_findings()
+-- How often each kind was found.
+SELECT kind, count(*) AS count FROM found GROUP BY kind ORDER BY kind;
+
+-- name: example_findings(at_most)
+-- The first findings of each kind, with their age if they are known from an earlier night.
+SELECT n.kind, n.subject, n.collection_id, n.detail, coalesce(o.first_seen, now()) AS first_seen
+FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY subject) AS place FROM found) AS n
+LEFT JOIN cogmill.finding AS o ON o.kind = n.kind AND o.subject = n.subject
+WHERE n.place <= :at_most
+ORDER BY n.kind, n.subject;
+
+-- name: remember_findings(kinds)
+-- What is found again keeps its age; what is not found any more has healed.
+WITH healed AS (
+    DELETE FROM cogmill.finding AS o
+    WHERE o.kind = ANY(:kinds) AND NOT EXISTS (SELECT FROM found AS n WHERE n.kind = o.kind AND n.subject = o.subject)
+)
+INSERT INTO cogmill.finding AS o (kind, subject, collection_id, detail)
+SELECT kind, subject, collection_id, detail FROM found ORDER BY kind, subject
+ON CONFLICT (kind, subject) DO UPDATE SET detail = excluded.detail, collection_id = excluded.collection_id;
+
+-- name: due_findings(kind, grace_s, at_most)
+-- Findings of one kind whose grace period is over, oldest first.
+SELECT kind, subject, collection_id, detail, first_seen
+FROM cogmill.finding
+WHERE kind = :kind AND first_seen <= now() - make_interval(secs => :grace_s)
+ORDER BY first_seen, subject
+LIMIT :at_most;
+
+-- name: forget_findings(kind, subjects)!
+-- Findings that were repaired.
+DELETE FROM cogmill.finding WHERE kind = :kind AND subject = ANY(:subjects);
+
+-- name: rebuild_lost(locations, quarantined, keys)
+-- Frames whose COG is gone or damaged start anew, and their rows leave the index until then. Where the object itself is still to be
+-- put aside, nobody may build before that: the store would be found to have the COG already.
+WITH rows AS (
+    DELETE FROM cogmill.tile_index WHERE location = ANY(:locations) RETURNING collection_id
+), counted AS (
+    UPDATE cogmill.collection SET revision = revision + 1 WHERE id IN (SELECT collection_id FROM rows)
+)
+UPDATE cogmill.frame SET state = 'arrived', detail = NULL, tries = 0, arrived_at = now(),
+    changed_at = now(), audited_at = NULL,
+    next_try_at = CASE WHEN :quarantined THEN 'infinity' ELSE now() END
+WHERE cog_key = ANY(:keys) AND state IN ('built', 'published')
+RETURNING collection_id;
+
+-- name: release_hold(key)!
+-- The damaged COG was put aside: its frame may be built.
+UPDATE cogmill.frame SET next_try_at = now(), arrived_at = now(), changed_at = now()
+WHERE cog_key = :key AND state = 'arrived' AND next_try_at = 'infinity';
+
+-- name: verified_hashes(keys)
+-- The sha256 that present COGs were verified with.
+SELECT cog_key, cog_sha256 FROM cogmill.frame WHERE cog_key = ANY(:keys) AND state IN ('built', 'published');
+
+-- name: index_again(keys)
+-- The next run of the collection writes the index rows of these frames once more.
+UPDATE cogmill.frame SET state = 'built', next_try_at = now(), changed_at = now()
+WHERE source_key = ANY(:keys) AND state = 'published'
+RETURNING collection_id;
+
+-- name: forget_scans(keys)
+-- Scans that are gone; their frames lose the link with the next run.
+WITH gone AS (
+    DELETE FROM cogmill.scan WHERE key = ANY(:keys) RETURNING collection_id, bands, stem
+)
+UPDATE cogmill.frame AS f SET state = 'built', next_try_at = now(), changed_at = now()
+FROM gone AS g
+WHERE f.collection_id = g.collection_id AND f.bands = g.bands AND f.scan_stem = g.stem AND f.state = 'published'
+RETURNING f.collection_id;
+
+-- name: end_leases()
+-- Frames claimed by workers that vanished are due again.
+UPDATE cogmill.frame SET state = 'arrived', changed_at = now(), next_try_at = now(), lease_owner = NULL, lease_until = NULL
+WHERE state = 'building' AND (lease_until IS NULL OR lease_until < now())
+RETURNING collection_id;
+
+-- name: withdraw_frames(detail, keys, duplicate)
+-- Frames whose uploads are gone; their rows leave with the next change of the index.
+WITH gone AS (
+    UPDATE cogmill.frame SET state = 'withdrawn', reason = NULL, detail = :detail, changed_at = now(),
+        lease_owner = NULL, lease_until = NULL
+    WHERE source_key = ANY(:keys) AND state <> 'withdrawn'
+    RETURNING source_key, collection_id, bands, stem
+), heirs AS (
+    -- What was refused for the name of a frame that leaves takes its place: of several the one that came first.
+    SELECT min(f.id) AS id
+    FROM gone AS g JOIN cogmill.frame AS f USING (collection_id, bands, stem)
+    WHERE f.state = 'rejected' AND f.reason = :duplicate AND f.source_key <> ALL(:keys) AND NOT EXISTS (
+        SELECT FROM cogmill.frame AS o
+        WHERE o.collection_id = f.collection_id AND o.bands = f.bands AND o.stem = f.stem
+            AND o.state NOT IN ('rejected', 'withdrawn') AND o.source_key <> ALL(:keys)
+    )
+    GROUP BY collection_id, bands, stem
+), called AS (
+    UPDATE cogmill.frame SET state = 'arrived', reason = NULL, detail = NULL, tries = 0, next_try_at = now(),
+        arrived_at = now(), changed_at = now()
+    WHERE id IN (SELECT id FROM heirs)
+)
+SELECT source_key FROM gone;
+
+-- name: unpublish_collection(collection_id)
+-- Somebody deleted the mapfile: all frames leave, and their unchanged uploads are no news.
+WITH frames AS (
+    UPDATE cogmill.frame SET state = 'withdrawn', reason = NULL, detail = 'the mapfile was deleted', changed_at = now(),
+        lease_owner = NULL, lease_until = NULL
+    WHERE collection_id = :collection_id AND state NOT IN ('withdrawn', 'rejected')
+    RETURNING id
+)
+UPDATE cogmill.collection SET unpublished_at = now(), mapfile_sha256 = NULL, published_at = NULL
+WHERE id = :collection_id
+RETURNING (SELECT count(*) FROM frames) AS frames;
+
+-- name: count_rows(keys, collection_id)
+-- How many rows a collection's index has, and how many stay when these uploads leave. A withdrawn frame whose row is still there,
+-- because a worker was killed in between, leaves too.
+SELECT count(*) AS rows, count(*) FILTER (WHERE f.source_key <> ALL(:keys) AND f.state <> 'withdrawn') AS staying
+FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid
+WHERE t.collection_id = :collection_id;
+
+-- name: retire_cogs(keys)
+-- COGs that nothing names begin their grace period.
+INSERT INTO cogmill.retired_cog (key) SELECT unnest(:keys::text[]) ON CONFLICT DO NOTHING;
+
+-- name: due_retired(root, grace_s, at_most)
+-- Retired COGs whose time is up, unless an index row or a frame names them again: those are kept.
+WITH kept AS (
+    DELETE FROM cogmill.retired_cog AS r
+    WHERE EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = r.key AND f.state NOT IN ('withdrawn', 'rejected'))
+        OR EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.location = :root || r.key)
+    RETURNING r.key
+)
+SELECT r.key FROM cogmill.retired_cog AS r
+WHERE r.retired_at <= now() - make_interval(secs => :grace_s) AND r.key NOT IN (SELECT key FROM kept)
+ORDER BY r.retired_at, r.key
+LIMIT :at_most;
+
+-- name: forget_retired(keys)!
+-- Retired COGs that were deleted.
+DELETE FROM cogmill.retired_cog WHERE key = ANY(:keys);
+
+-- name: due_audit(nights)
+-- The COGs whose turn it is: those not read for longest, a fixed share of all.
+SELECT id, cog_key, cog_sha256, collection_id
+FROM cogmill.frame
+WHERE state = 'published'
+ORDER BY audited_at NULLS FIRST, id
+LIMIT (SELECT ceil(count(*) / :nights::numeric)::bigint FROM cogmill.frame WHERE state = 'published');
+
+-- name: mark_audited(ids)!
+-- These COGs were read and are right.
+UPDATE cogmill.frame SET audited_at = now() WHERE id = ANY(:ids);

@@ -1,1 +1,0 @@
-DELETE FROM cogmill.finding WHERE kind = %(kind)s AND subject = ANY(%(subjects)s);

@@ -1,1 +1,0 @@
-DELETE FROM cogmill.retired_cog WHERE key = ANY(%(keys)s);

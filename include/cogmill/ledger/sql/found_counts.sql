@@ -1,1 +1,0 @@
-SELECT kind, count(*) AS count FROM found GROUP BY kind ORDER BY kind;

@@ -1,1 +1,0 @@
-SELECT state, count(*) AS count FROM cogmill.frame GROUP BY state ORDER BY state;

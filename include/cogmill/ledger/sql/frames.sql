@@ -1,0 +1,63 @@
+-- Single frames on their way to a COG. What finishes a frame acts only for the leaseholder and the version that was leased.
+
+-- name: due_frames(collection_id, at_most)
+-- Frames of a collection to build, those that wait longest first.
+SELECT id, stem, size
+FROM cogmill.frame
+WHERE collection_id = :collection_id AND next_try_at <= now()
+    AND (state IN ('arrived', 'failed') OR (state = 'building' AND lease_until < now()))
+ORDER BY arrived_at, source_key
+LIMIT :at_most;
+
+-- name: claim_frames(owner, lease_s, ids)
+-- Lease frames to one try of one task. A retry of the same task takes back what its killed predecessor held.
+UPDATE cogmill.frame SET
+    state = 'building', reason = NULL, detail = NULL, tries = tries + 1, changed_at = now(),
+    lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
+WHERE id = ANY(:ids)
+    AND (state IN ('arrived', 'failed') OR (state = 'building' AND (lease_until < now() OR lease_owner = :owner)))
+RETURNING id, source_key, etag, size, source_sha256, recipe AS fingerprint, cog_key;
+
+-- name: renew_leases(lease_s, ids, owner)!
+-- Keep what is still being worked on. A lease that was ended or taken over meanwhile stays so.
+UPDATE cogmill.frame SET lease_until = now() + make_interval(secs => :lease_s)
+WHERE id = ANY(:ids) AND state = 'building' AND lease_owner = :owner;
+
+-- name: mark_built(source_sha256, fingerprint, cog_key, cog_size, cog_sha256, footprint_wkb, width, height, gsd_m, source_crs, transformation, cpu_s, id, etag, owner)
+-- Only the version that was built, and only by its leaseholder: a newer upload has taken the lease away.
+UPDATE cogmill.frame SET
+    state = 'built', source_sha256 = :source_sha256, recipe = :fingerprint,
+    cog_key = :cog_key, cog_size = :cog_size, cog_sha256 = :cog_sha256,
+    footprint = ST_SetSRID(ST_GeomFromWKB(:footprint_wkb), 3857),
+    width = :width, height = :height, gsd_m = :gsd_m,
+    source_crs = :source_crs, transformation = :transformation, cpu_s = :cpu_s,
+    built_at = now(), changed_at = now(), lease_owner = NULL, lease_until = NULL
+WHERE id = :id AND etag = :etag AND lease_owner = :owner
+RETURNING id;
+
+-- name: mark_unchanged(id, etag, owner)
+-- The same pixels came under a new ETag: nothing to build, nothing to upload.
+UPDATE cogmill.frame SET state = 'built', changed_at = now(), lease_owner = NULL, lease_until = NULL
+WHERE id = :id AND etag = :etag AND lease_owner = :owner
+RETURNING id;
+
+-- name: mark_rejected(reason, detail, id, etag, owner)
+-- The frame's fault: never tried again by itself.
+UPDATE cogmill.frame SET
+    state = 'rejected', reason = :reason, detail = :detail, changed_at = now(), lease_owner = NULL, lease_until = NULL
+WHERE id = :id AND etag = :etag AND lease_owner = :owner
+RETURNING id;
+
+-- name: mark_failed(detail, id, etag, owner)
+-- Our fault: tried again by a later run, each time after a longer wait, at most six hours.
+UPDATE cogmill.frame SET
+    state = 'failed', detail = :detail, changed_at = now(), lease_owner = NULL, lease_until = NULL,
+    next_try_at = now() + least(interval '6 hours', interval '1 minute' * 2 ^ least(tries, 10))
+WHERE id = :id AND etag = :etag AND lease_owner = :owner
+RETURNING id;
+
+-- name: release_frames(wait_s, ids, owner)!
+-- Give back what was claimed and not done, so that a retry or the next run takes it.
+UPDATE cogmill.frame SET state = 'arrived', changed_at = now(), lease_owner = NULL, lease_until = NULL,
+    next_try_at = greatest(next_try_at, now() + make_interval(secs => :wait_s))
+WHERE id = ANY(:ids) AND state = 'building' AND lease_owner = :owner;

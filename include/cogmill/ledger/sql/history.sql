@@ -1,0 +1,91 @@
+-- Former revisions of a collection's index, and the way back to one.
+
+-- name: previous_revision(collection_id)
+-- The last revision that was public before the present one; for a service that is withdrawn, the last that was public at all.
+SELECT c.revision AS present, (
+    SELECT max(p.revision) FROM cogmill.publication AS p
+    WHERE p.collection_id = c.id AND (c.mapfile_sha256 IS NULL OR p.revision < c.mapfile_revision)
+) AS previous
+FROM cogmill.collection AS c WHERE c.id = :collection_id;
+
+-- name: former_rows(collection_id, revision)
+-- Index rows that differ from a former revision, as they were then; without a location they were not there.
+SELECT DISTINCT ON (r.oid) r.oid, r.location, f.source_key
+FROM cogmill.former_row AS r JOIN cogmill.frame AS f ON f.id = r.oid
+WHERE r.collection_id = :collection_id AND r.revision > :revision
+ORDER BY r.oid, r.id;
+
+-- name: restore_frames(collection_id, revision, root)
+-- Frames get back the COG that their former row names; those that had no row wait for a person, or for a new upload.
+WITH former AS (
+    SELECT DISTINCT ON (oid) oid, location FROM cogmill.former_row
+    WHERE collection_id = :collection_id AND revision > :revision ORDER BY oid, id
+), back AS (
+    UPDATE cogmill.frame AS f SET state = 'built', reason = NULL, detail = NULL, changed_at = now(), next_try_at = now(),
+        cog_key = g.key, cog_size = g.size, cog_sha256 = g.sha256, source_sha256 = g.source_sha256, recipe = g.recipe,
+        footprint = g.footprint, width = g.width, height = g.height, gsd_m = g.gsd_m, source_crs = g.source_crs,
+        transformation = g.transformation, cpu_s = g.cpu_s, audited_at = NULL
+    FROM former AS o JOIN cogmill.former_cog AS g ON :root || g.key = o.location
+    WHERE f.id = o.oid AND f.cog_key <> g.key AND f.state NOT IN ('arrived', 'building')
+), same AS (
+    UPDATE cogmill.frame AS f SET state = 'built', reason = NULL, detail = NULL, changed_at = now(), next_try_at = now()
+    FROM former AS o
+    WHERE f.id = o.oid AND :root || f.cog_key = o.location AND f.state NOT IN ('arrived', 'building')
+)
+UPDATE cogmill.frame AS f SET state = 'failed', reason = NULL, changed_at = now(), next_try_at = 'infinity',
+    detail = 'taken back by a rollback; upload it again, or start a backfill with force'
+FROM former AS o
+WHERE f.id = o.oid AND o.location IS NULL AND f.state IN ('built', 'published');
+
+-- name: restore_retired_cogs(collection_id, revision, root)
+-- COGs that leave with the rollback begin their time; those that come back are wanted again.
+WITH former AS (
+    SELECT DISTINCT ON (oid) oid, location FROM cogmill.former_row
+    WHERE collection_id = :collection_id AND revision > :revision ORDER BY oid, id
+), wanted AS (
+    DELETE FROM cogmill.retired_cog AS r USING former AS o WHERE :root || r.key = o.location
+)
+INSERT INTO cogmill.retired_cog (key, frame_id)
+SELECT substr(t.location, length(:root) + 1), t.oid
+FROM cogmill.tile_index AS t JOIN former AS o ON o.oid = t.oid
+WHERE t.location IS DISTINCT FROM o.location
+ON CONFLICT (key) DO UPDATE SET retired_at = now();
+
+-- name: delete_newer_rows(collection_id, revision, present)
+-- Rows that were not there in the former revision leave.
+DELETE FROM cogmill.tile_index AS t USING (
+    SELECT DISTINCT ON (oid) oid, location FROM cogmill.former_row
+    WHERE collection_id = :collection_id AND revision > :revision AND revision <= :present ORDER BY oid, id
+) AS o
+WHERE t.oid = o.oid AND o.location IS NULL;
+
+-- name: restore_rows(collection_id, revision, present)
+-- Rows that were there in the former revision come back as they were.
+INSERT INTO cogmill.tile_index AS t (
+    oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired
+)
+SELECT oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired
+FROM (
+    SELECT DISTINCT ON (oid) * FROM cogmill.former_row
+    WHERE collection_id = :collection_id AND revision > :revision AND revision <= :present ORDER BY oid, id
+) AS o
+WHERE location IS NOT NULL
+ON CONFLICT (oid) DO UPDATE SET
+    location = excluded.location, src_srs = excluded.src_srs, date = excluded.date, roll = excluded.roll,
+    frame_num = excluded.frame_num, dl_orig = excluded.dl_orig, dl_georef = excluded.dl_georef,
+    dl_index = excluded.dl_index, geom = excluded.geom, acquired = excluded.acquired;
+
+-- name: end_withdrawal(collection_id)!
+-- A service that was withdrawn on purpose may be published again.
+UPDATE cogmill.collection SET unpublished_at = NULL WHERE id = :collection_id;
+
+-- name: forget_history(age_s)
+-- Nothing reaches back further than the COGs of that time.
+WITH rows AS (
+    DELETE FROM cogmill.former_row WHERE changed_at < now() - make_interval(secs => :age_s) RETURNING collection_id, revision
+), cogs AS (
+    DELETE FROM cogmill.former_cog WHERE replaced_at < now() - make_interval(secs => :age_s)
+)
+DELETE FROM cogmill.publication AS p
+USING (SELECT collection_id, max(revision) AS revision FROM rows GROUP BY collection_id) AS o
+WHERE p.collection_id = o.collection_id AND p.revision < o.revision;

@@ -1,1 +1,0 @@
-SELECT pg_advisory_xact_lock(hashtextextended('cogmill ' || %(collection_id)s, 0));

@@ -1,0 +1,84 @@
+-- The read side for people: pages of collections, frames and rejections, and where all of them lie.
+
+-- name: collections_page(after, before, search, only, at_most)
+-- One page of collections in the order of their ids, each with its frames by state and one photograph to show.
+SELECT c.id, c.service_name, c.published_at, c.mapfile_sha256 IS NOT NULL AS is_public, c.unpublished_at IS NOT NULL AS is_withdrawn,
+    s.states, ARRAY[ST_XMin(p.geom), ST_YMin(p.geom), ST_XMax(p.geom), ST_YMax(p.geom)] AS sample
+FROM (
+    SELECT * FROM cogmill.collection AS k
+    WHERE k.id > :after AND (:before::text IS NULL OR k.id < :before)
+        AND strpos(k.id, :search) > 0
+        AND CASE :only
+            WHEN '' THEN true
+            WHEN 'not public' THEN k.mapfile_sha256 IS NULL
+            WHEN 'waiting' THEN EXISTS (
+                SELECT FROM cogmill.frame AS f WHERE f.collection_id = k.id AND f.state IN ('arrived', 'building', 'built')
+            )
+            ELSE EXISTS (SELECT FROM cogmill.frame AS f WHERE f.collection_id = k.id AND f.state = :only)
+        END
+    ORDER BY CASE WHEN :before::text IS NULL THEN k.id END, k.id DESC
+    LIMIT :at_most
+) AS c
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_object_agg(state, frames), '{}') AS states
+    FROM (SELECT f.state, count(*) AS frames FROM cogmill.frame AS f WHERE f.collection_id = c.id GROUP BY f.state) AS g
+) AS s
+LEFT JOIN LATERAL (
+    SELECT t.geom FROM cogmill.tile_index AS t WHERE t.collection_id = c.id ORDER BY t.location LIMIT 1
+) AS p ON true
+ORDER BY c.id;
+
+-- name: collection_summary(collection_id)
+-- One collection with its frames by state.
+SELECT c.id, c.service_name, c.published_at, c.mapfile_sha256 IS NOT NULL AS is_public, c.unpublished_at IS NOT NULL AS is_withdrawn,
+    ARRAY[ST_XMin(c.extent), ST_YMin(c.extent), ST_XMax(c.extent), ST_YMax(c.extent)] AS extent,
+    (
+        SELECT coalesce(jsonb_object_agg(state, frames), '{}')
+        FROM (SELECT f.state, count(*) AS frames FROM cogmill.frame AS f WHERE f.collection_id = c.id GROUP BY f.state) AS g
+    ) AS states,
+    (SELECT ARRAY[ST_XMin(t.geom), ST_YMin(t.geom), ST_XMax(t.geom), ST_YMax(t.geom)]
+        FROM cogmill.tile_index AS t WHERE t.collection_id = c.id ORDER BY t.location LIMIT 1) AS sample
+FROM cogmill.collection AS c
+WHERE c.id = :collection_id;
+
+-- name: frames_page(collection_id, state, after, before, search, at_most)
+-- One page of a collection's frames in the order of their keys. Materialized, or the planner walks the keys of the whole archive.
+WITH fitting AS MATERIALIZED (
+    SELECT id, source_key FROM cogmill.frame
+    WHERE collection_id = :collection_id AND (:state = '' OR state = :state)
+        AND source_key > :after AND (:before::text IS NULL OR source_key < :before)
+        AND strpos(lower(source_key), :search) > 0
+), page AS (
+    SELECT id FROM fitting
+    ORDER BY CASE WHEN :before::text IS NULL THEN source_key END, source_key DESC
+    LIMIT :at_most
+)
+SELECT id, collection_id, source_key, state, reason, detail, size, arrived_at, changed_at, published_at, date, roll, frame_num
+FROM cogmill.frame JOIN page USING (id)
+ORDER BY source_key;
+
+-- name: rejections_page(changed_at, id, at_most)
+-- One page of refused uploads, the latest first, those without a collection included.
+SELECT id, collection_id, source_key, state, reason, detail, size, arrived_at, changed_at, published_at, date, roll, frame_num
+FROM cogmill.frame
+WHERE state = 'rejected' AND (changed_at, id) < (:changed_at, :id)
+ORDER BY changed_at DESC, id DESC
+LIMIT :at_most;
+
+-- name: collections_in_window(search, west, south, east, north, at_most)
+-- Where the collections lie that meet a window, with what is wrong in them.
+SELECT c.id, ARRAY[ST_XMin(c.extent), ST_YMin(c.extent), ST_XMax(c.extent), ST_YMax(c.extent)] AS extent,
+    EXISTS (SELECT FROM cogmill.frame AS f WHERE f.collection_id = c.id AND f.state IN ('rejected', 'failed')) AS has_faults
+FROM cogmill.collection AS c
+WHERE c.extent IS NOT NULL AND strpos(c.id, :search) > 0
+    AND c.extent::geometry && ST_MakeEnvelope(:west, :south, :east, :north)
+ORDER BY c.id
+LIMIT :at_most;
+
+-- name: frames_in_window(tolerance, collection_id, west, south, east, north, at_most)
+-- Outlines of one collection's photographs that meet a window, as coarse as the window allows.
+SELECT f.id, f.stem, ST_AsGeoJSON(ST_SimplifyPreserveTopology(t.geom, :tolerance), 1) AS outline
+FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid
+WHERE t.collection_id = :collection_id
+    AND t.geom && ST_MakeEnvelope(:west, :south, :east, :north, 3857)
+LIMIT :at_most;

@@ -1,1 +1,0 @@
-INSERT INTO cogmill.retired_cog (key) SELECT unnest(%(keys)s::text[]) ON CONFLICT DO NOTHING;

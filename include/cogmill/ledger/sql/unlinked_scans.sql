@@ -1,1 +1,0 @@
-SELECT key FROM cogmill.scan WHERE collection_id = %(collection_id)s AND NOT linked;

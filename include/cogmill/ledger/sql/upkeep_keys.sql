@@ -1,1 +1,0 @@
-SELECT key, size, modified FROM listed WHERE place = ANY(%(places)s) ORDER BY key;

@@ -1,0 +1,118 @@
+-- What the ledger knows of the bucket, and how new uploads enter it.
+
+-- name: unknown_versions(keys, etags, modified)
+-- Which of these (key, etag) the ledger has never seen. A withdrawn frame that is back counts as news, unless its whole service
+-- was taken away on purpose: then only a new version is.
+SELECT u.key
+FROM unnest(:keys::text[], :etags::text[], :modified::timestamptz[]) AS u (key, etag, modified)
+WHERE NOT EXISTS (
+    SELECT FROM cogmill.frame AS f LEFT JOIN cogmill.collection AS c ON c.id = f.collection_id
+    WHERE f.source_key = u.key AND f.etag = u.etag AND (f.state <> 'withdrawn' OR c.unpublished_at IS NOT NULL)
+) AND NOT EXISTS (
+    -- also the same bytes again: S3 has forgotten who may read the scan. A HEAD tells the time in whole seconds.
+    SELECT FROM cogmill.scan AS s
+    WHERE s.key = u.key AND s.etag = u.etag AND s.uploaded_at > u.modified - interval '1 second'
+);
+
+-- name: add_collections(rows)
+-- Collections appear with their first upload. Returns the stored spelling of each name.
+WITH new AS (
+    SELECT * FROM jsonb_to_recordset(:rows::jsonb)
+        AS r (id text, service_name text, folder text, agency text, year text, product text)
+), stored AS (
+    INSERT INTO cogmill.collection (id, service_name, folder, agency, year, product)
+    SELECT id, service_name, folder, agency, year, product FROM new ORDER BY id, service_name
+    ON CONFLICT DO NOTHING
+    RETURNING id, service_name
+)
+SELECT id, service_name FROM stored
+UNION
+SELECT c.id, c.service_name FROM cogmill.collection AS c WHERE c.id IN (SELECT id FROM new);
+
+-- name: ingest_frames(rows)
+-- Take in uploads: new keys, and new versions of known keys, start from the beginning; a version already known changes nothing.
+-- What is on the map stays there until its successor is published. A service that was withdrawn on purpose comes back.
+WITH taken AS (
+    INSERT INTO cogmill.frame AS f (
+        collection_id, source_key, bands, stem, etag, size, uploaded_at, state, reason, detail,
+        date, roll, frame_num, acquired_from, acquired_to, scan_stem
+    )
+    SELECT
+        collection_id, source_key, bands, stem, etag, size, uploaded_at, state, reason, detail,
+        date, roll, frame_num, acquired_from, acquired_to, scan_stem
+    FROM jsonb_to_recordset(:rows::jsonb) AS r (
+        collection_id text, source_key text, bands text, stem text, etag text, size bigint, uploaded_at timestamptz,
+        state text, reason text, detail text,
+        date text, roll text, frame_num text, acquired_from date, acquired_to date, scan_stem text
+    )
+    ORDER BY source_key
+    -- all that the name says as well: the grammar may have learned since
+    ON CONFLICT (source_key) DO UPDATE SET
+        collection_id = excluded.collection_id, bands = excluded.bands, stem = excluded.stem,
+        date = excluded.date, roll = excluded.roll, frame_num = excluded.frame_num,
+        acquired_from = excluded.acquired_from, acquired_to = excluded.acquired_to, scan_stem = excluded.scan_stem,
+        etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at,
+        state = excluded.state, reason = excluded.reason, detail = excluded.detail,
+        tries = 0, next_try_at = now(), lease_owner = NULL, lease_until = NULL, arrived_at = now(), changed_at = now()
+    WHERE f.etag <> excluded.etag OR f.state = 'withdrawn'
+    RETURNING f.id, f.collection_id, f.state
+), back AS (
+    UPDATE cogmill.collection SET unpublished_at = NULL
+    WHERE unpublished_at IS NOT NULL AND id IN (SELECT collection_id FROM taken WHERE state = 'arrived')
+)
+SELECT id FROM taken;
+
+-- name: reject_duplicates(reason, ids)
+-- x.tif and x.TIF would be one frame twice; the one that is there stays, and of those that come together the first.
+UPDATE cogmill.frame AS f SET state = 'rejected', reason = :reason,
+    detail = 'the same name as ' || o.source_key, changed_at = now()
+FROM cogmill.frame AS o
+WHERE f.id = ANY(:ids) AND f.state = 'arrived'
+    AND o.collection_id = f.collection_id AND o.bands = f.bands AND o.stem = f.stem AND o.id <> f.id
+    AND o.state NOT IN ('rejected', 'withdrawn') AND (o.id < f.id OR o.id <> ALL(:ids))
+RETURNING f.source_key, f.detail;
+
+-- name: ingest_scans(rows)
+-- Scans are never opened; they only fill the download link of their frame, however late they come.
+INSERT INTO cogmill.scan AS s (key, collection_id, bands, stem, etag, size, uploaded_at)
+SELECT key, collection_id, bands, stem, etag, size, uploaded_at
+FROM jsonb_to_recordset(:rows::jsonb) AS r (
+    key text, collection_id text, bands text, stem text, etag text, size bigint, uploaded_at timestamptz
+)
+ORDER BY key
+ON CONFLICT (key) DO UPDATE SET etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at
+WHERE s.etag <> excluded.etag OR s.uploaded_at < excluded.uploaded_at;
+
+-- name: read_watermark()
+-- Up to where every key of the bucket is known, and when all of them were compared for the last time.
+SELECT nullif(watermark, '-infinity') AS known_until, nullif(full_at, '-infinity') AS full_at FROM cogmill.sweep;
+
+-- name: advance_watermark(known_until, full_at)!
+-- Remember a completed sweep; a watermark never moves backwards.
+UPDATE cogmill.sweep SET
+    watermark = greatest(watermark, :known_until), full_at = greatest(full_at, coalesce(:full_at, full_at));
+
+-- name: due_collections(retrigger_s, at_most)
+-- Collections with work that nobody has been asked to do lately: new arrivals, lost triggers, vanished workers, failures to retry.
+SELECT c.id
+FROM cogmill.collection AS c
+WHERE (
+    EXISTS (
+        SELECT FROM cogmill.frame AS f
+        WHERE f.collection_id = c.id AND f.next_try_at <= now()
+            AND (f.state IN ('arrived', 'built', 'failed') OR (f.state = 'building' AND f.lease_until < now()))
+            AND (c.triggered_at IS NULL OR c.triggered_at < greatest(f.arrived_at, f.next_try_at)
+                OR c.triggered_at < now() - make_interval(secs => :retrigger_s))
+    ) OR (
+        EXISTS (SELECT FROM cogmill.scan AS s WHERE s.collection_id = c.id AND NOT s.linked
+            AND (c.triggered_at IS NULL OR c.triggered_at < s.arrived_at
+                OR c.triggered_at < now() - make_interval(secs => :retrigger_s)))
+        AND EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.collection_id = c.id)
+    )
+)
+ORDER BY c.triggered_at NULLS FIRST, c.id
+LIMIT :at_most;
+
+-- name: mark_triggered(ids)!
+-- Remember that runs of these collections have been asked for.
+UPDATE cogmill.collection SET triggered_at = now() WHERE id = ANY(:ids);

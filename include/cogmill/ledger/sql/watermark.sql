@@ -1,1 +1,0 @@
-SELECT nullif(watermark, '-infinity') AS known_until, nullif(full_at, '-infinity') AS full_at FROM cogmill.sweep;
