@@ -1,4 +1,4 @@
-"""Frames built again by hand, in a lane of their own."""
+"""Build chosen frames again, by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cogmill_airflow.dag_factories.backfill import backfill_dag
 
 dag = backfill_dag(
     "backfill",
-    "Builds chosen frames again, with a plan first and a lane of its own",
+    "Builds chosen frames again, after a plan, in a pool of its own",
     operations_docs.BACKFILL,
     dry_run=True,
     priority=1,

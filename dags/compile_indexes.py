@@ -1,4 +1,4 @@
-"""The whole archive in one file, every night."""
+"""Compile the index of the whole archive into one file, every night."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All layers of the archive compared and mended, every night."""
+"""Compare and repair all layers of the archive, every night."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ settings = load_settings()
 
 with DAG(
     "maintenance",
-    description="Compares scans, uploads, COGs, rows, index files, mapfiles and services; mends, asks, reports",
+    description="Compares scans, uploads, COGs, rows, index files, mapfiles and services; repairs, asks, reports",
     schedule=settings.maintenance_schedule,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
@@ -29,7 +29,7 @@ with DAG(
             default=False,
             type="boolean",
             title="Dry run",
-            description="Say what would be done, and do nothing.",
+            description="Only show what would be done.",
         )
     },
     tags=["cogmill"],
@@ -68,6 +68,6 @@ with DAG(
         task_id="remove_approved", approved=compare.output, pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE_APPROVED
     )
     compare >> repair >> remove >> [collect, audit, probe]
-    # nothing follows the report, else a red one would leave the run green
+    # nothing may follow the report, else a red one would leave the run green
     [collect, audit, probe] >> report
     [collect, audit, probe] >> approve >> remove_approved

@@ -1,4 +1,4 @@
-"""Services again from the current template, by hand."""
+"""Render services again from the current template, by hand."""
 
 from __future__ import annotations
 

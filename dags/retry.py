@@ -1,4 +1,4 @@
-"""Refused or failed frames looked at once more, at the click of a button; goes before what a large backfill still has to do."""
+"""Build rejected or failed frames again, at the click of a button; goes before what a large backfill still has to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cogmill_airflow.dag_factories.backfill import backfill_dag
 
 dag = backfill_dag(
     "retry",
-    "Looks once more at frames that were refused or failed; the button Retry of the page Collections",
+    "Builds rejected or failed frames again; started by the button Retry of the page Collections",
     operations_docs.RETRY,
     dry_run=False,
     priority=2,

@@ -1,4 +1,4 @@
-"""One collection back to its previous published revision, by hand."""
+"""Bring one collection back to its previous published revision, by hand."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Uploads to runs: the bell, the register, and a run for each collection that has work."""
+"""Wait for uploads, enter them into the ledger, and trigger a run of each collection that has work."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, XComArg
 from cogmill_airflow.dag_factories import collection_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.observability import notifications
@@ -14,9 +14,9 @@ from cogmill_airflow.sensors.uploads import NewUploadsSensor
 
 with DAG(
     "watch_uploads",
-    description="Waits for uploads and asks for runs of their collections",
+    description="Waits for uploads and triggers runs of their collections",
     schedule="@continuous",
-    # without it the first run's interval is empty, and Airflow takes the second run for the first for ever
+    # without a start the first run's interval is empty, and Airflow never tells the second run from the first
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     max_active_runs=1,
     catchup=False,
@@ -28,11 +28,11 @@ with DAG(
     wait = NewUploadsSensor(
         task_id="wait_for_uploads", wait=timedelta(hours=6), doc_md=collection_docs.WAIT_FOR_UPLOADS
     )
-    register = uploads.RegisterUploadsOperator(
-        task_id="register_uploads",
+    ingest = uploads.IngestUploadsOperator(
+        task_id="ingest_uploads",
         on_success_callback=notifications.DigestNotifier(),
         on_failure_callback=notifications.DigestNotifier(),
-        doc_md=collection_docs.REGISTER_UPLOADS,
+        doc_md=collection_docs.INGEST_UPLOADS,
     )
     uploads.TriggerCollectionOperator.partial(
         task_id="trigger_collections",
@@ -40,11 +40,13 @@ with DAG(
         retry_delay=timedelta(seconds=5),
         on_failure_callback=notifications.DigestNotifier(),
         doc_md=collection_docs.TRIGGER_COLLECTIONS,
-    ).expand(collection_id=register.output)
-    refused = uploads.ListRefusedOperator(
-        task_id="list_refused", refused=register.output[uploads.REFUSED], doc_md=collection_docs.LIST_REFUSED
+    ).expand(collection_id=ingest.output)
+    rejected = uploads.ListRejectedUploadsOperator(
+        task_id="list_rejected",
+        rejected=XComArg(ingest, uploads.REJECTED),
+        doc_md=collection_docs.LIST_REJECTED_UPLOADS,
     )
     ShowRejectedOperator.partial(
-        task_id="refused_uploads", map_index_template=LABEL_TEMPLATE, doc_md=collection_docs.REFUSED_UPLOADS
-    ).expand(frame=refused.output)
-    wait >> register
+        task_id="rejected_uploads", map_index_template=LABEL_TEMPLATE, doc_md=collection_docs.REJECTED_UPLOADS
+    ).expand(frame=rejected.output)
+    wait >> ingest

@@ -1,11 +1,11 @@
-"""Airflow connections in, ready edges out. The only place where credentials pass through; they are never logged."""
+"""Clients of S3, SQS and the ledger from Airflow connections. The only module that handles credentials; they are never logged."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseHook
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from cogmill.pipeline import Archive
 
 CONNECT_TIMEOUT_S = 10
-"""Seconds until a host that does not answer counts as unavailable; the connection's own extra wins."""
+"""Seconds until a host that does not answer counts as unavailable, unless the connection's extra says otherwise."""
 
 
 def s3_client(aws_conn_id: str = AWS_CONN_ID) -> Any:
-    """Return a boto3 client for S3 that retries by itself what S3 asks to retry.
+    """Return a boto3 client for S3 that retries what S3 asks to retry.
 
-    What the connection's `config_kwargs` say wins over the defaults here.
+    The connection's `config_kwargs` take precedence over the defaults here. `Any`, because boto3 has no types.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from botocore.config import Config
 
-    patience = Config(
+    defaults = Config(
         connect_timeout=CONNECT_TIMEOUT_S, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
     )
     hook = S3Hook(aws_conn_id=aws_conn_id)
-    return hook.get_client_type(config=patience.merge(hook.config))
+    return hook.get_client_type(config=defaults.merge(hook.config))
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
 
     Args:
         postgres_conn_id: Airflow's name of the connection.
-        parameters: More libpq parameters; they win over the connection's own.
+        parameters: More libpq parameters; they take precedence over the connection's own.
 
     Raises:
         ServiceUnavailableError: PostgreSQL does not answer or refuses the role.
@@ -50,17 +50,17 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
     from airflow.providers.postgres.hooks.postgres import PostgresHook
     from cogmill.domain.errors import ServiceUnavailableError
     from cogmill.ledger import Ledger
-    from psycopg import OperationalError
+    from psycopg import Connection, OperationalError
 
-    account = BaseHook.get_connection(postgres_conn_id)
+    airflow_connection = BaseHook.get_connection(postgres_conn_id)
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "cogmill"}
-    account.extra = json.dumps({**defaults, **account.extra_dejson, **parameters})
+    airflow_connection.extra = json.dumps({**defaults, **airflow_connection.extra_dejson, **parameters})
     try:
-        connection = PostgresHook(connection=account).get_conn()
+        connection = PostgresHook(connection=airflow_connection).get_conn()
     except OperationalError as err:
-        raise ServiceUnavailableError(f"no connection {postgres_conn_id}: {err}") from err
+        raise ServiceUnavailableError(f"connection {postgres_conn_id}: {err}") from err
     try:
-        yield Ledger(connection)
+        yield Ledger(cast("Connection[Any]", connection))  # the hook's type also admits psycopg2
     finally:
         connection.close()
 
@@ -69,11 +69,11 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
 def archive_from_connections(
     *, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID
 ) -> Iterator[Archive]:
-    """Open bucket, ledger and settings together, as every pipeline function takes them.
+    """Open bucket, ledger and settings together, as the pipeline's functions take them.
 
     Raises:
         ServiceUnavailableError: PostgreSQL does not answer; S3 is only asked on first use.
-        ConfigurationError: A COGMILL_ variable holds a wrong value.
+        ConfigurationError: A COGMILL_ variable has an invalid value.
     """
     from cogmill.aws.s3 import S3Store
     from cogmill.config.settings import load_settings

@@ -1,4 +1,4 @@
-"""Names that DAGs, operators, bundle and deployment must spell alike. Imports nothing."""
+"""Names that DAGs, operators, bundle and deployment share. Imports nothing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ POSTGRES_CONN_ID = "cogmill_postgis"
 """Airflow connection with the ledger's host, database and role."""
 
 GDAL_POOL = "gdal"
-"""Pool whose slots are the CPU threads of all workers together."""
+"""Pool whose slots are the CPU threads of all workers."""
 
 PUBLISH_POOL = "publish"
-"""Pool that limits how many collections draw and publish at the same time."""
+"""Pool that limits how many collections are rendered and published at the same time."""
 
 BACKFILL_POOL = "backfill"
-"""Pool that keeps backfills in a lane of their own; one slot is enough to use what new uploads leave."""
+"""Pool of backfills, apart from new uploads; one slot is enough to use what new uploads leave."""
 
 DAG_PREFIX = "collection__"
-"""The DAG of a collection is called by this and the collection's id."""
+"""What the id of a collection's DAG begins with; the collection's id follows."""
 
 
 def dag_id(collection_id: str) -> str:

@@ -1,25 +1,25 @@
-"""What Cogmill adds to the Airflow UI. Every component of Airflow imports this: it holds no state and imports nothing heavy."""
+"""Cogmill's plugin for the Airflow UI. Every component of Airflow imports it, so it imports nothing heavy."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from cogmill_airflow.operators.links import MapPreviewLink, WmsCapabilitiesLink
+from cogmill_airflow.operators.links import SERVICE_LINKS
 from cogmill_airflow.page import PREFIX, page
 
 log = logging.getLogger(__name__)
 
 
 class CogmillPlugin(AirflowPlugin):
-    """Buttons that lead from a collection's run to its map, and the page of all collections."""
+    """Buttons that lead from a collection's run to its map, and the page Collections."""
 
     name = "cogmill"
-    operator_extra_links: ClassVar[list[Any]] = [WmsCapabilitiesLink(), MapPreviewLink()]
-    fastapi_apps: ClassVar[list[Any]] = [{"app": page, "url_prefix": PREFIX, "name": "Cogmill"}]
-    external_views: ClassVar[list[Any]] = [
+    operator_extra_links: list[Any] = [*SERVICE_LINKS]
+    fastapi_apps: list[Any] = [{"app": page, "url_prefix": PREFIX, "name": "Cogmill"}]
+    external_views: list[Any] = [
         {
             "name": "Collections",
             "href": f"{PREFIX.strip('/')}/",  # relative: Airflow may live below a path of its own

@@ -79,8 +79,8 @@ def test_watch_uploads_reads_as_its_graph_when_parsed() -> None:
 
     assert seen["errors"] == {}
     (tasks,) = seen["dags"].values()
-    assert tasks[:2] == ["wait_for_uploads", "register_uploads"]
-    assert set(tasks[2:]) == {"trigger_collections", "list_refused", "refused_uploads"}
+    assert tasks[:2] == ["wait_for_uploads", "ingest_uploads"]
+    assert set(tasks[2:]) == {"trigger_collections", "list_rejected", "rejected_uploads"}
     assert not HEAVY - {"boto3", "botocore"} & set(seen["modules"])  # boto3: by the provider's own sensor, not by us
 
 

@@ -93,7 +93,7 @@ def dropped(airflow_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> B
     wait_until(api.is_quiet, PATIENCE_S)
     boxes = [
         {box.label: box for box in api.boxes(dag) if box.task == task}
-        for dag, task in ((DAG, "rejected_frames"), ("watch_uploads", "refused_uploads"))
+        for dag, task in ((DAG, "rejected_frames"), ("watch_uploads", "rejected_uploads"))
     ]
     return BadUploads(airflow_stack, survey, Landscape(survey.seed, survey.step), api, *boxes)
 
@@ -157,7 +157,7 @@ def test_empty_upload_is_shown_and_logged_by_the_watch(dropped: BadUploads) -> N
     (empty,) = (specimen for specimen in REFUSED if specimen.reason is Reason.EMPTY)
 
     assert dropped.refused[f"{empty.file}: empty"].state == "skipped"
-    assert ADVICE[Reason.EMPTY] in dropped.api.log("watch_uploads", "register_uploads")
+    assert ADVICE[Reason.EMPTY] in dropped.api.log("watch_uploads", "ingest_uploads")
 
 
 @pytest.mark.parametrize("key", HOSTILE.values(), ids=HOSTILE.keys())
@@ -172,7 +172,7 @@ def test_upload_is_refused_at_the_door_when_its_name_is_hostile(dropped: BadUplo
 
     assert (key, "bad_name", None) in rows
     assert states == {"skipped"}
-    assert ADVICE[Reason.BAD_NAME] in dropped.api.log("watch_uploads", "register_uploads")
+    assert ADVICE[Reason.BAD_NAME] in dropped.api.log("watch_uploads", "ingest_uploads")
 
 
 def test_nothing_runs_nor_appears_when_names_are_hostile(dropped: BadUploads) -> None:

@@ -1,4 +1,4 @@
-"""The DAG bundle that turns the ledger's list of collections into DAGs, on every host that parses or runs them."""
+"""The DAG bundle that makes a DAG of each collection of the ledger, on every host that parses or runs DAGs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ import structlog
 from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow.sdk import get_parsing_context
 
-from cogmill_airflow.bundle.shards import Entry, knows, write_shards
+from cogmill_airflow.bundle.shards import Entry, holds_dag, write_shards
 from cogmill_airflow.names import POSTGRES_CONN_ID
 
 log = structlog.get_logger(__name__)
 
 _ID = re.compile(r"[\w.-]{1,200}")
-"""What Airflow accepts after `collection__` in a DAG id, which has at most 250 letters."""
+"""What Airflow accepts after `collection__` in a DAG id, which has at most 250 characters."""
 
 
 class CollectionsBundle(BaseDagBundle):
     """One DAG per collection of the ledger.
 
-    The dag processor fetches the list at each refresh; a worker fetches it only when it does not know the DAG whose task it
-    starts, so that a task costs no query. Parsing reads local files alone. While the ledger is away the last files stay.
+    The dag processor fetches the list at each refresh. A worker fetches it only when its files do not hold the DAG whose task it
+    starts, or were written by another version, so that a task costs no query. Parsing reads local files alone. While the ledger
+    does not answer, the last files stay.
 
     :param postgres_conn_id: Connection used for the ledger.
     """
@@ -35,22 +36,22 @@ class CollectionsBundle(BaseDagBundle):
     def __init__(self, *, postgres_conn_id: str = POSTGRES_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.postgres_conn_id = postgres_conn_id
-        self._fresh: set[Path] = set()
+        self._just_changed: set[Path] = set()
         self._rows: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def path(self) -> Path:
-        """Folder of the shards, below Airflow's bundle storage."""
+        """Folder of the shards, below Airflow's storage of bundles."""
         return self.base_dir
 
     def get_current_version(self) -> None:
         """Return None: the list has no versions."""
 
     def initialize(self) -> None:
-        """Make sure that the files are there, and on a worker that they hold the wanted DAG."""
+        """Make sure that the files exist, and on a worker that they hold the wanted DAG in this version's format."""
         self.path.mkdir(parents=True, exist_ok=True)
         wanted = get_parsing_context().dag_id
-        if wanted is None or not knows(self.path, wanted):
+        if wanted is None or not holds_dag(self.path, wanted):
             self.refresh()
         super().initialize()
 
@@ -68,15 +69,15 @@ class CollectionsBundle(BaseDagBundle):
             except ServiceUnavailableError as err:
                 log.warning("collections_kept", bundle=self.name, error=str(err))
                 return
-            if rows == self._rows and not self._fresh:
+            if rows == self._rows and not self._just_changed:
                 return
             changed = write_shards(self.path, self._entries(rows))
             self._rows = rows
-            # Airflow overlooks a change made while it parses that very file; so each change is shown to it twice
-            for dag_file in self._fresh - changed:
+            # Airflow misses a change made while it parses the same file; a second change of its time makes it parse again
+            for dag_file in self._just_changed - changed:
                 if dag_file.exists():
                     os.utime(dag_file)
-            self._fresh = changed
+            self._just_changed = changed
         if changed:
             log.info("collections_changed", bundle=self.name, collections=len(rows), files=len(changed))
 

@@ -1,7 +1,7 @@
-"""Which collections have a DAG: small data files with one static DAG file beside each, rewritten only when they change.
+"""The files of the bundle: collections as data in a fixed number of shards, with one static DAG file beside each.
 
-One file per collection would be parsed by one process each, one file for all would be parsed anew for each new collection. A
-fixed number of shards bounds both: of 3,000 collections, about 94 are parsed again when one is added.
+With one file per collection, parsing 3,000 of them takes as many processes; with one file for all, each new collection means
+parsing all again. With 32 shards about 94 of 3,000 are parsed again when one is added. Files are rewritten only when they change.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 from cogmill_airflow.names import DAG_PREFIX, dag_id
 
 SHARDS = 32
-"""Number of files; a collection stays in its shard for ever, so changing this number moves DAGs between files."""
+"""Number of data files. A collection never changes its shard, so changing this number moves DAGs between files."""
 
-FORMAT = 1
-"""Raised with every change of what an entry holds, so that hosts fetch entries of the new kind."""
+FORMAT = 2
+"""Raised with every change of what an entry or the DAG file holds, so that hosts with files of an older version fetch the list again."""
 
 Entry = Mapping[str, Any]
-"""A collection as data: `id` and what else its DAG shows."""
+"""A collection as data: `id` and what its DAG shows."""
 
 DAG_FILE = '''\
 """The Airflow DAGs of the collections in {data}; both files are written by Cogmill's DAG bundle.
@@ -43,7 +43,7 @@ for entry in entries(__file__):
 
 
 def shard_of(collection_id: str) -> str:
-    """Return the stem of the shard's files, the same on every host and for ever."""
+    """Return the stem of the shard's files, the same on every host and in every version."""
     number = int.from_bytes(hashlib.sha256(collection_id.encode()).digest()[:4]) % SHARDS
     return f"collections_{number:02d}"
 
@@ -61,35 +61,35 @@ def entries(dag_file: str) -> Iterator[Entry]:
     return (entry for entry in listed if wanted in {None, dag_id(entry["id"])})
 
 
-def knows(folder: Path, dag: str) -> bool:
-    """Tell whether the folder has an entry for this DAG.
+def holds_dag(folder: Path, dag: str) -> bool:
+    """Tell whether the folder holds an entry for this DAG in a complete pair of files of this version.
 
-    A pair of files that a crash left unfinished, or that another version of the program wrote, knows nothing.
+    A pair that a crash left unfinished, or that another version of the program wrote, does not count.
 
     Args:
         folder: Where the shards are.
-        dag: Id of a collection's DAG.
+        dag: Id of the collection's DAG.
     """
     collection_id = dag.removeprefix(DAG_PREFIX)
     dag_file = (folder / shard_of(collection_id)).with_suffix(".py")
     data = dag_file.with_suffix(".json")
     try:
         text = data.read_text(encoding="utf-8")
-        whole = dag_file.read_text(encoding="utf-8") == _dag_file(data.name, text)
+        complete = dag_file.read_text(encoding="utf-8") == _dag_file(data.name, text)
         listed = json.loads(text)
     except (FileNotFoundError, ValueError):
         return False
-    return whole and any(entry["id"] == collection_id for entry in listed)
+    return complete and any(entry["id"] == collection_id for entry in listed)
 
 
 def write_shards(folder: Path, collections: Sequence[Entry]) -> set[Path]:
-    """Make the folder show these collections; return the DAG files that changed.
+    """Write the files of these collections; return the DAG files that changed.
 
-    Each file is replaced in one step, the data before the DAG file that reads them, so that a reader at any moment finds a
-    complete pair. A shard without collections has no files.
+    Each file is replaced atomically, the data before the DAG file that reads them, so that a reader always finds a complete pair.
+    A shard without collections has no files.
 
     Args:
-        folder: Where the shards are; nothing else may write there at the same time.
+        folder: Where the shards are; the caller holds the bundle's lock.
         collections: All of them.
     """
     shards: dict[str, list[Entry]] = {f"collections_{number:02d}": [] for number in range(SHARDS)}
@@ -115,7 +115,7 @@ def _dag_file(data: str, text: str) -> str:
 
 
 def _replace(path: Path, text: str) -> bool:
-    """Write a file in one step if it differs; a file that says the same keeps its time."""
+    """Replace a file atomically if its content differs, else leave it and its time alone; return whether it changed."""
     content = text.encode()
     if path.exists() and path.read_bytes() == content:
         return False

@@ -1,4 +1,4 @@
-"""The DAGs that build chosen frames again, in a lane of their own; read from top to bottom the wiring is the picture of the Graph."""
+"""The DAGs that build chosen frames again, in the order of the Graph view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROFILES = ["bw", "nc", "bw_jpeg", "archive_zstd", "webp_lossless"]
 
 
 def form(*, dry_run: bool) -> dict[str, Param]:
-    """Return what the form asks for.
+    """Return the fields of the form.
 
     :param dry_run: Whether a run ends after the plan unless told otherwise.
     """
@@ -37,7 +37,7 @@ def form(*, dry_run: bool) -> dict[str, Param]:
             items={"type": "string"},
             examples=["rejected", "failed", "arrived", "built", "published", "everything"],
             title="States",
-            description="Published frames are taken only when their recipe has changed, or with force.",
+            description="Published frames are built again only when profile, engine or GDAL have changed, or with Force.",
             section="Which frames",
         ),
         "order": Param(
@@ -46,22 +46,20 @@ def form(*, dry_run: bool) -> dict[str, Param]:
             title="Order",
             section="Which frames",
         ),
-        "limit": Param(
-            default=None, type=["null", "integer"], minimum=1, title="At most so many frames", section="Which frames"
-        ),
+        "limit": Param(default=None, type=["null", "integer"], minimum=1, title="Limit", section="Which frames"),
         "profile": Param(
             default=None,
             type=["null", "string"],
             enum=[None, *PROFILES],
             title="Profile",
-            description="Instead of the collections' own.",
+            description="Used instead of the collections' own profiles.",
             section="How they are built",
         ),
         "force": Param(
             default=False,
             type="boolean",
             title="Force",
-            description="Read published frames again too; nothing is uploaded where nothing differs.",
+            description="Also read published frames again; nothing is uploaded where nothing differs.",
             section="How they are built",
         ),
         "dry_run": Param(
@@ -77,14 +75,14 @@ def form(*, dry_run: bool) -> dict[str, Param]:
 def backfill_dag(
     dag_id: str, description: str, doc_md: str, *, dry_run: bool, priority: int, max_active_runs: int
 ) -> DAG:
-    """Wire one backfill: plan -> approval when it is large -> batches -> report.
+    """Return a backfill DAG: plan -> approval when it is large -> batches -> report.
 
     :param dag_id: Id of the DAG.
     :param description: One line.
-    :param doc_md: What its page says.
+    :param doc_md: Text of its page in the UI.
     :param dry_run: Whether a run ends after the plan unless told otherwise.
-    :param priority: Of its batches among those of all backfills; those of new uploads have a pool of their own.
-    :param max_active_runs: Runs at the same time.
+    :param priority: Priority of its batches among those of all backfills; batches of new uploads have another pool.
+    :param max_active_runs: How many of its runs may be active at the same time.
     """
     with DAG(
         dag_id,

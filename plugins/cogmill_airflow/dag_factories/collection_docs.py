@@ -1,9 +1,9 @@
-"""What the Airflow UI says about DAGs and tasks, for the people who watch runs there."""
+"""Documentation of the collections' DAGs and of watch_uploads, shown in the Airflow UI."""
 
 from __future__ import annotations
 
 COLORS = """
-**Colors:** green is published, pink (skipped) is the frame's fault, red is ours.
+**Colors:** green is published, pink (skipped) is a fault in the upload, red is a failure of Cogmill's own.
 """
 
 COLLECTION = (
@@ -11,78 +11,74 @@ COLLECTION = (
 ### {service_name}
 
 Turns the frames uploaded for {county} {agency} {year} ({product}) into the web map service `{service_name}`. Runs by itself
-when something arrives; a run by hand is harmless and repeats no work that is done.
+when something arrives. A run by hand is harmless and repeats no work that is done.
 
 plan → build COGs → tile index → index files → mapfile → report
 """
     + COLORS
     + """
-Frames that were refused stand by name below `rejected_frames`, with the reason; the task's log says what the person who
-uploaded them should do. They never hold up the others. `publish_mapfile` and `report` have buttons that open the service.
+Rejected frames are listed by name below `rejected_frames`, with the reason; the task's log tells the person who uploaded them
+what to do. They never hold up the others. `publish_mapfile` and `report` have buttons that open the service.
 """
 )
 
-PLAN_FRAMES = (
-    "Asks the ledger which frames wait to be built and cuts them into batches; never more than one run can carry."
-)
+PLAN_FRAMES = "Reads from the ledger which frames wait to be built and divides them into batches, no more than one run can map over."
 
 BUILD_COGS = (
-    "Builds, proves and stores the Cloud-Optimized GeoTIFFs of one batch. Each frame has a private process: a crash, a time-out or "
-    "too much memory costs only that frame. Red only if a frame failed by our fault; what was built is published all the same."
+    "Builds, verifies and stores the Cloud-Optimized GeoTIFFs of one batch. Each frame is built in a process of its own: a crash, a "
+    "timeout or a lack of memory costs only that frame. Red only if a frame failed through no fault of the upload; what was built "
+    "is published all the same."
 )
 
-LIST_REJECTED = "Asks the ledger which frames of this run were refused."
+LIST_REJECTED_FRAMES = "Reads from the ledger which frames this run rejected."
 
 REJECTED_FRAMES = (
-    "One box per refused frame, named by file and reason. Pink: the frame's fault, nobody waits for it. The log holds one sentence "
-    "of advice for the person who uploaded it. A corrected upload under the same name is taken in by itself."
+    "One mapped task per rejected frame, labeled with file name and reason. Pink: the fault is in the upload, and nothing waits for "
+    "it. The log holds one sentence of advice for the person who uploaded it. A corrected upload under the same name is built by itself."
 )
 
 UPDATE_TILE_INDEX = (
-    "Changes the collection's tile index in PostGIS in one transaction: readers see all of it or nothing."
+    "Changes the collection's tile index in PostGIS in one transaction: readers see all of the change or none of it."
 )
 
 EXPORT_INDEX = "Writes the downloadable index (shapefile parts and one zip) if the tile index changed."
 
 PUBLISH_MAPFILE = (
-    "Renders the mapfile, lets MapServer draw it, and only then replaces the public one, if its bytes changed. "
+    "Renders the mapfile, has MapServer draw it, and only then replaces the public one, if its bytes changed. "
     "Buttons: the service's capabilities, and the whole collection as one picture."
 )
 
 REPORT = (
-    "Says in one digest what was published, refused, failed and which scans are missing. Red names what was our fault."
+    "Reports in one digest how many frames were published, rejected or failed, and which scans are missing. "
+    "Red names the failures."
 )
 
 WATCH_UPLOADS = (
     """
 ### Uploads to maps
 
-Waits for files in the bucket that the ledger does not know, takes them in, and asks for runs of their collections. One run
-follows the other without a pause; a run that waits costs no worker. Pause this DAG to stop all intake; what is uploaded
-meanwhile is found when it goes on.
+Waits for files in the bucket that the ledger does not know, enters them, and triggers runs of their collections. One run
+follows another without a pause; a run that waits occupies no worker. Pause this DAG to stop all intake: what is uploaded
+meanwhile is found when it is unpaused.
 """
     + COLORS
     + """
-Uploads whose names fit no pattern stand by name below `refused_uploads`, with the reason.
+Uploads that are rejected by name are listed below `rejected_uploads`, with the reason.
 """
 )
 
 WAIT_FOR_UPLOADS = (
-    "Sleeps in the triggerer until the bucket holds something new. After some hours without news the run ends green, and the "
+    "Waits in the triggerer until the bucket holds something new. After six hours without uploads the run ends green, and the "
     "next one begins."
 )
 
-REGISTER_UPLOADS = (
-    "Takes new uploads and new versions into the ledger; the collections they belong to appear as DAGs by themselves."
-)
+INGEST_UPLOADS = "Enters new uploads and new versions of uploads into the ledger. A collection seen for the first time gets its DAG by itself."
 
 TRIGGER_COLLECTIONS = (
-    "Asks for one run of each collection that has work. Waits for the DAG of a new collection to appear. If a run is queued "
-    "already it takes the new frames along, and no other is added."
+    "Triggers one run of each collection that has work. Waits for the DAG of a new collection to appear. If a run is queued "
+    "already, it includes the new frames, and no other is triggered."
 )
 
-LIST_REFUSED = "Hands on the names that were refused."
+LIST_REJECTED_UPLOADS = "Lists the uploads that were rejected by name."
 
-REFUSED_UPLOADS = (
-    "One box per upload whose name fits no pattern, named by file and reason; the log says how to name it."
-)
+REJECTED_UPLOADS = "One mapped task per upload whose name fits no pattern, labeled with file name and reason; the log tells how to name it."

@@ -1,17 +1,17 @@
-"""What the Airflow UI says about the DAGs that look after the archive as a whole."""
+"""Documentation of the DAGs that operate on the whole archive, shown in the Airflow UI."""
 
 from __future__ import annotations
 
 COMPILE_INDEXES = """
 ### compile_indexes
 
-Writes every published footprint of the archive into one file, `geojson/compiled_historical_indexes.geojson`, with its twins in
+Writes every published footprint of the archive into one file, `geojson/compiled_historical_indexes.geojson`, the same features as
 FlatGeobuf and GeoParquet, and the list of services (`catalog/services.json`, `catalog/index.html`).
 
-Runs at night; `COGMILL_COMPILE_SCHEDULE` (cron, or `@hourly` as in the old system) changes that. A run by hand is harmless:
-what did not change is not uploaded. All formats are read back and compared before the first upload.
+Runs at night; `COGMILL_COMPILE_SCHEDULE` (cron, or `@hourly`) changes that. A run by hand is harmless: what did not change is not
+uploaded. All formats are read back and compared before the first upload.
 
-Red `check_compiled` means: the files are out, but the collections it names are not in them. Look at `maintenance` for their cause.
+Red `check_compiled` means: the files are published, but without the collections that it names. `maintenance` tells why.
 """
 
 COMPILE = "Streams the ledger into three formats, reads each back, compares number and hash of all features, uploads what changed."
@@ -22,43 +22,39 @@ MAINTENANCE = """
 ### maintenance
 
 Compares all layers of the archive every night: scans, uploads, COGs, ledger, tile index, index files, mapfiles and, when
-`COGMILL_PROBE_SERVICES` says how many, live services. One number for each way in which two layers can disagree; zero is green.
-The report is in the log of `report` and in the bucket (`reports/maintenance/latest.json` and one per day).
+`COGMILL_PROBE_SERVICES` says how many, live services. There is one number for each way in which two layers can disagree; zero is
+good. The report is in the log of `report` and in the bucket (`reports/maintenance/latest.json` and one per day).
 
-Mends by itself what takes nothing off the map. What was deleted (uploads, mapfiles) leaves the map after a grace period of
+Repairs by itself what takes nothing off the map. What was deleted (uploads, mapfiles) leaves the map after a grace period of
 `COGMILL_GRACE_HOURS`, in the order service, index, COG; above the limits of one run a person is asked (Required Actions).
 **Deleting a mapfile means: unpublish this service.** Uploading a frame brings it back.
 
-Start it with `dry_run` to see what it would do. Red means that something does not mend itself; `report` says what.
+Start it with `dry_run` to see what it would do. Red means that something needs a person; `report` says what.
 """
 
-COMPARE = (
-    "Lists the bucket once and compares it with the ledger. Remembers what it finds, which begins its grace period."
-)
+COMPARE = "Lists the bucket once and compares it with the ledger. Records what it finds, which begins the grace period of each finding."
 
-REPAIR = "Rows, links, index files, changed mapfiles, stray objects (moved to quarantine/), expired leases."
+REPAIR = "Repairs rows, links, index files, changed mapfiles and expired leases; moves stray objects to quarantine/."
 
-REMOVE = (
-    "Deleted uploads and mapfiles leave the map, lost or damaged COGs are built again. Does nothing above the limits."
-)
+REMOVE = "Takes deleted uploads and mapfiles off the map and has lost or damaged COGs built again. Does nothing above the limits."
 
-COLLECT = "Deletes COGs that were replaced or withdrawn long ago, aborts broken-off uploads, removes forgotten folders."
+COLLECT = "Deletes COGs that were replaced or withdrawn long ago, aborts incomplete uploads, removes stale folders."
 
-AUDIT = "Reads and hashes one thirtieth of all COGs each night. A damaged one is put aside and built again."
+AUDIT = "Reads and hashes one thirtieth of all COGs each night. A damaged one is moved to quarantine/ and built again."
 
-PROBE = "Asks live services for their capabilities and a map, some each night."
+PROBE = "Requests the capabilities and a map from some live services each night."
 
-MAINTENANCE_REPORT = "All numbers, what was mended, what waits. Red only for what needs a person."
+MAINTENANCE_REPORT = "All numbers, what was repaired, what waits. Red only for what needs a person."
 
 APPROVE = "Asks before an unusual amount leaves the map. Skipped when there is nothing to ask; without an answer nothing is removed."
 
-REMOVE_APPROVED = "Removes what was approved, and not more."
+REMOVE_APPROVED = "Removes what was approved, and nothing more."
 
 RENDER_MAPFILES = """
 ### render_mapfiles
 
-Renders services again from the current template, for example after the template changed. Each is drawn by MapServer before it
-is published; one that cannot be drawn keeps its old mapfile and stops no other. A dry run shows the differences in the logs.
+Renders services again from the current template, for example after the template changed. MapServer draws each one before it is
+published; one that cannot be drawn keeps its old mapfile and does not stop the others. A dry run shows the differences in the logs.
 """
 
 PLAN_RENDERING = "All public services, or the chosen ones, in batches of 50."
@@ -67,48 +63,45 @@ RENDER = (
     "Renders and draws each service of the batch; publishes those whose mapfile changes. The log shows the differences."
 )
 
-LIST_RENDERED = "Lists the services that changed. Red when one could not be drawn."
+LIST_RENDERED = "Lists the services that changed. Red when MapServer could not draw one."
 
 ROLLBACK = """
 ### rollback
 
 Brings **one** collection back to its previous published revision: tile index, COGs, index files, mapfile. Works as far back as
-replaced COGs are kept (`COGMILL_RETIRED_COG_DAYS`). Running it twice goes forward again. It also brings a service back whose
+replaced COGs are kept (`COGMILL_RETIRED_COG_DAYS`). Running it twice goes forward again. It also brings back a service whose
 mapfile was deleted.
 
-Frames that came since then leave the map and wait in state *failed*: a new upload, or a backfill with *force*, takes them in again.
+Frames that came after that revision leave the map and wait in state *failed*: a new upload, or a backfill with *force*, builds
+them again.
 """
 
-ROLL_BACK = (
-    "Checks that all COGs of that time are there, changes the index in one transaction, then index files and mapfile."
-)
+ROLL_BACK = "Checks that all COGs of that revision exist, changes the index in one transaction, then writes index files and mapfile."
 
 BACKFILL = """
 ### backfill
 
 Builds frames again by hand. The form chooses them: collections, a prefix of their keys, states, and an order. The plan (frames,
-bytes, time by the ledger's own history, what would change and why) stands in the log and the XCom of `plan_backfill` before
-anything happens; a large backfill waits there for approval (Required Actions). **Dry run** ends after the plan.
+bytes, estimated time, what would change and why) is in the log and the XCom of `plan_backfill` before anything happens; a large
+backfill waits there for approval (Required Actions). **Dry run** ends after the plan.
 
-It has a lane of its own, the pool `backfill`, and gives way to new uploads. Its progress is in the results of `build`.
-**Killed or red? Clear the run:** it goes on where it stopped and builds nothing twice.
+Backfills have a pool of their own, `backfill`, and give way to new uploads. Progress is in the results of `build`.
+**Killed or red? Clear the run:** it continues where it stopped and builds nothing twice.
 """
 
 RETRY = """
 ### retry
 
-What the button *Retry* of the page Collections starts: the same as `backfill`, without a dry run, for the frames that were clicked.
-It shares the lane of backfills and goes before what a large one still has to do.
+Started by the button *Retry* of the page Collections: the same as `backfill`, without a dry run, for the chosen frames.
+It shares the pool of backfills and goes before what a large one still has to do.
 """
 
-PLAN_BACKFILL = "Which frames, how many bytes, how long, and why. Changes nothing."
+PLAN_BACKFILL = "Plans which frames are built, how many bytes, how long, and why. Changes nothing."
 
 APPROVE_BACKFILL = "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES frames; else passes at once. Without an answer nothing is built."
 
-BEGIN_BACKFILL = "Writes the plan down and cuts it into batches. Skipped in a dry run."
+BEGIN_BACKFILL = "Stores the plan and divides it into batches. Skipped in a dry run."
 
 BUILD_BACKFILL = "Builds a batch with low priority; publishes each collection when nothing of it is left to do."
 
-REPORT_BACKFILL = (
-    "What became of all frames. Red when some failed by our fault or are left; skipped when nothing was begun."
-)
+REPORT_BACKFILL = "Reports what became of all frames. Red when some failed or are left; skipped when nothing was begun."

@@ -1,47 +1,44 @@
-"""Who is tried again, and when: the world's faults often, our own bugs once, the frame's faults never."""
+"""Retry policy of all tasks: services that do not answer are retried often, other errors once, wrong settings never."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Context, RetryPolicy
-from airflow.sdk.definitions.retry_policy import RetryDecision
+from airflow.sdk import Context, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-BUG_TRIES = 2
-"""A fault that is not the world's is tried once more, because a full disk or a killed child may be over by then."""
+OTHER_TRIES = 2
+"""Tries after an error of Cogmill's own: a full disk or a killed process may be over by the second one."""
 
-BUG_DELAY = timedelta(seconds=60)
+OTHER_DELAY = timedelta(seconds=60)
 """Pause before that second try."""
 
 
 class FaultRetryPolicy(RetryPolicy):
-    """Long patience for what is away, Airflow's own API included; one more try for all else, none for wrong settings."""
+    """Retry a service that does not answer, Airflow's API included, as often as the task allows; retry other errors once."""
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        """Sort the exception into its family; the first try has the number 1."""
+        """Return whether and when to try again; the first try has the number 1."""
         from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError, SourceChangedError
 
-        del max_tries, context
-        fault = type(exception).__name__
+        name = type(exception).__name__
         if isinstance(exception, (ServiceUnavailableError, SourceChangedError, AirflowRuntimeError)):
             return RetryDecision.default()
         if isinstance(exception, ConfigurationError):
-            return RetryDecision.fail(reason=f"{fault}: no retry before the setting is mended")
-        if try_number < BUG_TRIES:
-            return RetryDecision.retry(delay=BUG_DELAY, reason=f"{fault}: our fault, tried once more")
-        return RetryDecision.fail(reason=f"{fault}: our fault, tried {try_number} times")
+            return RetryDecision.fail(reason=f"{name}: not retried, because the setting must be corrected first")
+        if try_number < OTHER_TRIES:
+            return RetryDecision.retry(delay=OTHER_DELAY, reason=f"{name}: tried once more")
+        return RetryDecision.fail(reason=f"{name}: failed {try_number} times")
 
     def serialize(self) -> dict[str, Any]:
-        """Name the class; it has no parameters."""
+        """Return the class path; the policy has no parameters."""
         return {"__type": f"{type(self).__module__}.{type(self).__qualname__}"}
 
 
-DEFAULTS: Mapping[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "owner": "cogmill",
     "retries": 4,
     "retry_delay": timedelta(seconds=30),
@@ -50,4 +47,4 @@ DEFAULTS: Mapping[str, Any] = {
     "retry_policy": FaultRetryPolicy(),
     "execution_timeout": timedelta(minutes=30),
 }
-"""Default arguments of every DAG: waits of 30 s, 1, 2 and 4 minutes and some jitter, unless the policy says otherwise."""
+"""Default arguments of every DAG: retries after 30 s, 1, 2 and 4 minutes with jitter, unless the policy decides otherwise."""

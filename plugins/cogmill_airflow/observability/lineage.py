@@ -1,4 +1,4 @@
-"""What OpenLineage is told: which uploads became which COGs, index and mapfile. Asked for by its provider alone, where it is installed."""
+"""OpenLineage datasets of uploads, COGs, tile index and mapfiles; used only where the OpenLineage provider is installed."""
 
 from __future__ import annotations
 

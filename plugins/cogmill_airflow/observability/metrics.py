@@ -1,12 +1,13 @@
-"""What Cogmill tells StatsD or OpenTelemetry, through Airflow's own metrics; nothing is sent unless Airflow is told to."""
+"""Metrics that Cogmill sends to StatsD or OpenTelemetry through Airflow; nothing is sent unless Airflow is configured to."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow.sdk.configuration import conf
-from airflow.sdk.observability import stats
+from airflow.sdk import conf
+
+from cogmill_airflow.airflow_internals import gauge, incr, timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,34 +15,34 @@ if TYPE_CHECKING:
     from cogmill.ledger.queries import Queue
     from cogmill.pipeline.build_cogs import BatchResult
 
-MOST_LATENCIES = 200
+MAX_LATENCIES = 200
 """Frames of one publication whose time from upload to map is sent one by one."""
 
 SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
-"""Airflow's settings of which any sends metrics."""
+"""Settings of Airflow's section `metrics`; any of them sends metrics."""
 
 METRICS = {
     "cogmill.frames.built": ("counter", "frames whose COG was built and stored"),
-    "cogmill.frames.unchanged": ("counter", "uploads with the pixels of the COG that is there already"),
-    "cogmill.frames.rejected": ("counter", "frames refused"),
-    "cogmill.frames.failed": ("counter", "frames that failed by our fault"),
+    "cogmill.frames.unchanged": ("counter", "uploads with the same pixels as the present COG"),
+    "cogmill.frames.rejected": ("counter", "frames rejected"),
+    "cogmill.frames.failed": ("counter", "frames that failed through no fault of the upload"),
     "cogmill.frames.published": ("counter", "frames that became public"),
-    "cogmill.frames_per_second": ("gauge", "frames done per second by the batch that ended last"),
+    "cogmill.frames_per_second": ("gauge", "frames per second of the batch that ended last"),
     "cogmill.bytes.read": ("counter", "bytes of uploads built or found unchanged"),
     "cogmill.bytes.written": ("counter", "bytes of COGs stored"),
-    "cogmill.queue.frames": ("gauge", "frames that wait, whole archive"),
-    "cogmill.queue.age": ("gauge", "seconds the longest of them waits"),
+    "cogmill.queue.frames": ("gauge", "frames waiting in the whole archive"),
+    "cogmill.queue.age": ("gauge", "seconds that the oldest of them has waited"),
     "cogmill.upload_to_map": ("timer", "from the end of an upload to its frame on the map"),
 }
-"""Name: kind and meaning. With Airflow's prefix StatsD sees `airflow.cogmill.frames.built`."""
+"""Kind and meaning by name. With Airflow's prefix StatsD sees `airflow.cogmill.frames.built`."""
 
 
 def batch_done(collection_id: str, result: BatchResult, seconds: float) -> None:
-    """Tell what a batch did.
+    """Send the numbers of a batch.
 
-    :param collection_id: Whose frames; a tag, where the backend knows tags.
-    :param result: What became of them.
-    :param seconds: How long it took.
+    :param collection_id: Collection of the frames; sent as a tag, where the backend knows tags.
+    :param result: What became of the frames.
+    :param seconds: How long the batch took.
     """
     tags = {"collection": collection_id}
     counts = {
@@ -54,37 +55,37 @@ def batch_done(collection_id: str, result: BatchResult, seconds: float) -> None:
     }
     for name, count in counts.items():
         if count:
-            stats.incr(name, count, tags=tags)
+            incr(name, count, tags=tags)
     done = result.built + result.unchanged + len(result.rejected) + len(result.failed)
     if done and seconds > 0:
-        stats.gauge("cogmill.frames_per_second", done / seconds, tags=tags)
+        gauge("cogmill.frames_per_second", done / seconds, tags=tags)
 
 
 def published(collection_id: str, frames: int, latencies_s: Callable[[], list[float]]) -> None:
-    """Tell what became public.
+    """Send how many frames became public, and how long they took from upload to map.
 
-    :param collection_id: Where; a tag.
+    :param collection_id: Collection of the frames; sent as a tag.
     :param frames: How many frames.
-    :param latencies_s: Asks for the seconds from upload to map of some or all of them; asked only when somebody hears.
+    :param latencies_s: Returns the seconds from upload to map of some or all of them; called only when metrics are sent.
     """
-    if not (frames and _are_heard()):
+    if not (frames and _are_sent()):
         return
     tags = {"collection": collection_id}
-    stats.incr("cogmill.frames.published", frames, tags=tags)
+    incr("cogmill.frames.published", frames, tags=tags)
     for seconds in latencies_s():
-        stats.timing("cogmill.upload_to_map", timedelta(seconds=seconds), tags=tags)
+        timing("cogmill.upload_to_map", timedelta(seconds=seconds), tags=tags)
 
 
 def queue(waiting: Callable[[], Queue]) -> None:
-    """Tell what waits.
+    """Send how many frames wait.
 
-    :param waiting: Asks for what waits in the whole archive; asked only when somebody hears.
+    :param waiting: Returns what waits in the whole archive; called only when metrics are sent.
     """
-    if _are_heard():
+    if _are_sent():
         found = waiting()
-        stats.gauge("cogmill.queue.frames", found.frames)
-        stats.gauge("cogmill.queue.age", found.age_s)
+        gauge("cogmill.queue.frames", found.frames)
+        gauge("cogmill.queue.age", found.age_s)
 
 
-def _are_heard() -> bool:
+def _are_sent() -> bool:
     return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)

@@ -1,4 +1,4 @@
-"""One message per run to the people who look after the archive, through whatever Airflow notifiers the settings name."""
+"""One message per run to the people in charge of the archive, through the Airflow notifiers that the settings name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseNotifier
-from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
-from airflow.sdk.module_loading import import_string
+from airflow.sdk import (  # type: ignore[attr-defined]  # airflow.sdk exports them, its stub does not
+    AsyncCallback,
+    BaseNotifier,
+    DeadlineAlert,
+    DeadlineReference,
+)
 
 from cogmill_airflow.names import AWS_CONN_ID, DAG_PREFIX
 
@@ -24,26 +27,23 @@ SNS = "airflow.providers.amazon.aws.notifications.sns.SnsNotifier"
 """Notifier used for COGMILL_NOTIFY_TOPIC."""
 
 DIGEST = "digest"
-"""XCom key under which a task leaves what its message should say."""
+"""XCom key of the text that a task's message should contain."""
 
-LONGEST_SUBJECT = 100
-"""Letters; SNS takes no more."""
+MAX_SUBJECT_CHARS = 100
+"""SNS takes no more."""
 
-LONGEST_TEXT = 100_000
-"""Letters; SNS takes 256 KiB."""
+MAX_TEXT_CHARS = 100_000
+"""SNS takes 256 KiB."""
 
 
 class DigestNotifier(BaseNotifier):
-    """Send what a run did: for a collection the ledger's digest, for other DAGs what the task left, or why it failed.
+    """Send the digest of a run: for a collection that of the ledger, for other DAGs what the task pushed, or why it failed.
 
     Sends nothing when nothing happened, or when no notifier is configured. A message that cannot be sent never fails a run.
     """
 
     def notify(self, context: Context) -> None:
-        """Send.
-
-        :param context: Context of the task instance whose end this is.
-        """
+        """Send the message of the task that has ended."""
         ti = context["ti"]
         text = _digest(ti, context)
         failure = context.get("exception")
@@ -54,7 +54,7 @@ class DigestNotifier(BaseNotifier):
 
 
 def send(subject: str, text: str) -> int:
-    """Send one message by all configured notifiers; return the number of those that took it.
+    """Send one message through all configured notifiers; return the number of those that accepted it.
 
     :param subject: One line.
     :param text: The message.
@@ -62,9 +62,9 @@ def send(subject: str, text: str) -> int:
     count = 0
     for entry in _configured():
         try:
-            notifier = import_string(entry["class"])(**entry.get("kwargs", {}))
-            notifier({"digest_subject": subject[:LONGEST_SUBJECT], "digest_text": text[:LONGEST_TEXT]})
-        except Exception:  # whatever a notifier of somebody else's raises, the others must still be asked
+            notifier = resolve_name(entry["class"])(**entry.get("kwargs", {}))
+            notifier({"digest_subject": subject[:MAX_SUBJECT_CHARS], "digest_text": text[:MAX_TEXT_CHARS]})
+        except Exception:  # a notifier may raise anything, and the others must still be used
             log.exception("message_not_sent notifier=%s subject=%s", entry["class"], subject)
         else:
             count += 1
@@ -72,10 +72,10 @@ def send(subject: str, text: str) -> int:
 
 
 async def run_is_late(dag: str, minutes: int, context: Mapping[str, Any] | None = None) -> int:
-    """Say that a run has not ended in time; called in the triggerer by a deadline.
+    """Send that a run has not ended in time; called in the triggerer by a deadline.
 
-    :param dag: Which DAG.
-    :param minutes: How long it was given.
+    :param dag: Id of the DAG.
+    :param minutes: How long the run may take.
     :param context: What Airflow knows about the run.
     """
     run = (context or {}).get("dag_run") or {}
@@ -100,7 +100,7 @@ def _configured() -> list[Mapping[str, Any]]:
     from cogmill.config.settings import load_settings
 
     settings = load_settings()
-    entries = list(settings.notifiers)
+    entries: list[Mapping[str, Any]] = list(settings.notifiers)
     if settings.notify_topic:
         message = {"message": "{{ digest_text }}", "subject": "{{ digest_subject }}"}
         kwargs = {"target_arn": settings.notify_topic, "aws_conn_id": AWS_CONN_ID, **message}
@@ -109,7 +109,7 @@ def _configured() -> list[Mapping[str, Any]]:
 
 
 def _digest(ti: Any, context: Context) -> str:
-    """Return what a task has to say; a ledger that is away must not keep the failure itself from being sent."""
+    """Return the digest of a task; a ledger that does not answer must not keep the failure itself from being sent."""
     from cogmill.domain.errors import CogmillError
 
     if not ti.dag_id.startswith(DAG_PREFIX):
@@ -126,9 +126,10 @@ def _collection_digest(collection_id: str, context: Context) -> str:
     from cogmill.pipeline import run_digest
 
     from cogmill_airflow.connections import archive_from_connections
+    from cogmill_airflow.operators.base import run_start
 
     with archive_from_connections() as archive:
-        digest = run_digest.digest(archive, collection_id, context["dag_run"].start_date)
+        digest = run_digest.digest(archive, collection_id, run_start(context))
         service = service_url(archive.settings.mapserver_url, collection_id)
     if not (digest.published or digest.rejected or digest.failed or digest.missing_scans):
         return ""

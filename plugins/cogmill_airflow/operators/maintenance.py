@@ -1,4 +1,4 @@
-"""The tasks of maintenance: compare all layers, mend, ask before much is removed, clear away, read COGs again, report."""
+"""Operators of maintenance: compare all layers, repair, ask before much is removed, clean up, audit COGs, report."""
 
 from __future__ import annotations
 
@@ -17,43 +17,33 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from cogmill.maintenance.repair import Action
 
-MOST_ACTIONS = 500
-"""Acts that an XCom and the report name; all are in the task's log."""
+MAX_ACTIONS = 500
+"""Actions named in the XCom and the report; all are in the task's log."""
 
 
-class ArchiveOperator(ArchiveOperator):
-    """Base of the tasks that work on the whole archive."""
+class MaintenanceOperator(ArchiveOperator):
+    """Base of the operators that change the archive and log each change."""
 
     def report_actions(self, actions: Sequence[Action]) -> list[dict[str, Any]]:
-        """Log every act and return as many as an XCom should hold.
-
-        :param actions: What was done.
-        """
+        """Log the actions and return as many as an XCom should hold; failures are in the log already."""
         for action in actions:
-            level = self.log.error if action.failed else self.log.info
-            level("%s %s: %s", action.kind, action.subject, action.done)
-        self.log.info("acts_done count=%d failed=%d", len(actions), sum(action.failed for action in actions))
-        return [asdict(action) for action in actions[:MOST_ACTIONS]]
+            if not action.failed:
+                self.log.info("%s %s: %s", action.kind, action.subject, action.done)
+        self.log.info("actions_done count=%d failed=%d", len(actions), sum(action.failed for action in actions))
+        return [asdict(action) for action in actions[:MAX_ACTIONS]]
 
 
 class CompareLayersOperator(ArchiveOperator):
     """Compare bucket, ledger, tile index, index files and mapfiles; find what disagrees and what should leave the map."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return counts, examples, and the plan of removals.
-
-        :param context: Context of the task instance.
-        """
-        from cogmill.maintenance.checks import KINDS
+        """Return counts, examples, and the plan of removals."""
         from cogmill.maintenance.compare import compare
         from cogmill.maintenance.removal_plan import plan_removals
 
-        del context
         with self.archive() as archive:
             comparison = compare(archive)
             plan = plan_removals(archive)
-        for kind, count in comparison.counts.items():
-            self.log.info("%8d  %s", count, KINDS[kind].title)
         for finding in comparison.examples:
             self.log.info("%s %s: %s (since %s)", finding.kind, finding.subject, finding.detail, finding.first_seen)
         self.log.info("removals_planned %s", plan.text)
@@ -61,22 +51,19 @@ class CompareLayersOperator(ArchiveOperator):
         return {"comparison": asdict(comparison) | {"examples": examples}, "plan": asdict(plan) | {"text": plan.text}}
 
 
-class RepairOperator(ArchiveOperator):
-    """Mend what can be mended without taking anything off the map."""
+class RepairOperator(MaintenanceOperator):
+    """Repair what can be repaired without taking anything off the map."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return what was done.
-
-        :param context: Context of the task instance.
-        """
+        """Return what was done."""
         from cogmill.maintenance.repair import repair
 
         with self.archive() as archive:
             return self.report_actions(repair(archive, dry_run=context["params"]["dry_run"]))
 
 
-class RemoveOperator(ArchiveOperator):
-    """Take off the map what has gone for good; nothing when a limit is exceeded and nobody approved.
+class RemoveOperator(MaintenanceOperator):
+    """Take off the map what was deleted; nothing when a limit is exceeded and nobody approved.
 
     :param approved: The plan that a person approved; None for what needs no approval. (templated)
     """
@@ -88,10 +75,7 @@ class RemoveOperator(ArchiveOperator):
         self.approved = approved
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return what was done.
-
-        :param context: Context of the task instance.
-        """
+        """Return what was done."""
         from cogmill.maintenance.removal_plan import Removals
         from cogmill.maintenance.repair import remove
 
@@ -122,10 +106,7 @@ class ApproveRemovalsOperator(ApprovalOperator):
         self.compared = compared
 
     def execute(self, context: Context) -> Any:
-        """Ask, or skip.
-
-        :param context: Context of the task instance.
-        """
+        """Ask, or skip."""
         plan: Mapping[str, Any] = (self.compared or {}).get("plan", {})
         if context["params"]["dry_run"] or not plan.get("concerns"):
             raise AirflowSkipException("nothing to approve")
@@ -134,46 +115,37 @@ class ApproveRemovalsOperator(ApprovalOperator):
 
 
 class CollectGarbageOperator(ArchiveOperator):
-    """Delete COGs retired long ago, abort broken-off uploads, remove forgotten folders of this host."""
+    """Delete COGs that were retired long ago, abort incomplete uploads, remove stale folders of this host."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return what was cleared away.
-
-        :param context: Context of the task instance.
-        """
+        """Return how much was deleted."""
         from cogmill.maintenance.cleanup import collect
 
         with self.archive() as archive:
             collected = asdict(collect(archive, dry_run=context["params"]["dry_run"]))
         for what, names in collected.items():
-            self.log.info("collected_%s count=%d %s", what, len(names), names)
+            if names:
+                self.log.info("garbage_%s %s", what, names)
         return {what: len(names) for what, names in collected.items()}
 
 
-class AuditCogsOperator(ArchiveOperator):
-    """Read every byte of tonight's share of all COGs and compare with the hash they were proven with."""
+class AuditCogsOperator(MaintenanceOperator):
+    """Read every byte of tonight's share of all COGs and compare with the hash of the ledger."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return how many were read, and which were damaged.
-
-        :param context: Context of the task instance.
-        """
+        """Return how many were read, and which were damaged."""
         from cogmill.maintenance.audit import audit
 
         with self.archive() as archive:
             result = audit(archive, dry_run=context["params"]["dry_run"])
-        self.log.info("cogs_audited read=%d bytes=%d", result.read, result.bytes)
         return {"read": result.read, "bytes": result.bytes, "damaged": self.report_actions(result.damaged)}
 
 
 class ProbeServicesOperator(ArchiveOperator):
-    """Ask some live services for capabilities and a map, in turn; none unless COGMILL_PROBE_SERVICES says how many."""
+    """Request capabilities and a map from some live services, in turn; from none unless COGMILL_PROBE_SERVICES says how many."""
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Return the faults by collection.
-
-        :param context: Context of the task instance.
-        """
+        """Return the faults by collection."""
         from cogmill.maintenance.service_probes import probe_services
 
         with self.archive() as archive:
@@ -181,7 +153,7 @@ class ProbeServicesOperator(ArchiveOperator):
 
 
 class MaintenanceReportOperator(ArchiveOperator):
-    """Store the night's report and say it in the log; red when something needs a person.
+    """Store the night's report and write it to the log; red when something needs a person.
 
     :param parts: Results of the other tasks by name. (templated)
     """
@@ -193,10 +165,7 @@ class MaintenanceReportOperator(ArchiveOperator):
         self.parts = parts
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the numbers.
-
-        :param context: Context of the task instance.
-        """
+        """Return the numbers."""
         from cogmill.maintenance.report import needs_a_person, report_text, write_report
 
         compared = self.parts["compared"] or {}

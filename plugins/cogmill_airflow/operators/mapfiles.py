@@ -1,4 +1,4 @@
-"""The tasks of render_mapfiles and rollback: services again from the current template, or one back to what it was."""
+"""Operators of render_mapfiles and rollback: render services again, or bring one collection back to an earlier revision."""
 
 from __future__ import annotations
 
@@ -9,33 +9,29 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.operators.maintenance import ArchiveOperator
-from cogmill_airflow.operators.reports import broken_tasks
+from cogmill_airflow.operators.base import ArchiveOperator, failed_tasks
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-BATCH = 50
-"""Services that one mapped task draws."""
+BATCH_SERVICES = 50
+"""Services that one mapped task renders."""
 
-SHOWN_DIFF = 500
-"""Letters of a diff in an XCom; more of it is in the task's log."""
+MAX_DIFF_CHARS = 500
+"""Characters of a diff in the XCom; more of it is in the task's log."""
 
 
 class PlanRenderingOperator(ArchiveOperator):
-    """List the services that are to be rendered again, in batches."""
+    """Divide the services to render into batches."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return one batch per mapped task.
-
-        :param context: Context of the task instance.
-        """
+        """Return one batch for each mapped task."""
         from cogmill.pipeline import rerender
 
         with self.archive() as archive:
             ids = rerender.services(archive, context["params"]["collections"] or [])
         self.log.info("rendering_planned services=%d", len(ids))
-        parts = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)] or [[]]
+        parts = [ids[start : start + BATCH_SERVICES] for start in range(0, len(ids), BATCH_SERVICES)] or [[]]
         return [{"label": f"{part[0]} … {part[-1]}" if part else "no service", "ids": part} for part in parts]
 
 
@@ -52,10 +48,7 @@ class RenderMapfilesOperator(ArchiveOperator):
         self.batch = batch
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return the services that changed or failed.
-
-        :param context: Context of the task instance.
-        """
+        """Return the services that changed or failed."""
         from cogmill.pipeline import rerender
 
         params = context["params"]
@@ -66,16 +59,13 @@ class RenderMapfilesOperator(ArchiveOperator):
                 archive, self.batch["ids"], restore_deleted=chosen, dry_run=params["dry_run"]
             )
         for rendering in renderings:
-            level = self.log.error if rendering.fault else self.log.info
-            level(
-                "%s %s\n%s", rendering.collection_id, rendering.fault or f"changed={rendering.changed}", rendering.diff
-            )
+            self.log.info("%s changed=%s\n%s", rendering.collection_id, rendering.changed, rendering.diff)
         noted = [asdict(rendering) for rendering in renderings if rendering.changed or rendering.fault]
-        return [entry | {"diff": entry["diff"][:SHOWN_DIFF]} for entry in noted]
+        return [entry | {"diff": entry["diff"][:MAX_DIFF_CHARS]} for entry in noted]
 
 
 class ListRenderedOperator(BaseOperator):
-    """List the services that changed; red when one could not be drawn and kept its old mapfile.
+    """List the services that changed; red when MapServer could not draw one, which keeps its old mapfile.
 
     :param renderings: Results of all batches. (templated)
     """
@@ -87,19 +77,16 @@ class ListRenderedOperator(BaseOperator):
         self.renderings = renderings
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the names.
-
-        :param context: Context of the task instance.
-        """
+        """Return the names."""
         noted = [entry for batch in self.renderings or [] for entry in batch or []]
         changed = [entry["collection_id"] for entry in noted if entry["changed"]]
         verb = "would_change" if context["params"]["dry_run"] else "changed"
         self.log.info("services_%s count=%d %s", verb, len(changed), changed)
         faults = [f"{entry['collection_id']}: {entry['fault']}" for entry in noted if entry["fault"]]
-        broken = broken_tasks(context)
-        if faults or broken:
-            kept = f"{len(faults)} services keep their old mapfile" + (", and those of" if broken else "")
-            raise AirflowFailException(f"{kept}: " + "; ".join([*faults, *broken]))
+        failed = failed_tasks(context)
+        if faults or failed:
+            kept = f"{len(faults)} services keep their old mapfile" + (", and those of" if failed else "")
+            raise AirflowFailException(f"{kept}: " + "; ".join([*faults, *failed]))
         return {verb: changed}
 
 
@@ -107,10 +94,7 @@ class RollbackOperator(ArchiveOperator):
     """Bring one collection back to its previous published revision."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return what changed.
-
-        :param context: Context of the task instance.
-        """
+        """Return what changed."""
         from cogmill.pipeline.rollback import rollback
 
         params = context["params"]

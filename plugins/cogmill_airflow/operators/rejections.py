@@ -1,4 +1,4 @@
-"""Refused frames as boxes of the Grid view: a name each, and no more boxes than a person reads."""
+"""Rejected frames and uploads as mapped tasks of the Grid view: one each, with its name, and no more than a person reads."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from airflow.sdk.exceptions import AirflowSkipException
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-MOST = 200
-"""Boxes per run; the rest is in the report and in the ledger."""
+MAX_ENTRIES = 200
+"""Rejections shown per run; the rest is in the report and in the ledger."""
 
 LABEL_TEMPLATE = "{{ task.frame['label'] }}"
-"""What Airflow writes beside a box."""
+"""What Airflow writes beside a mapped task."""
 
-LONGEST_LABEL = 240
-"""Letters; Airflow stores 250."""
+MAX_LABEL_CHARS = 240
+"""Airflow stores 250."""
 
 
-class Refused(Protocol):
-    """What is shown of a refused frame."""
+class Rejection(Protocol):
+    """What is shown of a rejected frame or upload."""
 
     @property
     def key(self) -> str:
-        """Where it was uploaded."""
+        """Key of the upload."""
 
     @property
     def reason(self) -> str:
-        """Word of the closed set."""
+        """Word of the closed set of reasons."""
 
     @property
     def detail(self) -> str:
@@ -41,28 +41,34 @@ class Refused(Protocol):
         """What the person who uploaded it should do."""
 
 
-def shown(refused: Sequence[Refused]) -> list[dict[str, str]]:
-    """Return one box per refused frame, `<file name>: <reason>`; a single one without a reason when there is none."""
-    if not refused:
+def rejection_entries(rejections: Sequence[Rejection]) -> list[dict[str, str]]:
+    """Return what the mapped tasks show: `<file name>: <reason>` and advice for each rejection.
+
+    Never empty, so that the task succeeds visibly: without rejections there is one entry without a reason.
+    """
+    if not rejections:
         return [{"label": "none rejected", "reason": "", "advice": ""}]
-    boxes = [_box(f"{frame.key.rpartition('/')[2]}: {frame.reason}", frame) for frame in refused[:MOST]]
-    if len(refused) > MOST:
-        boxes[-1] |= {"label": f"and {len(refused) - MOST + 1} more: see the report"}
-    return boxes
+    entries = [_entry(rejection) for rejection in rejections[:MAX_ENTRIES]]
+    if len(rejections) > MAX_ENTRIES:
+        entries[-1] |= {"label": f"and {len(rejections) - MAX_ENTRIES + 1} more: see the report"}
+    return entries
 
 
-def _box(label: str, frame: Refused) -> dict[str, str]:
-    # the end names the file's extension and the reason, so a long label loses its middle
-    if len(label) > LONGEST_LABEL:
-        half = LONGEST_LABEL // 2
+def _entry(rejection: Rejection) -> dict[str, str]:
+    label = f"{rejection.key.rpartition('/')[2]}: {rejection.reason}"
+    if len(label) > MAX_LABEL_CHARS:
+        # the end holds the file's extension and the reason, so a long label loses its middle
+        half = MAX_LABEL_CHARS // 2
         label = f"{label[: half - 1]}…{label[-half:]}"
-    return {"label": label, "reason": str(frame.reason), "advice": f"{frame.key}: {frame.detail}. {frame.advice}"}
+    # on lines of their own, because Airflow does not wrap the lines of a log
+    advice = f"{rejection.key}\n{rejection.detail}\n{rejection.advice}"
+    return {"label": label, "reason": str(rejection.reason), "advice": advice}
 
 
 class ShowRejectedOperator(BaseOperator):
-    """One refused frame or upload, in its own box: skipped, because it is the frame's fault and nobody else waits for it.
+    """Show one rejected frame or upload. Skipped, because the fault is in the upload and nothing waits for it.
 
-    :param frame: `label`, `reason` and `advice`; without a reason the task succeeds, as there was nothing to refuse.
+    :param frame: `label`, `reason` and `advice`; without a reason the task succeeds, as nothing was rejected. (templated)
     """
 
     template_fields: Sequence[str] = ("frame",)
@@ -73,13 +79,8 @@ class ShowRejectedOperator(BaseOperator):
         self.frame = frame
 
     def execute(self, context: Context) -> None:
-        """Skip with the reason, or return.
-
-        :param context: Context of the task instance.
-        """
-        del context
-        if not self.frame["reason"]:
-            self.log.info("none_rejected")
-            return
-        self.log.warning("frame_rejected frame=%s advice=%s", self.frame["label"], self.frame["advice"])
-        raise AirflowSkipException(f"{self.frame['label']}. {self.frame['advice']}")
+        """Write the advice to the task's log and skip; return when nothing was rejected."""
+        if self.frame["reason"]:
+            self.log.warning("rejected\n%s", self.frame["advice"])
+            raise AirflowSkipException(self.frame["label"])
+        self.log.info("none_rejected")

@@ -1,4 +1,4 @@
-"""The tasks of watch_uploads after the bell: take uploads in, ask for runs of their collections, show what was refused."""
+"""Operators of watch_uploads: ingest uploads, trigger runs of their collections, list what was rejected."""
 
 from __future__ import annotations
 
@@ -10,83 +10,75 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRuntimeError
 
+from cogmill_airflow.airflow_internals import is_not_found
 from cogmill_airflow.names import dag_id
 from cogmill_airflow.observability import metrics
-from cogmill_airflow.observability.notifications import DIGEST, LONGEST_TEXT
+from cogmill_airflow.observability.notifications import DIGEST, MAX_TEXT_CHARS
 from cogmill_airflow.operators.base import ArchiveOperator
-from cogmill_airflow.operators.rejections import shown
+from cogmill_airflow.operators.rejections import rejection_entries
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 NO_COLLECTION = ""
-"""Entry of the list of collections when none has work, so that the task is seen to succeed."""
+"""Entry of the list of collections when none has work, so that the task succeeds visibly."""
 
-REFUSED = "refused"
-"""XCom key of the uploads whose names fit no grammar."""
+REJECTED = "rejected"
+"""XCom key of the uploads that were rejected by name."""
 
 POLL_S = 1.0
-"""Pause between two questions whether a DAG is there."""
-
-NOT_FOUND = 404
-"""HTTP status with which Airflow answers for a DAG it does not know."""
+"""Seconds between two checks whether a DAG has appeared."""
 
 
-class RegisterUploadsOperator(ArchiveOperator):
-    """Take every upload the ledger does not know into it."""
+class IngestUploadsOperator(ArchiveOperator):
+    """Enter every upload that the ledger does not know."""
 
     def execute(self, context: Context) -> list[str]:
-        """Return the collections that have work to do.
-
-        :param context: Context of the task instance.
-        """
+        """Return the ids of the collections that have work to do."""
         from cogmill.pipeline import ingest
 
         with self.archive() as archive:
-            taken = ingest.ingest_uploads(archive)
+            ingested = ingest.ingest_uploads(archive)
             metrics.queue(archive.ledger.queries.queue)
-        for upload in taken.rejected:
-            self.log.warning("upload_refused key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)
+        for upload in ingested.rejected:
+            self.log.warning("upload_rejected key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)
         self.log.info(
-            "uploads_registered frames=%d scans=%d refused=%d collections=%s",
-            taken.frames,
-            taken.scans,
-            len(taken.rejected),
-            taken.collection_ids,
+            "uploads_ingested frames=%d scans=%d rejected=%d collections=%s",
+            ingested.frames,
+            ingested.scans,
+            len(ingested.rejected),
+            ingested.collection_ids,
         )
-        context["ti"].xcom_push(key=REFUSED, value=shown(taken.rejected))
-        if taken.rejected:
-            said = "\n".join(f"Refused {upload.text}" for upload in taken.rejected)
-            context["ti"].xcom_push(key=DIGEST, value=said[:LONGEST_TEXT])
-        return taken.collection_ids or [NO_COLLECTION]
+        context["ti"].xcom_push(key=REJECTED, value=rejection_entries(ingested.rejected))
+        if ingested.rejected:
+            text = "\n".join(f"Rejected {upload.text}" for upload in ingested.rejected)
+            context["ti"].xcom_push(key=DIGEST, value=text[:MAX_TEXT_CHARS])
+        return ingested.collection_ids or [NO_COLLECTION]
 
 
-class ListRefusedOperator(BaseOperator):
-    """Hand on the refused uploads as a list to map over; Airflow maps over plain results only.
+class ListRejectedUploadsOperator(BaseOperator):
+    """Return the rejected uploads as a list to map over; Airflow maps over plain results only.
 
-    :param refused: Boxes made by the registering task. (templated)
+    :param rejected: Entries pushed by the ingesting task. (templated)
     """
 
-    template_fields: Sequence[str] = ("refused",)
+    template_fields: Sequence[str] = ("rejected",)
 
-    def __init__(self, *, refused: Any, **kwargs: Any) -> None:
+    def __init__(self, *, rejected: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.refused = refused
+        self.rejected = rejected
 
     def execute(self, context: Context) -> list[dict[str, str]]:
-        """Return the boxes.
-
-        :param context: Context of the task instance.
-        """
-        del context
-        return self.refused
+        """Return the entries."""
+        rejected: list[dict[str, str]] = self.rejected
+        return rejected
 
 
 class TriggerCollectionOperator(TriggerDagRunOperator):
-    """Ask for a run of a collection's DAG, which may be seconds old or not there yet.
+    """Trigger a run of a collection's DAG, which may be seconds old or not visible yet.
 
-    A run that is queued has not planned yet and will take the new frames along, so no second one is queued behind it. The run's id
-    follows from the run that asks, so that a retry after a lost answer finds its own run and adds none.
+    A queued run has not planned yet and will include the new frames, so no second one is queued behind it. The run id derives from
+    the id of the run that triggers, so a retry after a lost answer finds its own run and adds none.
 
     :param collection_id: The collection; empty when none has work.
     :param visible_within_s: Seconds a new collection's DAG may take to appear.
@@ -104,10 +96,7 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
         self.visible_within_s = visible_within_s
 
     def execute(self, context: Context) -> None:
-        """Trigger, unless a run of the same purpose is there.
-
-        :param context: Context of the task instance.
-        """
+        """Trigger, unless a run that will include the frames is queued already."""
         if self.collection_id == NO_COLLECTION:
             self.log.info("nothing_to_trigger")
             return
@@ -115,11 +104,11 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
         dag = self._wait_until_visible(ti)
         if dag.is_paused:
             self.log.warning("collection_paused dag=%s", self.trigger_dag_id)
-        if ti.get_dr_count(dag_id=self.trigger_dag_id, run_ids=[self.trigger_run_id]):
+        if ti.get_dr_count(dag_id=self.trigger_dag_id, run_ids=[str(self.trigger_run_id)]):
             self.log.info("already_triggered dag=%s run=%s", self.trigger_dag_id, self.trigger_run_id)
             return
         if ti.get_dr_count(dag_id=self.trigger_dag_id, states=["queued"]):
-            self.log.info("run_waiting_already dag=%s", self.trigger_dag_id)
+            self.log.info("run_queued_already dag=%s", self.trigger_dag_id)
             return
         super().execute(context)
 
@@ -131,7 +120,7 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
             try:
                 return ti.get_dag(self.trigger_dag_id)
             except AirflowRuntimeError as err:
-                if (err.error.detail or {}).get("status_code") != NOT_FOUND:
+                if not is_not_found(err):
                     raise
                 if time.monotonic() > deadline:
                     message = f"{self.trigger_dag_id} has not appeared within {self.visible_within_s:.0f} s"

@@ -1,24 +1,29 @@
-"""Who may see the page and who may retry: Airflow's own users, tokens and permissions, asked of its auth manager."""
+"""Who may see the page and who may retry, by Airflow's own users, tokens and permissions."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from fastapi import Depends, HTTPException, Request
 
+from cogmill_airflow.airflow_internals import (
+    DagAccessEntity,
+    DagDetails,
+    GetUserDep,
+    get_auth_manager,
+    requires_access_dag,
+)
+
 RETRY = "retry"
-"""The DAG that looks at refused frames again."""
+"""Id of the DAG that builds rejected and failed frames again."""
 
 _may_read = requires_access_dag("GET")
 
 
 def may_read(request: Request, user: GetUserDep) -> None:
-    """Refuse who may not read the DAG that the path names.
+    """Reject a user who may not read the DAG that the path names.
 
-    Airflow's own check also takes the DAG from the query, where the client would choose which DAG is asked about.
+    Airflow's own check also reads the DAG from the query, where the client could choose another DAG than the one of the path.
     """
     if "dag_id" in request.query_params:
         raise HTTPException(400, "The page takes no dag_id.")
@@ -26,11 +31,11 @@ def may_read(request: Request, user: GetUserDep) -> None:
 
 
 Reader = Depends(may_read)
-"""Signed in, and may read the DAG that the path names as `dag_id`; without one, DAGs at all."""
+"""Dependency: the user is signed in and may read the DAG that the path names as `dag_id`, or any DAG where it names none."""
 
 
 def may_retry(user: GetUserDep) -> bool:
-    """Tell whether this user may start that DAG; the button itself asks Airflow's API, which decides again."""
+    """Tell whether this user may start the DAG `retry`; the button itself calls Airflow's API, which checks again."""
     details = DagDetails(id=RETRY)
     allowed: bool = get_auth_manager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=details, user=user

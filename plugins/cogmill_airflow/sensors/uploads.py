@@ -1,4 +1,4 @@
-"""The sensor that waits for uploads, without a worker."""
+"""The sensor that waits for uploads, without occupying a worker."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class NewUploadsSensor(S3KeySensor):
     """Waits until the bucket holds something that the ledger does not know.
 
     An S3 key sensor whose condition is not "such a key exists", which stays true for ever, but "a key or a version of it is new".
-    It starts and ends in the triggerer: waiting, and finding, take no worker slot. When the time is up it succeeds as well, so
-    that a continuous DAG begins a new run instead of failing.
+    It starts and ends in the triggerer and never takes a worker slot. When the time is up it succeeds as well, so that a
+    continuous DAG begins a new run instead of failing.
 
-    :param wait: How long to wait for news before the run ends and a new one begins.
+    :param wait: How long to wait for uploads before the run ends and a new one begins.
     :param aws_conn_id: Connection used for S3. (templated)
     :param postgres_conn_id: Connection used for the ledger.
     """
@@ -41,7 +41,7 @@ class NewUploadsSensor(S3KeySensor):
         postgres_conn_id: str = POSTGRES_CONN_ID,
         **kwargs: Any,
     ) -> None:
-        # Airflow makes a trigger's time limit of it, which would turn each quiet archive red
+        # Airflow makes it the trigger's time limit, and a time without uploads would turn the task red
         kwargs["execution_timeout"] = None
         super().__init__(bucket_key="*", wildcard_match=True, deferrable=True, aws_conn_id=aws_conn_id, **kwargs)
         self.wait = wait
@@ -51,31 +51,28 @@ class NewUploadsSensor(S3KeySensor):
         )
 
     def poke(self, context: Context) -> bool:
-        """Look once.
-
-        :param context: Context of the task instance.
-        """
+        """Tell whether the bucket holds something new."""
         from cogmill.pipeline import ingest
 
         from cogmill_airflow.connections import archive_from_connections
 
-        del context
-        with archive_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id) as archive:
+        with archive_from_connections(
+            aws_conn_id=self.aws_conn_id or AWS_CONN_ID, postgres_conn_id=self.postgres_conn_id
+        ) as archive:
             return ingest.has_new_uploads(archive)
 
-    def _defer(self) -> None:
-        """Leave the worker; the trigger knows its own end, so that no time limit of Airflow turns the task red."""
+    def execute(self, context: Context) -> None:
+        """Return when something is new, else continue in the triggerer; only runs where a task starts on a worker.
+
+        The trigger gets no time limit: it ends by itself, and a limit of Airflow's would turn the task red.
+        """
         from cogmill_airflow.triggers.uploads import NewUploadsTrigger
 
-        self.defer(trigger=NewUploadsTrigger(**self._trigger_kwargs()), method_name="execute_complete")
+        if not self.poke(context):
+            self.defer(trigger=NewUploadsTrigger(**self._trigger_kwargs()), method_name="execute_complete")
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> None:
-        """Return; the trigger ends the task by itself, so this only runs where a person clears a deferred task.
-
-        :param context: Context of the task instance.
-        :param event: What the trigger sent.
-        """
-        del context
+        """Return; the trigger ends the task by itself, so this only runs where a person clears a deferred task."""
         self.log.info("uploads_awaited event=%s", event)
 
     def _trigger_kwargs(self) -> dict[str, Any]:

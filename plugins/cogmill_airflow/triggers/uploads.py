@@ -1,4 +1,4 @@
-"""What runs in the triggerer: one coroutine that waits for news in the bucket."""
+"""The trigger that waits for uploads in the triggerer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
 if TYPE_CHECKING:
     from cogmill.pipeline import Archive
 
-LONGEST_PAUSE_S = 60.0
-"""Seconds between two looks at a bucket or ledger that does not answer, at most."""
+MAX_PAUSE_S = 60.0
+"""Longest pause in seconds before a bucket or ledger that does not answer is asked again."""
 
 
 class NewUploadsTrigger(BaseTrigger):
     """Fires once when the bucket holds something that the ledger does not know.
 
-    Sleeps between two looks; a look is `pipeline.ingest.has_new_uploads` in a thread: the pages of a bucket listing and one query, no
-    HEAD. Ends the task itself, so that no worker is started for it. A bucket or ledger that does not answer is logged and asked
-    again after a growing pause. After `wait_s` it ends the task all the same: the run then sweeps and a new one begins.
+    Sleeps between two checks; a check is `pipeline.ingest.has_new_uploads` in a thread: the pages of a bucket listing and one query,
+    no HEAD. Ends the task itself, so that no worker is started for it. A bucket or ledger that does not answer is logged and asked
+    again after a growing pause. After `wait_s` it ends the task as well: the run then sweeps the bucket, and a new one begins.
 
-    :param wait_s: Seconds to wait for news.
+    :param wait_s: Seconds to wait for uploads.
     :param aws_conn_id: Connection used for S3.
     :param postgres_conn_id: Connection used for the ledger.
     """
@@ -33,15 +33,15 @@ class NewUploadsTrigger(BaseTrigger):
     def __init__(
         self, *, wait_s: float, aws_conn_id: str = AWS_CONN_ID, postgres_conn_id: str = POSTGRES_CONN_ID
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         self.wait_s = wait_s
         self.aws_conn_id = aws_conn_id
         self.postgres_conn_id = postgres_conn_id
-        self._opened = ExitStack()
+        self._resources = ExitStack()
         self._archive: Archive | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer needs to build this again; names of connections, no credential."""
+        """Return the class path and arguments from which the triggerer builds this again; no credentials."""
         kwargs = {
             "wait_s": self.wait_s,
             "aws_conn_id": self.aws_conn_id,
@@ -50,7 +50,7 @@ class NewUploadsTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look, sleep, look again."""
+        """Check and sleep until something is new or the time is up."""
         from cogmill.domain.errors import ServiceUnavailableError
 
         loop = asyncio.get_running_loop()
@@ -58,12 +58,12 @@ class NewUploadsTrigger(BaseTrigger):
         misses = 0
         while loop.time() < deadline:
             try:
-                found, pause = await asyncio.to_thread(self._look)
+                found, pause = await asyncio.to_thread(self._check)
                 misses = 0
             except ServiceUnavailableError as err:
                 misses += 1
-                found, pause = False, min(2.0**misses, LONGEST_PAUSE_S)
-                self.log.warning("uploads_not_visible error=%s next_look_s=%.0f", err, pause)
+                found, pause = False, min(2.0**misses, MAX_PAUSE_S)
+                self.log.warning("uploads_not_visible error=%s next_check_s=%.0f", err, pause)
                 await asyncio.to_thread(self._close)
             if found:
                 self.log.info("uploads_found")
@@ -75,18 +75,18 @@ class NewUploadsTrigger(BaseTrigger):
         """Close the database connection, whatever ended the wait."""
         await asyncio.to_thread(self._close)
 
-    def _look(self) -> tuple[bool, float]:
-        """Tell whether there is news, and after how many seconds to look again."""
+    def _check(self) -> tuple[bool, float]:
+        """Tell whether something is new, and after how many seconds to check again."""
         from cogmill.pipeline import ingest
 
         from cogmill_airflow.connections import archive_from_connections
 
         if self._archive is None:
-            self._archive = self._opened.enter_context(
+            self._archive = self._resources.enter_context(
                 archive_from_connections(aws_conn_id=self.aws_conn_id, postgres_conn_id=self.postgres_conn_id)
             )
         return ingest.has_new_uploads(self._archive), self._archive.settings.poke_seconds
 
     def _close(self) -> None:
         self._archive = None
-        self._opened.close()
+        self._resources.close()

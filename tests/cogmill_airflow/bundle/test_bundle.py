@@ -123,3 +123,40 @@ def test_nothing_is_written_when_the_ledger_says_the_same(
         "cogmill_airflow.bundle.bundle.write_shards", lambda *_: pytest.fail("the list has not changed")
     )
     bundle.refresh()
+
+
+OLD_DAG_FILE = """\
+from cogmill_airflow.collection_dag import collection_dag
+from cogmill_airflow.shards import entries
+
+for entry in entries(__file__):
+    globals()[f"collection__{entry['id']}"] = collection_dag(entry)
+"""
+"""What a version with other module names wrote."""
+
+
+def test_worker_replaces_files_of_an_older_version_when_it_starts_a_task(
+    bundle: CollectionsBundle, ledger_connection: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_collections(ledger_connection, "Travis", "Hays")
+    bundle.initialize()
+    for dag_file in bundle.path.glob("*.py"):
+        dag_file.write_text(OLD_DAG_FILE)
+
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "collection__travis_usda_1951_frames")
+    CollectionsBundle(name="collections").initialize()
+
+    assert [dag_file.name for dag_file in bundle.path.glob("*.py") if dag_file.read_text() == OLD_DAG_FILE] == []
+
+
+def test_dag_processor_replaces_files_of_an_older_version_when_the_list_is_the_same(
+    bundle: CollectionsBundle, ledger_connection: dict[str, object]
+) -> None:
+    add_collections(ledger_connection, "Travis")
+    bundle.initialize()
+    (dag_file,) = bundle.path.glob("*.py")
+    dag_file.write_text(OLD_DAG_FILE)
+
+    CollectionsBundle(name="collections").initialize()
+
+    assert "cogmill_airflow.dag_factories.collection" in dag_file.read_text()

@@ -6,7 +6,7 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
-from cogmill_airflow.bundle.shards import SHARDS, entries, knows, shard_of, write_shards
+from cogmill_airflow.bundle.shards import FORMAT, SHARDS, entries, holds_dag, shard_of, write_shards
 
 
 def collection(number: int) -> dict[str, object]:
@@ -74,8 +74,8 @@ def test_worker_sees_only_its_own_dag_when_it_parses(tmp_path: Path, monkeypatch
 def test_folder_knows_a_dag_when_its_collection_was_written(tmp_path: Path) -> None:
     write_shards(tmp_path, many(3))
 
-    assert knows(tmp_path, "collection__county2_usda_1951_frames")
-    assert not knows(tmp_path, "collection__county3_usda_1951_frames")
+    assert holds_dag(tmp_path, "collection__county2_usda_1951_frames")
+    assert not holds_dag(tmp_path, "collection__county3_usda_1951_frames")
 
 
 def test_folder_knows_nothing_when_a_crash_left_an_empty_file(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_folder_knows_nothing_when_a_crash_left_an_empty_file(tmp_path: Path) ->
     (data,) = tmp_path.glob("*.json")
     data.write_bytes(b"")
 
-    assert not knows(tmp_path, "collection__county0_usda_1951_frames")
+    assert not holds_dag(tmp_path, "collection__county0_usda_1951_frames")
 
 
 def test_shard_stays_the_same_when_the_host_or_the_version_changes() -> None:
@@ -121,10 +121,10 @@ def test_folder_knows_nothing_when_its_dag_file_is_missing_or_of_another_version
 ) -> None:
     (dag_file,) = write_shards(tmp_path, many(1))
     dag = "collection__county0_usda_1951_frames"
-    assert knows(tmp_path, dag)
+    assert holds_dag(tmp_path, dag)
 
-    monkeypatch.setattr("cogmill_airflow.bundle.shards.FORMAT", 2)
-    assert not knows(tmp_path, dag)
+    monkeypatch.setattr("cogmill_airflow.bundle.shards.FORMAT", FORMAT + 1)
+    assert not holds_dag(tmp_path, dag)
     monkeypatch.undo()
     dag_file.unlink()
-    assert not knows(tmp_path, dag)
+    assert not holds_dag(tmp_path, dag)

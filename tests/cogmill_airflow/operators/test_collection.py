@@ -52,17 +52,36 @@ def batches(connected: Any) -> list[dict[str, Any]]:
     return run(collection.PlanFramesOperator, context())
 
 
-def test_refused_frames_are_boxes_of_their_run_when_built(batches: list[dict[str, Any]]) -> None:
+def test_rejected_frames_are_listed_by_their_run_when_built(batches: list[dict[str, Any]]) -> None:
     (batch,) = batches
 
     result = run(collection.BuildCogsOperator, context(), batch=batch)
-    boxes = run(reports.ListRejectedOperator, context())
+    entries = run(reports.ListRejectedFramesOperator, context())
 
     assert (result["built"], result["rejected"], result["failed"]) == (0, 2, 0)
-    assert [box["label"] for box in boxes] == [
+    assert [entry["label"] for entry in entries] == [
         "03-22-51_4-173.tif: not_a_geotiff",
         "03-22-51_4-174.tif: not_a_geotiff",
     ]
+
+
+def test_each_event_is_logged_once_when_a_task_ends(
+    batches: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # a task's log holds the lines of the program's loggers and those of the operator's own
+    caplog.set_level("INFO", logger="cogmill")
+
+    run(collection.BuildCogsOperator, context(), batch=batches[0])
+    run(collection.UpdateTileIndexOperator, context())
+    run(collection.ExportIndexOperator, context())
+    run(collection.PublishMapfileOperator, context(), service_name="Travis_USDA_1951_frames")
+
+    lines = [*(record.getMessage() for record in caplog.records), *capsys.readouterr().out.splitlines()]
+    for name in ("03-22-51_4-173.tif", "03-22-51_4-174.tif"):
+        assert len([line for line in lines if name in line]) == 1
+    for event in ("batch_done", "tile_index_updated", "index_exported", "mapfile_published"):
+        assert len([line for line in lines if event in line]) <= 1
+    assert [line for line in lines if "batch_done" in line and "rejected=2 failed=0" in line]
 
 
 def test_plan_says_so_when_nothing_is_to_be_built(batches: list[dict[str, Any]]) -> None:
@@ -106,7 +125,7 @@ def test_service_is_an_asset_event_when_it_changed(connected: Any) -> None:
     events = OutletEventAccessors()
     published = Published(changed=True, frames=3, service_url="http://127.0.0.1/wms/?map=x&", extent=None)
     with archive_from_connections() as archive:
-        assets.changed_service({"outlet_events": events}, archive, COLLECTION, published)
+        assets.emit_service_changed({"outlet_events": events}, archive, COLLECTION, published)
 
     (event,) = events[assets.services()].asset_alias_events
     assert (event.dest_asset_key.name, event.dest_asset_key.uri) == (COLLECTION, f"cogmill://{COLLECTION}/")

@@ -97,13 +97,13 @@ def test_sensor_starts_in_the_triggerer_when_scheduled() -> None:
     NewUploadsTrigger(**sensor.start_trigger_args.trigger_kwargs)
 
 
-def test_sensor_returns_at_once_when_there_is_news(connected: Any) -> None:
+def test_sensor_returns_at_once_when_an_upload_is_new(connected: Any) -> None:
     connected.upload(FRAME)
 
     assert NewUploadsSensor(task_id="wait").execute({}) is None
 
 
-def test_sensor_leaves_the_worker_when_there_is_no_news(connected: Any) -> None:
+def test_sensor_leaves_the_worker_when_no_upload_is_new(connected: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         NewUploadsSensor(task_id="wait").execute({})
 
@@ -138,34 +138,34 @@ class TaskInstance:
         return self.counts[what]
 
 
-def test_uploads_are_taken_in_and_named_when_registered(connected: Any) -> None:
+def test_uploads_are_entered_and_rejections_named_when_ingested(connected: Any) -> None:
     connected.upload(FRAME)
     connected.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
     ti = TaskInstance()
-    operator = uploads.RegisterUploadsOperator(task_id="ingest_uploads")
+    operator = uploads.IngestUploadsOperator(task_id="ingest_uploads")
 
     first, second = operator.execute({"ti": ti}), None
-    labels = [box["label"] for box in ti.pushed[uploads.REFUSED]]
+    labels = [entry["label"] for entry in ti.pushed[uploads.REJECTED]]
     digest = ti.pushed.pop(DIGEST)
     second = operator.execute({"ti": ti})
 
-    assert DIGEST not in ti.pushed, "refused once is said once"
+    assert DIGEST not in ti.pushed, "a rejection is reported once"
     assert first == ["travis_usda_1951_frames"]
     assert labels == ["nonsense.tif: bad_name"]
     assert "nonsense.tif: bad_name (" in digest
     assert second == [uploads.NO_COLLECTION]
-    assert [box["label"] for box in ti.pushed[uploads.REFUSED]] == ["none rejected"]
+    assert [entry["label"] for entry in ti.pushed[uploads.REJECTED]] == ["none rejected"]
 
 
-def test_empty_upload_is_named_when_registered(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_upload_is_named_when_ingested(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COGMILL_SETTLE_SECONDS", "0")
     connected.upload(FRAME, b"")
     ti = TaskInstance()
 
-    collections = uploads.RegisterUploadsOperator(task_id="ingest_uploads").execute({"ti": ti})
+    collections = uploads.IngestUploadsOperator(task_id="ingest_uploads").execute({"ti": ti})
 
     assert collections == [uploads.NO_COLLECTION]
-    assert [box["label"] for box in ti.pushed[uploads.REFUSED]] == ["03-22-51_4-173.tif: empty"]
+    assert [entry["label"] for entry in ti.pushed[uploads.REJECTED]] == ["03-22-51_4-173.tif: empty"]
 
 
 def trigger(collection_id: str = "travis_usda_1951_frames", **kwargs: Any) -> uploads.TriggerCollectionOperator:
