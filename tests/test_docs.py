@@ -58,6 +58,7 @@ def test_says_what_every_setting_means():
     documented = {name: meaning for group in tables.GROUPS for name, _, meaning in tables.settings(group)}
 
     assert set(documented) == SETTINGS
+    documented |= {name: meaning for name, _, meaning in tables.settings(StackSettings)}
     assert [name for name, meaning in documented.items() if not meaning] == []
 
 
@@ -67,6 +68,13 @@ def test_lists_every_setting_once(page):
 
     assert SETTINGS - set(listed) == set()
     assert len(listed) == len(set(listed))
+
+
+def test_containers_page_names_every_variable_of_compose():
+    read = set(re.findall(r"\$\{(\w+):-", tables.COMPOSE.read_text())) - SETTINGS
+    page = (tables.ROOT / "docs" / "containers.md").read_text()
+
+    assert {name for name in read if f"`{name}`" not in page} == set()
 
 
 def test_compose_hands_every_setting_to_every_service_of_airflow():

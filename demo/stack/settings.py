@@ -39,39 +39,50 @@ class Mount(StrEnum):
 class StackSettings(BaseSettings):
     """All `COGMILL_*` settings of the embedded stack; the program's own are in `include/cogmill/config/settings.py`."""
 
-    model_config = SettingsConfigDict(env_prefix="COGMILL_", env_file=REPOSITORY / ".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="COGMILL_", env_file=REPOSITORY / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Path("/var/lib/cogmill")
-    """Everything the stack writes. Accounts `postgres` and `www-data` must be able to walk to it."""
+    """Folder of everything the stack writes. The accounts `postgres` and `www-data` must be able to enter it."""
     bucket: str = Field("cogmill", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    """As in the program's settings."""
     s3_port: Port = 9000
+    """Port of the S3 server."""
     s3_access_key: str = Field("cogmill", pattern=r"^[A-Za-z0-9_-]+$")
+    """Access key of the S3 server."""
     s3_secret_key: SecretStr = SecretStr("cogmill-secret")
+    """Secret key of the S3 server."""
     postgis_port: Port = 5433
+    """Port of PostgreSQL with PostGIS."""
     owner_password: SecretStr = SecretStr("cogmill-owner")
-    """Of the database role that owns the schema and runs migrations."""
+    """Password of the database role that owns the schema and runs migrations."""
     writer_password: SecretStr = SecretStr("cogmill-writer")
-    """Of the role Airflow's tasks use."""
+    """Password of the database role of Airflow's tasks."""
     reader_password: SecretStr = SecretStr("cogmill-reader")
-    """Of MapServer's role."""
+    """Password of MapServer's database role."""
     airflow_port: Port = 8080
+    """Port of Airflow's UI and API."""
     airflow_parallelism: int = Field(4, ge=1)
-    """Task processes at a time."""
+    """Tasks that run at the same time."""
     gdal_slots: int = Field(2, ge=1)
-    """Slots of the pool `gdal`: how many frames are built at a time."""
+    """Slots of the pool `gdal`: frames that are built at the same time."""
     mapserver_port: Port = 8081
+    """Port of the nginx in front of MapServer."""
     mapserver_workers: int = Field(3, ge=1)
+    """Maps drawn at the same time."""
     mapserver_timeout: int = Field(15, ge=3)
-    """Seconds for one map; then the client is told so, and the worker is replaced."""
+    """Seconds for one map; after that the client gets status 504 and the worker is replaced."""
     public_url: str = ""
     """As in the program's settings; empty follows the port of S3."""
     mapserver_url: str = ""
     """As in the program's settings; empty follows the port of MapServer."""
     statsd_port: Port | None = None
-    """Where on this machine Airflow sends its metrics by StatsD. Empty: nowhere."""
+    """Port on this machine to which Airflow sends its metrics by StatsD. Empty: no metrics."""
     mount: Mount = Mount.AUTO
+    """How MapServer sees the mapfiles: `s3fs` mounts the bucket, `sync` copies them every two seconds, `auto` takes `s3fs` where FUSE works."""
     start_timeout_s: Seconds = 60.0
-    """Each program must answer within this time, or the start ends with the cause."""
+    """Seconds within which each program must answer; otherwise the start fails with the cause."""
 
     @field_validator("home")
     @classmethod
