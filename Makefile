@@ -15,7 +15,7 @@ help: ## list the targets
 setup: ## install Debian packages and .venv; quick when nothing changed
 	@setup/install.sh
 
-demo: setup ## start everything, fly a synthetic survey, wait for its map, save a picture
+demo: setup ## start everything, upload a synthetic survey, wait for its map, save a picture
 	@$(SUDO) $(PYTHON) -m demo
 
 stack: setup ## start PostGIS, S3, MapServer, the mount and Airflow, without data
@@ -33,11 +33,11 @@ clean: ## stop the stack and remove everything it wrote
 test: setup lint ## what CI runs: lint, types, every test
 	@$(SUDO) $(PYTHON) -m pytest -q -p no:cacheprovider
 
-test-long: setup ## the long lanes: hours of random work, backfills beside uploads
+test-long: setup ## the long tests: hours of random work, backfills beside uploads
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py \
-	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/include/cogmill/pipeline
+	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline
 
-test-unit: setup ## the tests that start no servers
+test-unit: setup ## all tests but those that start the whole stack
 	@$(PYTHON) -m pytest -q -m "not system"
 
 lint: setup ## ruff and mypy
@@ -56,7 +56,7 @@ screenshots: ## the pictures in docs/, from the running demo
 	@setup/install.sh browser
 	@$(PYTHON) -m demo.screenshots
 
-lock: setup ## resolve requirements anew into requirements.lock
+lock: setup ## resolve requirements again into requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade requirements-dev.txt --universal \
 	  --python-version 3.11 --no-emit-index-url --no-emit-find-links -o requirements.lock
 	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade docker/requirements.in -c requirements.lock \

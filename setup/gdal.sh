@@ -4,7 +4,7 @@
 #
 #   setup/gdal.sh PYTHON [ARGUMENTS OF pip install ...]
 #   setup/gdal.sh .venv/bin/python -r requirements.txt
-#   setup/gdal.sh /opt/airflow/bin/python cogmill-0.1.0-py3-none-any.whl
+#   setup/gdal.sh /opt/airflow/bin/python cogmill-0.2.0-py3-none-any.whl
 #
 # Needs libgdal-dev and g++ (Debian) or what brings gdal-config elsewhere. Why not pip alone: the bindings must have the version
 # of libgdal and meet the numpy they will run with, and the rasterio of the index carries a second libgdal.

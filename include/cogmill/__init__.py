@@ -4,5 +4,5 @@ Pure Python with no import of airflow. `pipeline` is the way in; it alone knows 
 `aws` (S3, SQS) and `ledger` (PostGIS).
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 """The version of the package, of the Airflow provider and of the plugin; the wheel reads it here."""
