@@ -127,3 +127,39 @@ def test_takes_no_variable_of_others_for_a_misspelled_one(monkeypatch, caplog):
 
 def test_drops_the_slash_at_the_end_of_an_address():
     assert Settings(_env_file=None, public_url="https://cdn.example.org/").public_url == "https://cdn.example.org"
+
+
+def test_example_holds_the_defaults_when_every_line_is_used(tmp_path):
+    example = (ROOT / ".env.example").read_text()
+    used = tmp_path / ".env"
+    used.write_text("\n".join(line.removeprefix("#") for line in example.splitlines() if line.startswith("#COGMILL_")))
+
+    settings = Settings(_env_file=used)
+
+    assert settings.model_copy(update={"collections_dir": ROOT / settings.collections_dir}) == Settings(_env_file=None)
+    assert StackSettings(_env_file=used).model_dump(exclude={"public_url", "mapserver_url"}) == StackSettings(
+        _env_file=None
+    ).model_dump(exclude={"public_url", "mapserver_url"})
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "helm").glob("*.yaml")), ids=lambda file: file.name)
+def test_takes_the_values_of_the_chart(monkeypatch, file):
+    given = {entry["name"]: entry["value"] for entry in yaml.safe_load(file.read_text())["env"]}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    settings = load_settings()
+
+    assert {name: str(getattr(settings, name.removeprefix("COGMILL_").lower())) for name in given} == given
+
+
+def test_takes_the_defaults_of_compose(monkeypatch):
+    environment = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["x-airflow"]["environment"]
+    given = {name: value for name, value in environment.items() if name.startswith("COGMILL_")}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value.partition(":-")[2].removesuffix("}"))
+
+    settings = load_settings()
+
+    assert (settings.batch_frames, settings.build_processes) == (20, 1)
+    assert settings.public_url == "http://127.0.0.1:9000/cogmill"
