@@ -16,6 +16,7 @@ import numpy as np
 import psycopg
 import rasterio
 from affine import Affine
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Product
 from cogmill.mapserver.mapfile import Service, render
 from cogmill.mapserver.urls import service_url
@@ -73,7 +74,7 @@ class ManyFrames:
             service_name=LAYER,
             title="Many frames",
             product=Product.FRAMES,
-            extent=(WEST, NORTH - self.side * STEP_M, WEST + self.side * STEP_M, NORTH),
+            extent=Bounds3857(WEST, NORTH - self.side * STEP_M, WEST + self.side * STEP_M, NORTH),
             online_resource=service_url(self.stack.settings.front_url, self.collection),
         )
         return render(service)

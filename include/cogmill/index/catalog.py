@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -11,10 +10,7 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from cogmill.config.places import TEMPLATES
-from cogmill.mapserver.urls import Extent
-
-EARTH_RADIUS_M = 6378137.0
-"""Radius of the sphere of EPSG:3857."""
+from cogmill.domain.geo import Bounds3857, Bounds4326
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +28,8 @@ class CatalogEntry:
     product: str
     frames: int
     years: tuple[int, int] | None
-    extent_3857: Extent
-    """Metres."""
-    extent_4326: Extent
-    """Longitude and latitude in degrees."""
+    extent_3857: Bounds3857
+    extent_4326: Bounds4326
     wms: str
     """Address of the service up to and including `map=...&`."""
     capabilities: str
@@ -44,26 +38,11 @@ class CatalogEntry:
     """Address of the zipped shapefile by bands folder."""
 
 
-def degrees(extent: Extent) -> Extent:
-    """Return an extent of EPSG:3857 metres in longitude and latitude, by the inverse formulas of the spherical Mercator.
-
-    >>> degrees((-11131949.0793, 0.0, 0.0, 3503549.8435))
-    (-100.0, 0.0, 0.0, 30.0)
-    """
-
-    def lon(x: float) -> float:
-        return round(math.degrees(x / EARTH_RADIUS_M), 6)
-
-    def lat(y: float) -> float:
-        return round(math.degrees(math.atan(math.sinh(y / EARTH_RADIUS_M))), 6)
-
-    west, south, east, north = extent
-    return lon(west), lat(south), lon(east), lat(north)
-
-
 def services_json(entries: Sequence[CatalogEntry]) -> str:
     """Return the list for programs; equal entries give equal text."""
-    services = [asdict(entry) for entry in entries]
+    services = [
+        asdict(entry) | {"extent_3857": [*entry.extent_3857], "extent_4326": [*entry.extent_4326]} for entry in entries
+    ]
     return json.dumps({"services": services}, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -74,6 +53,7 @@ def services_page(entries: Sequence[CatalogEntry]) -> str:
 
 @cache
 def _template() -> Template:
+    """Return the template of the catalog page, read once per process."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -107,7 +107,11 @@ class GeoParquetWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._flush()
-        column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Polygon"], "orientation": "counterclockwise"}
+        column: dict[str, object] = {
+            "encoding": "WKB",
+            "geometry_types": ["Polygon"],
+            "orientation": "counterclockwise",
+        }
         if np.isfinite(self._bounds).all():
             column["bbox"] = self._bounds.tolist()
         about = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
@@ -115,6 +119,7 @@ class GeoParquetWriter:
         self._writer.close()
 
     def _flush(self) -> None:
+        """Write what waits as one row group."""
         if self._waiting:
             self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=2 * ROW_GROUP)
         self._waiting = []

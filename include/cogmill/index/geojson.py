@@ -139,6 +139,7 @@ class GeoJsonWriter:
         self._target.write("\n" + _TAIL + "\n")
 
     def _lines(self, batch: FeatureBatch) -> Iterator[str]:
+        """Yield one feature as GeoJSON, without the comma."""
         for values, geometry in zip(batch.values, shapely.to_geojson(batch.polygons), strict=True):
             properties = json.dumps(
                 dict(zip(self._names, values, strict=True)), ensure_ascii=False, separators=(",", ":")
@@ -186,4 +187,5 @@ def _polygons(collection_id: str, wkbs: Sequence[bytes]) -> NDArray[np.object_]:
 
 
 def _text(value: object) -> str | None:
+    """Return a property as the formats hold it."""
     return None if value is None else str(value)

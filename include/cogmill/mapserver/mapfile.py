@@ -17,6 +17,7 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from cogmill.config.places import TEMPLATES
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Collection, Product
 
 DEFAULT_SRS = ("EPSG:3857", "EPSG:4326", "CRS:84", "EPSG:4269", "EPSG:26913", "EPSG:26914", "EPSG:26915", "EPSG:3083")
@@ -75,8 +76,8 @@ class Service:
     """Name of the raster layer, case kept; the footprint layer adds `_index`."""
     title: str
     product: Product
-    extent: tuple[float, float, float, float]
-    """West, south, east, north of all footprints, EPSG:3857 metres, without margin."""
+    extent: Bounds3857
+    """Bounds of all footprints, without margin."""
     online_resource: str
     """Public address of the service up to and including `&`; see `urls.service_url`."""
     dates: tuple[dt.date, dt.date] | None = None
@@ -87,9 +88,6 @@ class Service:
         if not re.fullmatch(LAYER_NAME, self.service_name):
             rule = "a layer name has 1 to 200 characters and no comma, control character or double hyphen"
             raise ValueError(f"{rule}: {self.service_name!r}")
-        west, south, east, north = self.extent
-        if not (all(map(math.isfinite, self.extent)) and west <= east and south <= north):
-            raise ValueError(f"an extent is west, south, east, north: {self.extent}")
         wrong = [code for code in self.srs if not re.fullmatch(r"[A-Z]{3,9}:[0-9]{2,7}", code)]
         if wrong or not self.srs:
             raise ValueError(f"a coordinate system is written like EPSG:4326: {wrong}")
@@ -112,9 +110,8 @@ class Service:
     @property
     def map_extent(self) -> tuple[int, int, int, int]:
         """West, south, east, north in whole metres, with margin."""
-        west, south, east, north = self.extent
-        lower = (math.floor(west) - EXTENT_MARGIN_M, math.floor(south) - EXTENT_MARGIN_M)
-        return (*lower, math.ceil(east) + EXTENT_MARGIN_M, math.ceil(north) + EXTENT_MARGIN_M)
+        lower = (math.floor(self.extent.west) - EXTENT_MARGIN_M, math.floor(self.extent.south) - EXTENT_MARGIN_M)
+        return (*lower, math.ceil(self.extent.east) + EXTENT_MARGIN_M, math.ceil(self.extent.north) + EXTENT_MARGIN_M)
 
 
 def service_title(collection: Collection) -> str:
@@ -154,6 +151,7 @@ def render(service: Service) -> str:
 
 @cache
 def _template() -> Template:
+    """Return the template of the mapfile, read once per process."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,

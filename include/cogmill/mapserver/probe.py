@@ -6,6 +6,8 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlencode
 
+from cogmill.domain.geo import Bounds3857
+
 TIMEOUT_S = 20.0
 """Seconds for one answer."""
 
@@ -24,12 +26,11 @@ def check_service(wms: str, layer: str, point: tuple[float, float]) -> str | Non
         layer: Name of its raster layer.
         point: x and y in EPSG:3857 metres inside one of its frames.
     """
-    x, y = point
     window: dict[str, str | int] = {
         "LAYERS": layer,
         "STYLES": "",
         "CRS": "EPSG:3857",
-        "BBOX": f"{x - 50},{y - 50},{x + 50},{y + 50}",
+        "BBOX": ",".join(map(str, Bounds3857.around(*point, 50))),
         "WIDTH": 64,
         "HEIGHT": 64,
         "FORMAT": "image/png",

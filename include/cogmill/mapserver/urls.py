@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-Extent = tuple[float, float, float, float]
-"""West, south, east, north."""
+from cogmill.domain.geo import Bounds3857
 
 
 def download_url(base_url: str, key: str) -> str:
@@ -47,17 +46,16 @@ def capabilities_url(service: str) -> str:
     return service + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetCapabilities"})
 
 
-def preview_url(service: str, layer: str, extent: Extent, longer_px: int) -> str:
+def preview_url(service: str, layer: str, extent: Bounds3857, longer_px: int) -> str:
     """Return a GetMap request for a whole collection as one transparent PNG.
 
     Args:
         service: As `service_url` returns it.
         layer: Name of its raster layer.
-        extent: In EPSG:3857 metres.
+        extent: Of all its footprints.
         longer_px: Pixels along the longer side.
     """
-    west, south, east, north = extent
-    scale = longer_px / max(east - west, north - south, 1e-9)
+    scale = longer_px / max(extent.width, extent.height, 1e-9)
     window = {
         "SERVICE": "WMS",
         "VERSION": "1.3.0",
@@ -66,8 +64,8 @@ def preview_url(service: str, layer: str, extent: Extent, longer_px: int) -> str
         "STYLES": "",
         "CRS": "EPSG:3857",
         "BBOX": ",".join(f"{edge:.2f}" for edge in extent),
-        "WIDTH": max(1, round((east - west) * scale)),
-        "HEIGHT": max(1, round((north - south) * scale)),
+        "WIDTH": max(1, round(extent.width * scale)),
+        "HEIGHT": max(1, round(extent.height * scale)),
         "FORMAT": "image/png",
         "TRANSPARENT": "TRUE",
     }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from cogmill.domain.errors import VerificationError
+from cogmill.domain.geo import Bounds3857
 from cogmill.mapserver import cgi
 from cogmill.mapserver.cgi import Answer, DraftServer, MapServerRunner
 from cogmill.mapserver.mapfile import Service
@@ -23,9 +24,6 @@ OPAQUE = 255
 
 PREVIEW_SPAN_M = 20_000
 """Longest side of the ground that is drawn, in EPSG:3857 metres: some 70 overlapping frames of 1:20,000."""
-
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north in EPSG:3857 metres."""
 
 WMS = "{http://www.opengis.net/wms}"
 """Namespace of WMS 1.3.0 capabilities."""
@@ -81,21 +79,24 @@ def _verify_capabilities(draft: DraftServer, service: Service) -> None:
         raise VerificationError(f"GetCapabilities does not name {', '.join(sorted(missing))}")
 
 
-def _area(service: Service, point: tuple[float, float] | None) -> Bounds:
+def _area(service: Service, point: tuple[float, float] | None) -> Bounds3857:
     """Return the ground to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point."""
-    west, south, east, north = service.map_extent
+    whole = Bounds3857(*service.map_extent)
     if point is None:
-        return west, south, east, north
-    x, y = point
-    half = PREVIEW_SPAN_M / 2
-    return max(west, x - half), max(south, y - half), min(east, x + half), min(north, y + half)
+        return whole
+    near = Bounds3857.around(*point, PREVIEW_SPAN_M / 2)
+    return Bounds3857(
+        max(whole.west, near.west),
+        max(whole.south, near.south),
+        min(whole.east, near.east),
+        min(whole.north, near.north),
+    )
 
 
-def _verify_map(draft: DraftServer, service: Service, area: Bounds) -> bytes:
+def _verify_map(draft: DraftServer, service: Service, area: Bounds3857) -> bytes:
     """Return the map of an area as PNG; raise when nothing is drawn on it."""
-    west, south, east, north = area
-    scale = PREVIEW_PX / max(east - west, north - south)
-    size = (max(1, round((east - west) * scale)), max(1, round((north - south) * scale)))
+    scale = PREVIEW_PX / max(area.width, area.height)
+    size = (max(1, round(area.width * scale)), max(1, round(area.height * scale)))
     answer = _draw(draft, service, area, size)
     if not _opacity(draft, answer).any():
         raise draft.failure("the map is empty", answer)
@@ -105,7 +106,7 @@ def _verify_map(draft: DraftServer, service: Service, area: Bounds) -> bytes:
 def _verify_pixels(draft: DraftServer, service: Service, points: Sequence[tuple[float, float]]) -> None:
     """Raise when no point (x, y in EPSG:3857 metres) shows opaque pixels on a map of 1 m per pixel."""
     for x, y in points:
-        answer = _draw(draft, service, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3))
+        answer = _draw(draft, service, Bounds3857.around(x, y, 1.5), (3, 3))
         # Most of nine, not all: a speck of nodata inside a photograph is no reason to withhold a collection.
         if np.count_nonzero(_opacity(draft, answer) == OPAQUE) >= 5:  # noqa: PLR2004
             return
@@ -114,8 +115,7 @@ def _verify_pixels(draft: DraftServer, service: Service, points: Sequence[tuple[
 
 def _verify_feature_info(draft: DraftServer, service: Service, point: tuple[float, float] | None) -> None:
     """Raise when GetFeatureInfo does not work, or finds no footprint at the point (x, y in EPSG:3857 metres)."""
-    west, south, east, north = service.extent
-    x, y = point or ((west + east) / 2, (south + north) / 2)
+    x, y = point or service.extent.center
     answer = draft.expect(
         "application/json",
         request="GetFeatureInfo",
@@ -123,7 +123,7 @@ def _verify_feature_info(draft: DraftServer, service: Service, point: tuple[floa
         query_layers=service.index_name,
         i=1,
         j=1,
-        **_window(service.index_name, (x - 1.5, y - 1.5, x + 1.5, y + 1.5), (3, 3)),
+        **_window(service.index_name, Bounds3857.around(x, y, 1.5), (3, 3)),
     )
     try:
         found = json.loads(answer.body)["features"]
@@ -133,13 +133,13 @@ def _verify_feature_info(draft: DraftServer, service: Service, point: tuple[floa
         raise draft.failure(f"GetFeatureInfo knows no frame at {x:.1f} {y:.1f}", answer)
 
 
-def _draw(draft: DraftServer, service: Service, bounds: Bounds, size: tuple[int, int]) -> Answer:
-    """Return the answer to GetMap, surely of type PNG; `bounds` in EPSG:3857, `size` as width and height."""
+def _draw(draft: DraftServer, service: Service, bounds: Bounds3857, size: tuple[int, int]) -> Answer:
+    """Return the answer to GetMap, surely of type PNG; `size` as width and height."""
     return draft.expect("image/png", request="GetMap", **_window(service.service_name, bounds, size))
 
 
-def _window(layer: str, bounds: Bounds, size: tuple[int, int]) -> dict[str, str | int]:
-    """Return the parameters of WMS 1.3.0 that say what to look at; `bounds` in EPSG:3857, `size` as width and height."""
+def _window(layer: str, bounds: Bounds3857, size: tuple[int, int]) -> dict[str, str | int]:
+    """Return the parameters of WMS 1.3.0 that say what to look at; `size` as width and height."""
     return {
         "version": "1.3.0",
         "layers": layer,

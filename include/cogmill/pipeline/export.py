@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Collection
-from cogmill.index.catalog import CatalogEntry, degrees, services_json, services_page
+from cogmill.index.catalog import CatalogEntry, services_json, services_page
 from cogmill.index.columnar import write_columnar
 from cogmill.index.geojson import GeoJsonWriter, feature_batches, property_names
 from cogmill.ledger.queries import PublicService
@@ -130,6 +131,7 @@ def _upload(archive: Archive, stem: Path, services: Sequence[PublicService]) -> 
 
 def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
     collection = service.collection
+    extent = Bounds3857.from_edges(service.extent)
     wms = service_url(archive.settings.mapserver_url, collection.id)
     archives = {
         str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
@@ -145,11 +147,11 @@ def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
         product=str(collection.product),
         frames=service.frames,
         years=service.years,
-        extent_3857=service.extent,
-        extent_4326=degrees(service.extent),
+        extent_3857=extent,
+        extent_4326=extent.to_4326(),
         wms=wms,
         capabilities=capabilities_url(wms),
-        preview=preview_url(wms, collection.service_name, service.extent, PREVIEW_PX),
+        preview=preview_url(wms, collection.service_name, extent, PREVIEW_PX),
         downloads={bands: download_url(archive.settings.public_url, key) for bands, key in archives.items()},
     )
 

@@ -16,6 +16,7 @@ from typing import Any
 from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
 from cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
@@ -49,8 +50,8 @@ class Published:
     """Frames that became public with it."""
     service_url: str
     """Address of the service up to and including `map=...&`; empty when it has no frame."""
-    extent: tuple[float, float, float, float] | None
-    """West, south, east, north of all footprints, EPSG:3857 metres."""
+    extent: Bounds3857 | None
+    """Bounds of all footprints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,10 @@ def _export(archive: Archive, collection: Collection, bands: Bands) -> list[str]
     return written
 
 
-def _extent(facts: ServiceFacts) -> tuple[float, float, float, float] | None:
+def _extent(facts: ServiceFacts) -> Bounds3857 | None:
     if facts.xmin is None or facts.ymin is None or facts.xmax is None or facts.ymax is None:
         return None
-    return facts.xmin, facts.ymin, facts.xmax, facts.ymax
+    return Bounds3857(facts.xmin, facts.ymin, facts.xmax, facts.ymax)
 
 
 def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
@@ -211,9 +212,7 @@ def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
     return facts.first_day, facts.last_day
 
 
-def _service(
-    archive: Archive, collection: Collection, facts: ServiceFacts, extent: tuple[float, float, float, float]
-) -> Service:
+def _service(archive: Archive, collection: Collection, facts: ServiceFacts, extent: Bounds3857) -> Service:
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,

@@ -9,18 +9,19 @@ from airflow.sdk import BaseOperatorLink
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
+    from cogmill.domain.geo import Bounds3857
 
 PREVIEW_PX = 1000
 """Longer side of the preview in pixels."""
 
 
-def service_addresses(service_url: str, layer: str, extent: tuple[float, float, float, float] | None) -> dict[str, str]:
+def service_addresses(service_url: str, layer: str, extent: Bounds3857 | None) -> dict[str, str]:
     """Return what the buttons open; empty for a collection without a service.
 
     Args:
         service_url: Address of the service up to the `&` after `map=...`.
         layer: Name of its raster layer.
-        extent: West, south, east, north in EPSG:3857 meters; None without frames.
+        extent: Of its footprints; None without frames.
     """
     if not service_url or extent is None:
         return {}

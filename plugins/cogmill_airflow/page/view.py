@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from cogmill.domain.errors import ADVICE, Reason
+from cogmill.domain.geo import Bounds3857
 from cogmill.mapserver.urls import capabilities_url, preview_url, service_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -76,7 +77,7 @@ class Address:
         """
         if not card.is_public or card.sample is None:
             return ""
-        return preview_url(self.wms(card.id), card.service_name, card.sample, longer_px)
+        return preview_url(self.wms(card.id), card.service_name, Bounds3857.from_edges(card.sample), longer_px)
 
 
 def content_policy(settings: Settings) -> str:

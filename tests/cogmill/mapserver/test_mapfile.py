@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Collection, Product
 from cogmill.mapserver.mapfile import Service, render, service_title
 from cogmill.mapserver.urls import service_url
@@ -19,7 +20,7 @@ def service(**changes: Any) -> Service:
         service_name="Travis_USDA_1951_frames",
         title="Travis USDA 1951 Frames",
         product=Product.FRAMES,
-        extent=(-10900000.5, 3548876.2, -10898876.1, 3550000.9),
+        extent=Bounds3857(-10900000.5, 3548876.2, -10898876.1, 3550000.9),
         online_resource=service_url("https://maps.example.org", "travis_usda_1951_frames"),
     )
     return dataclasses.replace(given, **changes)
@@ -154,8 +155,8 @@ def test_name_is_refused_when_no_layer_can_be_called_so(name: str) -> None:
 
 @pytest.mark.parametrize("extent", [(0, 0, -1, 1), (0, 1, 1, 0), (float("nan"), 0, 1, 1), (0, 0, float("inf"), 1)])
 def test_extent_is_refused_when_it_is_none(extent: tuple[float, float, float, float]) -> None:
-    with pytest.raises(ValueError, match="an extent is"):
-        service(extent=extent)
+    with pytest.raises(ValueError, match="bounds are four finite numbers"):
+        service(extent=Bounds3857(*extent))
 
 
 @pytest.mark.parametrize("srs", [(), ("EPSG:3857 ",), ('EPSG:1"',), ("epsg:3857",)])

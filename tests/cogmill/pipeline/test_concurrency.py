@@ -85,7 +85,7 @@ def test_uploads_in_parallel_become_one_index_with_few_publications(sample, arch
     extent = publish.draft(sample.archive, TRAVIS.id).service.extent
     assert sample.sql("SELECT count(*) FROM cogmill.tile_index") == [(UPLOADS,)]
     assert sample.states() == ["published"] * UPLOADS
-    assert (extent[0], extent[2]) == (west, east)
+    assert (extent.west, extent.east) == (west, east)
     assert len(requests(run_folder, "PUT", bucket, "_idx.zip")) < UPLOADS / 4
     assert requests(run_folder, "GET", bucket, r"/cog/03-[^/\s]+") == [], "a COG was opened for the index"
 

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import rasterio
 import shapely
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import FrameName, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row
 from cogmill.mapserver.mapfile import Service
@@ -195,7 +196,7 @@ class Archive:
             service_name=self.name,
             title="Travis USDA 1951 Frames",
             product=Product.FRAMES,
-            extent=(min(west), min(south), max(east), max(north)),
+            extent=Bounds3857(min(west), min(south), max(east), max(north)),
             online_resource=service_url("https://maps.example.org", self.collection_id),
         )
         return dataclasses.replace(given, **changes)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cogmill.domain.errors import CogmillError, ServiceUnavailableError, VerificationError
+from cogmill.domain.geo import Bounds3857
 from cogmill.mapserver.mapfile import render
 from cogmill.mapserver.verify_service import MapServerRunner, verify_service
 from PIL import Image
@@ -62,7 +63,7 @@ def test_preview_is_returned_when_the_service_is_good(travis, runner) -> None:
 
 
 def test_preview_shows_the_surroundings_when_the_service_is_huge(travis, runner) -> None:
-    service = travis.service(extent=(X - 400_000, Y - 400_000, X + 400_000, Y + 400_000))
+    service = travis.service(extent=Bounds3857.around(X, Y, 400_000))
 
     preview = verify_service(render(service), service, runner, points=[POINT])
 

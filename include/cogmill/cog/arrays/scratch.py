@@ -1,4 +1,4 @@
-"""Hands out the large arrays of a frame: from memory, or for very large frames from files in the scratch folder."""
+"""Allocate the large arrays of a frame: in memory, or for very large frames in files of the scratch folder."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ RESIDENT_BYTES = 1024 * MIB
 """The same for the largest frames."""
 
 WATCH_S = 0.01
-"""Seconds between two looks at the memory: at 5 GB/s, 50 MB may come in between."""
+"""Seconds between two looks at the resident memory: at 5 GB/s, 50 MB may come in between."""
 
 
 class ScratchArrays:
-    """A source of arrays for one frame. Use as a context manager, and let no array outlive it.
+    """Allocates the arrays of one frame. Use as a context manager, and let no array outlive it.
 
     In files, the arrays are shared mappings of unlinked temporary files: the same code works on them, but what is not
     being worked on need not stay in memory. A thread drops the mapped pages whenever too many are resident; their
@@ -62,7 +62,7 @@ class ScratchArrays:
         self._maps.clear()  # each mapping ends with its last array
 
     def zeros(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Return an array of bytes, all 0.
+        """Return an array of uint8, all 0, C-contiguous.
 
         Raises:
             OSError: The scratch folder's disk is full.
@@ -77,6 +77,7 @@ class ScratchArrays:
         return np.frombuffer(mapped, np.uint8).reshape(shape)
 
     def _keep_small(self) -> None:
+        """Give mapped pages back to the kernel whenever too many are resident, until the block ends."""
         while not self._done.wait(WATCH_S):
             if _resident() > self._resident:
                 for mapped in list(self._maps):

@@ -10,7 +10,11 @@ T = TypeVar("T")
 
 
 def map_threaded(work: Callable[[T], object], pieces: Iterable[T], threads: int) -> None:
-    """Do the same with every piece. The first error is raised, and what has not begun by then never does."""
+    """Call a function with every piece of a frame, several at a time.
+
+    The first error is raised; pieces that have not begun by then never do. What `work` returns is dropped: it changes
+    arrays in place, each call its own part.
+    """
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(work, pieces):
             pass

@@ -25,6 +25,10 @@ class Preview:
     nodata: NDArray[np.bool_]
     """Shape (rows, columns), True where not valid by the file's own mask, or rotation fill."""
 
+    def __post_init__(self) -> None:
+        if self.factor < 1 or self.data.shape[1:] != self.nodata.shape:
+            raise ValueError(f"bands of {self.data.shape} at 1/{self.factor} with nodata of {self.nodata.shape}")
+
 
 def reduce_frame(pixels: Pixels) -> Preview:
     """Return the preview of a frame, each pixel the mean of four samples."""
@@ -33,6 +37,7 @@ def reduce_frame(pixels: Pixels) -> Preview:
     rows, columns = height // factor, width // factor
 
     def samples(layer: Bytes) -> list[Bytes]:
+        """Return four pixels for each of the preview, four times shape (rows, columns)."""
         places = (factor // 4, (3 * factor) // 4)
         return [layer[y::factor, x::factor][:rows, :columns] for y in places for x in places]
 

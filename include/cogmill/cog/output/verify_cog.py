@@ -107,6 +107,7 @@ def verify_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: i
     """
 
     def verify(piece: tuple[int, slice]) -> None:
+        """Verify a row of blocks: number of the level, and rows."""
         number, rows = piece
         _verify_rows(path, number, levels[number], rows, lossless=lossless)
 
