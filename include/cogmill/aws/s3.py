@@ -92,13 +92,13 @@ class S3Store:
                 digest.update(chunk)
                 out.write(chunk)
             if out.tell() != answer["ContentLength"]:
-                raise ServiceUnavailableError(f"s3://{self.bucket}/{key} broke off after {out.tell()} bytes")
+                raise ServiceUnavailableError(f"s3://{self.bucket}/{key} ended after {out.tell()} bytes")
         return digest.hexdigest()
 
     def create(self, key: str, source: Path, sha256: str, options: PutOptions) -> bool:
         """Store a file under a key that names its content, with one PUT; return False when it is there already.
 
-        The store checks the sha256 on arrival, so a body damaged on the way is refused.
+        The store checks the sha256 on arrival, so a body damaged in transit is rejected.
 
         Raises:
             ServiceUnavailableError: Also when the key holds other bytes, which means that somebody else writes here.
@@ -150,7 +150,7 @@ class S3Store:
             return None
 
     def sha256(self, key: str) -> str | None:
-        """Return the hash a COG says it has, by one HEAD; None when the key does not exist."""
+        """Return the hash in an object's metadata, empty without one, by one HEAD; None when the key does not exist."""
         try:
             with _translated(f"head s3://{self.bucket}/{key}"):
                 head = self._client.head_object(Bucket=self.bucket, Key=key)
@@ -163,7 +163,7 @@ class S3Store:
         """Return what a key holds now, by one HEAD; None when it does not exist.
 
         Raises:
-            AccessDeniedError: S3 does not say.
+            AccessDeniedError: S3 does not tell.
         """
         try:
             with _translated(f"head s3://{self.bucket}/{key}", AccessDeniedError):
@@ -190,7 +190,7 @@ class S3Store:
         return found.hexdigest(), size
 
     def move(self, key: str, target: str) -> bool:
-        """Put an object under another key without fetching it; False when there is none."""
+        """Move an object to another key without downloading it; False when there is none."""
         try:
             with _translated(f"move s3://{self.bucket}/{key}"):
                 self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
@@ -245,7 +245,7 @@ def _stored(entry: Mapping[str, Any]) -> StoredObject:
 
 
 def _timestamp(value: Any) -> dt.datetime:
-    """Read a time as S3 writes it; what botocore does for every format there is takes two thirds of the time of a listing."""
+    """Parse a time as S3 writes it; botocore's parser for every format takes two thirds of the time of a listing."""
     if isinstance(value, str) and value.endswith("Z"):
         return dt.datetime.fromisoformat(value)
     other: dt.datetime = parse_timestamp(value)

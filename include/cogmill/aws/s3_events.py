@@ -1,4 +1,4 @@
-"""S3 notifications, read strictly. They may come twice, late, in any order or never; they only say where to look."""
+"""Parse S3 notifications strictly. They may come twice, late, in any order or never; they only tell which key to look at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 
 class EventFormatError(ValueError):
-    """A message that no S3 notification looks like; it belongs into the dead-letter queue."""
+    """A message that is no S3 notification; it belongs in the dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)

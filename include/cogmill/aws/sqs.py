@@ -1,4 +1,4 @@
-"""The queue of S3 notifications: the only module that speaks SQS. Receives a ready boto3 client."""
+"""Read the queue of S3 notifications: the only module that calls SQS. Receives a ready boto3 client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message, ours until its visibility timeout is over."""
+    """One message, invisible to other readers until its visibility timeout is over."""
 
     body: str
     receipt: str
@@ -38,13 +38,13 @@ class EventQueue:
         return [Message(message["Body"], message["ReceiptHandle"]) for message in answer.get("Messages", [])]
 
     def delete(self, messages: Sequence[Message]) -> None:
-        """Remove messages that are dealt with."""
+        """Delete messages that were processed."""
         for entries in _entries(messages):
             with _translated("delete events"):
                 self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
     def give_back(self, messages: Sequence[Message]) -> None:
-        """Let the next reader see these messages at once."""
+        """Make messages visible to the next reader at once."""
         for entries in _entries(messages):
             visible = [entry | {"VisibilityTimeout": 0} for entry in entries]
             with _translated("give events back"):
@@ -55,7 +55,7 @@ class EventQueue:
         if not self._dead_letter_url:
             return 0
         name = "ApproximateNumberOfMessages"
-        with _translated("look into the dead-letter queue"):
+        with _translated("read the dead-letter queue"):
             answer = self._client.get_queue_attributes(QueueUrl=self._dead_letter_url, AttributeNames=[name])
         return int(answer["Attributes"][name])
 

@@ -1,6 +1,6 @@
-"""The two families of failure, and the closed set of reasons for which a frame is refused.
+"""Exceptions, and the closed set of reasons for which a frame is rejected.
 
-`ServiceUnavailableError` is the world's fault and is retried; `InvalidFrameError` is the frame's fault and never is.
+`ServiceUnavailableError` is temporary and retried; `InvalidFrameError` is the frame's fault and never is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a frame was refused. A closed set: ledger, digest and UI show these words."""
+    """Why a frame was rejected. A closed set: ledger, digest and UI show these words."""
 
     BAD_NAME = "bad_name"
     DUPLICATE_NAME = "duplicate_name"
@@ -47,7 +47,7 @@ ADVICE: dict[Reason, str] = {
     Reason.OUTSIDE_AREA: "It lies outside the area this archive covers; check the coordinate system chosen at export.",
     Reason.CRASHED_READER: "The image reader gave up on this file; export it again as a plain tiled GeoTIFF.",
 }
-"""One sentence per reason, said to the person who uploaded the frame."""
+"""One sentence per reason for the person who uploaded the frame."""
 
 
 class CogmillError(Exception):
@@ -73,7 +73,7 @@ class SourceChangedError(CogmillError):
 
 
 class AccessDeniedError(CogmillError):
-    """S3 answers, but does not hand out this one object: rights, an archive class, another account's key. A person must act."""
+    """S3 answers, but does not hand out this one object: permissions, an archive class, another account's key. A person must act."""
 
 
 class ServiceUnavailableError(CogmillError):
@@ -81,7 +81,7 @@ class ServiceUnavailableError(CogmillError):
 
 
 class VerificationError(CogmillError):
-    """Our own product failed its proof and was not published. Our fault, never the frame's."""
+    """Our own product failed its verification and was not published. Our fault, never the frame's."""
 
 
 class ConfigurationError(CogmillError):

@@ -37,7 +37,7 @@ MAX_STEM_BYTES = 180
 """Keeps every derived name (digest, zip, /vsis3/ path) below the 255 bytes of file systems."""
 
 NOT_KNOWN = "N/A"
-"""What the legacy columns say where a name tells nothing."""
+"""Value of the legacy columns where a name tells nothing."""
 
 MULTIPLE = "MULTIPLE"
 """Date and roll of a mosaic."""
@@ -46,7 +46,7 @@ _TIF = re.compile(r"\.tiff?$", re.IGNORECASE)
 _FOLDER = re.compile(r"[A-Za-z][A-Za-z0-9]{0,39}")
 _AGENCY_YEAR = re.compile(r"(?P<agency>[A-Za-z][A-Za-z0-9]{0,19})_(?P<year>[A-Za-z0-9]{1,20})")
 _FORBIDDEN = set("\"'<>|*?{}\\`$;[]")
-"""Letters with a meaning to a shell, SQL, a mapfile, HTML or a template. Blank, +, %, # and umlauts stay allowed."""
+"""Characters with a meaning to a shell, SQL, a mapfile, HTML or a template. Space, +, %, # and umlauts stay allowed."""
 
 _NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 """What PostgreSQL rejects in a text: S3 allows NUL in a key, and a notification may spell half of a surrogate pair."""
@@ -57,7 +57,7 @@ _MOSAIC = re.compile(r"mosaic", re.IGNORECASE)
 
 
 def is_upload(key: str) -> bool:
-    """Tell whether somebody dropped this key to be taken in: a file directly below `georef/` or `scanned/`."""
+    """Tell whether a key is an upload to ingest: a file directly below `georef/` or `scanned/`, no sidecar."""
     parts = key.split("/")
     if len(parts) < 2 or not parts[-1] or parts[-2] not in set(Stage):  # noqa: PLR2004
         return False
@@ -89,7 +89,7 @@ def parse_upload(key: str) -> UploadKey:
 
 
 def cog_key(upload: UploadKey, digest: str) -> str:
-    """Return the immutable key of a frame's COG; the digest stands for source bytes and recipe."""
+    """Return the immutable key of a frame's COG; the digest stands for source bytes and build fingerprint."""
     return f"{upload.collection.prefix(upload.bands)}cog/{upload.stem}.{digest}.tif"
 
 
@@ -117,23 +117,23 @@ def mapfile_key(collection_id: str) -> str:
 
 
 def _parse_collection(head: list[str], key: str) -> tuple[Collection, Bands]:
-    def refuse(rule: str) -> InvalidFrameError:
+    def fault(rule: str) -> InvalidFrameError:
         return InvalidFrameError(Reason.BAD_NAME, f"{key!r}: {rule}")
 
     if len(head) < 3:  # noqa: PLR2004
-        raise refuse("expected <bands>/<County>/<AGENCY>_<YYYY>/<product>/<stage>/<file>")
+        raise fault("expected <bands>/<County>/<AGENCY>_<YYYY>/<product>/<stage>/<file>")
     bands, *folders, agency_year, product = head
     if bands not in set(Bands):
-        raise refuse(f"the first folder is {bands!r}, not one of {', '.join(Bands)}")
+        raise fault(f"the first folder is {bands!r}, not one of {', '.join(Bands)}")
     if product not in set(Product):
-        raise refuse(f"the product folder is {product!r}, not one of {', '.join(Product)}")
+        raise fault(f"the product folder is {product!r}, not one of {', '.join(Product)}")
     match = _AGENCY_YEAR.fullmatch(agency_year)
     if not match:
-        raise refuse(f"{agency_year!r} is not <AGENCY>_<year or mission code> in letters and digits")
+        raise fault(f"{agency_year!r} is not <AGENCY>_<year or mission code> in letters and digits")
     if len(folders) > 2 or not all(map(_FOLDER.fullmatch, folders)):  # noqa: PLR2004
-        raise refuse(f"{'/'.join(folders)!r} is not a county in letters and digits, at most with StratMap beside it")
+        raise fault(f"{'/'.join(folders)!r} is not a county in letters and digits, at most with StratMap beside it")
     if len(folders) == 2 and "StratMap" not in folders:  # noqa: PLR2004
-        raise refuse("two folders before the agency are only known for StratMap")
+        raise fault("two folders before the agency are only known for StratMap")
     return Collection("/".join(folders), match["agency"], match["year"], Product(product)), Bands(bands)
 
 

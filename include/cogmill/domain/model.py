@@ -1,4 +1,4 @@
-"""The nouns of Cogmill as frozen values. No I/O, no clock; every other module may import this one."""
+"""Collections, frames, uploads and COGs as frozen values. No I/O, no clock; every other module may import this one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Bands(StrEnum):
     """First segment of a key: what a frame's channels show."""
 
     BW = "bw"
-    """One greyscale band."""
+    """One grayscale band."""
     NC = "nc"
-    """Three bands in natural colour: red, green, blue."""
+    """Three bands in natural color: red, green, blue."""
 
 
 class Product(StrEnum):
@@ -78,7 +78,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class FrameName:
-    """What a file name says about its frame. All text is as written."""
+    """Date, roll and number of a frame as its file name has them, not normalized."""
 
     date: str
     roll: str
@@ -117,7 +117,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class BuiltCog:
-    """What the engine says about one verified COG in a local file."""
+    """One verified COG in a local file, as the engine describes it."""
 
     path: str
     size: int
@@ -141,7 +141,7 @@ class BuiltCog:
 
 @dataclass(frozen=True, slots=True)
 class RejectedFrame:
-    """One refused frame as ledger, digest and UI show it."""
+    """One rejected frame as ledger, digest and UI show it."""
 
     key: str
     reason: str
@@ -150,5 +150,5 @@ class RejectedFrame:
 
     @property
     def text(self) -> str:
-        """What people are told about it, behind the word for what happened."""
+        """Key, reason, detail and advice in one line."""
         return f"{self.key}: {self.reason} ({self.detail}). {self.advice}"

@@ -1,4 +1,4 @@
-"""What strangers may download: every address that Cogmill publishes leads to one of these keys, and no other key is open.
+"""The keys that anonymous clients may download: every published address leads to one of them, and no other key is open.
 
 The demo and the containers put this policy on the bucket they make; the template for Amazon, `ansible/templates/aws/bucket.json.j2`,
 holds the same list.
@@ -17,14 +17,14 @@ PUBLIC_PATTERNS = (
     "catalog/*",
 )
 """Keys that anybody may read, `*` standing for any text, slashes too: scans, COGs with the index files below them, the compiled
-index and the list of services. Not `georef/`: such an upload may have been refused, and nothing leads to it."""
+index and the list of services. Not `georef/`: such an upload may have been rejected, and no published address leads to it."""
 
 
 READ = "s3:GetObject"
 
 SIMULATED_READ = (READ, "s3:HeadObject")
-"""The S3 server of demo and containers asks for a right of its own when it is sent a HEAD, with which GDAL and QGIS open a COG.
-Amazon, where one right covers both, knows no such action and refuses the policy."""
+"""The S3 server of demo and containers asks for a permission of its own for HEAD, with which GDAL and QGIS open a COG.
+Amazon, where one permission covers both, knows no such action and rejects the policy."""
 
 
 def bucket_policy(bucket: str, *, simulated: bool = False) -> str:

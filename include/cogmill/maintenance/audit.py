@@ -23,9 +23,9 @@ class Audit:
 
 
 def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
-    """Read every byte of the COGs whose turn it is and compare with the hash they were proven with.
+    """Read every byte of the COGs whose turn it is and compare with the hash they were verified with.
 
-    A COG that differs is taken off the index, put aside and built again; the others stay on the map. When more differ than one run
+    A COG that differs is taken off the index, quarantined and built again; the others stay on the map. When more differ than one run
     may remove, nothing is touched: it is rather the reading that is wrong, and the next comparison asks a person.
     """
     result = Audit()
@@ -47,14 +47,14 @@ def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
 
 
 def _answer(archive: Archive, damaged: Sequence[AuditJob], *, dry_run: bool) -> list[Action]:
-    """Mend what was found to be damaged, or remember it for a person when it is too much."""
+    """Rebuild what was found to be damaged, or record it for a person when it is too much."""
     cog_keys = [job.cog_key for job in damaged]
     if dry_run:
         return [Action("cog_damaged", key, "would be built again") for key in cog_keys]
     too_many = len(cog_keys) > archive.settings.removal_frames
-    # those that were not mended are read first the next time, so what is not among them has healed
+    # those that were not rebuilt are read first the next time, so what is not among them is right again
     archive.ledger.findings.begin()
-    about = {"kind": "cog_altered", "detail": "other bytes than were proven"}
+    about = {"kind": "cog_altered", "detail": "other bytes than were verified"}
     left = damaged if too_many else []
     archive.ledger.findings.add_findings(
         [{**about, "subject": j.cog_key, "collection_id": j.collection_id} for j in left]

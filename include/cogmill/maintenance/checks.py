@@ -1,8 +1,7 @@
-"""What maintenance looks for: every way in which two layers of the archive can disagree, as data."""
+"""Kinds of findings: every way in which two layers of the archive can disagree, and what is done about each."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,10 +9,7 @@ from cogmill.domain import keys
 from cogmill.domain.model import Bands
 
 QUARANTINE = "quarantine/"
-"""Where objects go that must not stay and are not ours to delete; nothing reads it."""
-
-OURS = re.compile(r"\.[0-9a-f]{12}\.tif$")
-"""End of a COG's key that Cogmill made; other COGs are never touched."""
+"""Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
 
 
 class Place(StrEnum):
@@ -30,11 +26,11 @@ class Treatment(StrEnum):
     """What maintenance does about a finding."""
 
     NOTICE = "notice"
-    """Said, but no fault: it does not spoil a green report."""
+    """Reported, but no fault: the report stays green."""
     REPORT = "report"
     """A fault that a person or another DAG must look into."""
     REPAIR = "repair"
-    """Mended by itself; nothing leaves the map by that."""
+    """Repaired automatically; nothing leaves the map by that."""
     REMOVE = "remove"
     """Takes something off the map: limited, and above the limit approved by a person."""
 
@@ -59,7 +55,7 @@ KINDS: dict[str, Kind] = {
     "event_dead": Kind("S3 notifications that nobody could read", Treatment.REPORT),
     # COGs
     "cog_missing": Kind("COGs that are gone", Treatment.REMOVE),
-    "cog_damaged": Kind("COGs with other bytes than were proven", Treatment.REMOVE),
+    "cog_damaged": Kind("COGs with other bytes than were verified", Treatment.REMOVE),
     "cog_altered": Kind("COGs of the right size with other bytes, as reading them showed", Treatment.REMOVE),
     "cog_orphan": Kind("COGs that nothing names", Treatment.REMOVE, grace=True),
     "cog_foreign": Kind("files in cog/ that Cogmill did not make", Treatment.NOTICE),

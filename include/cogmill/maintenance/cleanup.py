@@ -1,4 +1,4 @@
-"""Delete what nobody needs any more: replaced COGs, broken-off uploads, forgotten folders."""
+"""Delete what nobody needs any more: replaced COGs, incomplete uploads, stale temporary folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_COGS = 5000
 """Retired COGs deleted in one run; the rest waits for the next night."""
 
 A_DAY_S = 86_400
-"""Broken-off uploads and folders of vanished workers are left alone for this long."""
+"""Incomplete uploads and folders of vanished workers are kept for this long."""
 
 TEMP = re.compile(r"cogmill-(?:proof-|index-|compile-)?[a-z0-9_]{8}")
 """Names of the private folders that workers make in their temporary directory."""
@@ -27,7 +27,7 @@ TEMP = re.compile(r"cogmill-(?:proof-|index-|compile-)?[a-z0-9_]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was cleared away."""
+    """What was deleted."""
 
     cogs: list[str]
     uploads: list[str]
@@ -37,7 +37,7 @@ class Collected:
 
 
 def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
-    """Clear away what is old enough. A COG that something names again is kept, whatever list it was on."""
+    """Delete what is old enough. A COG that something names again is kept, whatever list it was on."""
     grace_s = archive.settings.retired_cog_days * A_DAY_S
     cogs = archive.ledger.findings.due_retired(archive.vsi_root, grace_s, MOST_COGS)
     uploads: list[str] = []

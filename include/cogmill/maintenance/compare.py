@@ -1,4 +1,4 @@
-"""Bucket, ledger, tile index, index files and mapfiles side by side: where do they disagree?
+"""Compare bucket, ledger, tile index, index files and mapfiles: where do they disagree?
 
 Costs one LIST per 1,000 keys, one GET per mapfile and a handful of statements; memory grows with collections, not with frames.
 """

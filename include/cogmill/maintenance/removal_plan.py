@@ -1,4 +1,4 @@
-"""What is to leave the map, and when that is so much that a person should look at it first."""
+"""Plan what leaves the map, and name the limits above which a person must approve it."""
 
 from __future__ import annotations
 

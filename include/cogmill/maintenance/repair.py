@@ -1,4 +1,4 @@
-"""What maintenance does about its findings. Every act first looks again: the world may have healed since the comparison."""
+"""Repair and remove what the comparison found. Every act looks again first: the fault may be gone since."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Action:
 
 
 def repair(archive: Archive, *, dry_run: bool = False) -> list[Action]:
-    """Mend what can be mended without taking anything off the map.
+    """Repair what can be repaired without taking anything off the map.
 
     Raises:
         ServiceUnavailableError: S3 or the ledger went away; what was done stays done.
@@ -43,7 +43,7 @@ def remove(archive: Archive, *, approved: Removals | None = None, dry_run: bool 
     Args:
         archive: Clients and settings.
         approved: What a person has agreed to; more than that is not done either.
-        dry_run: Only say what would be done.
+        dry_run: Only report what would be done.
 
     Raises:
         ServiceUnavailableError: S3 or the ledger went away; what was done stays done.
@@ -64,20 +64,20 @@ def _act(archive: Archive, acts: dict[str, Act], *, dry_run: bool) -> list[Actio
     for kind, act in acts.items():
         for group in by_collection(due(archive, kind)).values():
             if dry_run:
-                actions += [Action(kind, finding.subject, f"would be mended: {finding.detail}") for finding in group]
+                actions += [Action(kind, finding.subject, f"would be repaired: {finding.detail}") for finding in group]
             else:
                 actions += _attempt(archive, kind, act, group)
     return actions
 
 
 def _attempt(archive: Archive, kind: str, act: Act, group: list[Finding]) -> list[Action]:
-    """Answer the findings of one collection; a collection that cannot be mended does not stop the others."""
+    """Answer the findings of one collection; a collection that cannot be repaired does not stop the others."""
     try:
         actions = [Action(kind, subject, done) for subject, done in act(archive, group)]
     except ServiceUnavailableError:
         raise
     except CogmillError as err:
-        log.exception("not_mended kind=%s collection=%s", kind, group[0].collection_id)
+        log.exception("not_repaired kind=%s collection=%s", kind, group[0].collection_id)
         return [Action(kind, group[0].subject, f"{type(err).__name__}: {err}", failed=True)]
     archive.ledger.findings.forget(kind, [finding.subject for finding in group])
     return actions
@@ -99,7 +99,7 @@ def _end_leases(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str
 def _forget_scans(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     gone = _absent(archive, findings)
     archive.ledger.findings.forget_scans(gone)
-    yield from ((key, "forgotten; its frames lose the link with the next run") for key in gone)
+    yield from ((key, "deleted from the ledger; its frames lose the link with the next run") for key in gone)
 
 
 def _index_again(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -121,7 +121,7 @@ def _export(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, st
 def _publish(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     for collection_id in _subjects(findings):
         published = publish.publish_mapfile(archive, collection_id)
-        yield collection_id, "mapfile written again" if published.changed else "found right"
+        yield collection_id, "mapfile written again" if published.changed else "already right"
 
 
 def _quarantine(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -160,7 +160,7 @@ def _rebuild(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, s
 
 
 def rebuild_damaged(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Take damaged COGs off the index, put them aside, and let their frames be built anew."""
+    """Take damaged COGs off the index, move them to quarantine, and let their frames be built again."""
     archive.ledger.findings.rebuild_lost(cog_keys, archive.vsi_root, quarantined=True)
     for key in cog_keys:
         archive.store.move(key, QUARANTINE + key)
@@ -169,14 +169,14 @@ def rebuild_damaged(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple
 
 
 def _rebuild_altered(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
-    proven = archive.ledger.findings.verified_hashes(_subjects(findings))
-    bad = [key for key, sha256 in proven.items() if (found := archive.store.digest(key)) and found[0] != sha256]
+    verified = archive.ledger.findings.verified_hashes(_subjects(findings))
+    bad = [key for key, sha256 in verified.items() if (found := archive.store.digest(key)) and found[0] != sha256]
     return rebuild_damaged(archive, bad)
 
 
 def _retire(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     archive.ledger.findings.retire(_subjects(findings))
-    yield from ((subject, "will be deleted after its time") for subject in _subjects(findings))
+    yield from ((subject, "will be deleted after COGMILL_RETIRED_COG_DAYS") for subject in _subjects(findings))
 
 
 _REPAIRS: dict[str, Act] = {

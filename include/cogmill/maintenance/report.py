@@ -1,4 +1,4 @@
-"""The nightly report: one number for each way in which two layers can disagree, and zero is green."""
+"""Write the nightly report: one number for each kind of finding, and green when all are zero."""
 
 from __future__ import annotations
 
@@ -57,20 +57,22 @@ def report_text(report: Mapping[str, Any]) -> str:
     lines += [f"No result from {name}." for name in report["unfinished"]]
     waiting = (report["parts"].get("plan") or {}).get("concerns", [])
     lines += [f"Waits for approval: {concern}" for concern in waiting]
-    lines += _actions("Mended", report["parts"].get("repairs")) + _actions("Removed", report["parts"].get("removals"))
-    lines += _actions("Read and mended", (report["parts"].get("audit") or {}).get("damaged"))
+    lines += _actions("Repaired", report["parts"].get("repairs")) + _actions("Removed", report["parts"].get("removals"))
+    lines += _actions("Read and repaired", (report["parts"].get("audit") or {}).get("damaged"))
     return "\n".join(lines)
 
 
 def needs_a_person(report: Mapping[str, Any]) -> list[str]:
-    """Return what of a report does not mend itself."""
+    """Return what of a report must be repaired by a person."""
     asked = [f"no result from {name}" for name in report["unfinished"]]
     asked += [f"{n} {KINDS[k].title}" for k, n in report["faults"].items() if KINDS[k].treatment == Treatment.REPORT]
     parts = report["parts"]
     audited = (parts.get("audit") or {}).get("damaged", [])
     actions = [*(parts.get("repairs") or []), *(parts.get("removals") or []), *audited]
-    return asked + [f"{action['subject']} was not mended: {action['done']}" for action in actions if action["failed"]]
+    return asked + [f"{action['subject']} was not repaired: {action['done']}" for action in actions if action["failed"]]
 
 
 def _actions(title: str, actions: Sequence[Mapping[str, Any]] | None) -> list[str]:
-    return [f"{'Not mended' if a['failed'] else title} {a['kind']} {a['subject']}: {a['done']}" for a in actions or []]
+    return [
+        f"{'Not repaired' if a['failed'] else title} {a['kind']} {a['subject']}: {a['done']}" for a in actions or []
+    ]

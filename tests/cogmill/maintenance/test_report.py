@@ -49,5 +49,5 @@ def test_asks_for_a_person_when_the_audit_left_damage_alone(sample):
 
     report = write_report(sample.archive, parts, AT)
 
-    assert needs_a_person(report) == ["bw/x.tif was not mended: left alone: 200 differ"]
-    assert "Not mended cog_damaged bw/x.tif: left alone" in report_text(report)
+    assert needs_a_person(report) == ["bw/x.tif was not repaired: left alone: 200 differ"]
+    assert "Not repaired cog_damaged bw/x.tif: left alone" in report_text(report)
