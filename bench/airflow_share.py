@@ -22,6 +22,7 @@ from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
 from cogmill.pipeline import Archive, build_cogs, ingest, publish
+from cogmill.pipeline.batches import plan_batches
 from osgeo import gdal
 from psycopg.conninfo import conninfo_to_dict
 
@@ -79,7 +80,7 @@ def loop(stack: Stack, collection_id: str) -> float:
         store = S3Store(stack.s3_client(), settings.bucket)
         archive = Archive(store, ledger, Settings(_env_file=None, bucket=settings.bucket, **facts))  # type: ignore[arg-type]
         ingest.ingest_uploads(archive)
-        frames = [frame for batch in build_cogs.plan(archive, collection_id) for frame in batch["frame_ids"]]
+        frames = [frame for batch in plan_batches(archive, collection_id) for frame in batch["frame_ids"]]
         build_cogs.build_batch(archive, frames, "bench")
         publish.update_tile_index(archive, collection_id)
         publish.export_index(archive, collection_id)

@@ -19,7 +19,8 @@ from pathlib import Path
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
-from cogmill.pipeline import Archive, build_cogs
+from cogmill.pipeline import Archive
+from cogmill.pipeline.batches import plan_batches
 from psycopg.conninfo import conninfo_to_dict
 
 from bench import growth, listing
@@ -102,8 +103,8 @@ _PG = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "pa
 def _plans(archive: Archive) -> Iterator[Figure]:
     ids = [row["id"] for row in archive.ledger.collections.all()]
     chosen = [LARGE_ID, *ids[:: max(1, len(ids) // PLANS)]]
-    growth.timed(lambda: build_cogs.plan(archive, chosen[0]))  # opens caches
-    seconds = [growth.timed(lambda c=c: build_cogs.plan(archive, c)) * 1000 for c in chosen]
+    growth.timed(lambda: plan_batches(archive, chosen[0]))  # opens caches
+    seconds = [growth.timed(lambda c=c: plan_batches(archive, c)) * 1000 for c in chosen]
     yield Figure("plan of one collection, median", statistics.median(seconds), "ms")
     yield Figure("plan of one collection, worst", max(seconds), "ms", 100)
 

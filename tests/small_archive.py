@@ -19,6 +19,7 @@ from cogmill.domain.model import Bands, BuiltCog, Collection, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, index_row
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline import Archive, build_cogs, ingest, publish
+from cogmill.pipeline.batches import plan_batches
 from osgeo import gdal, osr
 
 TRAVIS = Collection("Travis", "USDA", "1951", Product.FRAMES)
@@ -116,7 +117,7 @@ class SmallArchive:
     def run(self, collection: Collection = TRAVIS) -> None:
         """Do what a run of the collection's DAG does."""
         ingest.ingest_uploads(self.archive)
-        for batch in build_cogs.plan(self.archive, collection.id):
+        for batch in plan_batches(self.archive, collection.id):
             build_cogs.build_batch(self.archive, batch["frame_ids"], "tests")
         publish.update_tile_index(self.archive, collection.id)
         publish.export_index(self.archive, collection.id)

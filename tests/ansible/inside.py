@@ -29,6 +29,7 @@ from cogmill.config.settings import Settings
 from cogmill.ledger import Ledger
 from cogmill.ledger.migrate import migrate
 from cogmill.pipeline import Archive, build_cogs, ingest, publish
+from cogmill.pipeline.batches import plan_batches
 
 from demo import maps
 from demo.survey.generate import generate
@@ -105,7 +106,7 @@ def fill(folder: Path) -> dict[str, int]:
     works = archive()
     ingest.ingest_uploads(works)
     for collection_id in made.collections:
-        for batch in build_cogs.plan(works, collection_id):
+        for batch in plan_batches(works, collection_id):
             build_cogs.build_batch(works, batch["frame_ids"], "test")
         publish.update_tile_index(works, collection_id)
         publish.publish_mapfile(works, collection_id)

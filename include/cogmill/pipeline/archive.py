@@ -1,8 +1,9 @@
-"""What every step works with: the bucket, the ledger and the settings."""
+"""The archive that every step works on: bucket, ledger and settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from cogmill.aws.s3 import S3Store
 from cogmill.aws.sqs import EventQueue
@@ -18,9 +19,13 @@ class Archive:
     ledger: Ledger
     settings: Settings
     queue: EventQueue | None = None
-    """Where uploads are announced; None: the bucket is listed each time."""
+    """Queue of S3 notifications; None: the bucket is listed each time."""
 
     @property
     def vsi_root(self) -> str:
-        """What GDAL puts before a key: `/vsis3/<bucket>/`."""
+        """Prefix of a key in a path of GDAL: `/vsis3/<bucket>/`."""
         return f"/vsis3/{self.store.bucket}/"
+
+    def with_settings(self, **changes: Any) -> Archive:
+        """Return the same archive with other values of some settings."""
+        return replace(self, settings=self.settings.model_copy(update=changes))

@@ -1,4 +1,4 @@
-"""Frames built again by hand: a plan that says what would change and why, then batches in a lane of their own."""
+"""Build frames again on request: a plan that lists what would change and why, then batches in a pool of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from cogmill.domain.model import State
 from cogmill.ledger.backfills import CandidateFrame, Progress
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.build_cogs import Batch, ProfileChooser, build_batch, profile_chooser
+from cogmill.pipeline.batches import FrameBatch
+from cogmill.pipeline.build_cogs import ProfileChooser, build_batch, profile_chooser
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ MOST_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asks for."""
+class BackfillRequest:
+    """Which frames a person asks to be built again, and how."""
 
     collections: Sequence[str] = ()
     """Ids; none means all."""
@@ -44,13 +45,13 @@ class Request:
     profile: str | None = None
     """Name of a profile to use instead of the collections' own."""
     force: bool = False
-    """Take published frames too when nothing about their recipe has changed."""
+    """Take published frames too whose build fingerprint has not changed."""
     order: str = "oldest first"
     limit: int | None = None
 
 
 @dataclass(slots=True)
-class Share:
+class BackfillShare:
     """Frames of one collection that are taken for the same reason."""
 
     collection_id: str
@@ -62,21 +63,21 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
-    """What would happen."""
+    """Frames that would be built again, why, and what that costs."""
 
-    shares: list[Share]
+    shares: list[BackfillShare]
     frames: list[tuple[int, int]] = field(repr=False)
     """Id and size of each frame, in their order."""
     has_history: bool
     """Whether the ledger knows what building costs; without it times are unknown."""
     processes: int
-    """Frames that the lane builds at the same time."""
+    """Frames that are built at the same time."""
 
     @property
     def text(self) -> str:
-        """The plan in words, one line per collection and reason."""
+        """The plan as text, one line per collection and reason."""
         size, cpu_s = sum(s.bytes for s in self.shares), sum(s.cpu_s for s in self.shares)
-        wall = f"about {cpu_s:.0f} CPU seconds, {cpu_s / self.processes / 60:.1f} min in this lane"
+        wall = f"about {cpu_s:.0f} CPU seconds, {cpu_s / self.processes / 60:.1f} min by itself"
         lines = [f"{len(self.frames)} frames, {size / 1e6:.1f} MB, {wall if self.has_history else 'time unknown'}."]
         for share in self.shares[:MOST_LINES]:
             cost = f", {share.cpu_s:.0f} CPU s" if self.has_history else ""
@@ -88,8 +89,8 @@ class BackfillPlan:
         return "\n".join(lines)
 
 
-def plan(archive: Archive, request: Request) -> BackfillPlan:
-    """Say which frames would be built again, why, and what that costs; changes nothing.
+def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
+    """Plan which frames would be built again, why, and what that costs; changes nothing.
 
     Raises:
         ConfigurationError: The request names a state, an order, a profile or a collection that does not exist.
@@ -97,7 +98,7 @@ def plan(archive: Archive, request: Request) -> BackfillPlan:
     choose = profile_chooser(archive, request.profile)
     _check(archive, request)
     cost = archive.ledger.backfills.cpu_s_per_byte()
-    shares: dict[tuple[str, str], Share] = {}
+    shares: dict[tuple[str, str], BackfillShare] = {}
     frames: list[tuple[int, int]] = []
     fingerprints: dict[tuple[str, str], str] = {}
     for frame in archive.ledger.backfills.candidates(
@@ -108,7 +109,7 @@ def plan(archive: Archive, request: Request) -> BackfillPlan:
             continue
         if request.limit is not None and len(frames) >= request.limit:
             break
-        share = shares.setdefault((frame.collection_id, why), Share(frame.collection_id, why))
+        share = shares.setdefault((frame.collection_id, why), BackfillShare(frame.collection_id, why))
         share.frames += 1
         share.bytes += frame.size
         share.cpu_s += frame.size * cost.get(frame.bands, 0.0)
@@ -117,8 +118,8 @@ def plan(archive: Archive, request: Request) -> BackfillPlan:
     return BackfillPlan(ordered, frames, has_history=bool(cost), processes=archive.settings.backfill_processes)
 
 
-def begin(archive: Archive, backfill_id: str, request: Request, planned: BackfillPlan) -> list[Batch]:
-    """Remember the plan and cut what is not done of it into batches. Asked again under the same id it goes on where it was."""
+def begin(archive: Archive, backfill_id: str, request: BackfillRequest, planned: BackfillPlan) -> list[FrameBatch]:
+    """Record the plan and cut what is not done of it into batches. Begun again under the same id it goes on where it was."""
     archive.ledger.backfills.begin(backfill_id, request.profile, planned.frames)
     return _batches(archive, backfill_id)
 
@@ -127,7 +128,7 @@ def build(archive: Archive, backfill_id: str, frame_ids: Sequence[int], owner: s
     """Build a batch, a few frames at a time, and publish the collections that are done by that.
 
     Raises:
-        ServiceUnavailableError: S3 or the ledger went away; done frames are not built again by the next try.
+        ServiceUnavailableError: S3 or the ledger became unavailable; done frames are not built again by the next try.
     """
     profile = archive.ledger.backfills.profile(backfill_id)
     for start in range(0, len(frame_ids), STEP_FRAMES):
@@ -153,7 +154,7 @@ def publish_finished(archive: Archive, backfill_id: str) -> list[str]:
     return finished
 
 
-def _check(archive: Archive, request: Request) -> None:
+def _check(archive: Archive, request: BackfillRequest) -> None:
     known = {row["id"] for row in archive.ledger.collections.all()}
     for what, wrong, allowed in (
         ("collections", set(request.collections) - known, "those of the ledger"),
@@ -164,14 +165,14 @@ def _check(archive: Archive, request: Request) -> None:
             raise ConfigurationError(f"{what} {', '.join(sorted(wrong))}: unknown, allowed are {allowed}")
 
 
-def _states(request: Request) -> list[str]:
+def _states(request: BackfillRequest) -> list[str]:
     return [str(state) for state in STATES] if "everything" in request.states else list(request.states)
 
 
 def _why(
-    frame: CandidateFrame, request: Request, choose: ProfileChooser, fingerprints: dict[tuple[str, str], str]
+    frame: CandidateFrame, request: BackfillRequest, choose: ProfileChooser, fingerprints: dict[tuple[str, str], str]
 ) -> str | None:
-    """Say why a frame is taken; None when there is no reason to."""
+    """Return why a frame is taken; None when there is no reason to."""
     if frame.state == State.REJECTED:
         return f"it was rejected ({frame.reason}) and is looked at again"
     if frame.state == State.FAILED:
@@ -182,14 +183,14 @@ def _why(
     if key not in fingerprints:
         fingerprints[key] = build_fingerprint(choose(keys.parse_upload(frame.source_key)))
     if frame.fingerprint != fingerprints[key]:
-        return "its COG was made by another recipe (profile, engine or GDAL)"
+        return "its COG was made with another build fingerprint (profile, engine or GDAL)"
     return "by force: it is read again, and its COG stays when nothing differs" if request.force else None
 
 
-def _batches(archive: Archive, backfill_id: str) -> list[Batch]:
+def _batches(archive: Archive, backfill_id: str) -> list[FrameBatch]:
     waiting = archive.ledger.backfills.waiting(backfill_id)
     if not waiting:
-        return [Batch(label="nothing to build", frame_ids=[])]
+        return [FrameBatch(label="nothing to build", frame_ids=[])]
     size = max(archive.settings.batch_frames, math.ceil(len(waiting) / archive.settings.max_batches))
     batches = []
     for start in range(0, len(waiting), size):
@@ -197,5 +198,5 @@ def _batches(archive: Archive, backfill_id: str) -> list[Batch]:
         collections: Mapping[str, int] = Counter(frame.collection_id for frame in part)
         name = next(iter(collections)) if len(collections) == 1 else f"{len(collections)} collections"
         label = f"{name}: {part[0].stem} … ({len(part)})"
-        batches.append(Batch(label=label, frame_ids=[frame.id for frame in part]))
+        batches.append(FrameBatch(label=label, frame_ids=[frame.id for frame in part]))
     return batches

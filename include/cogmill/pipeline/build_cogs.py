@@ -1,34 +1,30 @@
-"""Frames to COGs: plan a collection's work, then build it batch by batch.
+"""Build the COGs of a batch of frames and record what became of each.
 
-A try is a pure function of the upload's version and the recipe, so two workers that build the same frame store the same bytes
+A try is a pure function of the upload's version and the build fingerprint, so two workers that build the same frame store the same bytes
 under the same key, and nothing needs a lock.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
-from typing import TypedDict
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.cog.fingerprint import build_fingerprint, cog_digest
 from cogmill.cog.profiles import PROFILES, Profile, default_profile
 from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import MIB, Limits
+from cogmill.cog.sandbox.limits import Limits
 from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
 from cogmill.domain.errors import (
-    CogmillError,
     ConfigurationError,
     InvalidFrameError,
     ServiceUnavailableError,
@@ -36,30 +32,20 @@ from cogmill.domain.errors import (
 )
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import BuiltCog, RejectedFrame, UploadKey
-from cogmill.ledger.frames import CogVersion, DueFrame, Job
+from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
 
-ROUNDING = 1e-9
-"""What a sum of a thousand shares may be off by."""
-
 RENEWED_AT = 1 / 3
-"""Share of a lease after which it is renewed: early enough that a renewal may come late."""
+"""Fraction of a lease after which it is renewed: early enough that a renewal may come late."""
 
 GONE_S = 3600
-"""How long a frame waits whose upload was gone or replaced when it was to be built: maintenance withdraws the one, and the next
-sweep takes in the other at once."""
+"""Seconds for which a frame waits whose upload was gone or replaced when it was to be built: maintenance withdraws the one, and the
+next sweep ingests the other at once."""
 
 ProfileChooser = Callable[[UploadKey], Profile]
-"""Says how the COG of an upload is made."""
-
-
-class Batch(TypedDict):
-    """The share of one mapped task; small enough for an XCom."""
-
-    label: str
-    frame_ids: list[int]
+"""Returns the profile with which the COG of an upload is built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +71,20 @@ class _Built:
     version: CogVersion
     cog: BuiltCog | None
 
-    @property
-    def size(self) -> int:
-        """Bytes that were stored."""
-        return self.cog.size if self.cog else 0
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one frame."""
 
-def plan(archive: Archive, collection_id: str) -> list[Batch]:
-    """Cut the due frames of a collection into batches, those that wait longest first.
-
-    Never empty: with nothing to do there is one batch without frames, so that the task is seen to succeed.
-    """
-    settings = archive.settings
-    frames = archive.ledger.frames.due(collection_id, settings.batch_frames * settings.max_batches)
-    if not frames:
-        return [Batch(label="nothing to build", frame_ids=[])]
-    parts = cut(frames, settings.batch_frames, settings.batch_megabytes * MIB)
-    return [_batch(part) for part in parts[: settings.max_batches]]
-
-
-def cut(frames: Sequence[DueFrame], at_most: int, at_most_bytes: int) -> list[list[DueFrame]]:
-    """Cut frames, in their order, into as few parts as the limits allow, all about equally full.
-
-    Only a part that ends with a large frame may exceed `at_most_bytes`, and by less than that frame.
-    """
-    shares = [max(1 / at_most, frame.size / at_most_bytes) for frame in frames]
-    ends = list(accumulate(shares))
-    count = math.ceil(ends[-1] - ROUNDING)
-    parts: dict[int, list[DueFrame]] = {}
-    for frame, share, end in zip(frames, shares, ends, strict=True):
-        parts.setdefault(int((end - share + ROUNDING) * count / ends[-1]), []).append(frame)
-    return list(parts.values())
+    built: bool = False
+    unchanged: bool = False
+    rejected: RejectedFrame | None = None
+    failed: str = ""
+    """`<key>: <what happened>`; empty when nothing of ours failed."""
+    bytes_read: int = 0
+    bytes_written: int = 0
+    released_by: ServiceUnavailableError | ConfigurationError | None = None
+    """Why the frame was given back to be built by a later try."""
 
 
 def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profile: str | None = None) -> BatchResult:
@@ -133,46 +102,50 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
     """
     choose = profile_chooser(archive, profile)
     jobs = archive.ledger.frames.claim(frame_ids, owner, archive.settings.lease_seconds)
-    result = BatchResult()
-    counts = {"built": 0, "unchanged": 0, "bytes_read": 0, "bytes_written": 0}
-    away: list[ServiceUnavailableError | ConfigurationError] = []
-    for job, outcome in _build_all(archive, jobs, owner, choose):
-        try:
-            done = outcome.result()
-        except InvalidFrameError as fault:
-            archive.ledger.frames.mark_rejected(job, owner, fault)
-            log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, fault.advice)
-            result.rejected.append(RejectedFrame(job.source_key, fault.reason, fault.detail, fault.advice))
-        except SourceChangedError as change:
-            archive.ledger.frames.release([job], owner, GONE_S)
-            log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
-        except (ServiceUnavailableError, ConfigurationError) as err:
-            archive.ledger.frames.release([job], owner)
-            away.append(err)
-        except (CogmillError, ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as err:
-            log.exception("frame_failed key=%s", job.source_key)
-            archive.ledger.frames.mark_failed(job, owner, f"{type(err).__name__}: {err}")
-            result.failed.append(f"{job.source_key}: {type(err).__name__}: {err}")
-        else:
-            counts["built" if done.cog else "unchanged"] += _record(archive, job, owner, done)
-            counts["bytes_read"] += job.size
-            counts["bytes_written"] += done.size
-    if away:
-        raise away[0]
-    return BatchResult(**counts, rejected=result.rejected, failed=result.failed)
+    outcomes = [_record(archive, job, owner, build) for job, build in _build_all(archive, jobs, owner, choose)]
+    for outcome in outcomes:
+        if outcome.released_by:
+            raise outcome.released_by
+    return BatchResult(
+        built=sum(outcome.built for outcome in outcomes),
+        unchanged=sum(outcome.unchanged for outcome in outcomes),
+        rejected=[outcome.rejected for outcome in outcomes if outcome.rejected],
+        failed=[outcome.failed for outcome in outcomes if outcome.failed],
+        bytes_read=sum(outcome.bytes_read for outcome in outcomes),
+        bytes_written=sum(outcome.bytes_written for outcome in outcomes),
+    )
 
 
-def _batch(frames: Sequence[DueFrame]) -> Batch:
-    label = f"{frames[0].stem} … {frames[-1].stem} ({len(frames)})" if len(frames) > 1 else frames[0].stem
-    return Batch(label=label, frame_ids=[frame.id for frame in frames])
+def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _Outcome:
+    """Record in the ledger what became of a frame; whatever went wrong with it concerns no other frame."""
+    frames = archive.ledger.frames
+    try:
+        built = build.result()
+    except InvalidFrameError as fault:
+        frames.mark_rejected(job, owner, fault)
+        log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, fault.advice)
+        return _Outcome(rejected=RejectedFrame(job.source_key, fault.reason, fault.detail, fault.advice))
+    except SourceChangedError as change:
+        frames.release([job], owner, GONE_S)
+        log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
+        return _Outcome()
+    except (ServiceUnavailableError, ConfigurationError) as err:
+        frames.release([job], owner)
+        return _Outcome(released_by=err)
+    except Exception as err:
+        log.exception("frame_failed key=%s", job.source_key)
+        frames.mark_failed(job, owner, f"{type(err).__name__}: {err}")
+        return _Outcome(failed=f"{job.source_key}: {type(err).__name__}: {err}")
+    return _record_built(archive, job, owner, built)
 
 
-def _record(archive: Archive, job: Job, owner: str, done: _Built) -> bool:
-    if done.cog is None:
-        return archive.ledger.frames.mark_unchanged(job, owner)
-    recorded = archive.ledger.frames.mark_built(job, owner, done.version, done.cog)
-    log.info("cog_built key=%s bytes=%d cpu_s=%.1f", done.version.key, done.cog.size, done.cog.cpu_s)
-    return recorded
+def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Outcome:
+    if built.cog is None:
+        recorded = archive.ledger.frames.mark_unchanged(job, owner)
+        return _Outcome(unchanged=recorded, bytes_read=job.size)
+    recorded = archive.ledger.frames.mark_built(job, owner, built.version, built.cog)
+    log.info("cog_built key=%s bytes=%d cpu_s=%.1f", built.version.key, built.cog.size, built.cog.cpu_s)
+    return _Outcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size)
 
 
 def profile_chooser(archive: Archive, override: str | None = None) -> ProfileChooser:
@@ -196,16 +169,16 @@ def profile_chooser(archive: Archive, override: str | None = None) -> ProfileCho
 def _build_all(
     archive: Archive, jobs: Sequence[Job], owner: str, choose: ProfileChooser
 ) -> Iterator[tuple[Job, Future[_Built]]]:
-    """Run as many builds side by side as the settings say; the ledger is spoken to by the caller's thread alone."""
+    """Run as many builds in parallel as the settings say; only the caller's thread uses the ledger."""
     if not jobs:
         return
-    lanes = min(archive.settings.build_processes, len(jobs))
+    workers = min(archive.settings.build_processes, len(jobs))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="cogmill-")))
-        engines: SimpleQueue[Engine] = SimpleQueue()  # one warm worker process per lane
-        for _ in range(lanes):
+        engines: SimpleQueue[Engine] = SimpleQueue()  # one warm worker process each
+        for _ in range(workers):
             engines.put(stack.enter_context(Engine(Limits(), archive.settings.build_threads, scratch)))
-        pool = stack.enter_context(ThreadPoolExecutor(lanes))
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
         stack.callback(pool.shutdown, cancel_futures=True)
         futures = {pool.submit(_build_one, archive, job, engines, choose, scratch): job for job in jobs}
         for future in _as_completed(archive, futures, owner):
@@ -227,7 +200,7 @@ def _as_completed(archive: Archive, futures: Mapping[Future[_Built], Job], owner
 def _build_one(
     archive: Archive, job: Job, engines: SimpleQueue[Engine], choose: ProfileChooser, scratch: Path
 ) -> _Built:
-    """One GET, one pixel pass, one PUT."""
+    """Build one frame with one GET, one pixel pass and one PUT."""
     upload = keys.parse_upload(job.source_key)
     profile = choose(upload)
     fingerprint = build_fingerprint(profile)
@@ -238,7 +211,7 @@ def _build_one(
         version = CogVersion(cog_key, sha256, fingerprint)
         if job.cog_key == cog_key and archive.store.sha256(cog_key) is not None:
             return _Built(version, None)
-        # Nothing but the bytes themselves: a COG's key names bytes and recipe, and the same key must hold the same bytes,
+        # Nothing but the bytes themselves: a COG's key names bytes and fingerprint, and the same key must hold the same bytes,
         # whatever name and ETag they come under.
         provenance = {"SOURCE_SHA256": sha256}
         engine = engines.get()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from cogmill_airflow.operators.base import ArchiveOperator, failed_tasks, task_o
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from cogmill.pipeline.backfill import Request
+    from cogmill.pipeline.backfill import BackfillRequest
 
 NICENESS = 10
 """Builds of a backfill give way to those of new uploads on the same host."""
@@ -25,16 +25,16 @@ MAX_PLAN_CHARS = 20_000
 """Characters of a plan in the XCom; the log holds all of it."""
 
 
-def request_from(params: Mapping[str, Any], *, limit: int | None = None) -> Request:
+def request_from(params: Mapping[str, Any], *, limit: int | None = None) -> BackfillRequest:
     """Return the request that a form describes.
 
     :param params: Values of the form.
     :param limit: Never more frames than this.
     """
-    from cogmill.pipeline.backfill import Request
+    from cogmill.pipeline.backfill import BackfillRequest
 
     limits = [number for number in (params["limit"], limit) if number is not None]
-    return Request(
+    return BackfillRequest(
         collections=params["collections"] or [],
         prefix=params["prefix"] or "",
         states=params["states"],
@@ -133,10 +133,8 @@ class BuildBackfillOperator(ArchiveOperator):
 
         os.nice(NICENESS)  # the process ends with this task
         with self.archive() as archive:
-            settings = archive.settings.model_copy(update={"build_processes": archive.settings.backfill_processes})
-            progress = backfill.build(
-                replace(archive, settings=settings), backfill_id(context), self.batch["frame_ids"], task_owner(context)
-            )
+            own_pool = archive.with_settings(build_processes=archive.settings.backfill_processes)
+            progress = backfill.build(own_pool, backfill_id(context), self.batch["frame_ids"], task_owner(context))
         return progress.text
 
 

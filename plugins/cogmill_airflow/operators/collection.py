@@ -28,10 +28,10 @@ class PlanFramesOperator(CollectionOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return one batch for each mapped build task."""
-        from cogmill.pipeline import build_cogs
+        from cogmill.pipeline.batches import plan_batches
 
         with self.archive() as archive:
-            batches = build_cogs.plan(archive, self.collection_id)
+            batches = plan_batches(archive, self.collection_id)
         frames = sum(len(batch["frame_ids"]) for batch in batches)
         self.log.info("frames_planned collection=%s frames=%d batches=%d", self.collection_id, frames, len(batches))
         return [{**batch} for batch in batches]
@@ -53,11 +53,11 @@ class BuildCogsOperator(CollectionOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the counts of the batch."""
-        from cogmill.pipeline import build_cogs
+        from cogmill.pipeline.build_cogs import build_batch
 
         begun = time.monotonic()
         with self.archive() as archive:
-            result = build_cogs.build_batch(archive, self.batch["frame_ids"], task_owner(context))
+            result = build_batch(archive, self.batch["frame_ids"], task_owner(context))
         metrics.batch_done(self.collection_id, result, time.monotonic() - begun)
         counts = {**asdict(result), "rejected": len(result.rejected), "failed": len(result.failed)}
         self.log.info("batch_done %s", " ".join(f"{name}={count}" for name, count in counts.items()))

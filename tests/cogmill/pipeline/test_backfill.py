@@ -4,8 +4,9 @@ import pytest
 from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
-from cogmill.pipeline import backfill, build_cogs, ingest, withdraw
-from cogmill.pipeline.backfill import Request
+from cogmill.pipeline import backfill, ingest, withdraw
+from cogmill.pipeline.backfill import BackfillRequest
+from cogmill.pipeline.batches import plan_batches
 
 from tests.small_archive import TRAVIS
 
@@ -26,11 +27,11 @@ def real(sample):
 
 
 def plan(sample, **request):
-    return backfill.plan(sample.archive, Request(**request))
+    return backfill.plan(sample.archive, BackfillRequest(**request))
 
 
 def run(sample, backfill_id="b1", **request):
-    asked = Request(**request)
+    asked = BackfillRequest(**request)
     batches = backfill.begin(sample.archive, backfill_id, asked, backfill.plan(sample.archive, asked))
     progress = [
         backfill.build(sample.archive, backfill_id, batch["frame_ids"], f"owner/{n}") for n, batch in enumerate(batches)
@@ -55,7 +56,7 @@ def test_takes_published_frames_only_when_their_recipe_changed_or_by_force(real)
 
     changed = plan(real, states=["published"], profile="archive_zstd")
 
-    assert why(changed) == [(TRAVIS.id, 2, "its COG was made by another recipe (profile, engine or GDAL)")]
+    assert why(changed) == [(TRAVIS.id, 2, "its COG was made with another build fingerprint (profile, engine or GDAL)")]
 
 
 def test_estimates_from_the_history_of_the_ledger(real):
@@ -157,7 +158,7 @@ def test_goes_on_where_a_killed_run_stopped_and_builds_nothing_twice(sample, mon
     for number in range(1, 5):
         sample.upload_real(number)
     ingest.ingest_uploads(sample.archive)
-    request = Request(states=["arrived"], order="by name")
+    request = BackfillRequest(states=["arrived"], order="by name")
     settings = sample.archive.settings.model_copy(update={"batch_frames": 1})
     archive = type(sample.archive)(sample.archive.store, sample.archive.ledger, settings)
     batches = backfill.begin(archive, "b1", request, backfill.plan(archive, request))
@@ -191,9 +192,12 @@ def test_goes_on_where_a_killed_run_stopped_and_builds_nothing_twice(sample, mon
 def test_leaves_frames_to_whoever_builds_them_now(sample):
     sample.upload_real(1)
     ingest.ingest_uploads(sample.archive)
-    (batch,) = build_cogs.plan(sample.archive, TRAVIS.id)
+    (batch,) = plan_batches(sample.archive, TRAVIS.id)
     batches = backfill.begin(
-        sample.archive, "b1", Request(states=["arrived"]), backfill.plan(sample.archive, Request(states=["arrived"]))
+        sample.archive,
+        "b1",
+        BackfillRequest(states=["arrived"]),
+        backfill.plan(sample.archive, BackfillRequest(states=["arrived"])),
     )
     sample.archive.ledger.frames.claim(batch["frame_ids"], "somebody else", 60)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cogmill.cog.sandbox.limits import MIB
 from cogmill.ledger.frames import DueFrame
-from cogmill.pipeline.build_cogs import cut
+from cogmill.pipeline.batches import cut
 from hypothesis import given
 from hypothesis import strategies as st
 

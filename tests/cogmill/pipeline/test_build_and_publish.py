@@ -16,6 +16,7 @@ from cogmill.domain.errors import Reason, ServiceUnavailableError
 from cogmill.domain.model import Bands
 from cogmill.ledger import Ledger
 from cogmill.pipeline import build_cogs, ingest, publish, run_digest
+from cogmill.pipeline.batches import plan_batches
 from osgeo import gdal, osr
 
 gdal.UseExceptions()
@@ -54,7 +55,7 @@ def upload(bucket, tmp_path):
 def run(archive, owner="run/1"):
     """What a run of the collection's DAG does, in a row."""
     ingest.ingest_uploads(archive)
-    results = [build_cogs.build_batch(archive, batch["frame_ids"], owner) for batch in build_cogs.plan(archive, ID)]
+    results = [build_cogs.build_batch(archive, batch["frame_ids"], owner) for batch in plan_batches(archive, ID)]
     publish.update_tile_index(archive, ID)
     publish.export_index(archive, ID)
     return results, publish.publish_mapfile(archive, ID)
@@ -188,7 +189,7 @@ def test_links_a_scan_that_comes_late(archive, upload, bucket):
 def test_finishes_what_a_killed_run_left_behind(archive, upload):
     upload("4-173")
     ingest.ingest_uploads(archive)
-    (batch,) = build_cogs.plan(archive, ID)
+    (batch,) = plan_batches(archive, ID)
     archive.ledger.frames.claim(batch["frame_ids"], "run/1", 900)  # and then the worker dies
 
     assert build_cogs.build_batch(archive, batch["frame_ids"], "run/2").built == 0  # somebody else's lease
@@ -210,7 +211,7 @@ def test_keeps_its_frames_when_a_batch_takes_longer_than_a_lease(archive, upload
     for number in range(3):
         upload(f"4-{number}", seed=number)
     ingest.ingest_uploads(archive)
-    (batch,) = build_cogs.plan(archive, ID)
+    (batch,) = plan_batches(archive, ID)
     store = Slow(archive.store._client, archive.store.bucket)
     store.database = database | {"user": "cogmill_writer"}
     settings = archive.settings.model_copy(update={"lease_seconds": 3, "build_processes": 1})
@@ -218,7 +219,7 @@ def test_keeps_its_frames_when_a_batch_takes_longer_than_a_lease(archive, upload
     result = build_cogs.build_batch(replace(archive, store=store, settings=settings), batch["frame_ids"], "run/1")
 
     assert result.built == 3
-    assert build_cogs.plan(archive, ID)[0]["frame_ids"] == []
+    assert plan_batches(archive, ID)[0]["frame_ids"] == []
 
 
 class Broken(S3Store):
@@ -231,7 +232,7 @@ class Broken(S3Store):
 def test_gives_frames_back_when_s3_goes_away(archive, upload):
     upload("4-173")
     ingest.ingest_uploads(archive)
-    (batch,) = build_cogs.plan(archive, ID)
+    (batch,) = plan_batches(archive, ID)
     away = replace(archive, store=Broken(archive.store._client, archive.store.bucket))
 
     with pytest.raises(ServiceUnavailableError):
@@ -316,7 +317,7 @@ def test_publishes_a_picture_with_a_hole_where_its_footprint_is_deepest(archive,
     mosaic = "travis_usda_1951_mosaic"
     ingest.ingest_uploads(archive)
     (result,) = [
-        build_cogs.build_batch(archive, batch["frame_ids"], "run/1") for batch in build_cogs.plan(archive, mosaic)
+        build_cogs.build_batch(archive, batch["frame_ids"], "run/1") for batch in plan_batches(archive, mosaic)
     ]
     publish.update_tile_index(archive, mosaic)
 
@@ -340,6 +341,43 @@ def test_fails_a_frame_that_s3_keeps_to_itself_and_builds_the_others(archive, up
     assert archive.ledger.frames.due(ID, 10) == [], "it waits before the next try"
 
 
+@pytest.mark.parametrize("fault", [AttributeError("no such attribute"), AssertionError("never"), MemoryError("full")])
+def test_fails_only_the_frame_whose_build_raised_something_unforeseen(archive, upload, monkeypatch, caplog, fault):
+    broken = upload("4-173")
+    upload("4-174")
+    download = archive.store.download
+
+    def fail(key, etag, target):
+        if key == broken:
+            raise fault
+        return download(key, etag, target)
+
+    monkeypatch.setattr(archive.store, "download", fail)
+    (result,), published = run(archive)
+
+    assert (result.built, published.frames) == (1, 1)
+    assert result.failed == [f"{broken}: {type(fault).__name__}: {fault}"]
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_lets_the_end_of_its_process_through_and_keeps_the_lease(archive, upload, monkeypatch, end):
+    upload("4-173")
+    ingest.ingest_uploads(archive)
+    (batch,) = plan_batches(archive, ID)
+
+    def stop(key, etag, target):
+        raise end
+
+    monkeypatch.setattr(archive.store, "download", stop)
+    with pytest.raises(end):
+        build_cogs.build_batch(archive, batch["frame_ids"], "run/1")
+    monkeypatch.undo()
+
+    assert plan_batches(archive, ID)[0]["frame_ids"] == []
+    assert build_cogs.build_batch(archive, batch["frame_ids"], "run/1").built == 1
+
+
 def test_leaves_a_deleted_mapfile_away_until_there_are_new_frames(archive, upload):
     upload("4-173")
     run(archive)
@@ -358,7 +396,7 @@ def test_newest_mapfile_wins_when_another_run_publishes_while_one_is_proved(arch
     run(archive)
     upload("4-174", west=-10_879_000)
     ingest.ingest_uploads(archive)
-    for batch in build_cogs.plan(archive, ID):
+    for batch in plan_batches(archive, ID):
         build_cogs.build_batch(archive, batch["frame_ids"], "run/2")
     prove, calls = publish.prove, []
 
@@ -384,7 +422,7 @@ def test_newest_mapfile_wins_when_another_run_publishes_while_one_is_proved(arch
 def test_links_a_scan_that_is_registered_while_rows_are_written(archive, upload, monkeypatch):
     upload("4-173")
     ingest.ingest_uploads(archive)
-    for batch in build_cogs.plan(archive, ID):
+    for batch in plan_batches(archive, ID):
         build_cogs.build_batch(archive, batch["frame_ids"], "run/1")
     change = archive.ledger.collections.change_index
 

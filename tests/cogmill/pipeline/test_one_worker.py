@@ -9,6 +9,7 @@ from cogmill.aws.s3 import S3Store
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger import Ledger
 from cogmill.pipeline import Archive, build_cogs, ingest
+from cogmill.pipeline.batches import plan_batches
 from osgeo import gdal
 
 from tests.small_archive import TRAVIS
@@ -54,7 +55,7 @@ def test_frames_of_one_name_in_two_collections_never_meet_and_files_of_others_st
     def task(collection):
         ledger = Ledger.connect(**database)
         archive = Archive(store, ledger, sample.archive.settings)
-        (batch,) = build_cogs.plan(archive, collection.id)
+        (batch,) = plan_batches(archive, collection.id)
         built = build_cogs.build_batch(archive, batch["frame_ids"], collection.id).built
         ledger.close()
         return built

@@ -1,0 +1,54 @@
+"""Cut the due frames of a collection into batches, one for each mapped task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TypedDict
+
+from cogmill.cog.sandbox.limits import MIB
+from cogmill.ledger.frames import DueFrame
+from cogmill.pipeline.archive import Archive
+
+ROUNDING = 1e-9
+"""Largest error of a sum of a thousand shares."""
+
+
+class FrameBatch(TypedDict):
+    """The frames of one mapped task; small enough for an XCom."""
+
+    label: str
+    frame_ids: list[int]
+
+
+def plan_batches(archive: Archive, collection_id: str) -> list[FrameBatch]:
+    """Cut the due frames of a collection into batches, those that wait longest first.
+
+    Never empty: with nothing to do there is one batch without frames, so that the task is seen to succeed.
+    """
+    settings = archive.settings
+    frames = archive.ledger.frames.due(collection_id, settings.batch_frames * settings.max_batches)
+    if not frames:
+        return [FrameBatch(label="nothing to build", frame_ids=[])]
+    parts = cut(frames, settings.batch_frames, settings.batch_megabytes * MIB)
+    return [_batch(part) for part in parts[: settings.max_batches]]
+
+
+def cut(frames: Sequence[DueFrame], at_most: int, at_most_bytes: int) -> list[list[DueFrame]]:
+    """Cut frames, in their order, into as few parts as the limits allow, all about equally full.
+
+    Only a part that ends with a large frame may exceed `at_most_bytes`, and by less than that frame.
+    """
+    shares = [max(1 / at_most, frame.size / at_most_bytes) for frame in frames]
+    ends = list(accumulate(shares))
+    count = math.ceil(ends[-1] - ROUNDING)
+    parts: dict[int, list[DueFrame]] = {}
+    for frame, share, end in zip(frames, shares, ends, strict=True):
+        parts.setdefault(int((end - share + ROUNDING) * count / ends[-1]), []).append(frame)
+    return list(parts.values())
+
+
+def _batch(frames: Sequence[DueFrame]) -> FrameBatch:
+    label = f"{frames[0].stem} … {frames[-1].stem} ({len(frames)})" if len(frames) > 1 else frames[0].stem
+    return FrameBatch(label=label, frame_ids=[frame.id for frame in frames])
