@@ -63,7 +63,7 @@ def _steps(archive: Archive, collection: str) -> Iterator[tuple[str, float]]:
 
 def _render(archive: Archive, collection: str) -> None:
     state = archive.ledger.collections.state(collection)
-    drafted = publish.draft(archive, collection)
+    drafted = publish.draft_mapfile(archive, collection)
     if drafted is None:
         raise ValueError(f"{collection} has no frame")
     archive.ledger.collections.mark_published(collection, state.revision, state.mapfile_sha256, archive.vsi_root)

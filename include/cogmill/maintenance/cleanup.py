@@ -21,8 +21,8 @@ MOST_COGS = 5000
 A_DAY_S = 86_400
 """Incomplete uploads and folders of vanished workers are kept for this long."""
 
-TEMP = re.compile(r"cogmill-(?:proof-|index-|compile-)?[a-z0-9_]{8}")
-"""Names of the private folders that workers make in their temporary directory."""
+TEMP = re.compile(r"cogmill-(?:verify-|proof-|index-|compile-)?[a-z0-9_]{8}")
+"""Names of the private folders that workers make in their temporary directory; `proof-` is what releases up to 0.1 called `verify-`."""
 
 
 @dataclass(frozen=True, slots=True)

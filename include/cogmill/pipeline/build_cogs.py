@@ -98,7 +98,7 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
 
     Raises:
         ConfigurationError: There is no such profile, or a collection file is wrong; its frames are given back.
-        ServiceUnavailableError: S3 or the ledger went away. What was done stays done, the rest is given back.
+        ServiceUnavailableError: S3 or the ledger became unavailable. What was done stays done, the rest is given back.
     """
     choose = profile_chooser(archive, profile)
     jobs = archive.ledger.frames.claim(frame_ids, owner, archive.settings.lease_seconds)

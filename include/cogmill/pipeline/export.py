@@ -1,4 +1,4 @@
-"""Everything public in one file: the compiled index in three formats, and the list of services."""
+"""Compile everything public: one index of all features in three formats, and the list of services."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def compile_indexes(archive: Archive) -> Compiled:
 
     Raises:
         VerificationError: The formats differ; nothing was uploaded.
-        ServiceUnavailableError: S3 or the ledger went away. Each key holds its old or its new content.
+        ServiceUnavailableError: S3 or the ledger became unavailable. Each key holds its old or its new content.
     """
     services, broken = _mappable(archive.ledger.queries.public_services())
     names = property_names(extra=archive.settings.compile_extra_properties)
@@ -159,7 +159,7 @@ def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
 def _title(archive: Archive, collection: Collection) -> str:
     """Return the title of the collection file, else the usual one; a mistake in the file costs a title, not the catalog."""
     try:
-        return publish.title(archive, collection)
+        return publish.collection_title(archive, collection)
     except ConfigurationError:
         log.exception("collection_file_wrong collection=%s", collection.id)
         return service_title(collection)

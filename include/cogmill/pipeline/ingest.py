@@ -38,7 +38,7 @@ def has_new_uploads(archive: Archive) -> bool:
     """Tell whether the ledger would change by `ingest_uploads`, or a collection waits for a run nobody asked for.
 
     Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys. With a queue of events it costs
-    one HEAD per announced key instead, and the bucket is listed only now and then.
+    one HEAD per key in the queue instead, and the bucket is listed only now and then.
     """
     if archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, 1):
         return True
@@ -57,9 +57,9 @@ def ingest_uploads(archive: Archive) -> IngestResult:
     """Record every unknown upload in the ledger and name the collections that have work to do."""
     result = IngestResult([], 0, 0)
     if archive.queue is not None:
-        for announced in ingest_events.announcements(archive, archive.queue):
-            result = _ingest(archive, announced.uploads, result)
-            archive.queue.delete(announced.messages)
+        for notified in ingest_events.read_notifications(archive, archive.queue):
+            result = _ingest(archive, notified.uploads, result)
+            archive.queue.delete(notified.messages)
     if is_sweep_due(archive):
         sweep = Sweep(archive)
         for page in sweep.unknown_pages():

@@ -1,4 +1,4 @@
-"""Uploads announced by S3 notifications. The event says where to look; what is there now is asked of the bucket itself."""
+"""Find uploads by S3 notifications. The event names a key; what that key holds now is asked of the bucket itself."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class AnnouncedUploads:
-    """Some messages and what they are about."""
+class NotifiedUploads:
+    """Some messages and the uploads they are about."""
 
     uploads: list[StoredObject] = field(default_factory=list)
     """Settled uploads that the ledger does not know, as they are in the bucket now."""
@@ -29,33 +29,33 @@ class AnnouncedUploads:
 
 
 def has_new_uploads(archive: Archive, queue: EventQueue) -> bool:
-    """Tell whether something that the ledger does not know was announced; those messages stay for who takes it in."""
-    for announced in announcements(archive, queue):
-        if announced.uploads:
-            queue.give_back(announced.messages)
+    """Tell whether there is a notification of an upload that the ledger does not know; its messages stay in the queue for the ingest."""
+    for notified in read_notifications(archive, queue):
+        if notified.uploads:
+            queue.give_back(notified.messages)
             return True
-        queue.delete(announced.messages)
+        queue.delete(notified.messages)
     return False
 
 
-def announcements(archive: Archive, queue: EventQueue) -> Iterator[AnnouncedUploads]:
+def read_notifications(archive: Archive, queue: EventQueue) -> Iterator[NotifiedUploads]:
     """Read the queue until it is empty. The caller deletes the messages when their uploads are in the ledger.
 
     Messages that cannot be read, and those about uploads that are still being written, stay and come again; the queue's own
     redrive policy moves the unreadable ones into its dead-letter queue.
     """
     while messages := queue.receive():
-        yield _look(archive, messages)
+        yield _resolve(archive, messages)
 
 
-def _look(archive: Archive, messages: list[Message]) -> AnnouncedUploads:
-    told: dict[Message, list[UploadEvent]] = {}
+def _resolve(archive: Archive, messages: list[Message]) -> NotifiedUploads:
+    events_of: dict[Message, list[UploadEvent]] = {}
     for message in messages:
         try:
-            told[message] = parse_message(message.body, archive.store.bucket)
+            events_of[message] = parse_message(message.body, archive.store.bucket)
         except EventFormatError as err:
             log.warning("event_not_understood fault=%s", err)
-    latest = newest([event for events in told.values() for event in events])
+    latest = newest([event for events in events_of.values() for event in events])
     found = {
         key: stored
         for key, event in latest.items()
@@ -67,16 +67,16 @@ def _look(archive: Archive, messages: list[Message]) -> AnnouncedUploads:
     unsettled = {key for key, stored in found.items() if not _is_settled(archive, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]
     unknown = archive.ledger.uploads.unknown(settled) if settled else set()
-    done = [message for message, events in told.items() if not unsettled & {event.key for event in events}]
-    return AnnouncedUploads([stored for stored in settled if stored.key in unknown], done)
+    done = [message for message, events in events_of.items() if not unsettled & {event.key for event in events}]
+    return NotifiedUploads([stored for stored in settled if stored.key in unknown], done)
 
 
 def _find(archive: Archive, key: str) -> StoredObject | None:
-    """Return an announced upload; one that S3 keeps to itself is left to the sweep, so that it does not hold up the others."""
+    """Return the upload under a key; one to which S3 denies access is left to the sweep, so that it does not hold up the others."""
     try:
         return archive.store.find(key)
     except AccessDeniedError as err:
-        log.warning("announced_upload_is_kept key=%s fault=%s", key, err)
+        log.warning("upload_access_denied key=%s fault=%s", key, err)
         return None
 
 

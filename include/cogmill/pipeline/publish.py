@@ -1,4 +1,7 @@
-"""COGs to services: tile index, downloadable index files, mapfile. Visible last, leaves first."""
+"""Publish a collection: tile index, downloadable index files, mapfile.
+
+The mapfile is written last and withdrawn first, so that nothing visible points to something that is not there.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +58,8 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A mapfile that nobody sees yet."""
+class MapfileDraft:
+    """A rendered mapfile that is not published yet."""
 
     service: Service
     text: str
@@ -65,7 +68,7 @@ class Draft:
 
 
 def update_tile_index(archive: Archive, collection_id: str) -> IndexChange:
-    """Bring the tile index to what the ledger says, in one transaction; the work is proportional to what changed."""
+    """Update the tile index from the ledger, in one transaction; the work is proportional to what changed."""
     state = archive.ledger.collections.state(collection_id)
     scans = archive.ledger.collections.unlinked_scans(collection_id)
     candidates = archive.ledger.collections.index_candidates(collection_id)
@@ -87,17 +90,17 @@ def export_index(archive: Archive, collection_id: str) -> list[str]:
     return written
 
 
-def draft(archive: Archive, collection_id: str) -> Draft | None:
+def draft_mapfile(archive: Archive, collection_id: str) -> MapfileDraft | None:
     """Render a mapfile from the current template; None for a collection without frames."""
     facts = archive.ledger.collections.service_facts(collection_id)
     extent = _extent(facts)
     if extent is None:
         return None
     service = _service(archive, archive.ledger.collections.state(collection_id).collection, facts, extent)
-    return Draft(service, render(service), [(x, y) for x, y in facts.inside or []])
+    return MapfileDraft(service, render(service), [(x, y) for x, y in facts.inside or []])
 
 
-def title(archive: Archive, collection: Collection) -> str:
+def collection_title(archive: Archive, collection: Collection) -> str:
     """Return the title that a collection declares, else the usual one.
 
     Raises:
@@ -107,8 +110,8 @@ def title(archive: Archive, collection: Collection) -> str:
     return config.title if config and config.title else service_title(collection)
 
 
-def prove(archive: Archive, drafted: Draft) -> None:
-    """Draw a draft with the local MapServer.
+def verify_draft(archive: Archive, drafted: MapfileDraft) -> None:
+    """Verify a draft by drawing it with the local MapServer.
 
     Raises:
         VerificationError: MapServer does not draw it.
@@ -118,7 +121,7 @@ def prove(archive: Archive, drafted: Draft) -> None:
 
 
 def publish_mapfile(archive: Archive, collection_id: str, *, restore_deleted: bool = False) -> Published:
-    """Render the mapfile, prove it by drawing it, and replace the published one only when its bytes differ.
+    """Render the mapfile, verify it by drawing it, and replace the published one only when its bytes differ.
 
     A mapfile that somebody deleted stays away, for that is how a service is withdrawn, unless frames wait to become public.
 
@@ -143,7 +146,7 @@ def publish_mapfile(archive: Archive, collection_id: str, *, restore_deleted: bo
 def _publish_mapfile(
     archive: Archive, collection_id: str, state: CollectionState, *, restore_deleted: bool
 ) -> Published:
-    drafted = draft(archive, collection_id)
+    drafted = draft_mapfile(archive, collection_id)
     if drafted is None:
         return _withdraw(archive, collection_id, state)
     body = drafted.text.encode()
@@ -154,9 +157,9 @@ def _publish_mapfile(
         return Published(changed=False, frames=0, service_url="", extent=None)
     changed = present != body
     if changed or state.mapfile_revision != state.revision:
-        prove(archive, drafted)
+        verify_draft(archive, drafted)
     if changed:
-        archive.store.replace(key, body, _mapfile_upload(archive))
+        archive.store.replace(key, body, _mapfile_options(archive))
     sha256 = hashlib.sha256(body).hexdigest()
     frames = archive.ledger.collections.mark_published(collection_id, state.revision, sha256, archive.vsi_root)
     log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
@@ -164,7 +167,7 @@ def _publish_mapfile(
 
 
 def _withdraw(archive: Archive, collection_id: str, state: CollectionState) -> Published:
-    """Take away the mapfile of a collection that has no frame to show."""
+    """Delete the mapfile of a collection that has no frame to show."""
     changed = state.mapfile_sha256 is not None
     if changed:
         archive.store.delete(keys.mapfile_key(collection_id))
@@ -216,7 +219,7 @@ def _service(archive: Archive, collection: Collection, facts: ServiceFacts, exte
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,
-        title=title(archive, collection),
+        title=collection_title(archive, collection),
         product=collection.product,
         extent=extent,
         online_resource=service_url(archive.settings.mapserver_url, collection.id),
@@ -226,8 +229,8 @@ def _service(archive: Archive, collection: Collection, facts: ServiceFacts, exte
 
 @contextmanager
 def _mapserver(archive: Archive) -> Iterator[MapServerRunner]:
-    """Give the local MapServer the clients this process has; its service file lives as long as the proof."""
-    with TemporaryDirectory(prefix="cogmill-proof-") as folder:
+    """Give the local MapServer the clients this process has; its service file lives as long as the verification."""
+    with TemporaryDirectory(prefix="cogmill-verify-") as folder:
         service_file = Path(folder) / "pg_service.conf"
         service_file.touch(mode=0o600)
         entry = archive.ledger.service_entry()
@@ -236,7 +239,7 @@ def _mapserver(archive: Archive) -> Iterator[MapServerRunner]:
         yield MapServerRunner(environment, str(archive.settings.mapserv))
 
 
-def _mapfile_upload(archive: Archive) -> PutOptions:
+def _mapfile_options(archive: Archive) -> PutOptions:
     """Return the metadata that s3fs shows as mode, owner and time of the file."""
     settings = archive.settings
     owner = {"mode": str(settings.mapfile_mode), "uid": str(settings.mapfile_uid), "gid": str(settings.mapfile_gid)}

@@ -20,7 +20,7 @@ LONGEST_DIFF = 4000
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What rendering one service again meant."""
+    """What rendering one service again changed."""
 
     collection_id: str
     changed: bool
@@ -54,7 +54,7 @@ def render_mapfiles(
         dry_run: Draw too, but publish nothing.
 
     Raises:
-        ServiceUnavailableError: S3, the ledger or MapServer's sources went away.
+        ServiceUnavailableError: S3, the ledger or MapServer's sources became unavailable.
     """
     wanted = [
         one for one in collection_ids if restore_deleted or archive.store.sha256(keys.mapfile_key(one)) is not None
@@ -63,13 +63,13 @@ def render_mapfiles(
 
 
 def _render(archive: Archive, collection_id: str, *, dry_run: bool) -> Rendering:
-    drafted = publish.draft(archive, collection_id)
+    drafted = publish.draft_mapfile(archive, collection_id)
     if drafted is None:
         return Rendering(collection_id, changed=False, diff="", fault="no frame is left; maintenance withdraws it")
     present = archive.store.read(keys.mapfile_key(collection_id)) or b""
     diff = _diff(present.decode(errors="replace"), drafted.text)
     try:
-        publish.prove(archive, drafted)
+        publish.verify_draft(archive, drafted)
         if diff and not dry_run:
             publish.publish_mapfile(archive, collection_id, restore_deleted=True)
     except ServiceUnavailableError:

@@ -27,9 +27,9 @@ class Rollback:
 
 
 def rollback(archive: Archive, collection_id: str, *, dry_run: bool = False) -> Rollback:
-    """Bring one collection back to its previous published revision: index in one transaction, then index files and mapfile.
+    """Roll one collection back to its previous published revision: index in one transaction, then index files and mapfile.
 
-    The mapfile is rendered from the current template, not from that of the time: what goes back is what a collection shows. A
+    The mapfile is rendered from the current template, not from that of the time: a rollback restores what a collection shows. A
     template belongs to all services and to the hosts of today, and the next publication would bring it back anyway.
 
     Frames that came since then wait in state `failed` for a new upload or a forced backfill. Doing it twice goes forward again.

@@ -1,4 +1,4 @@
-"""What leaves the map, always in the same order: service, index, COG. At no moment does anything visible point to nothing."""
+"""Withdraw frames and services, always in the same order: service, index, COG, so that nothing visible points to a missing object."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def withdraw_frames(archive: Archive, collection_id: str | None, source_keys: Se
 
 
 def withdraw_service(archive: Archive, collection_id: str) -> None:
-    """Take a service away, before anything it points to."""
+    """Withdraw a service, before anything it points to."""
     archive.store.delete(keys.mapfile_key(collection_id))
     archive.ledger.collections.mark_withdrawn(collection_id)
     log.warning("service_withdrawn collection=%s", collection_id)

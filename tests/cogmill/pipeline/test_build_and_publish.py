@@ -398,7 +398,7 @@ def test_newest_mapfile_wins_when_another_run_publishes_while_one_is_proved(arch
     ingest.ingest_uploads(archive)
     for batch in plan_batches(archive, ID):
         build_cogs.build_batch(archive, batch["frame_ids"], "run/2")
-    prove, calls = publish.prove, []
+    prove, calls = publish.verify_draft, []
 
     def interrupted(archive, drafted):
         prove(archive, drafted)
@@ -407,12 +407,12 @@ def test_newest_mapfile_wins_when_another_run_publishes_while_one_is_proved(arch
             publish.update_tile_index(archive, ID)
             publish.publish_mapfile(archive, ID)
 
-    monkeypatch.setattr(publish, "prove", interrupted)
+    monkeypatch.setattr(publish, "verify_draft", interrupted)
     archive.store.replace(keys.mapfile_key(ID), b"edited", PutOptions("text/plain"))
 
     publish.publish_mapfile(archive, ID)
 
-    newest = publish.draft(archive, ID).text.encode()
+    newest = publish.draft_mapfile(archive, ID).text.encode()
     assert archive.store.read(keys.mapfile_key(ID)) == newest
     state = archive.ledger.collections.state(ID)
     assert state.mapfile_revision == state.revision

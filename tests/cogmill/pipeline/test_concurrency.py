@@ -62,7 +62,7 @@ def requests(run_folder, method, bucket, suffix):
 
 
 def test_uploads_in_parallel_become_one_index_with_few_publications(sample, archives, run_folder, monkeypatch):
-    monkeypatch.setattr(publish, "prove", lambda *args: None)  # stand-in COGs are no pictures
+    monkeypatch.setattr(publish, "verify_draft", lambda *args: None)  # stand-in COGs are no pictures
     bucket = sample.archive.store.bucket
 
     def run(archive):
@@ -82,7 +82,7 @@ def test_uploads_in_parallel_become_one_index_with_few_publications(sample, arch
                 break
 
     ((west, east),) = sample.sql("SELECT min(ST_XMin(geom)), max(ST_XMax(geom)) FROM cogmill.tile_index")
-    extent = publish.draft(sample.archive, TRAVIS.id).service.extent
+    extent = publish.draft_mapfile(sample.archive, TRAVIS.id).service.extent
     assert sample.sql("SELECT count(*) FROM cogmill.tile_index") == [(UPLOADS,)]
     assert sample.states() == ["published"] * UPLOADS
     assert (extent.west, extent.east) == (west, east)
@@ -112,7 +112,7 @@ class PaintedArchive(SmallArchive):
 def map_reader(painted: PaintedArchive, done: threading.Event, ledger: Ledger) -> list[set[int]]:
     """Draw the whole collection over and over with the real MapServer; return the greys of each picture."""
     archive = Archive(painted.archive.store, ledger, painted.archive.settings)
-    drafted = publish.draft(archive, TRAVIS.id)
+    drafted = publish.draft_mapfile(archive, TRAVIS.id)
     west, south, east, north = drafted.service.extent
     window = {"crs": "EPSG:3857", "bbox": f"{west},{south},{east},{north}", "width": 260, "height": 100}
     layer = {"layers": drafted.service.service_name, "styles": "", "format": "image/png", "transparent": "true"}

@@ -237,7 +237,7 @@ def machine_of(database):
 @pytest.fixture
 def unproven(monkeypatch):
     """Stand-in COGs are no pictures."""
-    monkeypatch.setattr(publish, "prove", lambda *args: None)
+    monkeypatch.setattr(publish, "verify_draft", lambda *args: None)
 
 
 @pytest.mark.slow
