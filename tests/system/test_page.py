@@ -130,7 +130,7 @@ def test_refused_frame_is_looked_at_again_when_retry_is_clicked(archive: Stack, 
     inside.locator(".map .place").first.wait_for()
     inside.get_by_text("no crs").wait_for()
     inside.get_by_role("button", name="Retry", exact=True).click()
-    asked = inside.get_by_role("link", name="Asked: see the run")
+    asked = inside.get_by_role("link", name="Started: see the run")
     asked.wait_for()
     asked.click()
     page.wait_for_url("**/dags/retry/runs/**")

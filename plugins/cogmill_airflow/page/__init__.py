@@ -1,4 +1,4 @@
-"""The page "Collections" in the Airflow UI: what the archive holds, what waits, what was refused and why, on one map."""
+"""The page "Collections" in the Airflow UI: collections and frames by state, rejected uploads with their reasons, and a map."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 Message = MutableMapping[str, Any]
 
 PREFIX = "/cogmill"
-"""Where Airflow's API server mounts the page."""
+"""Path at which Airflow's API server mounts the page."""
 
 
 async def page(
@@ -16,7 +16,7 @@ async def page(
 ) -> None:
     """Answer one request, as an ASGI application.
 
-    Every component of Airflow imports the plugin, and only the API server serves the page: so its parts are loaded with the first
+    Every component of Airflow imports the plugin, but only the API server serves the page, so its parts are loaded with the first
     request.
     """
     from cogmill_airflow.page.app import app

@@ -1,4 +1,4 @@
-"""The routes of the page: what is asked, and the template or list that answers. Reads the ledger and changes nothing."""
+"""Routes of the page. They read the ledger and change nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from cogmill_airflow.names import DAG_PREFIX
-from cogmill_airflow.page import faults, files
 from cogmill_airflow.page.access import MayRetry, Reader
-from cogmill_airflow.page.view import Address, render
+from cogmill_airflow.page.errors import add_error_pages
+from cogmill_airflow.page.static_files import add_static_files
+from cogmill_airflow.page.view import Addresses, render
 
 if TYPE_CHECKING:
     from cogmill.ledger import Ledger
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 COLLECTIONS_PER_PAGE = 40
 FRAMES_PER_PAGE = 50
-MOST_EXTENTS = 4000
-"""Collections drawn at a time; with more the map says so, and zooming in shows the others."""
-MOST_FOOTPRINTS = 2000
-"""Photographs drawn at a time."""
+MAX_EXTENTS = 4000
+"""Collections drawn at a time; with more, the map says so and shows the others when zoomed in."""
+MAX_FOOTPRINTS = 2000
+"""Footprints drawn at a time."""
 WORLD = 20_037_508.342789244
-"""Half the width of the map in EPSG:3857 metres."""
+"""Half the width of the map in EPSG:3857 meters."""
 
 Text = Annotated[str, Query(max_length=1024, pattern=r"^[^\x00]*$")]
 Only = Annotated[Literal["", "rejected", "failed", "waiting", "not public"], Query()]
@@ -37,36 +38,36 @@ Edge = Annotated[float, Query(ge=-WORLD, le=WORLD)]
 DagId = Annotated[str, Path(pattern=rf"^{DAG_PREFIX}[a-z0-9_]{{3,150}}$")]
 
 app = FastAPI(title="Cogmill", openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Reader])
-faults.explain(app)
-files.serve(app)
+add_error_pages(app)
+add_static_files(app)
 
 
 @app.get("/", response_class=HTMLResponse)
 def collections(request: Request, q: Text = "", only: Only = "", after: Text = "", before: Text = "") -> str:
     """Show a page of all collections."""
-    with reading() as ledger:
+    with read_only_ledger() as ledger:
         page = ledger.pages.collections(
             PageCursor(after, before or None), search=q.lower(), only=only, size=COLLECTIONS_PER_PAGE
         )
-    turns = turns_of(page, [card.id for card in page.rows])
-    return show(request, "collections.html.j2", page=page, q=q, only=only, filters=COLLECTION_FILTERS, turns=turns)
+    links = page_links(page, [collection.id for collection in page.rows])
+    return respond(request, "collections.html.j2", page=page, q=q, only=only, filters=COLLECTION_FILTERS, links=links)
 
 
 @app.get("/states")
 def states() -> dict[str, int]:
     """Return how many frames of the archive are in each state."""
-    with reading() as ledger:
+    with read_only_ledger() as ledger:
         return ledger.queries.states()
 
 
 @app.get("/rejected", response_class=HTMLResponse)
 def rejected(request: Request, may_retry: MayRetry, at: dt.datetime | None = None, frame: int = 0) -> str:
-    """Show a page of refused uploads of the whole archive, the latest first."""
-    with reading() as ledger:
+    """Show a page of rejected uploads of the whole archive, newest first."""
+    with read_only_ledger() as ledger:
         page = ledger.pages.rejected((at, frame) if at else FIRST_REJECTION, size=FRAMES_PER_PAGE)
     last = page.rows[-1] if page.rows else None
-    turns = {"next": {"at": last.changed_at.isoformat(), "frame": last.id}} if last and page.has_next else {}
-    return show(request, "rejected.html.j2", page=page, turns=turns, may_retry=may_retry)
+    links = {"next": {"at": last.changed_at.isoformat(), "frame": last.id}} if last and page.has_next else {}
+    return respond(request, "rejected.html.j2", page=page, links=links, may_retry=may_retry)
 
 
 @app.get("/dags/{dag_id}", response_class=HTMLResponse)
@@ -82,63 +83,70 @@ def collection(
 ) -> str:
     """Show one collection and a page of its frames."""
     collection_id = dag_id.removeprefix(DAG_PREFIX)
-    turn = PageCursor(after, before or None)
-    with reading() as ledger:
+    cursor = PageCursor(after, before or None)
+    with read_only_ledger() as ledger:
         try:
-            card = ledger.pages.collection(collection_id)
+            summary = ledger.pages.collection(collection_id)
         except KeyError as err:
             raise HTTPException(404, f"There is no collection {collection_id}.") from err
-        page = ledger.pages.frames(collection_id, turn, search=q.lower(), state=state, size=FRAMES_PER_PAGE)
-    turns = turns_of(page, [frame.source_key for frame in page.rows])
-    return show(request, "collection.html.j2", card=card, page=page, q=q, state=state, turns=turns, may_retry=may_retry)
+        page = ledger.pages.frames(collection_id, cursor, search=q.lower(), state=state, size=FRAMES_PER_PAGE)
+    links = page_links(page, [frame.source_key for frame in page.rows])
+    return respond(
+        request, "collection.html.j2", collection=summary, page=page, q=q, state=state, links=links, may_retry=may_retry
+    )
 
 
 @app.get("/extents")
 def extents(
     west: Edge = -WORLD, south: Edge = -WORLD, east: Edge = WORLD, north: Edge = WORLD, q: Text = ""
 ) -> Response:
-    """Return where collections lie that meet a window in EPSG:3857 metres: id, extent and whether something is wrong."""
-    with reading() as ledger:
-        found = ledger.pages.collections_in((west, south, east, north), search=q.lower(), at_most=MOST_EXTENTS)
+    """Return the collections that intersect a window in EPSG:3857 meters: id, extent and whether a frame failed or was rejected."""
+    with read_only_ledger() as ledger:
+        found = ledger.pages.collections_in((west, south, east, north), search=q.lower(), at_most=MAX_EXTENTS)
     rows = [[one.id, *map(round, one.extent), int(one.has_faults)] for one in found]
-    return JSONResponse({"collections": rows, "capped": len(rows) == MOST_EXTENTS})
+    return JSONResponse({"collections": rows, "capped": len(rows) == MAX_EXTENTS})
 
 
 @app.get("/dags/{dag_id}/footprints")
 def footprints(
     dag_id: DagId, west: Edge = -WORLD, south: Edge = -WORLD, east: Edge = WORLD, north: Edge = WORLD
 ) -> Response:
-    """Return outlines of a collection's photographs that meet a window, all in EPSG:3857 metres."""
+    """Return the footprints of a collection's frames that intersect a window, all in EPSG:3857 meters."""
     window = (west, south, east, north)
     tolerance = max(east - west, 0) / 4000
-    with reading() as ledger:
+    with read_only_ledger() as ledger:
         found = ledger.pages.frames_in(
-            dag_id.removeprefix(DAG_PREFIX), window, tolerance=tolerance, at_most=MOST_FOOTPRINTS
+            dag_id.removeprefix(DAG_PREFIX), window, tolerance=tolerance, at_most=MAX_FOOTPRINTS
         )
     frames = [{"stem": one.stem, "outline": one.outline} for one in found]
-    return JSONResponse({"frames": frames, "capped": len(frames) == MOST_FOOTPRINTS})
+    return JSONResponse({"frames": frames, "capped": len(frames) == MAX_FOOTPRINTS})
 
 
 @contextmanager
-def reading() -> Iterator[Ledger]:
-    """Open the ledger by Airflow's connection, for reading alone."""
+def read_only_ledger() -> Iterator[Ledger]:
+    """Open the ledger through Airflow's connection, read-only, with a time limit for each query."""
     from cogmill_airflow.connections import ledger_from_connection
 
     with ledger_from_connection(options="-c default_transaction_read_only=on -c statement_timeout=5s") as ledger:
         yield ledger
 
 
-def turns_of(page: Page[Any], keys: list[str]) -> dict[str, dict[str, str]]:
-    """Return what the buttons of a page ask for: `previous` and `next`, where there is any."""
-    turns = {}
+def page_links(page: Page[Any], keys: list[str]) -> dict[str, dict[str, str]]:
+    """Return the query parameters of the links `previous` and `next` of a page, where there are such pages.
+
+    Args:
+        page: The page that is shown.
+        keys: Sort keys of its rows.
+    """
+    links = {}
     if page.has_previous and keys:
-        turns["previous"] = {"before": keys[0]}
+        links["previous"] = {"before": keys[0]}
     if page.has_next and keys:
-        turns["next"] = {"after": keys[-1]}
-    return turns
+        links["next"] = {"after": keys[-1]}
+    return links
 
 
-def show(request: Request, template: str, **values: Any) -> str:
-    """Fill a template with what all of them need."""
-    address = Address(request.scope["root_path"].rstrip("/"), load_settings())
-    return render(template, address=address, here=request.url.path.rpartition("/")[2], **values)
+def respond(request: Request, template: str, **values: Any) -> str:
+    """Render a template with the values that all of them need."""
+    addresses = Addresses(request.scope["root_path"].rstrip("/"), load_settings())
+    return render(template, addresses=addresses, here=request.url.path.rpartition("/")[2], **values)

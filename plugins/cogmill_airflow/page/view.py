@@ -1,4 +1,4 @@
-"""From what the ledger says to what the templates show: addresses, bars, advice."""
+"""What the templates show of the ledger's answers: addresses, state bars, advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cogmill.mapserver.urls import capabilities_url, preview_url, service_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cogmill_airflow.names import dag_id
-from cogmill_airflow.page import PREFIX, words
+from cogmill_airflow.page import PREFIX, formatting
 
 if TYPE_CHECKING:
     from cogmill.config.settings import Settings
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 STATES = ("published", "built", "building", "arrived", "rejected", "failed", "withdrawn")
-"""In the order in which bars and filters show them."""
+"""States of a frame in the order in which bars and filters show them."""
 
-WORDS = {
+STATE_LABELS = {
     "published": "on the map",
     "built": "built",
     "building": "being built",
@@ -35,53 +35,55 @@ WORDS = {
     "failed": "failed",
     "withdrawn": "withdrawn",
 }
-"""What the states are called here."""
+"""Names of the states on the page."""
 
 THUMBNAIL_PX = 96
+"""Longer side of a thumbnail in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where the page, Airflow and the map hosts are, as the browser sees them."""
+class Addresses:
+    """Addresses of the page, of Airflow and of the map hosts, as the browser sees them."""
 
     root: str
-    """Path of this page without a slash at its end: `/cogmill`."""
+    """Path of this page without a trailing slash: `/cogmill`."""
     settings: Settings
 
     @property
     def airflow(self) -> str:
-        """Path of Airflow's UI, without a slash at its end."""
+        """Path of Airflow's UI, without a trailing slash."""
         return self.root.removesuffix(PREFIX)
 
     def collection(self, collection_id: str, **query: str) -> str:
-        """Return the page of one collection."""
+        """Return the address of one collection's page."""
         path = f"{self.root}/dags/{quote(dag_id(collection_id), safe='')}"
         return path + (f"?{urlencode(query)}" if query else "")
 
     def runs(self, collection_id: str) -> str:
-        """Return the runs of a collection's DAG in Airflow's own UI."""
+        """Return the address of a collection's runs in Airflow's own UI."""
         return f"{self.airflow}/dags/{quote(dag_id(collection_id), safe='')}"
 
     def wms(self, collection_id: str) -> str:
-        """Return the address of a service, ready for parameters."""
+        """Return the address of a service, to which parameters are appended."""
         return service_url(self.settings.mapserver_url, collection_id)
 
     def capabilities(self, collection_id: str) -> str:
-        """Return what a service says about itself."""
+        """Return the address of a service's capabilities."""
         return capabilities_url(self.wms(collection_id))
 
-    def thumbnail(self, card: CollectionSummary, longer_px: int = THUMBNAIL_PX) -> str:
-        """Return a small picture of one photograph; empty when nothing is public.
+    def thumbnail(self, collection: CollectionSummary, longer_px: int = THUMBNAIL_PX) -> str:
+        """Return the address of a small picture of one photograph; empty when nothing is public.
 
-        One photograph and not the whole collection: what that costs a map host does not grow with the collection.
+        It shows one photograph and not the whole collection, so its cost for a map host does not grow with the collection.
         """
-        if not card.is_public or card.sample is None:
+        if not collection.is_public or collection.sample is None:
             return ""
-        return preview_url(self.wms(card.id), card.service_name, Bounds3857.from_edges(card.sample), longer_px)
+        bounds = Bounds3857.from_edges(collection.sample)
+        return preview_url(self.wms(collection.id), collection.service_name, bounds, longer_px)
 
 
 def content_policy(settings: Settings) -> str:
-    """Return what a browser may load for this page: its own files, and pictures of the map hosts."""
+    """Return the Content-Security-Policy: a browser may load the page's own files and pictures of the map host."""
     host = urlsplit(settings.mapserver_url)
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: {host.scheme}://{host.netloc}; "
@@ -89,28 +91,28 @@ def content_policy(settings: Settings) -> str:
     )
 
 
-def bar(states: dict[str, int]) -> list[tuple[str, float, float]]:
-    """Return state, begin and width in percent of each piece of a bar; withdrawn frames are left out.
+def state_bar(states: dict[str, int]) -> list[tuple[str, float, float]]:
+    """Return state, start and width in percent of each segment of a bar; withdrawn frames are left out.
 
-    >>> bar({"published": 3, "rejected": 1})
+    >>> state_bar({"published": 3, "rejected": 1})
     [('published', 0.0, 75.0), ('rejected', 75.0, 25.0)]
     """
     shown = [(state, states[state]) for state in STATES if states.get(state) and state != "withdrawn"]
-    total, begin, pieces = sum(number for _, number in shown), 0.0, []
+    total, start, segments = sum(number for _, number in shown), 0.0, []
     for state, number in shown:
-        pieces.append((state, begin, 100 * number / total))
-        begin += 100 * number / total
-    return pieces
+        segments.append((state, start, 100 * number / total))
+        start += 100 * number / total
+    return segments
 
 
 def advice(frame: FrameSummary) -> str:
-    """Return what the person who uploaded a refused frame should do; empty for frames that were not refused."""
+    """Return what the person who uploaded a rejected frame should do; empty for frames that were not rejected."""
     return ADVICE[Reason(frame.reason)] if frame.reason else ""
 
 
-def box_text(box: Box | None) -> str:
-    """Return a box as the map reads it from an attribute; empty for none."""
-    return ",".join(f"{edge:.1f}" for edge in box) if box else ""
+def extent_text(extent: Box | None) -> str:
+    """Return an extent as the map reads it from an attribute: west,south,east,north in meters; empty for none."""
+    return ",".join(f"{edge:.1f}" for edge in extent) if extent else ""
 
 
 @cache
@@ -122,12 +124,12 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": words.count, "megabytes": words.megabytes, "box": box_text}
-    environment.globals |= {"bar": bar, "advice": advice, "STATES": STATES, "WORDS": WORDS}
+    environment.filters |= {"count": formatting.count, "megabytes": formatting.megabytes, "extent": extent_text}
+    environment.globals |= {"state_bar": state_bar, "advice": advice, "STATES": STATES, "STATE_LABELS": STATE_LABELS}
     return environment
 
 
 def render(name: str, **values: Any) -> str:
-    """Fill a template; everything is escaped."""
+    """Render a template; every value is escaped."""
     now = dt.datetime.now(dt.UTC)
-    return _templates().get_template(name).render(ago=lambda moment: words.ago(moment, now), **values)
+    return _templates().get_template(name).render(ago=lambda moment: formatting.ago(moment, now), **values)

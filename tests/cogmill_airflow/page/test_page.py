@@ -139,11 +139,22 @@ def test_wrong_questions_are_refused_when_they_fit_nothing(full_page: TestClient
     assert full_page.get("/dags/watch_uploads").status_code == 422
 
 
-def test_page_cannot_change_the_ledger_when_it_reads(page: TestClient) -> None:
-    from cogmill_airflow.page.app import reading
+def test_settings_are_read_once_when_many_pages_are_asked_for(
+    full_page: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cogmill.config import settings
 
-    with reading() as browse, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        browse._connection.execute("DELETE FROM cogmill.frame")
+    full_page.get("/")
+    monkeypatch.setattr(settings, "Settings", lambda: pytest.fail(".env was read again"))
+
+    assert [full_page.get(path).status_code for path in ("/", "/rejected", "/static/page.css")] == [200, 200, 200]
+
+
+def test_page_cannot_change_the_ledger_when_it_reads(page: TestClient) -> None:
+    from cogmill_airflow.page.app import read_only_ledger
+
+    with read_only_ledger() as ledger, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        ledger._connection.execute("DELETE FROM cogmill.frame")
 
 
 def test_says_what_is_missing_when_there_is_no_connection(page: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,44 +1,44 @@
-// Follows the theme of the Airflow UI around this page, opens links outside of its frame, and fills in the totals.
+// Follows the theme of the Airflow UI around this page, opens links outside its frame, and fills in the totals.
 "use strict";
 
 (() => {
-  const around = outerDocument();
+  const outer = enclosingDocument();
 
-  function outerDocument() {
+  function enclosingDocument() {
     try {
       return window.parent === window ? null : window.parent.document;
     } catch {
-      return null; // framed by somebody else's page
+      return null; // framed by a page of another origin
     }
   }
 
   function followTheme() {
-    const dark = around
-      ? around.documentElement.classList.contains("dark")
+    const dark = outer
+      ? outer.documentElement.classList.contains("dark")
       : window.matchMedia("(prefers-color-scheme: dark)").matches;
     document.documentElement.dataset.theme = dark ? "dark" : "light";
   }
 
   followTheme();
-  if (around) {
-    new MutationObserver(followTheme).observe(around.documentElement, { attributeFilter: ["class"] });
+  if (outer) {
+    new MutationObserver(followTheme).observe(outer.documentElement, { attributeFilter: ["class"] });
   }
 
-  // Airflow's frame lets no page inside it open windows or leave; a link of the document around it may.
+  // A page inside Airflow's sandboxed frame may not open windows or navigate it; a link in the enclosing document may.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a.out");
-    if (!link || !around) return;
+    if (!link || !outer) return;
     event.preventDefault();
-    const outer = around.createElement("a");
-    outer.href = link.href;
-    outer.target = link.origin === window.location.origin ? "_self" : "_blank";
-    outer.rel = "noopener";
-    around.body.append(outer);
-    outer.click();
-    outer.remove();
+    const copy = outer.createElement("a");
+    copy.href = link.href;
+    copy.target = link.origin === window.location.origin ? "_self" : "_blank";
+    copy.rel = "noopener";
+    outer.body.append(copy);
+    copy.click();
+    copy.remove();
   });
 
-  // A map host that is away leaves a blank place; errors of pictures do not bubble, so they are caught on their way down.
+  // A picture that cannot be loaded becomes a blank; errors of pictures do not bubble, so they are caught in the capture phase.
   document.addEventListener(
     "error",
     ({ target }) => {
@@ -51,22 +51,22 @@
 
   document.addEventListener("DOMContentLoaded", async () => {
     const totals = document.getElementById("totals");
-    const answer = totals && (await fetch(totals.dataset.states));
-    if (!answer?.ok) return;
-    const states = await answer.json();
-    const of = (...names) => names.reduce((sum, name) => sum + (states[name] ?? 0), 0);
+    const response = totals && (await fetch(totals.dataset.states));
+    if (!response?.ok) return;
+    const states = await response.json();
+    const sumOf = (...names) => names.reduce((sum, name) => sum + (states[name] ?? 0), 0);
     const facts = [
-      [of("published"), "on the map", "published"],
-      [of("arrived", "building", "built"), "waiting", "arrived"],
-      [of("rejected"), "rejected", "rejected"],
-      [of("failed"), "failed", "failed"],
+      [sumOf("published"), "on the map", "published"],
+      [sumOf("arrived", "building", "built"), "waiting", "arrived"],
+      [sumOf("rejected"), "rejected", "rejected"],
+      [sumOf("failed"), "failed", "failed"],
     ];
-    for (const [number, words, state] of facts) {
+    for (const [number, label, state] of facts) {
       const fact = totals.appendChild(document.createElement("span"));
       const dot = fact.appendChild(document.createElement("i"));
       fact.className = "fact";
       dot.className = `dot is-${state}`;
-      fact.append(`${number.toLocaleString("en").replaceAll(",", "\u202f")} ${words}`);
+      fact.append(`${number.toLocaleString("en").replaceAll(",", "\u202f")} ${label}`);
     }
   });
 })();

@@ -1,4 +1,4 @@
-"""The page's own scripts and styles, and the map library of the host; only for those who may see the page."""
+"""The page's own scripts and styles, and the host's map library, for users who may see the page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from starlette.staticfiles import StaticFiles
 from cogmill_airflow.page.view import HERE
 
 
-def serve(app: FastAPI) -> None:
-    """Add the routes. Routes and not mounts, so that the app's own checks stand before them."""
+def add_static_files(app: FastAPI) -> None:
+    """Add the routes. They are routes and not mounts, so that the app's access check applies to them."""
     own = StaticFiles(directory=HERE / "static")
 
     @app.get("/static/{name:path}")

@@ -1,15 +1,15 @@
-"""Numbers, sizes and times as the page writes them."""
+"""Numbers, sizes and times as text."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 STEPS = ((60, "s"), (60, "min"), (24, "h"), (365, "d"))
-"""How many of a unit make the next one."""
+"""How many of each unit make the next larger one."""
 
 
 def ago(moment: dt.datetime | None, now: dt.datetime) -> str:
-    """Return how long ago something was, in its largest unit.
+    """Return how long ago a moment was, in its largest unit.
 
     >>> now = dt.datetime(2026, 3, 1, 12)
     >>> [ago(now - dt.timedelta(seconds=s), now) for s in (5, 150, 7200, 86400 * 3, 86400 * 800)]
@@ -28,7 +28,7 @@ def ago(moment: dt.datetime | None, now: dt.datetime) -> str:
 
 
 def count(number: int) -> str:
-    """Write a number with thin spaces between thousands.
+    """Return a number with narrow spaces between thousands.
 
     >>> count(1234567).split("\N{NARROW NO-BREAK SPACE}")
     ['1', '234', '567']
@@ -37,7 +37,7 @@ def count(number: int) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Write a number of bytes.
+    """Return a number of bytes in megabytes.
 
     >>> megabytes(52_300_000)
     '52.3 MB'

@@ -1,4 +1,4 @@
-"""What a person reads instead of a page: not signed in, not allowed, nothing there, or the ledger is away."""
+"""Error pages: not signed in, not allowed, not found, or the ledger does not answer."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ HELP = {
 }
 
 
-def explain(app: FastAPI) -> None:
-    """Let an app answer faults with a page, or with JSON to those who ask for that; and tell browsers what a page may load."""
+def add_error_pages(app: FastAPI) -> None:
+    """Answer errors with a page, or with JSON where the client asks for it, and tell browsers what a page may load."""
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, fault: HTTPException) -> Response:
-        return _answer(request, fault.status_code, str(fault.detail), HELP.get(fault.status_code, ""))
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        return _answer(request, error.status_code, str(error.detail), HELP.get(error.status_code, ""))
 
     @app.exception_handler(ServiceUnavailableError)
-    async def away(request: Request, fault: ServiceUnavailableError) -> Response:
-        log.warning("ledger_unavailable %s", fault)
-        text = f"PostgreSQL does not answer, or refuses the role of the connection {POSTGRES_CONN_ID}. The API server's log says which."
+    async def ledger_unavailable(request: Request, error: ServiceUnavailableError) -> Response:
+        log.warning("ledger_unavailable %s", error)
+        text = f"PostgreSQL does not answer, or rejects the role of the connection {POSTGRES_CONN_ID}. The log of the API server says which."
         return _answer(request, 503, "The ledger cannot be reached", text)
 
     @app.exception_handler(AirflowNotFoundException)
-    async def unknown(request: Request, fault: AirflowNotFoundException) -> Response:
-        log.warning("connection_missing %s", fault)
+    async def connection_missing(request: Request, error: AirflowNotFoundException) -> Response:
+        log.warning("connection_missing %s", error)
         text = f"Add the connection {POSTGRES_CONN_ID} where the API server finds it: in Airflow's database or its secrets backend."
         return _answer(request, 503, f"There is no connection {POSTGRES_CONN_ID}", text)
 
     @app.exception_handler(ConfigurationError)
-    async def wrong(request: Request, fault: ConfigurationError) -> Response:
-        log.error("wrong_setting %s", fault)
-        return _answer(request, 503, "A setting is wrong", str(fault))
+    async def setting_invalid(request: Request, error: ConfigurationError) -> Response:
+        log.error("setting_invalid %s", error)
+        return _answer(request, 503, "A setting is invalid", str(error))
 
     @app.middleware("http")
-    async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await answer(request)
+    async def add_headers(request: Request, respond: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await respond(request)
         response.headers.update(_headers())
         return response
 
 
 def _answer(request: Request, status: int, title: str, text: str) -> Response:
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(render("fault.html.j2", root=request.scope["root_path"], title=title, text=text), status)
+        return HTMLResponse(render("error.html.j2", root=request.scope["root_path"], title=title, text=text), status)
     return JSONResponse({"detail": title, "help": text}, status)
 
 
