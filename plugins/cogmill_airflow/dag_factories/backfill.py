@@ -21,6 +21,11 @@ def form(*, dry_run: bool) -> dict[str, Param]:
 
     :param dry_run: Whether a run ends after the plan unless told otherwise.
     """
+    return frame_fields() | build_fields(dry_run=dry_run)
+
+
+def frame_fields() -> dict[str, Param]:
+    """Return the fields that choose frames."""
     return {
         "collections": params.collections_param("None chosen: all.", section="Which frames"),
         "prefix": Param(
@@ -47,6 +52,15 @@ def form(*, dry_run: bool) -> dict[str, Param]:
             section="Which frames",
         ),
         "limit": Param(default=None, type=["null", "integer"], minimum=1, title="Limit", section="Which frames"),
+    }
+
+
+def build_fields(*, dry_run: bool) -> dict[str, Param]:
+    """Return the fields that say how the chosen frames are built, and whether.
+
+    :param dry_run: Whether a run ends after the plan unless told otherwise.
+    """
+    return {
         "profile": Param(
             default=None,
             type=["null", "string"],
@@ -96,30 +110,38 @@ def backfill_dag(
         tags=["cogmill"],
         doc_md=doc_md,
     ) as dag:
-        plan = backfill.PlanBackfillOperator(task_id="plan_backfill", doc_md=operations_docs.PLAN_BACKFILL)
-        approve = backfill.ApproveBackfillOperator(
-            task_id="approve_backfill",
-            planned=plan.output,
-            wait=timedelta(days=3),
-            doc_md=operations_docs.APPROVE_BACKFILL,
-        )
-        begin = backfill.BeginBackfillOperator(
-            task_id="begin_backfill", planned=plan.output, doc_md=operations_docs.BEGIN_BACKFILL
-        )
-        build = backfill.BuildBackfillOperator.partial(
-            task_id="build",
-            pool=BACKFILL_POOL,
-            priority_weight=priority,
-            weight_rule="absolute",
-            map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
-            doc_md=operations_docs.BUILD_BACKFILL,
-        ).expand(batch=begin.output)
-        report = backfill.ReportBackfillOperator(
-            task_id="report",
-            trigger_rule=TriggerRule.ALL_DONE,
-            on_success_callback=notifications.DigestNotifier(),
-            on_failure_callback=notifications.DigestNotifier(),
-            doc_md=operations_docs.REPORT_BACKFILL,
-        )
-        plan >> approve >> begin >> build >> report
+        wire_tasks(priority)
     return dag
+
+
+def wire_tasks(priority: int) -> None:
+    """Add the tasks of a backfill to the DAG whose `with` block is open.
+
+    :param priority: Priority of its batches among those of all backfills.
+    """
+    plan = backfill.PlanBackfillOperator(task_id="plan_backfill", doc_md=operations_docs.PLAN_BACKFILL)
+    approve = backfill.ApproveBackfillOperator(
+        task_id="approve_backfill",
+        planned=plan.output,
+        wait=timedelta(days=3),
+        doc_md=operations_docs.APPROVE_BACKFILL,
+    )
+    begin = backfill.BeginBackfillOperator(
+        task_id="begin_backfill", planned=plan.output, doc_md=operations_docs.BEGIN_BACKFILL
+    )
+    build = backfill.BuildBackfillOperator.partial(
+        task_id="build",
+        pool=BACKFILL_POOL,
+        priority_weight=priority,
+        weight_rule="absolute",
+        map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
+        doc_md=operations_docs.BUILD_BACKFILL,
+    ).expand(batch=begin.output)
+    report = backfill.ReportBackfillOperator(
+        task_id="report",
+        trigger_rule=TriggerRule.ALL_DONE,
+        on_success_callback=notifications.DigestNotifier(),
+        on_failure_callback=notifications.DigestNotifier(),
+        doc_md=operations_docs.REPORT_BACKFILL,
+    )
+    plan >> approve >> begin >> build >> report
