@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from cogmill.domain.errors import ADVICE, Reason
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import RejectedFrame
 from cogmill_airflow.operators.collection import PublishMapfileOperator
 from cogmill_airflow.operators.links import MapPreviewLink, WmsCapabilitiesLink, service_addresses
@@ -64,7 +65,8 @@ def test_task_is_green_when_nothing_was_rejected() -> None:
 
 
 def test_links_open_the_service_when_it_is_published() -> None:
-    links = service_addresses(SERVICE, "Travis_USDA_1951_frames", (-10880000.0, 3530000.0, -10870000.0, 3535000.0))
+    extent = Bounds3857(-10880000.0, 3530000.0, -10870000.0, 3535000.0)
+    links = service_addresses(SERVICE, "Travis_USDA_1951_frames", extent)
     operator = SimpleNamespace(published=links)
 
     capabilities, preview = (link().get_link(operator, ti_key=None) for link in (WmsCapabilitiesLink, MapPreviewLink))
