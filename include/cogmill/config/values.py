@@ -6,13 +6,12 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from croniter import croniter
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
+
+from cogmill.domain.geo import Bounds4326
 
 PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 """Names that Airflow takes in place of a cron expression."""
-
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north in degrees."""
 
 
 def _check_schedule(schedule: str | None) -> str | None:
@@ -30,13 +29,14 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _check_area(area: Bounds | None) -> Bounds | None:
-    if area is None:
-        return None
-    west, south, east, north = area
-    # an area that no frame can lie in would reject every upload
-    if not (-360 <= west < east <= 360 and -90 <= south < north <= 90):  # noqa: PLR2004  degrees
-        raise ValueError("must be [west, south, east, north] in degrees, west less than east, south less than north")
+def _area_from(edges: object) -> Bounds4326 | None:
+    if edges is None or isinstance(edges, Bounds4326):
+        return edges
+    if not isinstance(edges, list | tuple) or not all(isinstance(edge, int | float) for edge in edges):
+        raise ValueError("must be four numbers as a JSON list: [west, south, east, north] in degrees")
+    area = Bounds4326.from_edges(edges)
+    if not (area.width and area.height):  # no frame can lie in it, and every upload would be rejected
+        raise ValueError("must have west less than east and south less than north, in degrees")
     return area
 
 
@@ -46,5 +46,5 @@ Schedule = Annotated[str | None, AfterValidator(_check_schedule)]
 Url = Annotated[str, AfterValidator(_check_url)]
 """Base URL without a slash at the end."""
 
-Area = Annotated[Bounds | None, AfterValidator(_check_area)]
+Area = Annotated[Bounds4326 | None, BeforeValidator(_area_from)]
 """Bounds in degrees; None for the whole world."""

@@ -65,6 +65,19 @@ class _Bounds:
             and other.south <= self.north
         )
 
+    def intersection(self, other: Self) -> Self:
+        """Return what the two have in common.
+
+        Raises:
+            ValueError: They have nothing in common.
+        """
+        return type(self)(
+            max(self.west, other.west),
+            max(self.south, other.south),
+            min(self.east, other.east),
+            min(self.north, other.north),
+        )
+
     @classmethod
     def around(cls, x: float, y: float, half: float) -> Self:
         """Return the square of side `2 * half` with its middle at (x, y)."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import rasterio
 from lxml import etree
 from numpy.typing import NDArray
-from osgeo import gdal
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from cogmill.domain.errors import VerificationError
 from cogmill.domain.geo import Bounds3857
@@ -82,15 +84,8 @@ def _verify_capabilities(draft: DraftServer, service: Service) -> None:
 def _area(service: Service, point: tuple[float, float] | None) -> Bounds3857:
     """Return the ground to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point."""
     whole = Bounds3857(*service.map_extent)
-    if point is None:
-        return whole
-    near = Bounds3857.around(*point, PREVIEW_SPAN_M / 2)
-    return Bounds3857(
-        max(whole.west, near.west),
-        max(whole.south, near.south),
-        min(whole.east, near.east),
-        min(whole.north, near.north),
-    )
+    near = whole if point is None else Bounds3857.around(*point, PREVIEW_SPAN_M / 2)
+    return whole.intersection(near) if whole.intersects(near) else whole
 
 
 def _verify_map(draft: DraftServer, service: Service, area: Bounds3857) -> bytes:
@@ -155,13 +150,16 @@ def _window(layer: str, bounds: Bounds3857, size: tuple[int, int]) -> dict[str, 
 
 def _opacity(draft: DraftServer, answer: Answer) -> NDArray[np.uint8]:
     """Return the alpha of a map, shape (rows, columns), 0 where transparent and 255 where opaque."""
-    gdal.UseExceptions()
-    image = draft.folder / "answer.png"
-    image.write_bytes(answer.body)
+    file = draft.folder / "answer.png"
+    file.write_bytes(answer.body)
     try:
-        bands = gdal.OpenEx(str(image), gdal.OF_RASTER, allowed_drivers=["PNG"]).ReadAsArray()
-    except RuntimeError as err:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(file, driver="PNG") as image:
+                bands: NDArray[np.uint8] = image.read()
+    except RasterioIOError as err:
         raise draft.failure("GetMap answered no readable PNG", answer) from err
-    if bands.ndim != 3 or len(bands) != 4:  # noqa: PLR2004
+    if len(bands) != 4:  # noqa: PLR2004
         raise draft.failure("GetMap answered a PNG without transparency", answer)
-    return np.asarray(bands[3], dtype=np.uint8)
+    alpha: NDArray[np.uint8] = bands[3]
+    return alpha

@@ -30,7 +30,6 @@ from cogmill.domain.errors import (
     ServiceUnavailableError,
     SourceChangedError,
 )
-from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import BuiltCog, RejectedFrame, UploadKey
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive
@@ -216,9 +215,9 @@ def _build_one(
         provenance = {"SOURCE_SHA256": sha256}
         engine = engines.get()
         try:
-            edges = archive.settings.area
-            area = Bounds4326.from_edges(edges) if edges else None
-            cog = engine.build(source, target, bands=upload.bands, profile=profile, provenance=provenance, area=area)
+            cog = engine.build(
+                source, target, bands=upload.bands, profile=profile, provenance=provenance, area=archive.settings.area
+            )
         finally:
             engines.put(engine)
         archive.store.create(cog_key, target, cog.sha256, PutOptions("image/tiff", acl=archive.settings.public_acl))

@@ -70,3 +70,9 @@ def test_degrees_of_what_reaches_over_the_edge_of_the_world_are_still_degrees():
     world = Bounds3857(-20_037_510, -20_037_510, 20_037_510, 20_037_510)
 
     assert list(world.to_4326()) == pytest.approx([-180, -85.051129, 180, 85.051129], abs=1e-5)
+
+
+def test_what_two_bounds_have_in_common():
+    assert Bounds3857(0, 0, 10, 10).intersection(Bounds3857.around(9, 2, 3)) == Bounds3857(6, 0, 10, 5)
+    with pytest.raises(ValueError, match="west <= east"):
+        Bounds3857(0, 0, 1, 1).intersection(Bounds3857(2, 0, 3, 1))
