@@ -56,11 +56,14 @@ screenshots: ## the pictures in docs/, from the running demo
 	@setup/install.sh browser
 	@$(PYTHON) -m demo.screenshots
 
+# GDAL is no part of the locks: it has the version of each machine's libgdal.
+LOCK = VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade \
+  --no-emit-package gdal --no-emit-index-url --no-emit-find-links
+
 lock: setup ## resolve requirements again into requirements.lock
-	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade requirements-dev.txt --universal \
-	  --python-version 3.11 --no-emit-index-url --no-emit-find-links -o requirements.lock
-	@VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade docker/requirements.in -c requirements.lock \
-	  --python-version 3.13 --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/requirements.lock
+	@$(LOCK) requirements-dev.txt --universal --python-version 3.11 -o requirements.lock
+	@$(LOCK) docker/requirements.in -c requirements.lock --python-version 3.13 --no-header --no-annotate \
+	  -o docker/requirements.lock
 
 .PHONY: help setup demo stack status stop clean test test-long test-unit lint bench bench-scale screenshots lock
 

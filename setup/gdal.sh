@@ -14,26 +14,26 @@ die() { printf 'gdal: %s\n' "$*" >&2; exit 1; }
 [ $# -ge 1 ] || die "usage: setup/gdal.sh PYTHON [ARGUMENTS OF pip install ...]"
 readonly python=$1
 shift
-"$python" -m pip --version > /dev/null 2>&1 || die "$python has no pip"
+"$python" -m pip --version > /dev/null 2>&1 || die "$python has no pip (python3 -m venv, or uv venv --seed, makes one with it)"
 command -v gdal-config > /dev/null || die "no gdal-config: install libgdal-dev (Debian, Ubuntu) or gdal-devel (Fedora)"
-GDAL_VERSION=$(gdal-config --version)
-export GDAL_VERSION # requirements.txt names it
+libgdal=$(gdal-config --version)
+readonly libgdal
 
 pip() { "$python" -m pip install -q --disable-pip-version-check "$@"; }
 libgdal_of() { "$python" -c "$1" 2> /dev/null || true; }
 readonly bindings='from osgeo import gdal, gdal_array; print(gdal.__version__)'
 readonly rasterio='import rasterio; print(rasterio.__gdal_version__)'
-is_there() { [ "$(libgdal_of "$bindings")" = "$GDAL_VERSION" ] && [ "$(libgdal_of "$rasterio")" = "$GDAL_VERSION" ]; }
+is_there() { [ "$(libgdal_of "$bindings")" = "$libgdal" ] && [ "$(libgdal_of "$rasterio")" = "$libgdal" ]; }
 
 # setuptools 80 ended what the older of the two builds with.
 is_there || pip "numpy>=2,<3" "setuptools<80" wheel "cython>=3.1"
 # numpy's headers must stand before /usr/include: Debian keeps those of an older numpy there.
-is_there || CFLAGS="-I$("$python" -c 'import numpy; print(numpy.get_include())') ${CFLAGS:-}" \
+is_there || CFLAGS="-g0 -I$("$python" -c 'import numpy; print(numpy.get_include())') ${CFLAGS:-}" \
   pip --no-build-isolation --no-cache-dir --no-binary GDAL,rasterio --force-reinstall --no-deps \
-  "GDAL==$GDAL_VERSION.*" "rasterio>=1.4.4,<1.6"
-[ $# -eq 0 ] || pip --no-binary rasterio "$@"
+  "GDAL==$libgdal.*" "rasterio>=1.4.4,<1.6"
+[ $# -eq 0 ] || pip --no-binary rasterio "GDAL==$libgdal.*" "$@"
 
 # rasterio's own requirements came without it above.
 pip "rasterio>=1.4.4,<1.6"
-is_there || die "the bindings or rasterio do not load with libgdal $GDAL_VERSION: $("$python" -c "$bindings; $rasterio" 2>&1 | tail -1)"
-printf 'gdal: bindings and rasterio use libgdal %s\n' "$GDAL_VERSION"
+is_there || die "the bindings or rasterio do not load with libgdal $libgdal: $("$python" -c "$bindings; $rasterio" 2>&1 | tail -1)"
+printf 'gdal: bindings and rasterio use libgdal %s\n' "$libgdal"
