@@ -25,15 +25,24 @@ readonly bindings='from osgeo import gdal, gdal_array; print(gdal.__version__)'
 readonly rasterio='import rasterio; print(rasterio.__gdal_version__)'
 is_there() { [ "$(libgdal_of "$bindings")" = "$libgdal" ] && [ "$(libgdal_of "$rasterio")" = "$libgdal" ]; }
 
-# setuptools 80 ended what the older of the two builds with.
-is_there || pip "numpy>=2,<3" "setuptools<80" wheel "cython>=3.1"
-# numpy's headers must stand before /usr/include: Debian keeps those of an older numpy there.
-is_there || CFLAGS="-g0 -I$("$python" -c 'import numpy; print(numpy.get_include())') ${CFLAGS:-}" \
-  pip --no-build-isolation --no-cache-dir --no-binary GDAL,rasterio --force-reinstall --no-deps \
-  "GDAL==$libgdal.*" "rasterio>=1.4.4,<1.6"
-[ $# -eq 0 ] || pip --no-binary rasterio "GDAL==$libgdal.*" "$@"
+build() {
+  # setuptools 80 ended what the older of the two builds with.
+  pip "numpy>=2,<3" "setuptools<80" wheel "cython>=3.1"
+  # numpy's headers must stand before /usr/include: Debian keeps those of an older numpy there.
+  CFLAGS="-g0 -I$("$python" -c 'import numpy; print(numpy.get_include())') ${CFLAGS:-}" \
+    pip --no-build-isolation --no-cache-dir --no-binary GDAL,rasterio --force-reinstall --no-deps \
+    "GDAL==$libgdal.*" "rasterio>=1.4.4,<1.6"
+  pip "rasterio>=1.4.4,<1.6" # what it needs itself
+}
 
-# rasterio's own requirements came without it above.
-pip "rasterio>=1.4.4,<1.6"
+is_there || build
+if [ $# -gt 0 ]; then
+  constraint=$(mktemp)
+  trap 'rm -f "$constraint"' EXIT
+  echo "GDAL==$libgdal.*" > "$constraint"
+  pip --no-binary rasterio -c "$constraint" "$@"
+fi
+# An argument such as --force-reinstall has built them anew, without numpy.
+is_there || build
 is_there || die "the bindings or rasterio do not load with libgdal $libgdal: $("$python" -c "$bindings; $rasterio" 2>&1 | tail -1)"
 printf 'gdal: bindings and rasterio use libgdal %s\n' "$libgdal"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -67,3 +68,25 @@ def test_gdal_has_the_version_of_the_system_with_the_command_that_is_documented(
 
     assert done.returncode == 0, done.stderr
     assert "Would" not in done.stdout + done.stderr.replace("Would make no changes", "")
+
+
+def test_helper_builds_nothing_where_all_is_there():
+    done = subprocess.run(
+        [ROOT / "setup" / "gdal.sh", sys.executable, "--dry-run", "--no-index", "-r", ROOT / "requirements.txt"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"gdal: bindings and rasterio use libgdal [\d.]+\n", done.stdout)
+
+
+def test_helper_says_what_to_install_where_there_is_no_libgdal(tmp_path):
+    (tmp_path / "bash").symlink_to(shutil.which("bash"))
+    helper = ROOT / "setup" / "gdal.sh"
+
+    done = subprocess.run(
+        ["bash", helper, sys.executable], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "gdal: no gdal-config: install libgdal-dev (Debian, Ubuntu) or gdal-devel (Fedora)\n"
