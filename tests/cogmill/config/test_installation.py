@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from cogmill.config import installation
+from cogmill.config.places import PACKAGE
 from cogmill.config.settings import load_settings
 from cogmill.domain.errors import ConfigurationError
 
@@ -36,6 +38,18 @@ def packages(tmp_path: Path) -> Packages:
 
 def problems(packages: Packages) -> list[str]:
     return installation.find_problems(find=packages)
+
+
+def test_looks_for_every_library_that_the_program_imports():
+    """Those that come with Airflow itself need no look: without them nothing would ask."""
+    with_airflow = {"boto3", "botocore", "jinja2", "pydantic", "yaml", "structlog", "requests", "urllib3"}
+    files = PACKAGE.rglob("*.py")
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    libraries = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"cogmill"}
+
+    assert libraries - with_airflow - {"osgeo", "rasterio"} <= set(installation.LIBRARIES)
 
 
 def test_finds_nothing_wrong_here():
