@@ -33,7 +33,7 @@ class CogmillPlugin(AirflowPlugin):
 
     @classmethod
     def on_load(cls, *_args: Any, **_kwargs: Any) -> None:
-        """Say in the log of each component what this host lacks to build frames; an API server needs none of it."""
+        """Log in each component what this host lacks to build frames; an API server needs none of it."""
         from cogmill.config.installation import find_problems  # not the settings: wrong ones are named elsewhere
 
         for problem in find_problems():

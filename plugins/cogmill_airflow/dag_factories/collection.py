@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, BaseOperator, TriggerRule
 
@@ -17,6 +17,8 @@ from cogmill_airflow.operators import collection, reports
 from cogmill_airflow.operators.rejections import LABEL_TEMPLATE, ShowRejectedOperator
 
 if TYPE_CHECKING:
+    from airflow.sdk import XComArg
+
     from cogmill_airflow.bundle.shards import Entry
 
 BATCH_TIMEOUT = timedelta(hours=6)
@@ -73,8 +75,8 @@ def collection_dag(entry: Entry) -> DAG:
     return dag
 
 
-def _report_tasks(published: Any, ids: Mapping[str, str]) -> list[BaseOperator]:
-    """Return the tasks that report on the run and list what it rejected. `published` is the XComArg of the publishing task."""
+def _report_tasks(published: XComArg, ids: Mapping[str, str]) -> list[BaseOperator]:
+    """Return the tasks that report on the run, with the publishing task's result, and list what it rejected."""
     report = reports.ReportOperator(
         task_id="report",
         published=published,

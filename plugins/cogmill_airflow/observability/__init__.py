@@ -1,1 +1,1 @@
-"""What a run tells others: notifications, metrics, lineage, asset events."""
+"""Notifications, metrics, lineage and asset events of runs."""

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from cogmill.pipeline import Archive
 
 
-def objects(archive: Archive, keys: Iterable[str]) -> list[Any]:
+Datasets = list[Any]
+"""Datasets of OpenLineage, whose class exists only where it is installed."""
+
+
+def objects(archive: Archive, keys: Iterable[str]) -> Datasets:
     """Return keys of the bucket as datasets, named as OpenLineage names objects of S3."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
@@ -26,7 +30,7 @@ def tile_index(archive: Archive) -> Any:
     return Dataset(namespace=place, name=f"{entry['dbname']}.cogmill.tile_index")
 
 
-def lineage(inputs: list[Any], outputs: list[Any]) -> OperatorLineage:
+def lineage(inputs: Datasets, outputs: Datasets) -> OperatorLineage:
     """Return what a task read and wrote."""
     from airflow.providers.openlineage.extractors import OperatorLineage
 

@@ -20,6 +20,7 @@ from cogmill_airflow.names import AWS_CONN_ID, DAG_PREFIX
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def _configured() -> list[Mapping[str, Any]]:
     return entries
 
 
-def _digest(ti: Any, context: Context) -> str:
+def _digest(ti: RuntimeTaskInstanceProtocol, context: Context) -> str:
     """Return the digest of a task; a ledger that does not answer must not keep the failure itself from being sent."""
     from cogmill.domain.errors import CogmillError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.operators.base import ArchiveOperator
+from cogmill_airflow.operators.base import ArchiveOperator, Templated
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +42,7 @@ class CheckCompiledOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("compiled",)
 
-    def __init__(self, *, compiled: Any, **kwargs: Any) -> None:
+    def __init__(self, *, compiled: Templated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.compiled = compiled
 

@@ -12,7 +12,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.base import ArchiveOperator, failed_tasks, task_owner
+from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, task_owner
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,7 +76,7 @@ class ApproveBackfillOperator(ApprovalOperator):
 
     template_fields: Sequence[str] = ("subject", "body", "planned")
 
-    def __init__(self, *, planned: Any, wait: timedelta, **kwargs: Any) -> None:
+    def __init__(self, *, planned: Templated, wait: timedelta, **kwargs: Any) -> None:
         super().__init__(subject="Start this backfill?", defaults=self.REJECT, response_timeout=wait, **kwargs)
         self.planned = planned
 
@@ -97,7 +97,7 @@ class BeginBackfillOperator(ArchiveOperator):
 
     template_fields: Sequence[str] = ("planned",)
 
-    def __init__(self, *, planned: Any, **kwargs: Any) -> None:
+    def __init__(self, *, planned: Templated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.planned = planned
 

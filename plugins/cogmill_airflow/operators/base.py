@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from cogmill.pipeline import Archive
 
+    from cogmill_airflow.observability.lineage import Datasets
+
+
+Templated = Any
+"""Type of a templated argument: an XComArg when the DAG is parsed, the value itself when the task runs. Airflow has no type for it."""
+
 
 class ArchiveOperator(BaseOperator):
     """Base of the operators that work on the bucket and the ledger.
@@ -50,7 +56,7 @@ class CollectionOperator(ArchiveOperator):
         super().__init__(**kwargs)
         self.collection_id = collection_id
 
-    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[Datasets, Datasets]:
         """Return the OpenLineage datasets that the task read and those that it wrote; by default none."""
         return [], []
 

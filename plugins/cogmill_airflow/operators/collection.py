@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from cogmill.pipeline import Archive
 
+    from cogmill_airflow.observability.lineage import Datasets
+
 
 class FramesFailedError(AirflowException):
     """Some frames of a batch were not built, through no fault of the uploads."""
@@ -65,7 +67,7 @@ class BuildCogsOperator(CollectionOperator):
             raise FramesFailedError("; ".join(result.failed))
         return counts
 
-    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[Datasets, Datasets]:
         """Return the uploads of this batch and their COGs, as the ledger knows them."""
         cogs = archive.ledger.queries.cogs(self.batch["frame_ids"])
         return lineage.objects(archive, cogs), lineage.objects(archive, cogs.values())
@@ -81,7 +83,7 @@ class UpdateTileIndexOperator(CollectionOperator):
         with self.archive() as archive:
             return asdict(publish.update_tile_index(archive, self.collection_id))
 
-    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[Datasets, Datasets]:
         """Return the table that was changed."""
         return [], [lineage.tile_index(archive)]
 
@@ -101,7 +103,7 @@ class ExportIndexOperator(CollectionOperator):
         self.exported = keys
         return keys
 
-    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[Datasets, Datasets]:
         """Return the tile index and the files that were written from it."""
         return [lineage.tile_index(archive)], lineage.objects(archive, self.exported)
 
@@ -133,7 +135,7 @@ class PublishMapfileOperator(CollectionOperator):
         self.published = {"changed": published.changed, "frames": published.frames, **links}
         return dict(self.published)
 
-    def datasets(self, archive: Archive) -> tuple[list[Any], list[Any]]:
+    def datasets(self, archive: Archive) -> tuple[Datasets, Datasets]:
         """Return the tile index and the mapfile that shows it."""
         from cogmill.domain.keys import mapfile_key
 

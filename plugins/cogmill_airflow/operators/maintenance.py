@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.base import ArchiveOperator
+from cogmill_airflow.operators.base import ArchiveOperator, Templated
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,7 +70,7 @@ class RemoveOperator(MaintenanceOperator):
 
     template_fields: Sequence[str] = ("approved",)
 
-    def __init__(self, *, approved: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, approved: Templated = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.approved = approved
 
@@ -96,7 +96,7 @@ class ApproveRemovalsOperator(ApprovalOperator):
 
     template_fields: Sequence[str] = ("subject", "body", "compared")
 
-    def __init__(self, *, compared: Any, wait: timedelta = timedelta(hours=20), **kwargs: Any) -> None:
+    def __init__(self, *, compared: Templated, wait: timedelta = timedelta(hours=20), **kwargs: Any) -> None:
         super().__init__(
             subject="Maintenance wants to take an unusual amount off the map",
             defaults=self.REJECT,

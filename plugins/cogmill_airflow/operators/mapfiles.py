@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.operators.base import ArchiveOperator, failed_tasks
+from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -72,7 +72,7 @@ class ListRenderedOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("renderings",)
 
-    def __init__(self, *, renderings: Any, **kwargs: Any) -> None:
+    def __init__(self, *, renderings: Templated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.renderings = renderings
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.operators.base import CollectionOperator, failed_tasks, run_start
+from cogmill_airflow.operators.base import CollectionOperator, Templated, failed_tasks, run_start
 from cogmill_airflow.operators.links import SERVICE_LINKS
 from cogmill_airflow.operators.rejections import rejection_entries
 
@@ -36,7 +36,7 @@ class ReportOperator(CollectionOperator):
     template_fields: Sequence[str] = ("collection_id", "published")
     operator_extra_links = SERVICE_LINKS
 
-    def __init__(self, *, published: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, published: Templated = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.published = published
 

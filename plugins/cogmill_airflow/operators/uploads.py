@@ -14,11 +14,12 @@ from cogmill_airflow.airflow_internals import is_not_found
 from cogmill_airflow.names import dag_id
 from cogmill_airflow.observability import metrics
 from cogmill_airflow.observability.notifications import DIGEST, MAX_TEXT_CHARS
-from cogmill_airflow.operators.base import ArchiveOperator
+from cogmill_airflow.operators.base import ArchiveOperator, Templated
 from cogmill_airflow.operators.rejections import rejection_entries
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
 
 NO_COLLECTION = ""
 """Entry of the list of collections when none has work, so that the task succeeds visibly."""
@@ -64,7 +65,7 @@ class ListRejectedUploadsOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("rejected",)
 
-    def __init__(self, *, rejected: Any, **kwargs: Any) -> None:
+    def __init__(self, *, rejected: Templated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rejected = rejected
 
@@ -101,8 +102,7 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
             self.log.info("nothing_to_trigger")
             return
         ti = context["ti"]
-        dag = self._wait_until_visible(ti)
-        if dag.is_paused:
+        if self._wait_until_visible(ti):
             self.log.warning("collection_paused dag=%s", self.trigger_dag_id)
         if ti.get_dr_count(dag_id=self.trigger_dag_id, run_ids=[str(self.trigger_run_id)]):
             self.log.info("already_triggered dag=%s run=%s", self.trigger_dag_id, self.trigger_run_id)
@@ -112,13 +112,14 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
             return
         super().execute(context)
 
-    def _wait_until_visible(self, ti: Any) -> Any:
+    def _wait_until_visible(self, ti: RuntimeTaskInstanceProtocol) -> bool:
+        """Wait until Airflow knows the collection's DAG; return whether it is paused."""
         from cogmill.domain.errors import ServiceUnavailableError
 
         deadline = time.monotonic() + self.visible_within_s
         while True:
             try:
-                return ti.get_dag(self.trigger_dag_id)
+                return bool(ti.get_dag(self.trigger_dag_id).is_paused)
             except AirflowRuntimeError as err:
                 if not is_not_found(err):
                     raise
