@@ -77,7 +77,7 @@ def door(archive: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         "API__PORT": str(port),
         "API__BASE_URL": url,
     }
-    environment = airflow_env.environment(archive.home, archive.settings)
+    environment = airflow_env.environment(archive.paths, archive.settings)
     environment |= {f"AIRFLOW__{name}": value for name, value in changes.items()}
     with running([sys.executable, "-m", "airflow", "api-server"], environment, folder):
         wait_until(lambda: answers(f"{url}/api/v2/version"), 240)
