@@ -66,7 +66,7 @@ def _render(archive: Archive, collection: str) -> None:
     drafted = publish.draft_mapfile(archive, collection)
     if drafted is None:
         raise ValueError(f"{collection} has no frame")
-    archive.ledger.collections.mark_published(collection, state.revision, state.mapfile_sha256, archive.vsi_root)
+    archive.ledger.collections.mark_published(collection, state.revision, state.mapfile_sha256)
 
 
 def timed(act: Callable[[], object]) -> float:

@@ -166,9 +166,12 @@ def _prepare_template(server: Postgres) -> None:
     import psycopg
     from cogmill.ledger.migrate import migrate
 
+    from tests.lifecycle_guard import guard
+
     with psycopg.connect(**server.parameters(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE migrated")
     with psycopg.connect(**server.parameters("migrated")) as connection:
         migrate(connection)
+        connection.execute(guard())
         for role in ("cogmill_writer", "cogmill_reader"):
             connection.execute(f"ALTER ROLE {role} LOGIN PASSWORD 'only-for-tests'")

@@ -97,7 +97,7 @@ class SmallArchive:
             values = asdict(index_row(known, address))
             del values["geom_wkb"]
             rows.append(values)
-        ledger.collections.change_index(collection.id, self.archive.vsi_root, rows, scans)
+        ledger.collections.change_index(collection.id, rows, scans)
         revision = ledger.collections.state(collection.id).revision
         for bands in ledger.collections.bands_of(collection.id):
             for part in ("cpg", "dbf", "shp", "shx", "prj"):
@@ -106,7 +106,7 @@ class SmallArchive:
         ledger.collections.mark_exported(collection.id, revision)
         self.put(keys.mapfile_key(collection.id), mapfile.encode())
         sha256 = hashlib.sha256(mapfile.encode()).hexdigest()
-        ledger.collections.mark_published(collection.id, revision, sha256, self.archive.vsi_root)
+        ledger.collections.mark_published(collection.id, revision, sha256)
 
     def upload_real(self, number: int, collection: Collection = TRAVIS, seed: int = 1) -> str:
         """Upload a small real frame, 128 px of 2 m, beside its neighbours."""

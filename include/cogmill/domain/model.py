@@ -31,18 +31,6 @@ class Stage(StrEnum):
     GEOREF = "georef"
 
 
-class State(StrEnum):
-    """Where a frame stands in the ledger."""
-
-    ARRIVED = "arrived"
-    BUILDING = "building"
-    BUILT = "built"
-    PUBLISHED = "published"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    WITHDRAWN = "withdrawn"
-
-
 @dataclass(frozen=True, slots=True)
 class Collection:
     """One county/agency/year/product: one tile index, one mapfile, one service."""

@@ -89,7 +89,7 @@ class Collections(Part):
         return [_candidate(row) for row in self._rows("index_candidates", collection_id=collection_id)]
 
     def change_index(
-        self, collection_id: str, root: str, rows: Sequence[Mapping[str, Any]], scans: Sequence[str] = ()
+        self, collection_id: str, rows: Sequence[Mapping[str, Any]], scans: Sequence[str] = ()
     ) -> tuple[int, int]:
         """Change the tile index in one transaction; readers see all of it or nothing.
 
@@ -97,7 +97,6 @@ class Collections(Part):
 
         Args:
             collection_id: Whose index.
-            root: `/vsis3/<bucket>/`, what locations begin with.
             rows: New or changed rows, columns of the tile index without geometry.
             scans: Keys of the scans that these rows take into account.
 
@@ -107,8 +106,8 @@ class Collections(Part):
         encoded = as_json(rows)
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
-            removed = len(self._rows("delete_withdrawn_rows", collection_id=collection_id, root=root))
-            self._rows("retire_replaced_cogs", rows=encoded, root=root)
+            removed = len(self._rows("delete_withdrawn_rows", collection_id=collection_id))
+            self._rows("retire_replaced_cogs", rows=encoded)
             written = len(self._rows("upsert_index_rows", rows=encoded))
             self._rows("link_scans", keys=list(scans))
             if written or removed:
@@ -136,9 +135,9 @@ class Collections(Part):
         """Record that the downloadable index files show no revision, so that the next export writes them again."""
         self._rows("set_exported_revision", collection_id=collection_id, revision=NO_REVISION)
 
-    def mark_published(self, collection_id: str, revision: int, sha256: str, root: str) -> int:
+    def mark_published(self, collection_id: str, revision: int, sha256: str) -> int:
         """Record the mapfile that is public now; return how many frames became public with it."""
-        (row,) = self._rows("mark_published", collection_id=collection_id, revision=revision, sha256=sha256, root=root)
+        (row,) = self._rows("mark_published", collection_id=collection_id, revision=revision, sha256=sha256)
         frames: int = row["frames"]
         return frames
 

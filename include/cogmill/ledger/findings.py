@@ -80,11 +80,16 @@ class Findings(Part):
             for stored, place in objects:
                 copy.write_row((stored.key, place, stored.etag, stored.size, stored.last_modified))
 
-    def check(self, *, root: str, begun: dt.datetime, settled: dt.datetime) -> None:
-        """Compare frames, scans, COGs and rows with the listing."""
+    def check(self, *, begun: dt.datetime, settled: dt.datetime) -> None:
+        """Compare frames, scans, COGs and rows with the listing.
+
+        Args:
+            begun: When the listing began, by the ledger's clock: what came later may be missing in it.
+            settled: Objects that were modified later are left alone, by the store's clock.
+        """
         self._rows("analyze_listed")
         for query in CHECKS:
-            self._rows(query, root=root, begun=begun, settled=settled)
+            self._rows(query, begun=begun, settled=settled)
 
     def listed(self, places: Sequence[str]) -> list[Row]:
         """Return key, size and time of what was listed in some places that grow with collections, not with frames."""
@@ -118,22 +123,18 @@ class Findings(Part):
         """Forget findings that were repaired."""
         self._rows("forget_findings", kind=kind, subjects=list(subjects))
 
-    def rebuild_lost(self, cog_keys: Sequence[str], root: str, *, quarantined: bool = False) -> set[str]:
+    def rebuild_lost(self, cog_keys: Sequence[str], *, quarantined: bool = False) -> set[str]:
         """Take rows off COGs that are gone or damaged and let their frames be built anew; return the collections.
 
         Args:
             cog_keys: Keys of the COGs.
-            root: `/vsis3/<bucket>/`, what locations begin with.
-            quarantined: The objects are still there and will be moved to quarantine: each frame waits for `release_hold`.
+            quarantined: The objects are still there and will be moved to quarantine: each frame is held until `release_hold`.
         """
-        locations = [root + key for key in cog_keys]
-        return _collections(
-            self._rows("rebuild_lost", keys=list(cog_keys), locations=locations, quarantined=quarantined)
-        )
+        return _collections(self._rows("rebuild_lost", cog_keys=list(cog_keys), quarantined=quarantined))
 
     def release_hold(self, cog_key: str) -> None:
         """Let the frame of a damaged COG be built, now that the COG is in quarantine."""
-        self._rows("release_hold", key=cog_key)
+        self._rows("release_hold", cog_key=cog_key)
 
     def verified_hashes(self, cog_keys: Sequence[str]) -> dict[str, str]:
         """Return the sha256 that present COGs were verified with, by key."""
@@ -173,9 +174,9 @@ class Findings(Part):
         """Put COGs that nothing names on the list of those to be deleted later."""
         self._rows("retire_cogs", keys=list(cog_keys))
 
-    def due_retired(self, root: str, grace_s: float, at_most: int) -> list[str]:
+    def due_retired(self, grace_s: float, at_most: int) -> list[str]:
         """Return retired COGs whose time is up and which nothing names again."""
-        return [row["key"] for row in self._rows("due_retired", root=root, grace_s=grace_s, at_most=at_most)]
+        return [row["key"] for row in self._rows("due_retired", grace_s=grace_s, at_most=at_most)]
 
     def forget_retired(self, cog_keys: Sequence[str]) -> None:
         """Forget retired COGs that were deleted."""

@@ -1,9 +1,10 @@
-"""Former revisions of a collection's index, and the way back to one."""
+"""Former revisions of a collection's index, and how one is restored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cogmill.domain.lifecycle import HOLD_WORDS, Hold
 from cogmill.ledger.connection import Part
 
 
@@ -12,8 +13,8 @@ class FormerRow:
     """How an index row was in a former revision."""
 
     oid: int
-    location: str | None
-    """None: the row was not there."""
+    cog_key: str | None
+    """COG that it named; None: the row was not there."""
     source_key: str
 
 
@@ -37,14 +38,17 @@ class History(Part):
         rows = self._rows("former_rows", collection_id=collection_id, revision=revision)
         return [FormerRow(**row) for row in rows]
 
-    def restore(self, collection_id: str, revision: int, root: str) -> None:
-        """Bring index and frames back to a former revision in one transaction; readers see all of it or nothing."""
+    def restore(self, collection_id: str, revision: int) -> None:
+        """Bring index and frames back to a former revision in one transaction; readers see all of it or nothing.
+
+        Frames that had no row then are held back: they wait for a person, or for a new upload.
+        """
         target = {"collection_id": collection_id, "revision": revision}
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
             (row,) = self._rows("previous_revision", collection_id=collection_id)
-            self._rows("restore_frames", **target, root=root)
-            self._rows("restore_retired_cogs", **target, root=root)
+            self._rows("restore_frames", **target, detail=HOLD_WORDS[Hold.ROLLED_BACK])
+            self._rows("restore_retired_cogs", **target)
             self._rows("delete_newer_rows", **target, present=row["present"])
             self._rows("restore_rows", **target, present=row["present"])
             self._rows("end_withdrawal", collection_id=collection_id)

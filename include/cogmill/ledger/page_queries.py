@@ -72,6 +72,8 @@ class FrameSummary:
     """None when the key names no collection."""
     source_key: str
     state: str
+    hold: str | None
+    """Why no run takes it, one of `Hold`; None when nothing holds it back."""
     reason: str | None
     detail: str | None
     size: int

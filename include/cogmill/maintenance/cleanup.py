@@ -39,7 +39,7 @@ class Collected:
 def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
     """Delete what is old enough. A COG that something names again is kept, whatever list it was on."""
     grace_s = archive.settings.retired_cog_days * A_DAY_S
-    cogs = archive.ledger.findings.due_retired(archive.vsi_root, grace_s, MOST_COGS)
+    cogs = archive.ledger.findings.due_retired(grace_s, MOST_COGS)
     uploads: list[str] = []
     folders = _stale_folders()
     if not dry_run:

@@ -57,7 +57,7 @@ def compare(archive: Archive) -> Comparison:
     findings = archive.ledger.findings
     begun = findings.begin()
     objects, clock = _list(archive)
-    findings.check(root=archive.vsi_root, begun=begun, settled=clock - SETTLED)
+    findings.check(begun=begun, settled=clock - SETTLED)
     findings.add_findings([*_collection_findings(archive, clock)])
     findings.remember([kind for kind in KINDS if kind not in ELSEWHERE])
     counts = dict.fromkeys(KINDS, 0) | findings.counts()

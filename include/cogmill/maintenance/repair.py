@@ -155,13 +155,13 @@ def _withdraw_frames(archive: Archive, findings: list[Finding]) -> Iterator[tupl
 
 def _rebuild(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     gone = _absent(archive, findings)
-    archive.ledger.findings.rebuild_lost(gone, archive.vsi_root)
+    archive.ledger.findings.rebuild_lost(gone)
     yield from ((key, "taken off the index, its frame is built again") for key in gone)
 
 
 def rebuild_damaged(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Take damaged COGs off the index, move them to quarantine, and let their frames be built again."""
-    archive.ledger.findings.rebuild_lost(cog_keys, archive.vsi_root, quarantined=True)
+    archive.ledger.findings.rebuild_lost(cog_keys, quarantined=True)
     for key in cog_keys:
         archive.store.move(key, QUARANTINE + key)
         archive.ledger.findings.release_hold(key)

@@ -21,11 +21,6 @@ class Archive:
     queue: EventQueue | None = None
     """Queue of S3 notifications; None: the bucket is listed each time."""
 
-    @property
-    def vsi_root(self) -> str:
-        """Prefix of a key in a path of GDAL: `/vsis3/<bucket>/`."""
-        return f"/vsis3/{self.store.bucket}/"
-
     def with_settings(self, **changes: Any) -> Archive:
         """Return the same archive with other values of some settings."""
         return replace(self, settings=self.settings.model_copy(update=changes))

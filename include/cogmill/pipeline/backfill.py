@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from cogmill.cog.fingerprint import build_fingerprint
 from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError
-from cogmill.domain.model import State
+from cogmill.domain.lifecycle import State
 from cogmill.ledger.backfills import CandidateFrame, Progress
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive

@@ -11,7 +11,8 @@ from typing import Any
 
 from cogmill.domain import keys
 from cogmill.domain.errors import InvalidFrameError, Reason
-from cogmill.domain.model import RejectedFrame, Stage, State, StoredObject, UploadKey
+from cogmill.domain.lifecycle import State
+from cogmill.domain.model import RejectedFrame, Stage, StoredObject, UploadKey
 from cogmill.pipeline import ingest_events
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.sweep import Sweep, is_sweep_due

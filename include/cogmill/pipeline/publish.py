@@ -73,7 +73,7 @@ def update_tile_index(archive: Archive, collection_id: str) -> IndexChange:
     scans = archive.ledger.collections.unlinked_scans(collection_id)
     candidates = archive.ledger.collections.index_candidates(collection_id)
     rows = [_values(_index_row(archive, state.collection, candidate)) for candidate in candidates]
-    written, removed = archive.ledger.collections.change_index(collection_id, archive.vsi_root, rows, scans)
+    written, removed = archive.ledger.collections.change_index(collection_id, rows, scans)
     log.info("tile_index_updated collection=%s written=%d removed=%d", collection_id, written, removed)
     return IndexChange(written, removed)
 
@@ -161,7 +161,7 @@ def _publish_mapfile(
     if changed:
         archive.store.replace(key, body, _mapfile_options(archive))
     sha256 = hashlib.sha256(body).hexdigest()
-    frames = archive.ledger.collections.mark_published(collection_id, state.revision, sha256, archive.vsi_root)
+    frames = archive.ledger.collections.mark_published(collection_id, state.revision, sha256)
     log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
     return Published(changed, frames, drafted.service.online_resource, drafted.service.extent)
 

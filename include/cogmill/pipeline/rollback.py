@@ -45,22 +45,18 @@ def rollback(archive: Archive, collection_id: str, *, dry_run: bool = False) -> 
     if revision is None:
         raise ConfigurationError(f"{collection_id} has no earlier published revision that is still remembered")
     rows = archive.ledger.history.changed_since(collection_id, revision)
-    restored = {row.source_key: row.location for row in rows if row.location}
+    restored = {row.source_key: row.cog_key for row in rows if row.cog_key}
     _require_cogs(archive, revision, restored)
-    plan = Rollback(collection_id, revision, sorted(restored), sorted(r.source_key for r in rows if not r.location))
+    plan = Rollback(collection_id, revision, sorted(restored), sorted(r.source_key for r in rows if not r.cog_key))
     if not dry_run:
-        archive.ledger.history.restore(collection_id, revision, archive.vsi_root)
+        archive.ledger.history.restore(collection_id, revision)
         publish.export_index(archive, collection_id)
         publish.publish_mapfile(archive, collection_id, restore_deleted=True)
         log.warning("rolled_back collection=%s revision=%d frames=%d", collection_id, revision, len(rows))
     return plan
 
 
-def _require_cogs(archive: Archive, revision: int, locations: Mapping[str, str]) -> None:
-    lost = [
-        key
-        for key, location in locations.items()
-        if archive.store.sha256(location.removeprefix(archive.vsi_root)) is None
-    ]
+def _require_cogs(archive: Archive, revision: int, cog_keys: Mapping[str, str]) -> None:
+    lost = [source_key for source_key, cog_key in cog_keys.items() if archive.store.sha256(cog_key) is None]
     if lost:
         raise VerificationError(f"the COGs of {len(lost)} frames of revision {revision} are gone, among them {lost[0]}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cogmill.domain import keys
 from cogmill.domain.errors import ADVICE, Reason
+from cogmill.domain.lifecycle import HOLD_WORDS, Hold
 from cogmill.domain.model import RejectedFrame
 from cogmill.pipeline.archive import Archive
 
@@ -23,6 +24,8 @@ class Digest:
     rejected: list[RejectedFrame]
     failed: list[str]
     """`<key>: <what happened>`, tried again by later runs."""
+    held: list[str]
+    """`<key>: <why>`, taken by no run until that is over."""
     missing_scans: list[str]
     """Keys of newly published frames whose raw scan is not in `scanned/`."""
 
@@ -32,6 +35,7 @@ class Digest:
         lines = [f"{self.collection_id}: {self.published} frames published by this run, {self.total} in all."]
         lines += [f"Rejected {frame.text}" for frame in self.rejected]
         lines += [f"Failed {failure}" for failure in self.failed]
+        lines += [f"Held back {frame}" for frame in self.held]
         lines += [
             f"No scan for {key}; please upload the original as {keys.scan_key(keys.parse_upload(key))}."
             for key in self.missing_scans
@@ -47,4 +51,5 @@ def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
         for entry in row["rejected"]
     ]
     failed = [f"{entry['key']}: {entry['detail']}" for entry in row["failed"]]
-    return Digest(collection_id, row["published"], row["total"], rejected, failed, row["missing_scans"])
+    held = [f"{entry['key']}: {HOLD_WORDS[Hold(entry['hold'])]}" for entry in row["held"]]
+    return Digest(collection_id, row["published"], row["total"], rejected, failed, held, row["missing_scans"])

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from cogmill.domain.errors import ADVICE, Reason
 from cogmill.domain.geo import Bounds3857
+from cogmill.domain.lifecycle import HOLD_WORDS
 from cogmill.mapserver.urls import capabilities_url, preview_url, service_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -126,6 +127,7 @@ def _templates() -> Environment:
     )
     environment.filters |= {"count": formatting.count, "megabytes": formatting.megabytes, "extent": extent_text}
     environment.globals |= {"state_bar": state_bar, "advice": advice, "STATES": STATES, "STATE_LABELS": STATE_LABELS}
+    environment.globals["HOLD_WORDS"] = HOLD_WORDS
     return environment
 
 

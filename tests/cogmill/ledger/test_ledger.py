@@ -139,8 +139,8 @@ def test_changes_the_index_once_for_the_same_rows(ledger):
     arrive(ledger)
     rows = build(ledger)
 
-    assert ledger.collections.change_index(TRAVIS.id, ROOT, rows) == (1, 0)
-    assert ledger.collections.change_index(TRAVIS.id, ROOT, rows) == (0, 0)
+    assert ledger.collections.change_index(TRAVIS.id, rows) == (1, 0)
+    assert ledger.collections.change_index(TRAVIS.id, rows) == (0, 0)
 
     assert ledger.collections.state(TRAVIS.id).revision == 1
     assert ledger.collections.service_facts(TRAVIS.id).xmax == 10
@@ -148,12 +148,12 @@ def test_changes_the_index_once_for_the_same_rows(ledger):
 
 def test_keeps_the_old_cog_on_the_map_until_its_successor_is_indexed(ledger, database):
     arrive(ledger)
-    ledger.collections.change_index(TRAVIS.id, ROOT, build(ledger))
-    ledger.collections.mark_published(TRAVIS.id, 1, "hash", ROOT)
+    ledger.collections.change_index(TRAVIS.id, build(ledger))
+    ledger.collections.mark_published(TRAVIS.id, 1, "hash")
     arrive(ledger, frame_row(etag="e2"))
     assert [row["location"] for row in ledger.collections.index_rows(TRAVIS.id, "bw")] == [ROOT + "cog/1.d1.tif"]
 
-    ledger.collections.change_index(TRAVIS.id, ROOT, build(ledger, "run/2", "d2"))
+    ledger.collections.change_index(TRAVIS.id, build(ledger, "run/2", "d2"))
 
     assert [row["location"] for row in ledger.collections.index_rows(TRAVIS.id, "bw")] == [ROOT + "cog/1.d2.tif"]
     with psycopg.connect(**database) as connection:
@@ -162,8 +162,8 @@ def test_keeps_the_old_cog_on_the_map_until_its_successor_is_indexed(ledger, dat
 
 def test_offers_a_published_frame_again_when_its_scan_comes_late(ledger):
     arrive(ledger)
-    ledger.collections.change_index(TRAVIS.id, ROOT, build(ledger))
-    assert ledger.collections.mark_published(TRAVIS.id, 1, "hash", ROOT) == 1
+    ledger.collections.change_index(TRAVIS.id, build(ledger))
+    assert ledger.collections.mark_published(TRAVIS.id, 1, "hash") == 1
     assert ledger.collections.index_candidates(TRAVIS.id) == []
     ledger.uploads.mark_triggered([TRAVIS.id])
 
@@ -198,7 +198,7 @@ def test_lets_the_writer_do_the_whole_work(database):
 
     arrive(ledger)
 
-    assert ledger.collections.change_index(TRAVIS.id, ROOT, build(ledger)) == (1, 0)
+    assert ledger.collections.change_index(TRAVIS.id, build(ledger)) == (1, 0)
     ledger.close()
 
 

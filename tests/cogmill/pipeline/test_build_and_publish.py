@@ -295,7 +295,7 @@ def test_finds_its_cog_again_when_bytes_come_back_under_another_etag(archive, up
     assert (result.built, result.failed, published.frames) == (1, [], 1)
     assert len([stored for stored in stored_keys(archive) if "/cog/0" in stored]) == 2
     (row,) = archive.ledger.collections.index_rows(ID, Bands.BW)
-    assert row["location"] == archive.vsi_root + cog
+    assert row["location"] == f"/vsis3/{archive.store.bucket}/{cog}"
 
 
 def test_publishes_a_picture_with_a_hole_where_its_footprint_is_deepest(archive, bucket, tmp_path):

@@ -109,7 +109,7 @@ def test_plans_and_changes_nothing_in_a_dry_run(real):
 
 
 def test_refuses_when_a_cog_of_that_time_is_gone(real):
-    old = shown(real)[0][1].removeprefix(real.archive.vsi_root)
+    old = shown(real)[0][1].removeprefix(f"/vsis3/{real.archive.store.bucket}/")
     real.upload_real(1, seed=2)
     real.run()
     before = shown(real)

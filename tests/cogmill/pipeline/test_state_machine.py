@@ -209,7 +209,7 @@ class ArchiveMachine(RuleBasedStateMachine):
         if not hasattr(self, "sample"):
             return
         present = set(self.sample.listed())
-        root = self.sample.archive.vsi_root
+        root = f"/vsis3/{self.sample.archive.store.bucket}/"
         rows = self.reader.execute("SELECT location FROM cogmill.tile_index").fetchall()
         assert {location.removeprefix(root) for (location,) in rows} <= present, "a row without its COG"
         if MAPFILE in present:

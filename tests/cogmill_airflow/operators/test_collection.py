@@ -174,6 +174,6 @@ def test_report_is_green_when_a_rollback_left_frames_to_a_person(batches: list[d
     with archive_from_connections() as archive:
         first, *_ = archive.ledger.frames.claim(batches[0]["frame_ids"], "owner", 60)
         archive.ledger.frames.mark_failed(first, "owner", "taken back by a rollback")
-        archive.ledger._connection.execute("UPDATE cogmill.frame SET next_try_at = 'infinity' WHERE state = 'failed'")
+        archive.ledger._connection.execute("UPDATE cogmill.frame SET hold = 'rolled_back' WHERE state = 'failed'")
 
     assert run(reports.ReportOperator, context())["rejected"] == 0

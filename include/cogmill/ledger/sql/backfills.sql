@@ -60,9 +60,10 @@ ORDER BY b.place;
 -- Frames of a backfill start anew for the one who is about to claim them. Should that one vanish, the ordinary runs take them
 -- once the lease would be over.
 UPDATE cogmill.frame AS f SET state = 'arrived', reason = NULL, detail = NULL, tries = 0, changed_at = now(),
-    next_try_at = now() + make_interval(secs => :lease_s), lease_owner = NULL, lease_until = NULL
+    next_try_at = now() + make_interval(secs => :lease_s), hold = NULL, lease_owner = NULL, lease_until = NULL
 FROM cogmill.backfill_frame AS b
 WHERE b.backfill_id = :id AND b.frame_id = f.id AND f.id = ANY(:ids) AND b.outcome IS NULL
+    AND f.hold IS DISTINCT FROM 'quarantine'  -- the store would be found to have its COG already
     AND (f.state IN ('rejected', 'failed', 'built', 'published', 'arrived')
         OR (f.state = 'building' AND (f.lease_until < now() OR f.lease_owner = :owner)))
     -- what was refused stays so while another frame has its name, or comes with it and came first

@@ -37,23 +37,23 @@ ORDER BY f.cog_key;
 -- Order concurrent changes of one collection; the lock ends with the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('cogmill ' || :collection_id, 0));
 
--- name: delete_withdrawn_rows(collection_id, root)
+-- name: delete_withdrawn_rows(collection_id)
 -- A row leaves the index before its COG is retired, in the same transaction.
 WITH gone AS (
     DELETE FROM cogmill.tile_index AS t USING cogmill.frame AS f
     WHERE t.oid = f.id AND f.collection_id = :collection_id AND f.state = 'withdrawn'
-    RETURNING t.oid, t.location
+    RETURNING t.oid, t.cog_key
 ), retired AS (
     INSERT INTO cogmill.retired_cog (key, frame_id)
-    SELECT substr(location, length(:root) + 1), oid FROM gone
+    SELECT cog_key, oid FROM gone
     ON CONFLICT (key) DO UPDATE SET retired_at = now()
 )
 SELECT oid FROM gone;
 
--- name: retire_replaced_cogs(root, rows)
+-- name: retire_replaced_cogs(rows)
 -- COGs whose row is about to name another one begin their grace period.
 INSERT INTO cogmill.retired_cog (key, frame_id)
-SELECT substr(t.location, length(:root) + 1), t.oid
+SELECT t.cog_key, t.oid
 FROM cogmill.tile_index AS t
 JOIN jsonb_to_recordset(:rows::jsonb) AS r (oid bigint, location text) ON r.oid = t.oid
 WHERE r.location <> t.location
@@ -134,12 +134,12 @@ WHERE c.id = :collection_id;
 -- Remember which revision the downloadable index files show; -1 shows none.
 UPDATE cogmill.collection SET exported_revision = :revision WHERE id = :collection_id;
 
--- name: mark_published(collection_id, root, sha256, revision)
+-- name: mark_published(collection_id, revision, sha256)
 -- The mapfile that shows this revision is out: its frames are public.
 WITH shown AS (
     UPDATE cogmill.frame AS f SET state = 'published', published_at = now(), changed_at = now()
     FROM cogmill.tile_index AS t
-    WHERE f.collection_id = :collection_id AND f.state = 'built' AND t.oid = f.id AND t.location = :root || f.cog_key
+    WHERE f.collection_id = :collection_id AND f.state = 'built' AND t.oid = f.id AND t.cog_key = f.cog_key
     RETURNING f.id
 )
 UPDATE cogmill.collection SET mapfile_sha256 = :sha256, mapfile_revision = :revision, published_at = now()
@@ -159,8 +159,9 @@ SELECT
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'reason', reason, 'detail', detail) ORDER BY source_key)
         FILTER (WHERE state = 'rejected' AND changed_at >= :since), '[]') AS rejected,
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'detail', detail) ORDER BY source_key)
-        -- not those that a rollback took back: they wait for a person, and no run will try them
-        FILTER (WHERE state = 'failed' AND next_try_at < 'infinity'), '[]') AS failed,
+        FILTER (WHERE state = 'failed' AND hold IS NULL), '[]') AS failed,
+    coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'hold', hold) ORDER BY source_key)
+        FILTER (WHERE hold IS NOT NULL), '[]') AS held,
     coalesce(jsonb_agg(source_key ORDER BY source_key)
         FILTER (WHERE state = 'published' AND published_at >= :since AND scan_stem IS NOT NULL AND NOT EXISTS (
             SELECT FROM cogmill.scan AS s

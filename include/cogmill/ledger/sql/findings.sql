@@ -60,11 +60,11 @@ WHERE f.state = 'published' AND f.scan_stem IS NOT NULL AND NOT EXISTS (
     WHERE s.collection_id = f.collection_id AND s.bands = f.bands AND s.stem = f.scan_stem
 );
 
--- name: check_cogs(root, begun)
+-- name: check_cogs(begun)
 -- COGs that are gone or have another size although an index row or a frame names them, and those that were being put aside when
 -- the run ended.
 WITH wanted AS (
-    SELECT substr(t.location, length(:root) + 1) AS key, t.collection_id, NULL::bigint AS size
+    SELECT t.cog_key AS key, t.collection_id, NULL::bigint AS size
     FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid WHERE f.built_at < :begun
     UNION ALL
     SELECT f.cog_key, f.collection_id, f.cog_size FROM cogmill.frame AS f
@@ -78,25 +78,25 @@ WHERE l.key IS NULL OR l.size <> w.size
 GROUP BY w.key, l.key
 UNION ALL
 SELECT 'cog_damaged', f.cog_key, f.collection_id, 'was being put aside'
-FROM cogmill.frame AS f WHERE f.state = 'arrived' AND f.next_try_at = 'infinity' AND f.cog_key IS NOT NULL
+FROM cogmill.frame AS f WHERE f.hold = 'quarantine'
 ON CONFLICT DO NOTHING;
 
--- name: check_orphans(settled, root)
+-- name: check_orphans(settled)
 -- COGs that nothing names: of ours (with a digest in the name), and of others.
 INSERT INTO found (kind, subject, detail)
 SELECT CASE WHEN l.key ~ '\.[0-9a-f]{12}\.tif$' THEN 'cog_orphan' ELSE 'cog_foreign' END, l.key, l.size || ' bytes'
 FROM listed AS l
 WHERE l.place = 'cog' AND l.modified < :settled
     AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = l.key AND f.state <> 'withdrawn')
-    AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.location = :root || l.key)
+    AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.cog_key = l.key)
     AND NOT EXISTS (SELECT FROM cogmill.retired_cog AS r WHERE r.key = l.key);
 
--- name: check_rows(root)
+-- name: check_rows()
 -- Published frames whose index row is missing or names another COG, and rows of withdrawn frames.
 INSERT INTO found
 SELECT 'row_missing', f.source_key, f.collection_id, coalesce('the row names ' || t.location, 'no row')
 FROM cogmill.frame AS f LEFT JOIN cogmill.tile_index AS t ON t.oid = f.id
-WHERE f.state = 'published' AND t.location IS DISTINCT FROM :root || f.cog_key
+WHERE f.state = 'published' AND t.cog_key IS DISTINCT FROM f.cog_key
 UNION ALL
 SELECT 'row_withdrawn', f.source_key, f.collection_id, t.location
 FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid
@@ -166,24 +166,24 @@ LIMIT :at_most;
 -- Findings that were repaired.
 DELETE FROM cogmill.finding WHERE kind = :kind AND subject = ANY(:subjects);
 
--- name: rebuild_lost(locations, quarantined, keys)
+-- name: rebuild_lost(cog_keys, quarantined)
 -- Frames whose COG is gone or damaged start anew, and their rows leave the index until then. Where the object itself is still to be
 -- put aside, nobody may build before that: the store would be found to have the COG already.
 WITH rows AS (
-    DELETE FROM cogmill.tile_index WHERE location = ANY(:locations) RETURNING collection_id
+    DELETE FROM cogmill.tile_index WHERE cog_key = ANY(:cog_keys) RETURNING collection_id
 ), counted AS (
     UPDATE cogmill.collection SET revision = revision + 1 WHERE id IN (SELECT collection_id FROM rows)
 )
 UPDATE cogmill.frame SET state = 'arrived', detail = NULL, tries = 0, arrived_at = now(),
     changed_at = now(), audited_at = NULL,
-    next_try_at = CASE WHEN :quarantined THEN 'infinity' ELSE now() END
-WHERE cog_key = ANY(:keys) AND state IN ('built', 'published')
+    next_try_at = now(), hold = CASE WHEN :quarantined THEN 'quarantine' END
+WHERE cog_key = ANY(:cog_keys) AND state IN ('built', 'published')
 RETURNING collection_id;
 
--- name: release_hold(key)!
+-- name: release_hold(cog_key)!
 -- The damaged COG was put aside: its frame may be built.
-UPDATE cogmill.frame SET next_try_at = now(), arrived_at = now(), changed_at = now()
-WHERE cog_key = :key AND state = 'arrived' AND next_try_at = 'infinity';
+UPDATE cogmill.frame SET hold = NULL, next_try_at = now(), arrived_at = now(), changed_at = now()
+WHERE cog_key = :cog_key AND hold = 'quarantine';
 
 -- name: verified_hashes(keys)
 -- The sha256 that present COGs were verified with.
@@ -214,7 +214,7 @@ RETURNING collection_id;
 -- name: withdraw_frames(detail, keys, duplicate)
 -- Frames whose uploads are gone; their rows leave with the next change of the index.
 WITH gone AS (
-    UPDATE cogmill.frame SET state = 'withdrawn', reason = NULL, detail = :detail, changed_at = now(),
+    UPDATE cogmill.frame SET state = 'withdrawn', reason = NULL, detail = :detail, changed_at = now(), hold = NULL,
         lease_owner = NULL, lease_until = NULL
     WHERE source_key = ANY(:keys) AND state <> 'withdrawn'
     RETURNING source_key, collection_id, bands, stem
@@ -238,7 +238,7 @@ SELECT source_key FROM gone;
 -- name: unpublish_collection(collection_id)
 -- Somebody deleted the mapfile: all frames leave, and their unchanged uploads are no news.
 WITH frames AS (
-    UPDATE cogmill.frame SET state = 'withdrawn', reason = NULL, detail = 'the mapfile was deleted', changed_at = now(),
+    UPDATE cogmill.frame SET state = 'withdrawn', reason = NULL, detail = 'the mapfile was deleted', changed_at = now(), hold = NULL,
         lease_owner = NULL, lease_until = NULL
     WHERE collection_id = :collection_id AND state NOT IN ('withdrawn', 'rejected')
     RETURNING id
@@ -258,12 +258,12 @@ WHERE t.collection_id = :collection_id;
 -- COGs that nothing names begin their grace period.
 INSERT INTO cogmill.retired_cog (key) SELECT unnest(:keys::text[]) ON CONFLICT DO NOTHING;
 
--- name: due_retired(root, grace_s, at_most)
+-- name: due_retired(grace_s, at_most)
 -- Retired COGs whose time is up, unless an index row or a frame names them again: those are kept.
 WITH kept AS (
     DELETE FROM cogmill.retired_cog AS r
     WHERE EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = r.key AND f.state NOT IN ('withdrawn', 'rejected'))
-        OR EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.location = :root || r.key)
+        OR EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.cog_key = r.key)
     RETURNING r.key
 )
 SELECT r.key FROM cogmill.retired_cog AS r

@@ -4,7 +4,7 @@
 -- Frames of a collection to build, those that wait longest first.
 SELECT id, stem, size
 FROM cogmill.frame
-WHERE collection_id = :collection_id AND next_try_at <= now()
+WHERE collection_id = :collection_id AND hold IS NULL AND next_try_at <= now()
     AND (state IN ('arrived', 'failed') OR (state = 'building' AND lease_until < now()))
 ORDER BY arrived_at, source_key
 LIMIT :at_most;
@@ -14,7 +14,7 @@ LIMIT :at_most;
 UPDATE cogmill.frame SET
     state = 'building', reason = NULL, detail = NULL, tries = tries + 1, changed_at = now(),
     lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
-WHERE id = ANY(:ids)
+WHERE id = ANY(:ids) AND hold IS NULL
     AND (state IN ('arrived', 'failed') OR (state = 'building' AND (lease_until < now() OR lease_owner = :owner)))
 RETURNING id, source_key, etag, size, source_sha256, recipe AS fingerprint, cog_key;
 

@@ -9,46 +9,47 @@ SELECT c.revision AS present, (
 FROM cogmill.collection AS c WHERE c.id = :collection_id;
 
 -- name: former_rows(collection_id, revision)
--- Index rows that differ from a former revision, as they were then; without a location they were not there.
-SELECT DISTINCT ON (r.oid) r.oid, r.location, f.source_key
+-- Index rows that differ from a former revision, as they were then; without a COG they were not there.
+SELECT DISTINCT ON (r.oid) r.oid, r.cog_key, f.source_key
 FROM cogmill.former_row AS r JOIN cogmill.frame AS f ON f.id = r.oid
 WHERE r.collection_id = :collection_id AND r.revision > :revision
 ORDER BY r.oid, r.id;
 
--- name: restore_frames(collection_id, revision, root)
+-- name: restore_frames(collection_id, revision, detail)
 -- Frames get back the COG that their former row names; those that had no row wait for a person, or for a new upload.
 WITH former AS (
-    SELECT DISTINCT ON (oid) oid, location FROM cogmill.former_row
+    SELECT DISTINCT ON (oid) oid, cog_key FROM cogmill.former_row
     WHERE collection_id = :collection_id AND revision > :revision ORDER BY oid, id
 ), back AS (
-    UPDATE cogmill.frame AS f SET state = 'built', reason = NULL, detail = NULL, changed_at = now(), next_try_at = now(),
+    UPDATE cogmill.frame AS f SET state = 'built', reason = NULL, detail = NULL, changed_at = now(), next_try_at = now(), hold = NULL,
         cog_key = g.key, cog_size = g.size, cog_sha256 = g.sha256, source_sha256 = g.source_sha256, recipe = g.recipe,
         footprint = g.footprint, width = g.width, height = g.height, gsd_m = g.gsd_m, source_crs = g.source_crs,
         transformation = g.transformation, cpu_s = g.cpu_s, audited_at = NULL
-    FROM former AS o JOIN cogmill.former_cog AS g ON :root || g.key = o.location
+    FROM former AS o JOIN cogmill.former_cog AS g ON g.key = o.cog_key
     WHERE f.id = o.oid AND f.cog_key <> g.key AND f.state NOT IN ('arrived', 'building')
 ), same AS (
-    UPDATE cogmill.frame AS f SET state = 'built', reason = NULL, detail = NULL, changed_at = now(), next_try_at = now()
+    UPDATE cogmill.frame AS f SET state = 'built', reason = NULL, detail = NULL, changed_at = now(), next_try_at = now(),
+        hold = NULL
     FROM former AS o
-    WHERE f.id = o.oid AND :root || f.cog_key = o.location AND f.state NOT IN ('arrived', 'building')
+    WHERE f.id = o.oid AND f.cog_key = o.cog_key AND f.state NOT IN ('arrived', 'building')
 )
-UPDATE cogmill.frame AS f SET state = 'failed', reason = NULL, changed_at = now(), next_try_at = 'infinity',
-    detail = 'taken back by a rollback; upload it again, or start a backfill with force'
+UPDATE cogmill.frame AS f SET state = 'failed', reason = NULL, changed_at = now(), next_try_at = now(),
+    hold = 'rolled_back', detail = :detail
 FROM former AS o
-WHERE f.id = o.oid AND o.location IS NULL AND f.state IN ('built', 'published');
+WHERE f.id = o.oid AND o.cog_key IS NULL AND f.state IN ('built', 'published');
 
--- name: restore_retired_cogs(collection_id, revision, root)
+-- name: restore_retired_cogs(collection_id, revision)
 -- COGs that leave with the rollback begin their time; those that come back are wanted again.
 WITH former AS (
-    SELECT DISTINCT ON (oid) oid, location FROM cogmill.former_row
+    SELECT DISTINCT ON (oid) oid, cog_key FROM cogmill.former_row
     WHERE collection_id = :collection_id AND revision > :revision ORDER BY oid, id
 ), wanted AS (
-    DELETE FROM cogmill.retired_cog AS r USING former AS o WHERE :root || r.key = o.location
+    DELETE FROM cogmill.retired_cog AS r USING former AS o WHERE r.key = o.cog_key
 )
 INSERT INTO cogmill.retired_cog (key, frame_id)
-SELECT substr(t.location, length(:root) + 1), t.oid
+SELECT t.cog_key, t.oid
 FROM cogmill.tile_index AS t JOIN former AS o ON o.oid = t.oid
-WHERE t.location IS DISTINCT FROM o.location
+WHERE t.cog_key IS DISTINCT FROM o.cog_key
 ON CONFLICT (key) DO UPDATE SET retired_at = now();
 
 -- name: delete_newer_rows(collection_id, revision, present)

@@ -5,10 +5,10 @@
 SELECT state, count(*) AS frames FROM cogmill.frame GROUP BY state;
 
 -- name: queue()
--- Frames that are not done, and the age of the oldest. Those that wait for a person are not counted.
+-- Frames that are not done, and the age of the oldest. Those that are held back are not counted.
 SELECT count(*) AS frames, coalesce(extract(epoch FROM now() - min(arrived_at)), 0)::double precision AS age_s
 FROM cogmill.frame
-WHERE state IN ('arrived', 'building', 'built', 'failed') AND next_try_at < 'infinity';
+WHERE state IN ('arrived', 'building', 'built', 'failed') AND hold IS NULL;
 
 -- name: publication_latencies(collection_id, since, at_most)
 -- From the end of the upload to the map.

@@ -53,7 +53,7 @@ WITH taken AS (
         acquired_from = excluded.acquired_from, acquired_to = excluded.acquired_to, scan_stem = excluded.scan_stem,
         etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at,
         state = excluded.state, reason = excluded.reason, detail = excluded.detail,
-        tries = 0, next_try_at = now(), lease_owner = NULL, lease_until = NULL, arrived_at = now(), changed_at = now()
+        tries = 0, next_try_at = now(), hold = NULL, lease_owner = NULL, lease_until = NULL, arrived_at = now(), changed_at = now()
     WHERE f.etag <> excluded.etag OR f.state = 'withdrawn'
     RETURNING f.id, f.collection_id, f.state
 ), back AS (
@@ -99,7 +99,7 @@ FROM cogmill.collection AS c
 WHERE (
     EXISTS (
         SELECT FROM cogmill.frame AS f
-        WHERE f.collection_id = c.id AND f.next_try_at <= now()
+        WHERE f.collection_id = c.id AND f.hold IS NULL AND f.next_try_at <= now()
             AND (f.state IN ('arrived', 'built', 'failed') OR (f.state = 'building' AND f.lease_until < now()))
             AND (c.triggered_at IS NULL OR c.triggered_at < greatest(f.arrived_at, f.next_try_at)
                 OR c.triggered_at < now() - make_interval(secs => :retrigger_s))
