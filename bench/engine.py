@@ -61,7 +61,7 @@ class Bench:
         self.levels = levels_of(self.ours)
 
     def run_ours(self, _folder: Path) -> Cost:
-        """Build with the warm engine; proof and hash are part of it."""
+        """Build with the warm engine; verification and hash are part of it."""
         bands = Bands.BW if self.item.bands == 1 else Bands.NC
         profile = default_profile(bands, Product.INDEX if self.item.sheet else Product.FRAMES)
         began = time.perf_counter()

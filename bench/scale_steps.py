@@ -26,7 +26,7 @@ def sweep(archive: Archive) -> None:
 
 
 def compile_all(archive: Archive) -> None:
-    """Write, prove and upload all formats and the catalogue."""
+    """Write, verify and upload all formats and the catalog."""
     compiled = compilation.compile_indexes(archive)
     if compiled.broken or not compiled.uploaded:
         sys.exit(f"not compiled: {compiled}")

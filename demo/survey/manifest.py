@@ -21,7 +21,7 @@ class Item:
     bands: int
     """1 for grey, 3 for colour."""
     outline: list[tuple[float, float]]
-    """Ring of the photographed area in EPSG:3857; empty for scans and for frames that must be rejected."""
+    """Outline of the photographed area in EPSG:3857; empty for scans and for frames that must be rejected."""
     gsd: float
     """Size of a pixel in EPSG:3857 units."""
     reason: str = ""

@@ -21,7 +21,7 @@ edge becomes one line, which lies within 0.7 px of the true edge; with 0.75 it k
 def footprint(valid: NDArray[np.bool_], transform: Affine) -> bytes:
     """Return the outline of the valid pixels as one polygon.
 
-    Parts of a frame that do not hang together are enclosed by their convex hull; holes are not cut out.
+    Parts of a frame that are not connected are enclosed by their convex hull; holes are not cut out.
 
     Args:
         valid: Shape (rows, columns), True is picture; a low overview is enough.

@@ -161,7 +161,7 @@ def serve_draft(mapfile: str, runner: MapServerRunner) -> Iterator[DraftServer]:
     program = shutil.which(runner.program)
     if program is None:
         raise ServiceUnavailableError(f"MapServer cannot be started: no program {Path(runner.program).name}")
-    with tempfile.TemporaryDirectory(prefix="cogmill-draft-") as name:
+    with tempfile.TemporaryDirectory(prefix="cogmill-verify-") as name:
         folder = Path(name)
         (folder / "draft.map").write_text(mapfile, encoding="utf-8")
         (folder / "mapserver.conf").write_text(CONFIG.format(mapfile=folder / "draft.map"), encoding="utf-8")

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cogmill.config.settings import Settings
 from cogmill.domain.model import Bands
+from cogmill.maintenance import cleanup
 from cogmill.maintenance.cleanup import collect
 
 from tests.small_archive import TRAVIS
@@ -74,3 +77,15 @@ def test_removes_forgotten_folders_of_workers_and_nothing_else(published, tmp_pa
 
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["cogmill-demo", "cogmill-zzzz9999", "somebody-elses"]
+
+
+def test_knows_every_private_folder_that_the_program_makes():
+    program = Path(cleanup.__file__).parents[1]
+    made = {
+        prefix
+        for file in program.rglob("*.py")
+        for prefix in re.findall(r'TemporaryDirectory\(prefix="([^"]+)"', file.read_text())
+    }
+
+    assert len(made) >= 4
+    assert [prefix for prefix in sorted(made) if not cleanup.TEMP.fullmatch(f"{prefix}abcd1234")] == []

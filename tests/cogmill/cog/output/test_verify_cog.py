@@ -48,13 +48,13 @@ def good(request, tmp_path_factory) -> tuple[Path, list[Level], Profile]:
     return path, levels, profile
 
 
-def prove(path: Path, levels: list[Level], profile: Profile) -> None:
+def verify(path: Path, levels: list[Level], profile: Profile) -> None:
     verify_layout(path, levels[0].width, levels[0].height)
     verify_pixels(path, levels, lossless=profile.lossless, threads=1)
 
 
 def test_accepts_what_was_written(good):
-    prove(*good)
+    verify(*good)
 
 
 @pytest.mark.parametrize("share", [0.99, 0.9, 0.5, 0.1, 0.01])
@@ -64,7 +64,7 @@ def test_refuses_a_cog_that_was_cut(good, tmp_path, share):
     os.truncate(cut, int(path.stat().st_size * share))
 
     with pytest.raises(VerificationError):
-        prove(cut, levels, profile)
+        verify(cut, levels, profile)
 
 
 def test_refuses_a_cog_that_lost_its_last_byte(good, tmp_path):
@@ -73,7 +73,7 @@ def test_refuses_a_cog_that_lost_its_last_byte(good, tmp_path):
     os.truncate(cut, path.stat().st_size - 1)
 
     with pytest.raises(VerificationError, match="the last block ends"):
-        prove(cut, levels, profile)
+        verify(cut, levels, profile)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -91,7 +91,7 @@ def test_refuses_a_flipped_bit_in_a_lossless_block(good, tmp_path, seed):
     spoiled.write_bytes(content)
 
     with pytest.raises(VerificationError):
-        prove(spoiled, levels, profile)
+        verify(spoiled, levels, profile)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -106,7 +106,7 @@ def test_refuses_a_spoiled_block_at_any_level(good, tmp_path, seed):
     spoiled.write_bytes(content)
 
     with pytest.raises(VerificationError):
-        prove(spoiled, levels, profile)
+        verify(spoiled, levels, profile)
 
 
 def test_refuses_two_exchanged_blocks(good, tmp_path):
@@ -122,7 +122,7 @@ def test_refuses_two_exchanged_blocks(good, tmp_path):
     spoiled.write_bytes(content)
 
     with pytest.raises(VerificationError):
-        prove(spoiled, levels, profile)
+        verify(spoiled, levels, profile)
 
 
 def test_refuses_a_cog_without_overviews(tmp_path):
