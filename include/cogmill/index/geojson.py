@@ -26,7 +26,7 @@ EXTRA_PROPERTIES = ("date", "roll", "frame_num", "acquired")
 """Added after them on demand; `acquired` is an ISO day or null."""
 
 DECIMALS = 7
-"""Digits of a coordinate: about a centimetre."""
+"""Digits of a coordinate: about a centimeter."""
 
 BATCH_FEATURES = 2000
 """Features held in memory at a time."""

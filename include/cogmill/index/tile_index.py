@@ -46,7 +46,7 @@ class IndexedFrame:
     scan_key: str | None
     """Key of the scan that really exists, in its own spelling; None when there is none."""
     footprint_wkb: bytes
-    """Polygon in EPSG:3857 (x east, y north, metres)."""
+    """Polygon in EPSG:3857 (x east, y north, meters)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ DEFAULT_SRS = ("EPSG:3857", "EPSG:4326", "CRS:84", "EPSG:4269", "EPSG:26913", "E
 """Offered to WMS clients: web maps, longitude and latitude (WGS84, NAD83), the UTM zones of Texas, its Albers grid."""
 
 EXTENT_MARGIN_M = 100
-"""Added on every side of the extent, in EPSG:3857 metres, so that outlines at the edge are drawn whole."""
+"""Added on every side of the extent, in EPSG:3857 meters, so that outlines at the edge are drawn whole."""
 
 MAX_SIZE_PX = 4096
 """Side of the largest map that is drawn."""
@@ -109,7 +109,7 @@ class Service:
 
     @property
     def map_extent(self) -> tuple[int, int, int, int]:
-        """West, south, east, north in whole metres, with margin."""
+        """West, south, east, north in whole meters, with margin."""
         lower = (math.floor(self.extent.west) - EXTENT_MARGIN_M, math.floor(self.extent.south) - EXTENT_MARGIN_M)
         return (*lower, math.ceil(self.extent.east) + EXTENT_MARGIN_M, math.ceil(self.extent.north) + EXTENT_MARGIN_M)
 

@@ -24,7 +24,7 @@ def check_service(wms: str, layer: str, point: tuple[float, float]) -> str | Non
     Args:
         wms: Address of the service up to and including `map=...&`.
         layer: Name of its raster layer.
-        point: x and y in EPSG:3857 metres inside one of its frames.
+        point: x and y in EPSG:3857 meters inside one of its frames.
     """
     window: dict[str, str | int] = {
         "LAYERS": layer,

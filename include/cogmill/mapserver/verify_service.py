@@ -25,7 +25,7 @@ OPAQUE = 255
 """Alpha of a pixel that hides what lies below."""
 
 PREVIEW_SPAN_M = 20_000
-"""Longest side of the ground that is drawn, in EPSG:3857 metres: some 70 overlapping frames of 1:20,000."""
+"""Longest side of the ground that is drawn, in EPSG:3857 meters: some 70 overlapping frames of 1:20,000."""
 
 WMS = "{http://www.opengis.net/wms}"
 """Namespace of WMS 1.3.0 capabilities."""
@@ -46,7 +46,7 @@ def verify_service(
         mapfile: Text that is to be published.
         service: What the text was rendered from.
         mapserver: The local MapServer.
-        points: Eastings and northings (EPSG:3857 metres) inside the footprint of one published frame: a footprint must appear
+        points: Eastings and northings (EPSG:3857 meters) inside the footprint of one published frame: a footprint must appear
             there, and full-resolution pixels at one of them at least, since a frame may have holes. Without any only the map
             of the whole extent is verified.
 
@@ -99,7 +99,7 @@ def _verify_map(draft: DraftServer, service: Service, area: Bounds3857) -> bytes
 
 
 def _verify_pixels(draft: DraftServer, service: Service, points: Sequence[tuple[float, float]]) -> None:
-    """Raise when no point (x, y in EPSG:3857 metres) shows opaque pixels on a map of 1 m per pixel."""
+    """Raise when no point (x, y in EPSG:3857 meters) shows opaque pixels on a map of 1 m per pixel."""
     for x, y in points:
         answer = _draw(draft, service, Bounds3857.around(x, y, 1.5), (3, 3))
         # Most of nine, not all: a speck of nodata inside a photograph is no reason to withhold a collection.
@@ -109,7 +109,7 @@ def _verify_pixels(draft: DraftServer, service: Service, points: Sequence[tuple[
 
 
 def _verify_feature_info(draft: DraftServer, service: Service, point: tuple[float, float] | None) -> None:
-    """Raise when GetFeatureInfo does not work, or finds no footprint at the point (x, y in EPSG:3857 metres)."""
+    """Raise when GetFeatureInfo does not work, or finds no footprint at the point (x, y in EPSG:3857 meters)."""
     x, y = point or service.extent.center
     answer = draft.expect(
         "application/json",

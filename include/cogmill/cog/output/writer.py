@@ -30,7 +30,7 @@ def write_cog(  # noqa: PLR0913 - each is one independent part of a file
 
     Args:
         levels: The frame and its overviews, full resolution first; they must not move in memory meanwhile.
-        transform: From (column, row) to EPSG:3857 metres (x, y).
+        transform: From (column, row) to EPSG:3857 meters (x, y).
         target: File to write.
         profile: Codec and its numbers.
         tags: Become items of the file's GDAL metadata tag.

@@ -55,7 +55,7 @@ class Warped:
     mask: Bytes
     """Shape (rows, columns), 255 where valid and 0 where not."""
     transform: Affine
-    """From (column, row) to EPSG:3857 metres (x, y), north up."""
+    """From (column, row) to EPSG:3857 meters (x, y), north up."""
 
     def __post_init__(self) -> None:
         if self.data.shape[1:] != self.mask.shape:

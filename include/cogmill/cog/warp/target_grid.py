@@ -19,7 +19,7 @@ from cogmill.cog.source.libproj import Operation
 from cogmill.domain.errors import InvalidFrameError, Reason
 
 WEB_EXTENT_M = 20037508.342789244
-"""Half the side of the web-mercator square, metres."""
+"""Half the side of the web-mercator square, meters."""
 
 WEB_TILE_PX = 256
 
@@ -36,7 +36,7 @@ class TargetGrid:
     """A north-up pixel grid of EPSG:3857 whose origin lies on a multiple of its resolution."""
 
     resolution: float
-    """Metres per pixel."""
+    """Meters per pixel."""
     column: int
     """Multiple of the resolution at the west edge."""
     row: int
@@ -52,7 +52,7 @@ class TargetGrid:
 
     @property
     def transform(self) -> Affine:
-        """Affine from (column, row) to EPSG:3857 metres (x, y)."""
+        """Affine from (column, row) to EPSG:3857 meters (x, y)."""
         size = self.resolution
         return Affine(size, 0.0, self.column * size, 0.0, -size, -self.row * size)
 
@@ -84,7 +84,7 @@ class PixelTransformer:
             raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"its coordinates cannot be projected ({err})") from err
 
     def to_map(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return x and y in metres of EPSG:3857, shape (n, 2), for columns and rows of that shape.
+        """Return x and y in meters of EPSG:3857, shape (n, 2), for columns and rows of that shape.
 
         Raises:
             InvalidFrameError: outside_area, also from `to_pixel`.
@@ -92,7 +92,7 @@ class PixelTransformer:
         return self._transform(points, inverse=False)
 
     def to_pixel(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return columns and rows, shape (n, 2), for x and y in metres of EPSG:3857 of that shape."""
+        """Return columns and rows, shape (n, 2), for x and y in meters of EPSG:3857 of that shape."""
         return self._transform(points, inverse=True)
 
     def _transform(self, points: NDArray[np.float64], *, inverse: bool) -> NDArray[np.float64]:
@@ -131,7 +131,7 @@ def choose_target_grid(transformer: PixelTransformer, polygon: Polygon, grid: Gr
 
 
 def _native_resolution(transformer: PixelTransformer, polygon: Polygon) -> float:
-    """Return the resolution of the frame: the side, in metres, of a square with the area of its middle pixel."""
+    """Return the resolution of the frame: the side, in meters, of a square with the area of its middle pixel."""
     x, y = polygon.mean(axis=0)
     corners = transformer.to_map(np.array([(x, y), (x + 1, y), (x, y + 1)]))
     (ax, ay), (bx, by) = corners[1] - corners[0], corners[2] - corners[0]
@@ -139,13 +139,13 @@ def _native_resolution(transformer: PixelTransformer, polygon: Polygon) -> float
 
 
 def _zoom_resolution(resolution: float) -> float:
-    """Return the resolution, in metres, of the coarsest zoom level that keeps the detail of a frame of this resolution."""
+    """Return the resolution, in meters, of the coarsest zoom level that keeps the detail of a frame of this resolution."""
     whole = 2 * WEB_EXTENT_M / WEB_TILE_PX
     return float(whole / 2 ** math.ceil(math.log2(whole / (resolution * ZOOM_SLACK))))
 
 
 def grid_pixels(points: NDArray[np.float64], target_grid: TargetGrid) -> Polygon:
-    """Return columns and rows of a grid, shape (n, 2), for x and y in metres of EPSG:3857 of that shape."""
+    """Return columns and rows of a grid, shape (n, 2), for x and y in meters of EPSG:3857 of that shape."""
     origin = np.array([target_grid.column, target_grid.row], float)
     return np.asarray(points * np.array([1, -1]) / target_grid.resolution - origin)
 
