@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from cogmill_airflow.names import DAG_PREFIX
 from cogmill_airflow.page.access import MayRetry, Reader
-from cogmill_airflow.page.errors import add_error_pages
+from cogmill_airflow.page.error_pages import add_error_pages
 from cogmill_airflow.page.static_files import add_static_files
 from cogmill_airflow.page.view import Addresses, render
 
