@@ -18,14 +18,14 @@ TOLERANCE_PX = 1.2
 edge becomes one line, which lies within 0.7 px of the true edge; with 0.75 it keeps 190 corners."""
 
 
-def footprint(valid: NDArray[np.bool_], transform: Affine) -> bytes:
+def footprint(is_valid: NDArray[np.bool_], transform: Affine) -> bytes:
     """Return the outline of the valid pixels as one polygon.
 
     Parts of a frame that are not connected are enclosed by their convex hull; holes are not cut out.
 
     Args:
-        valid: Shape (rows, columns), True is picture; a low overview is enough.
-        transform: From (column, row) of that level to EPSG:3857 metres (x, y), north up.
+        is_valid: Shape (rows, columns), True is valid; a coarse overview is enough.
+        transform: From (column, row) of that level to EPSG:3857 meters (x, y), north up.
 
     Returns:
         Well-known binary of a polygon in EPSG:3857, counter-clockwise, within about a pixel of the level.
@@ -33,7 +33,7 @@ def footprint(valid: NDArray[np.bool_], transform: Affine) -> bytes:
     Raises:
         InvalidFrameError: all_blank when no pixel is valid.
     """
-    rows, firsts, lasts = _runs(valid)
+    rows, firsts, lasts = _runs(is_valid)
     boxes = shapely.box(firsts, rows, lasts, rows + 1)
     if not len(boxes):
         raise InvalidFrameError(Reason.ALL_BLANK, "no valid pixel")
@@ -46,8 +46,8 @@ def footprint(valid: NDArray[np.bool_], transform: Affine) -> bytes:
     return bytes(shapely.to_wkb(orient(ground), byte_order=1))
 
 
-def _runs(valid: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return row, first column and last column (exclusive) of every run of True."""
-    steps = np.diff(np.pad(valid, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+def _runs(is_valid: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return row, first column and last column (exclusive) of every run of True along a row, each of shape (runs,)."""
+    steps = np.diff(np.pad(is_valid, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, firsts = np.nonzero(steps == 1)
     return rows, firsts, np.nonzero(steps == -1)[1]

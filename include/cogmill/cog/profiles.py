@@ -11,7 +11,7 @@ from cogmill.domain.model import Bands, Product
 
 
 class Resampling(StrEnum):
-    """Kernel of the warp. Nearest neighbour is not offered: it breaks roads and lettering."""
+    """Kernel of the warp. Nearest neighbor is not offered: it breaks roads and lettering."""
 
     BILINEAR = "bilinear"
     CUBIC = "cubic"
@@ -57,14 +57,14 @@ class Profile:
     quality: int | None = None
     """JPEG or WebP quality; WebP at 100 is lossless."""
     rgb: bool = False
-    """Grey is written as three equal bands, because the codec knows no single band."""
+    """Gray is written as three equal bands, because the codec knows no single band."""
     resampling: Resampling = Resampling.BILINEAR
     grid: Grid = Grid.NATIVE
     collar: bool = True
     """Look for a film collar and mask it."""
     nodata: Nodata = Nodata.EDGE
     scaling: Scaling | None = None
-    """None refuses 16-bit frames."""
+    """None rejects 16-bit frames."""
 
     @property
     def lossless(self) -> bool:
@@ -75,19 +75,19 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        # Historical grey frames are kept without loss: they are the archive people measure in. Predictor 2 takes a
+        # Historical gray frames are kept without loss: they are the archive people measure in. Predictor 2 takes a
         # quarter off photographs; level 6 is where libdeflate's curve of size over time bends.
         Profile(name="bw", compress="DEFLATE", predictor=True, level=6),
-        # Colour for display: JPEG 85 in YCbCr 4:2:0 is 10 to 15 times smaller than lossless and looks the same on a
+        # Color for display: JPEG 85 in YCbCr 4:2:0 is 10 to 15 times smaller than lossless and looks the same on a
         # map; the mask beside it is lossless, so the outline stays sharp.
         Profile(name="nc", compress="JPEG", quality=85),
-        # Grey for display, where the lossless upload is kept elsewhere: a fifth of `bw`. 85 as in `nc`.
+        # Gray for display, where the lossless upload is kept elsewhere: a fifth of `bw`. 85 as in `nc`.
         Profile(name="bw_jpeg", compress="JPEG", quality=85),
         # Lossless for both bands. Level 9 costs about the time of DEFLATE 6 and decodes twice as fast; readers
         # need libtiff with ZSTD, which old desktop software lacks.
         Profile(name="archive_zstd", compress="ZSTD", predictor=True, level=9),
-        # The smallest lossless files (two thirds of DEFLATE in grey, less in colour) for the most CPU time. The codec
-        # knows RGB only, so grey is written three times; the codec's colour transform makes two of them free.
+        # The smallest lossless files (two thirds of DEFLATE in gray, less in color) for the most CPU time. The codec
+        # knows RGB only, so gray is written three times; the codec's color transform makes two of them free.
         Profile(name="webp_lossless", compress="WEBP", quality=100, rgb=True),
     )
 }

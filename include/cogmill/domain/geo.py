@@ -1,6 +1,6 @@
 """Bounds that carry their coordinate reference system in their type.
 
-Four bare numbers do not say whether they are degrees or metres, nor which comes first. Everywhere here x comes before y:
+Four bare numbers do not say whether they are degrees or meters, nor which comes first. Everywhere here x comes before y:
 west, south, east, north. A rectangle may have no width or height: a collection of one point has such bounds.
 
 Transforms are `affine.Affine`, from (column, row) to (x, y).
@@ -121,7 +121,7 @@ class Bounds4326(_Bounds):
 
 @dataclass(frozen=True, slots=True)
 class Bounds3857(_Bounds):
-    """A rectangle in metres of web mercator, easting before northing.
+    """A rectangle in meters of web mercator, easting before northing.
 
     >>> Bounds3857(0, 0, 30, 20).intersects(Bounds3857(30, 20, 40, 40))
     True

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from cogmill.domain.geo import Bounds4326
 from osgeo import gdal, osr
 
@@ -88,9 +89,8 @@ def upload(
 
 def read_cog(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
     """Return bands, shape (bands, rows, columns), and mask of a COG."""
-    dataset = gdal.OpenEx(str(path), gdal.OF_RASTER)
-    data = dataset.ReadAsArray()
-    return data if data.ndim == 3 else data[None], dataset.GetRasterBand(1).GetMaskBand().ReadAsArray()
+    with rasterio.open(path) as cog:
+        return cog.read(), cog.read_masks(1)
 
 
 def film(

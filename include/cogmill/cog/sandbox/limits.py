@@ -1,4 +1,4 @@
-"""What one frame may cost. Checked before the first pixel is read, and enforced on the child process while it works."""
+"""What one frame may cost. Checked before the first pixel is read, and enforced on the worker process while it works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Limits:
     side_px: int = 60_000
     """Width and height in pixels; the largest index sheets of the archive have 20,000."""
     bands: tuple[int, ...] = (1, 2, 3, 4)
-    """Band counts that can be a frame at all: grey, grey + alpha, RGB, RGB + alpha or near infrared."""
+    """Band counts that can be a frame at all: gray, gray + alpha, RGB, RGB + alpha or near infrared."""
     file_bytes: int = 4 * GIB
     """Size of the upload."""
     decoded_bytes: int = 8 * GIB
@@ -30,12 +30,12 @@ class Limits:
     blocks: int = 4_000_000
     """Tiles or strips over all bands; more is an index of offsets made to exhaust memory."""
     area_error_m: float = 5.0
-    """Accuracy in metres that a datum transformation must claim; NAD83 to WGS 84 claims 4, NAD27 without its grid 7 to 12."""
+    """Accuracy in meters that a datum transformation must claim; NAD83 to WGS 84 claims 4, NAD27 without its grid 7 to 12."""
     memory_bytes: int = 6 * GIB
-    """Memory of the child process (`RLIMIT_DATA`, and `RLIMIT_AS` with room for the files of streamed frames)."""
+    """Memory of the worker process (`RLIMIT_DATA`, and `RLIMIT_AS` with room for the files of streamed frames)."""
     cpu_s: int = 1800
     """CPU seconds of one frame (`RLIMIT_CPU`), all threads together."""
     wall_s: float = 1500.0
     """Wall clock of one frame; a reader that sleeps costs no CPU but holds a slot."""
     start_s: float = 60.0
-    """Wall clock for the child process to come up, on a busy machine."""
+    """Wall clock for the worker process to come up, on a busy machine."""
