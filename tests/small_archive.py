@@ -70,10 +70,9 @@ class SmallArchive:
         ledger = self.archive.ledger
         jobs = ledger.frames.claim([f.id for f in ledger.frames.due(collection.id, 10_000)], "tests", 60)
         for job in jobs:
-            upload = keys.parse_upload(job.source_key)
             body = self.cog_body(job)
             sha256 = hashlib.sha256(body).hexdigest()
-            key = keys.cog_key(upload, sha256[:12])
+            key = keys.cog_key(job.collection, job.bands, job.stem, sha256[:12])
             with TemporaryDirectory(prefix="cogmill-test-") as folder:
                 path = Path(folder) / "cog.tif"
                 path.write_bytes(body)

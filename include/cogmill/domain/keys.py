@@ -1,4 +1,6 @@
-"""The grammar of the bucket: keys in, frozen values out. Every key is parsed here, once, and nowhere else.
+"""The grammar of the bucket: parse keys into frozen values, and build keys from them.
+
+An upload's key is parsed once, when it is ingested; from then on the ledger carries its collection, bands and stem.
 
     <bands>/<folder>/<AGENCY>_<year or mission code>/<product>/<stage>/<file>
 
@@ -6,7 +8,7 @@ Examples:
     >>> parsed = parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.TIF")
     >>> parsed.collection.id, parsed.stem, parsed.name.roll, parsed.name.frame_num
     ('travis_usda_1951_frames', '03-22-51_4-173', '4', '173')
-    >>> cog_key(parsed, "0123456789ab")
+    >>> cog_key(parsed.collection, parsed.bands, parsed.stem, "0123456789ab")
     'bw/Travis/USDA_1951/frames/cog/03-22-51_4-173.0123456789ab.tif'
 """
 
@@ -88,16 +90,14 @@ def parse_upload(key: str) -> UploadKey:
     return UploadKey(key=key, bands=bands, collection=collection, stage=Stage(stage), stem=stem, name=name)
 
 
-def cog_key(upload: UploadKey, digest: str) -> str:
+def cog_key(collection: Collection, bands: Bands, stem: str, digest: str) -> str:
     """Return the immutable key of a frame's COG; the digest stands for source bytes and build fingerprint."""
-    return f"{upload.collection.prefix(upload.bands)}cog/{upload.stem}.{digest}.tif"
+    return f"{collection.prefix(bands)}cog/{stem}.{digest}.tif"
 
 
-def scan_key(upload: UploadKey) -> str | None:
-    """Return the key under which the raw scan of a frame is expected; None when its product has no scans."""
-    if upload.name is None or upload.name.scan_stem is None:
-        return None
-    return f"{upload.collection.prefix(upload.bands)}{Stage.SCANNED}/{upload.name.scan_stem}.tif"
+def scan_key(collection: Collection, bands: Bands, scan_stem: str) -> str:
+    """Return the key under which the raw scan of a frame is expected."""
+    return f"{collection.prefix(bands)}{Stage.SCANNED}/{scan_stem}.tif"
 
 
 def tile_index_prefix(collection: Collection, bands: Bands) -> str:

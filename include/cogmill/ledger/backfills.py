@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cogmill.domain.model import Bands, Product
 from cogmill.ledger.connection import Part, Row, as_json
 
 PAGE = 5000
@@ -16,9 +17,9 @@ class CandidateFrame:
     """A frame that a backfill may take."""
 
     id: int
-    source_key: str
     collection_id: str
-    bands: str
+    product: Product
+    bands: Bands
     size: int
     """Bytes of the upload."""
     state: str
@@ -70,7 +71,9 @@ class Backfills(Part):
         rows = self._stream(
             "backfill_candidates", collection_ids=list(collection_ids), prefix=prefix, states=list(states), order=order
         )
-        return (CandidateFrame(**row) for row in rows)
+        return (
+            CandidateFrame(**row | {"product": Product(row["product"]), "bands": Bands(row["bands"])}) for row in rows
+        )
 
     def cpu_s_per_byte(self) -> dict[str, float]:
         """Return what building has cost lately, by bands folder."""

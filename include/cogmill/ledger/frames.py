@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogmill.domain.errors import InvalidFrameError
-from cogmill.domain.model import BuiltCog
-from cogmill.ledger.connection import Part
+from cogmill.domain.model import Bands, BuiltCog, Collection, Product
+from cogmill.ledger.connection import Part, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,13 @@ class Job:
 
     id: int
     source_key: str
+    collection: Collection
+    bands: Bands
+    stem: str
+    """File name of the upload without its extension."""
     etag: str
     size: int
+    """Bytes of the upload."""
     source_sha256: str | None
     """Hash of the version that `cog_key` was built from."""
     fingerprint: str | None
@@ -57,7 +62,7 @@ class Frames(Part):
     def claim(self, ids: Sequence[int], owner: str, lease_s: int) -> list[Job]:
         """Lease frames; those that somebody else builds right now, or that are done, are left out."""
         rows = self._rows("claim_frames", ids=list(ids), owner=owner, lease_s=lease_s)
-        return [Job(**row) for row in sorted(rows, key=lambda row: row["source_key"])]
+        return [_job(row) for row in sorted(rows, key=lambda row: row["source_key"])]
 
     def renew(self, jobs: Sequence[Job], owner: str, lease_s: int) -> None:
         """Renew the leases of frames that are still worked on."""
@@ -99,3 +104,9 @@ class Frames(Part):
 
     def _finish(self, query: str, job: Job, owner: str, **values: Any) -> bool:
         return bool(self._rows(query, id=job.id, etag=job.etag, owner=owner, **values))
+
+
+def _job(row: Row) -> Job:
+    folder, agency, year, product = row["collection"]
+    collection = Collection(folder, agency, year, Product(product))
+    return Job(**row | {"collection": collection, "bands": Bands(row["bands"])})

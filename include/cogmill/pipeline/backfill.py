@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cogmill.cog.fingerprint import build_fingerprint
-from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.lifecycle import State
 from cogmill.ledger.backfills import CandidateFrame, Progress
@@ -181,7 +180,7 @@ def _why(
         return "it waits to be built"
     key = (frame.collection_id, frame.bands)
     if key not in fingerprints:
-        fingerprints[key] = build_fingerprint(choose(keys.parse_upload(frame.source_key)))
+        fingerprints[key] = build_fingerprint(choose(frame.collection_id, frame.product, frame.bands))
     if frame.fingerprint != fingerprints[key]:
         return "its COG was made with another build fingerprint (profile, engine or GDAL)"
     return "by force: it is read again, and its COG stays when nothing differs" if request.force else None

@@ -30,7 +30,7 @@ from cogmill.domain.errors import (
     ServiceUnavailableError,
     SourceChangedError,
 )
-from cogmill.domain.model import BuiltCog, RejectedFrame, UploadKey
+from cogmill.domain.model import Bands, BuiltCog, Product, RejectedFrame
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive
 
@@ -43,8 +43,8 @@ GONE_S = 3600
 """Seconds for which a frame waits whose upload was gone or replaced when it was to be built: maintenance withdraws the one, and the
 next sweep ingests the other at once."""
 
-ProfileChooser = Callable[[UploadKey], Profile]
-"""Returns the profile with which the COG of an upload is built."""
+ProfileChooser = Callable[[str, Product, Bands], Profile]
+"""Returns the profile of a collection's frames, by its id, its product and the bands folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Out
 
 
 def profile_chooser(archive: Archive, override: str | None = None) -> ProfileChooser:
-    """Return how the profile of an upload is chosen: by name, else by its collection file, else by default.
+    """Return how the profile of a frame is chosen: by name, else by its collection file, else by default.
 
     Raises:
         ConfigurationError: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
@@ -157,9 +157,9 @@ def profile_chooser(archive: Archive, override: str | None = None) -> ProfileCho
         raise ConfigurationError(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
     read = cache(partial(load_collection_config, archive.settings.collections_dir))
 
-    def choose(upload: UploadKey) -> Profile:
-        config = read(upload.collection.id)
-        own = config.profile(upload.bands) if config else default_profile(upload.bands, upload.collection.product)
+    def choose(collection_id: str, product: Product, bands: Bands) -> Profile:
+        config = read(collection_id)
+        own = config.profile(bands) if config else default_profile(bands, product)
         return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
 
     return choose
@@ -200,13 +200,12 @@ def _build_one(
     archive: Archive, job: Job, engines: SimpleQueue[Engine], choose: ProfileChooser, scratch: Path
 ) -> _Built:
     """Build one frame with one GET, one pixel pass and one PUT."""
-    upload = keys.parse_upload(job.source_key)
-    profile = choose(upload)
+    profile = choose(job.collection.id, job.collection.product, job.bands)
     fingerprint = build_fingerprint(profile)
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
         sha256 = archive.store.download(job.source_key, job.etag, source)
-        cog_key = keys.cog_key(upload, cog_digest(sha256, fingerprint))
+        cog_key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(sha256, fingerprint))
         version = CogVersion(cog_key, sha256, fingerprint)
         if job.cog_key == cog_key and archive.store.sha256(cog_key) is not None:
             return _Built(version, None)
@@ -216,7 +215,7 @@ def _build_one(
         engine = engines.get()
         try:
             cog = engine.build(
-                source, target, bands=upload.bands, profile=profile, provenance=provenance, area=archive.settings.area
+                source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
             )
         finally:
             engines.put(engine)

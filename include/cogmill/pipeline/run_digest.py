@@ -1,15 +1,26 @@
-"""What a run of a collection did, in words for the people who look after the archive."""
+"""Report what a run of a collection did, as text for the people who look after the archive."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cogmill.domain import keys
 from cogmill.domain.errors import ADVICE, Reason
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
-from cogmill.domain.model import RejectedFrame
+from cogmill.domain.model import Bands, RejectedFrame
 from cogmill.pipeline.archive import Archive
+
+
+@dataclass(frozen=True, slots=True)
+class MissingScan:
+    """A frame without its raw scan."""
+
+    key: str
+    """Of the georeferenced upload."""
+    scan_key: str
+    """Where the scan belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +37,8 @@ class Digest:
     """`<key>: <what happened>`, tried again by later runs."""
     held: list[str]
     """`<key>: <why>`, taken by no run until that is over."""
-    missing_scans: list[str]
-    """Keys of newly published frames whose raw scan is not in `scanned/`."""
+    missing_scans: list[MissingScan]
+    """Newly published frames whose raw scan is not in `scanned/`."""
 
     @property
     def text(self) -> str:
@@ -37,14 +48,14 @@ class Digest:
         lines += [f"Failed {failure}" for failure in self.failed]
         lines += [f"Held back {frame}" for frame in self.held]
         lines += [
-            f"No scan for {key}; please upload the original as {keys.scan_key(keys.parse_upload(key))}."
-            for key in self.missing_scans
+            f"No scan for {missing.key}; please upload the original as {missing.scan_key}."
+            for missing in self.missing_scans
         ]
         return "\n".join(lines)
 
 
 def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
-    """Tell what became of a collection since a moment."""
+    """Return what became of a collection since a moment."""
     row = archive.ledger.collections.digest(collection_id, since)
     rejected = [
         RejectedFrame(entry["key"], entry["reason"], entry["detail"], ADVICE[Reason(entry["reason"])])
@@ -52,4 +63,15 @@ def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
     ]
     failed = [f"{entry['key']}: {entry['detail']}" for entry in row["failed"]]
     held = [f"{entry['key']}: {HOLD_WORDS[Hold(entry['hold'])]}" for entry in row["held"]]
-    return Digest(collection_id, row["published"], row["total"], rejected, failed, held, row["missing_scans"])
+    scans = _missing_scans(archive, collection_id, row["missing_scans"])
+    return Digest(collection_id, row["published"], row["total"], rejected, failed, held, scans)
+
+
+def _missing_scans(archive: Archive, collection_id: str, frames: Sequence[Mapping[str, str]]) -> list[MissingScan]:
+    if not frames:
+        return []
+    collection = archive.ledger.collections.state(collection_id).collection
+    return [
+        MissingScan(frame["key"], keys.scan_key(collection, Bands(frame["bands"]), frame["scan_stem"]))
+        for frame in frames
+    ]

@@ -26,12 +26,12 @@ TEMPLATE = ROOT / "ansible/templates/aws/bucket.json.j2"
 FRAME = keys.parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-1 Ä+50%.TIF")
 SHEET = keys.parse_upload("nc/AMS_V23/index/georef/AMS_1950_17.tif")
 ELSEWHERE = Collection("StratMap/Hays", "TNRIS", "1996", Product.MOSAIC)
-COG = keys.cog_key(FRAME, "0123456789ab")
+COG = keys.cog_key(FRAME.collection, FRAME.bands, FRAME.stem, "0123456789ab")
 PUBLISHED = [
     COG,
-    keys.cog_key(SHEET, "0123456789ab"),
-    keys.scan_key(FRAME),
-    keys.scan_key(SHEET),
+    keys.cog_key(SHEET.collection, SHEET.bands, SHEET.stem, "0123456789ab"),
+    keys.scan_key(FRAME.collection, FRAME.bands, FRAME.name.scan_stem),
+    keys.scan_key(SHEET.collection, SHEET.bands, SHEET.name.scan_stem),
     *(key for bands in Bands for key in index_file_keys(ELSEWHERE, bands)),
     *(COMPILED + suffix for suffix in FORMATS),
     SERVICES,

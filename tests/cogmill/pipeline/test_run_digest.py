@@ -39,7 +39,7 @@ def test_asks_once_for_a_scan_that_is_missing_and_says_where_it_belongs(sample, 
     first = digest(sample, folder)
     later = digest(sample, folder, dt.datetime.now(dt.UTC))
 
-    assert first.missing_scans == [f"{folder}georef/{upload}"]
+    assert [missing.key for missing in first.missing_scans] == [f"{folder}georef/{upload}"]
     assert first.text.endswith(
         f"No scan for {folder}georef/{upload}; please upload the original as {folder}scanned/{expected}."
     )

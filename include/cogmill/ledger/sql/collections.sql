@@ -162,7 +162,7 @@ SELECT
         FILTER (WHERE state = 'failed' AND hold IS NULL), '[]') AS failed,
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'hold', hold) ORDER BY source_key)
         FILTER (WHERE hold IS NOT NULL), '[]') AS held,
-    coalesce(jsonb_agg(source_key ORDER BY source_key)
+    coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'bands', bands, 'scan_stem', scan_stem) ORDER BY source_key)
         FILTER (WHERE state = 'published' AND published_at >= :since AND scan_stem IS NOT NULL AND NOT EXISTS (
             SELECT FROM cogmill.scan AS s
             WHERE s.collection_id = f.collection_id AND s.bands = f.bands AND s.stem = f.scan_stem

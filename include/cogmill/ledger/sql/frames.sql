@@ -16,7 +16,11 @@ UPDATE cogmill.frame SET
     lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
 WHERE id = ANY(:ids) AND hold IS NULL
     AND (state IN ('arrived', 'failed') OR (state = 'building' AND (lease_until < now() OR lease_owner = :owner)))
-RETURNING id, source_key, etag, size, source_sha256, recipe AS fingerprint, cog_key;
+RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fingerprint, cog_key,
+    (
+        SELECT jsonb_build_array(c.folder, c.agency, c.year, c.product)
+        FROM cogmill.collection AS c WHERE c.id = frame.collection_id
+    ) AS collection;
 
 -- name: renew_leases(lease_s, ids, owner)!
 -- Keep what is still being worked on. A lease that was ended or taken over meanwhile stays so.
