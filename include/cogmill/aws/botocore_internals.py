@@ -1,4 +1,4 @@
-"""What this project needs of botocore's private parts; a test beside this module fails when they move."""
+"""Use botocore's private parts, here alone; tests/cogmill/aws/test_botocore_internals.py fails when they move."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def set_timestamp_parser(client: Any, parser: Callable[[Any], dt.datetime]) -> None:
-    """Let a ready client read the times in its answers with another function.
+    """Make a ready client parse the times in its answers with another function.
 
     botocore's public way, the component `response_parser_factory` of a session, serves only clients made afterwards, and ours come
     ready from Airflow's hook. Nothing but speed depends on it, so a botocore without these attributes costs a warning.

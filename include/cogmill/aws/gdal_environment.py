@@ -1,4 +1,4 @@
-"""The environment with which GDAL in another process reads what a boto3 client reads."""
+"""Build the environment with which GDAL in another process reads what a boto3 client reads."""
 
 from __future__ import annotations
 

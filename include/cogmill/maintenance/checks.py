@@ -89,9 +89,8 @@ def place_of(key: str) -> Place | None:
     if key.startswith(keys.MAPFILES):
         return Place.MAPFILES if key != keys.MAPFILES else None
     folders = key.split("/")[:-1]
-    if keys.is_upload(
-        key
-    ):  # also in folders that fit no collection: the ledger has refused it, and it must not seem to be gone
+    # also in folders that fit no collection: the ledger has rejected such an upload, and it must not seem to be gone
+    if keys.is_upload(key):
         return Place(folders[-1])
     if key.endswith("/") or len(folders) < 3 or folders[0] not in set(Bands):  # noqa: PLR2004
         return None

@@ -32,7 +32,7 @@ def repair(archive: Archive, *, dry_run: bool = False) -> list[Action]:
     """Repair what can be repaired without taking anything off the map.
 
     Raises:
-        ServiceUnavailableError: S3 or the ledger went away; what was done stays done.
+        ServiceUnavailableError: S3 or the ledger became unavailable; what was done stays done.
     """
     return _act(archive, _REPAIRS, dry_run=dry_run)
 
@@ -46,7 +46,7 @@ def remove(archive: Archive, *, approved: Removals | None = None, dry_run: bool 
         dry_run: Only report what would be done.
 
     Raises:
-        ServiceUnavailableError: S3 or the ledger went away; what was done stays done.
+        ServiceUnavailableError: S3 or the ledger became unavailable; what was done stays done.
     """
     removals = plan_removals(archive)
     if removals.concerns and not dry_run and not (approved and approved.covers(removals)):

@@ -1,4 +1,4 @@
-"""What the DAGs do, one function per task. Alone in seeing both the pure modules and the edges."""
+"""Steps of the DAGs, one function per task: the only package that joins the pure modules with S3 and the ledger."""
 
 from cogmill.pipeline.archive import Archive
 

@@ -1,4 +1,4 @@
-"""The sweep: list the bucket and find the uploads that the ledger does not know."""
+"""Sweep the bucket: list it and find the uploads that the ledger does not know."""
 
 from __future__ import annotations
 
