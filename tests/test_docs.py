@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+import cogmill
 import pytest
 import yaml
 from cogmill.config.settings import BuildSettings, Settings, variable
@@ -146,3 +147,10 @@ def test_every_test_that_is_named_as_a_proof_exists(page):
     missing = {name for name in named if name not in functions and not any(path.endswith(f"/{name}") for path in paths)}
     assert len(named) > 15
     assert missing == set()
+
+
+def test_changelog_begins_with_the_version_of_the_package():
+    newest = re.search(r"^## (\S+)", (tables.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert newest is not None
+    assert newest[1] == cogmill.__version__
