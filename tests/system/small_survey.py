@@ -27,7 +27,7 @@ def write_frame(path: Path, side: int, seed: int = 0, crs: str | None = "EPSG:26
         path: File to make.
         side: Pixels along one side.
         seed: Chooses picture and place; neighbours touch.
-        crs: Of the file; None makes a frame that is refused.
+        crs: Of the file; None makes a frame that is rejected.
     """
     rng = np.random.default_rng(seed)
     coarse = rng.integers(60, 190, (side // 16 + 1, side // 16 + 1)).astype(np.float32)

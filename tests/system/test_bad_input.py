@@ -1,4 +1,4 @@
-"""Bad uploads by a real Airflow run: each one refused by its reason or drawn rightly, and no good neighbour waits for it."""
+"""Bad uploads by a real Airflow run: each one rejected by its reason or drawn rightly, and no good neighbour waits for it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ FOLDER = f"bw/{COUNTY}/USDA_1951/frames/georef/"
 PATIENCE_S = 600
 
 DRAWN = [specimen.name for specimen in SPECIMENS if not specimen.reason] + [f"good {number}" for number in range(GOOD)]
-REFUSED = [specimen for specimen in SPECIMENS if specimen.reason]
-BUILT_AND_REFUSED = [specimen for specimen in REFUSED if specimen.reason is not Reason.EMPTY]
-"""An empty upload is refused when it arrives, so no run of its collection meets it."""
+REJECTED = [specimen for specimen in SPECIMENS if specimen.reason]
+BUILT_AND_REJECTED = [specimen for specimen in REJECTED if specimen.reason is not Reason.EMPTY]
+"""An empty upload is rejected when it arrives, so no run of its collection meets it."""
 
 HOSTILE = {
     "shell": FOLDER + "03-22-51_8-$(touch pwned).tif",
@@ -60,10 +60,10 @@ class BadUploads:
     survey: Manifest
     landscape: Landscape
     api: AirflowApi
-    shown: dict[str, Box]
-    """Boxes of refused frames in the runs of the collection, by their names."""
-    refused: dict[str, Box]
-    """Boxes of refused uploads in the runs of the watch, by their names."""
+    rejected_frames: dict[str, Box]
+    """Boxes of rejected frames in the runs of the collection, by their names."""
+    rejected_uploads: dict[str, Box]
+    """Boxes of rejected uploads in the runs of the watch, by their names."""
 
     @property
     def service(self) -> Service:
@@ -111,7 +111,7 @@ def test_frame_is_drawn_rightly_beside_bad_ones(dropped: BadUploads, name: str) 
     assert verdict.is_right, str(verdict)
 
 
-def test_nothing_else_is_drawn_when_bad_frames_were_refused(dropped: BadUploads) -> None:
+def test_nothing_else_is_drawn_when_bad_frames_were_rejected(dropped: BadUploads) -> None:
     verdict = dropped.service.verdict(dropped.landscape, dropped.service.overview())
 
     assert (verdict.spilled, verdict.holes) == (0, 0), str(verdict)
@@ -128,8 +128,8 @@ def test_run_is_green_and_publishes_when_bad_and_good_came_together(dropped: Bad
     assert "0 frames published by this run" not in dropped.api.log(DAG, "report", first)
 
 
-@pytest.mark.parametrize("specimen", REFUSED, ids=lambda specimen: specimen.name)
-def test_reason_is_in_the_ledger_when_a_frame_is_refused(dropped: BadUploads, specimen) -> None:
+@pytest.mark.parametrize("specimen", REJECTED, ids=lambda specimen: specimen.name)
+def test_reason_is_in_the_ledger_when_a_frame_is_rejected(dropped: BadUploads, specimen) -> None:
     key = dropped.item(specimen.name).key
 
     rows = ledger_rows(dropped.stack, "SELECT source_key, reason, detail <> '', cog_key FROM cogmill.frame")
@@ -137,35 +137,35 @@ def test_reason_is_in_the_ledger_when_a_frame_is_refused(dropped: BadUploads, sp
     assert [row[1:] for row in rows if row[0] == key] == [(specimen.reason, True, None)]
 
 
-@pytest.mark.parametrize("specimen", BUILT_AND_REFUSED, ids=lambda specimen: specimen.name)
+@pytest.mark.parametrize("specimen", BUILT_AND_REJECTED, ids=lambda specimen: specimen.name)
 @pytest.mark.parametrize("task", ["build_cogs", "report"])
-def test_reason_and_advice_are_in_the_log_when_a_frame_is_refused(dropped: BadUploads, specimen, task: str) -> None:
+def test_reason_and_advice_are_in_the_log_when_a_frame_is_rejected(dropped: BadUploads, specimen, task: str) -> None:
     key, log = dropped.item(specimen.name).key, dropped.api.log(DAG, task)
     lines = [line for line in log.replace("\\n", "\n").splitlines() if key in line]
 
     assert any(specimen.reason in line and ADVICE[specimen.reason] in line for line in lines), lines
 
 
-@pytest.mark.parametrize("specimen", BUILT_AND_REFUSED, ids=lambda specimen: specimen.name)
-def test_pink_box_names_frame_and_reason_when_a_frame_is_refused(dropped: BadUploads, specimen) -> None:
-    box = dropped.shown[f"{specimen.file}: {specimen.reason}"]
+@pytest.mark.parametrize("specimen", BUILT_AND_REJECTED, ids=lambda specimen: specimen.name)
+def test_pink_box_names_frame_and_reason_when_a_frame_is_rejected(dropped: BadUploads, specimen) -> None:
+    box = dropped.rejected_frames[f"{specimen.file}: {specimen.reason}"]
 
     assert box.state == "skipped"
 
 
 def test_empty_upload_is_shown_and_logged_by_the_watch(dropped: BadUploads) -> None:
-    (empty,) = (specimen for specimen in REFUSED if specimen.reason is Reason.EMPTY)
+    (empty,) = (specimen for specimen in REJECTED if specimen.reason is Reason.EMPTY)
 
-    assert dropped.refused[f"{empty.file}: empty"].state == "skipped"
+    assert dropped.rejected_uploads[f"{empty.file}: empty"].state == "skipped"
     assert ADVICE[Reason.EMPTY] in dropped.api.log("watch_uploads", "ingest_uploads")
 
 
 @pytest.mark.parametrize("key", HOSTILE.values(), ids=HOSTILE.keys())
-def test_upload_is_refused_at_the_door_when_its_name_is_hostile(dropped: BadUploads, key: str) -> None:
+def test_upload_is_rejected_on_arrival_when_its_name_is_hostile(dropped: BadUploads, key: str) -> None:
     name = key.rpartition("/")[2]
     states = {
         box.state
-        for label, box in dropped.refused.items()
+        for label, box in dropped.rejected_uploads.items()
         if label.startswith(name[:20]) and label.endswith("bad_name")
     }
     rows = ledger_rows(dropped.stack, "SELECT source_key, reason, collection_id FROM cogmill.frame")
@@ -185,7 +185,7 @@ def test_nothing_runs_nor_appears_when_names_are_hostile(dropped: BadUploads) ->
     assert dropped.stack.settings.s3_secret_key.get_secret_value() not in dropped.api.log("watch_uploads")
 
 
-def test_upload_is_refused_when_its_folder_is_spelled_otherwise(dropped: BadUploads) -> None:
+def test_upload_is_rejected_when_its_folder_is_spelled_otherwise(dropped: BadUploads) -> None:
     key = f"bw/{COUNTY.upper()}/USDA_1951/frames/georef/03-22-51_7-1.tif"
     good = dropped.survey.path(dropped.item("good 1")).read_bytes()
 

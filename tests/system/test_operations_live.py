@@ -145,8 +145,8 @@ def test_a_message_comes_when_the_compilation_is_late(live_stack: Stack) -> None
     assert api.end_of("compile_indexes", run_id, PATIENCE_S) == "success"
 
 
-def refused_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[str]:
-    """Put frames into the bucket that the ledger has refused already, as after a fault of ours that is mended."""
+def rejected_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[str]:
+    """Put frames into the bucket that the ledger has rejected already, as after a fault of ours that is mended."""
     rows, uploads = [], []
     for number, body in enumerate(bodies):
         key = f"{folder}georef/03-22-51_1-{number:03}.tif"
@@ -195,7 +195,7 @@ def test_an_upload_passes_a_backfill_that_is_killed_and_goes_on(live_stack: Stac
     api, stack = AirflowApi(live_stack), live_stack
     folder, collection = "bw/Filled/USDA_1951/frames/", "filled_usda_1951_frames"
     wait_until(api.is_quiet, PATIENCE_S)
-    keys = refused_before(stack, folder, (write_frame(tmp_path / "f.tif", SIDE, n) for n in range(FRAMES)))
+    keys = rejected_before(stack, folder, (write_frame(tmp_path / "f.tif", SIDE, n) for n in range(FRAMES)))
     begun = time.monotonic()
     run_id = api.trigger("backfill", prefix=folder, states=["rejected"], dry_run=False)
     wait_until(lambda: len(stored_cogs(stack, folder)) > FRAMES / 10, PATIENCE_S)

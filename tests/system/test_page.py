@@ -34,7 +34,7 @@ TRIGGER = "/api/v2/dags/retry/dagRuns"
 
 @pytest.fixture(scope="module")
 def archive(airflow_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """One frame on the map, one refused for its content, one for its name."""
+    """One frame on the map, one rejected for its content, one for its name."""
     folder = tmp_path_factory.mktemp("frames")
     put(airflow_stack, f"{FOLDER}/03-22-51_4-1.tif", write_frame(folder / "1.tif", 256, 1))
     put(airflow_stack, f"{FOLDER}/03-22-51_4-2.tif", write_frame(folder / "2.tif", 256, 2, crs=None))
@@ -117,7 +117,7 @@ def browser() -> Iterator[BrowserContext]:
         started.close()
 
 
-def test_refused_frame_is_looked_at_again_when_retry_is_clicked(archive: Stack, browser: BrowserContext) -> None:
+def test_rejected_frame_is_looked_at_again_when_retry_is_clicked(archive: Stack, browser: BrowserContext) -> None:
     page = browser.new_page()
     alerts, errors = [], []
     page.on("dialog", lambda dialog: alerts.append(dialog.message))
@@ -144,7 +144,7 @@ def test_refused_frame_is_looked_at_again_when_retry_is_clicked(archive: Stack, 
     assert (alerts, errors) == ([], [])
 
 
-def test_hostile_names_are_only_words_when_refusals_are_listed(archive: Stack, browser: BrowserContext) -> None:
+def test_hostile_names_are_only_text_when_rejections_are_listed(archive: Stack, browser: BrowserContext) -> None:
     page = browser.new_page()
     alerts = []
     page.on("dialog", lambda dialog: alerts.append(dialog.message))

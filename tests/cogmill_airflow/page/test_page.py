@@ -35,7 +35,7 @@ def full_page(page: TestClient, database: dict[str, object]) -> TestClient:
     return page
 
 
-def refuse(database: dict[str, object], key: str, collection_id: str | None = LARGE_ID) -> None:
+def reject(database: dict[str, object], key: str, collection_id: str | None = LARGE_ID) -> None:
     with psycopg.connect(**database) as ledger:
         ledger.execute(
             "INSERT INTO cogmill.frame (collection_id, source_key, bands, stem, etag, size, uploaded_at, state, reason, detail)"
@@ -66,7 +66,7 @@ def test_pages_of_frames_follow_each_other_when_next_is_clicked(full_page: TestC
 
 
 def test_every_name_is_escaped_when_it_is_hostile(full_page: TestClient, database: dict[str, object]) -> None:
-    refuse(database, HOSTILE)
+    reject(database, HOSTILE)
 
     for path in (
         "/rejected",
@@ -81,10 +81,10 @@ def test_every_name_is_escaped_when_it_is_hostile(full_page: TestClient, databas
     assert "onerror" not in full_page.get('/?q="onerror="x').text.replace("&#34;onerror=&#34;x", "")
 
 
-def test_advice_and_retry_stand_beside_a_refusal_when_it_has_a_collection(
+def test_advice_and_retry_stand_beside_a_rejection_when_it_has_a_collection(
     full_page: TestClient, database: dict[str, object]
 ) -> None:
-    refuse(database, "bw/odd one.tif", None)
+    reject(database, "bw/odd one.tif", None)
 
     text = full_page.get("/rejected").text
 
@@ -132,7 +132,7 @@ def test_only_its_own_files_are_served_when_a_path_climbs(full_page: TestClient)
         assert full_page.get(path).status_code == 404
 
 
-def test_wrong_questions_are_refused_when_they_fit_nothing(full_page: TestClient) -> None:
+def test_wrong_questions_are_rejected_when_nothing_matches(full_page: TestClient) -> None:
     assert full_page.get("/?only=everything").status_code == 422
     assert full_page.get("/?q=%00").status_code == 422
     assert full_page.get("/dags/collection__nowhere").status_code == 404
