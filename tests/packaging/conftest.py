@@ -59,12 +59,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def link_or_copy(source: str, target: str) -> None:
+    """Link a file; a copy where the two lie on different disks."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def environment_without_cogmill(folder: Path) -> Path:
     """Make a virtual environment with links to what is installed here, without this project; return its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (packages,) = folder.glob("lib/python*/site-packages")
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not entry.name.lower().startswith(("cogmill", "_cogmill", "__editable__")):
+        if entry.name == "cv2":  # looks at its real path, and takes a link for a second copy of itself
+            shutil.copytree(entry, packages / entry.name, copy_function=link_or_copy)
+        elif not entry.name.lower().startswith(("cogmill", "_cogmill", "__editable__")):
             (packages / entry.name).symlink_to(entry)
     return folder / "bin" / "python"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
+from pathlib import Path
 
 from cogmill import __version__
 
+from tests.cogmill.cog.engine_scenes import photograph, upload
 from tests.packaging.conftest import ROOT
 
 
@@ -61,6 +64,14 @@ def test_dags_come_through_their_bundles(facts):
     assert set(program) == dag_files()
     assert collections == ["collection__travis_usda_1951_frames"]
     assert facts["import_errors"] == {}
+
+
+def test_frame_becomes_a_cog(site, tmp_path):
+    source, target = upload(tmp_path / "frame.tif", photograph(300, 300)), tmp_path / "cog.tif"
+
+    said = site.run(Path(__file__).with_name("build_frame.py"), source, target)
+
+    assert said.splitlines()[-1] == hashlib.sha256(target.read_bytes()).hexdigest()
 
 
 def test_airflow_lists_no_import_errors(site, facts):
