@@ -1,5 +1,5 @@
 -- A ledger as it is after years of work. Collection 0 has %(large)s frames and collection 1 has %(small)s, all published; the others
--- share the rest unevenly, with a few frames refused, waiting, failed and withdrawn among them. Frames are those of 1:20,000 with the
+-- share the rest unevenly, with a few frames rejected, waiting, failed and withdrawn among them. Frames are those of 1:20,000 with the
 -- usual overlap. The same numbers give the same ledger.
 
 INSERT INTO cogmill.collection (id, service_name, folder, agency, year, product, revision, exported_revision, mapfile_revision,

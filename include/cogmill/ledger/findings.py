@@ -124,7 +124,7 @@ class Findings(Part):
         self._rows("forget_findings", kind=kind, subjects=list(subjects))
 
     def rebuild_lost(self, cog_keys: Sequence[str], *, quarantined: bool = False) -> set[str]:
-        """Take rows off COGs that are gone or damaged and let their frames be built anew; return the collections.
+        """Take rows off COGs that are gone or damaged and let their frames be built again; return the collections.
 
         Args:
             cog_keys: Keys of the COGs.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from cogmill.domain.errors import ADVICE, Reason
+from cogmill.domain.lifecycle import HELD_STATE, HOLD_WORDS, Hold, State
 from fastapi import HTTPException, Request
 from starlette.testclient import TestClient
 
@@ -42,6 +43,23 @@ def reject(database: dict[str, object], key: str, collection_id: str | None = LA
             " VALUES (%s, %s, 'bw', 'x', 'e', 1, now(), 'rejected', 'no_crs', %s)",
             [collection_id, key, f"in {key}"],
         )
+
+
+@pytest.mark.parametrize(("hold", "state"), HELD_STATE.items())
+def test_a_frame_that_is_held_back_says_why(
+    full_page: TestClient, database: dict[str, object], hold: Hold, state: State
+) -> None:
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "UPDATE cogmill.frame SET state = %s, hold = %s"
+            " WHERE id = (SELECT min(id) FROM cogmill.frame WHERE collection_id = %s)",
+            [state, hold, LARGE_ID],
+        )
+
+    text = full_page.get(f"/dags/collection__{LARGE_ID}?state={state}").text
+
+    assert text.count("held back") == 1
+    assert HOLD_WORDS[hold] in text
 
 
 def test_every_collection_can_be_reached_when_all_pages_are_followed(full_page: TestClient) -> None:

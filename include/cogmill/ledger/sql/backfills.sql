@@ -57,7 +57,7 @@ WHERE b.backfill_id = :id AND b.outcome IS NULL
 ORDER BY b.place;
 
 -- name: requeue_frames(lease_s, id, ids, owner)
--- Frames of a backfill start anew for the one who is about to claim them. Should that one vanish, the ordinary runs take them
+-- Frames of a backfill go back to `arrived` for the worker that is about to claim them. Should it vanish, the ordinary runs take them
 -- once the lease would be over.
 UPDATE cogmill.frame AS f SET state = 'arrived', reason = NULL, detail = NULL, tries = 0, changed_at = now(),
     next_try_at = now() + make_interval(secs => :lease_s), hold = NULL, lease_owner = NULL, lease_until = NULL
@@ -66,7 +66,7 @@ WHERE b.backfill_id = :id AND b.frame_id = f.id AND f.id = ANY(:ids) AND b.outco
     AND f.hold IS DISTINCT FROM 'quarantine'  -- the store would be found to have its COG already
     AND (f.state IN ('rejected', 'failed', 'built', 'published', 'arrived')
         OR (f.state = 'building' AND (f.lease_until < now() OR f.lease_owner = :owner)))
-    -- what was refused stays so while another frame has its name, or comes with it and came first
+    -- what was rejected stays so while another frame has its name, or comes with it and came first
     AND NOT (f.state = 'rejected' AND EXISTS (
         SELECT FROM cogmill.frame AS o
         WHERE o.collection_id = f.collection_id AND o.bands = f.bands AND o.stem = f.stem AND o.id <> f.id

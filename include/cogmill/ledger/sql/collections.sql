@@ -107,7 +107,7 @@ WHERE t.collection_id = :collection_id AND f.bands = :bands
 ORDER BY t.location;
 
 -- name: service_facts(collection_id)
--- What a mapfile says about its collection, and points inside its newest photograph for the proof. It costs the same however large
+-- What a mapfile says about its collection, and points inside its newest photograph to verify the service by. It costs the same however large
 -- the collection is: no count, and of each index only an end.
 SELECT ST_XMin(c.extent) AS xmin, ST_YMin(c.extent) AS ymin, ST_XMax(c.extent) AS xmax, ST_YMax(c.extent) AS ymax, days.*,
     EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.collection_id = c.id AND t.acquired IS NULL) AS undated,

@@ -15,7 +15,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS found (
 );
 
 -- name: empty_listed_and_found()!
--- Begin anew on a connection that has compared before.
+-- Start again on a connection that has compared before.
 TRUNCATE listed, found;
 
 -- name: ledger_now()
@@ -61,7 +61,7 @@ WHERE f.state = 'published' AND f.scan_stem IS NOT NULL AND NOT EXISTS (
 );
 
 -- name: check_cogs(begun)
--- COGs that are gone or have another size although an index row or a frame names them, and those that were being put aside when
+-- COGs that are gone or have another size although an index row or a frame names them, and those that were being moved to quarantine when
 -- the run ended.
 WITH wanted AS (
     SELECT t.cog_key AS key, t.collection_id, NULL::bigint AS size
@@ -77,7 +77,7 @@ FROM wanted AS w LEFT JOIN listed AS l ON l.key = w.key
 WHERE l.key IS NULL OR l.size <> w.size
 GROUP BY w.key, l.key
 UNION ALL
-SELECT 'cog_damaged', f.cog_key, f.collection_id, 'was being put aside'
+SELECT 'cog_damaged', f.cog_key, f.collection_id, 'was being moved to quarantine'
 FROM cogmill.frame AS f WHERE f.hold = 'quarantine'
 ON CONFLICT DO NOTHING;
 
@@ -167,8 +167,8 @@ LIMIT :at_most;
 DELETE FROM cogmill.finding WHERE kind = :kind AND subject = ANY(:subjects);
 
 -- name: rebuild_lost(cog_keys, quarantined)
--- Frames whose COG is gone or damaged start anew, and their rows leave the index until then. Where the object itself is still to be
--- put aside, nobody may build before that: the store would be found to have the COG already.
+-- Frames whose COG is gone or damaged go back to `arrived`, and their rows leave the index until then. Where the object itself is still to be
+-- moved to quarantine, nobody may build before that: the store would be found to have the COG already.
 WITH rows AS (
     DELETE FROM cogmill.tile_index WHERE cog_key = ANY(:cog_keys) RETURNING collection_id
 ), counted AS (
@@ -181,7 +181,7 @@ WHERE cog_key = ANY(:cog_keys) AND state IN ('built', 'published')
 RETURNING collection_id;
 
 -- name: release_hold(cog_key)!
--- The damaged COG was put aside: its frame may be built.
+-- The damaged COG is in quarantine: its frame may be built.
 UPDATE cogmill.frame SET hold = NULL, next_try_at = now(), arrived_at = now(), changed_at = now()
 WHERE cog_key = :cog_key AND hold = 'quarantine';
 
@@ -219,7 +219,7 @@ WITH gone AS (
     WHERE source_key = ANY(:keys) AND state <> 'withdrawn'
     RETURNING source_key, collection_id, bands, stem
 ), heirs AS (
-    -- What was refused for the name of a frame that leaves takes its place: of several the one that came first.
+    -- What was rejected for the name of a frame that leaves takes its place: of several the one that came first.
     SELECT min(f.id) AS id
     FROM gone AS g JOIN cogmill.frame AS f USING (collection_id, bands, stem)
     WHERE f.state = 'rejected' AND f.reason = :duplicate AND f.source_key <> ALL(:keys) AND NOT EXISTS (
@@ -236,7 +236,7 @@ WITH gone AS (
 SELECT source_key FROM gone;
 
 -- name: unpublish_collection(collection_id)
--- Somebody deleted the mapfile: all frames leave, and their unchanged uploads are no news.
+-- Somebody deleted the mapfile: all frames leave, and their unchanged uploads are not new.
 WITH frames AS (
     UPDATE cogmill.frame SET state = 'withdrawn', reason = NULL, detail = 'the mapfile was deleted', changed_at = now(), hold = NULL,
         lease_owner = NULL, lease_until = NULL

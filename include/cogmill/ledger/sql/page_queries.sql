@@ -58,7 +58,7 @@ FROM cogmill.frame JOIN page USING (id)
 ORDER BY source_key;
 
 -- name: rejections_page(changed_at, id, at_most)
--- One page of refused uploads, the latest first, those without a collection included.
+-- One page of rejected uploads, the latest first, those without a collection included.
 SELECT id, collection_id, source_key, state, hold, reason, detail, size, arrived_at, changed_at, published_at, date, roll, frame_num
 FROM cogmill.frame
 WHERE state = 'rejected' AND (changed_at, id) < (:changed_at, :id)

@@ -1,7 +1,7 @@
 -- What the ledger knows of the bucket, and how new uploads enter it.
 
 -- name: unknown_versions(keys, etags, modified)
--- Which of these (key, etag) the ledger has never seen. A withdrawn frame that is back counts as news, unless its whole service
+-- Which of these (key, etag) the ledger has never seen. A withdrawn frame that is back counts as new, unless its whole service
 -- was taken away on purpose: then only a new version is.
 SELECT u.key
 FROM unnest(:keys::text[], :etags::text[], :modified::timestamptz[]) AS u (key, etag, modified)
