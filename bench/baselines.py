@@ -31,13 +31,13 @@ def old_chain(item: Input, source: Path, folder: Path) -> tuple[Cost, list[Path]
     pack = ["-co", "NUM_THREADS=ALL_CPUS", "-co", "COMPRESS=DEFLATE", "-co", "PREDICTOR=2"]
     cost += run(["gdal_translate", "-q", *choice, *tiled, *pack, warped, packed])
     cost += run(["gdaladdo", "-q", "-r", "average", "-ro", packed, "2", "4", "8", "16", "32", "64"])
-    grey = ["-of", "GTiff", "-ot", "Byte", "-a_nodata", "256", *tiled, "-co", "COMPRESS=DEFLATE"]
-    colour = [
+    gray = ["-of", "GTiff", "-ot", "Byte", "-a_nodata", "256", *tiled, "-co", "COMPRESS=DEFLATE"]
+    color = [
         *["-of", "GTiff", *tiled, "-co", "COMPRESS=JPEG", "-co", "JPEG_QUALITY=85"],
         *["-co", "PHOTOMETRIC=YCBCR"],
     ]
     last = ["-co", "COPY_SRC_OVERVIEWS=YES", "--config", "GDAL_TIFF_OVR_BLOCKSIZE", "512"]
-    cost += run(["gdal_translate", "-q", *(grey if item.bands == 1 else colour), *last, packed, cog])
+    cost += run(["gdal_translate", "-q", *(gray if item.bands == 1 else color), *last, packed, cog])
     return cost, [source, warped, packed, folder / "packed.tif.ovr", cog]
 
 
@@ -65,7 +65,7 @@ def gdal_alone(item: Input, source: Path, folder: Path) -> tuple[Cost, Path]:
 
 
 def gdal_one_step(item: Input, source: Path, folder: Path) -> tuple[Cost, Path]:
-    """Run gdalwarp -dstalpha -of COG, the one command most people use; grey frames get an alpha band instead of a mask."""
+    """Run gdalwarp -dstalpha -of COG, the one command most people use; gray frames get an alpha band instead of a mask."""
     cog = folder / "cog.tif"
     if item.epsg == 3857:  # noqa: PLR2004
         return gdal_alone(item, source, folder)

@@ -72,7 +72,7 @@ END
 
 
 Tile = tuple[int, int, float]
-"""Column, row and side in metres."""
+"""Column, row and side in meters."""
 
 NOWHERE: Tile = (0, 0, 1000.0)
 """A tile without any of the frame: drawing it costs the start of the program and nothing else."""

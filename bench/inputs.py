@@ -33,7 +33,7 @@ INPUTS = [
 """In the order of the table."""
 
 PACKED = ("COMPRESS=LZW", "PREDICTOR=2", "NUM_THREADS=ALL_CPUS")
-"""Without the differences LZW makes colour frames larger than they are raw."""
+"""Without the differences LZW makes color frames larger than they are raw."""
 
 ORIGINS = {26914: (620_000.0, 3_350_000.0), 3857: (-10_881_745.0, 3_539_044.0)}
 
@@ -53,9 +53,9 @@ def make(item: Input, folder: Path, scale: float = 1.0) -> Path:
     cos, sin = 0.5 * math.cos(math.radians(item.degrees)), 0.5 * math.sin(math.radians(item.degrees))
     east, north = ORIGINS[item.epsg]
     dataset.SetGeoTransform((east, cos, sin, north, sin, -cos))
-    grey = landscape(height, width)
+    gray = landscape(height, width)
     for number in range(1, item.bands + 1):
-        band = np.roll(grey, 40 * number, axis=1) // 3 + grey // 3 * 2 if number > 1 else grey
+        band = np.roll(gray, 40 * number, axis=1) // 3 + gray // 3 * 2 if number > 1 else gray
         dataset.GetRasterBand(number).WriteArray(band)
     dataset.FlushCache()
     return path

@@ -54,9 +54,9 @@ def save_upload(scan: np.ndarray, path: Path, degrees: float = 7.0) -> None:
 def shown(path: Path) -> np.ndarray:
     """Return a raster as RGB with what its mask hides in magenta, shape (rows, columns, 3)."""
     dataset = gdal.Open(str(path))
-    grey = dataset.GetRasterBand(1).ReadAsArray()
+    gray = dataset.GetRasterBand(1).ReadAsArray()
     mask = dataset.GetRasterBand(1).GetMaskBand().ReadAsArray()
-    picture = np.repeat(grey[..., None], 3, axis=2)
+    picture = np.repeat(gray[..., None], 3, axis=2)
     picture[mask == 0] = HIDDEN
     return picture
 

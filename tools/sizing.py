@@ -16,7 +16,7 @@ _MARKS = re.compile(r"(<!-- archives: .*? -->\n).*?(<!-- /archives -->)", re.DOT
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one frame of 7,200 x 7,200 grey pixels needs; each figure's origin stands in the page."""
+    """What one frame of 7,200 x 7,200 gray pixels needs; each figure's origin stands in the page."""
 
     engine_cpu_s: float = 4.1
     airflow_cpu_s: float = 0.33

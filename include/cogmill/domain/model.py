@@ -112,11 +112,11 @@ class BuiltCog:
     """Bytes of the file."""
     sha256: str
     footprint_wkb: bytes
-    """Outline of the valid pixels, one polygon in EPSG:3857 (x east, y north, metres), well-known binary."""
+    """Outline of the valid pixels, one polygon in EPSG:3857 (x east, y north, meters), well-known binary."""
     width: int
     height: int
     gsd_m: float
-    """Size of a pixel in EPSG:3857 metres."""
+    """Size of a pixel in EPSG:3857 meters."""
     source_crs: str
     """`EPSG:26914`, or the name of a CRS without a code."""
     transformation: str

@@ -41,7 +41,7 @@ class ServiceFacts:
     ymin: float | None
     xmax: float | None
     ymax: float | None
-    """Extent in EPSG:3857 metres; None when there is no frame."""
+    """Extent in EPSG:3857 meters; None when there is no frame."""
     inside: list[list[float]] | None
     """x and y of some points inside the footprint of the newest frame, the deepest first."""
 
@@ -57,7 +57,7 @@ class Candidate:
     """Key of its scan; None when there is none."""
     name: FrameName
     footprint_wkb: bytes
-    """Polygon in EPSG:3857 metres."""
+    """Polygon in EPSG:3857 meters."""
 
 
 class Collections(Part):

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from cogmill.ledger.connection import Part, Row
 
 Box = tuple[float, float, float, float]
-"""West, south, east, north in EPSG:3857 metres."""
+"""West, south, east, north in EPSG:3857 meters."""
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class PlacedFrame:
     id: int
     stem: str
     outline: Mapping[str, Any]
-    """GeoJSON geometry, but in EPSG:3857 metres."""
+    """GeoJSON geometry, but in EPSG:3857 meters."""
 
 
 class PageQueries(Part):
@@ -171,7 +171,7 @@ class PageQueries(Part):
         ]
 
     def frames_in(self, collection_id: str, window: Box, *, tolerance: float, at_most: int) -> list[PlacedFrame]:
-        """Return outlines of a collection's photographs that meet a window, simplified by so many metres, at most so many."""
+        """Return outlines of a collection's photographs that meet a window, simplified by so many meters, at most so many."""
         rows = self._rows(
             "frames_in_window",
             collection_id=collection_id,

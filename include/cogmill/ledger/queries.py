@@ -33,7 +33,7 @@ class PublicService:
     years: tuple[int, int] | None
     """First and last year of the photographs; None when no name tells it."""
     extent: tuple[float, float, float, float]
-    """West, south, east, north of all footprints, EPSG:3857 metres."""
+    """West, south, east, north of all footprints, EPSG:3857 meters."""
     published_at: dt.datetime | None
     """When its mapfile was last looked at and found right."""
 

@@ -26,7 +26,7 @@ from cogmill.pipeline.archive import Archive
 log = logging.getLogger(__name__)
 
 PREVIEW_PX = 256
-"""Longer side of a preview in the catalogue."""
+"""Longer side of a preview in the catalog."""
 
 COMPILED = "geojson/compiled_historical_indexes"
 """Key of the compiled index, before its extension."""

@@ -64,7 +64,7 @@ class MapfileDraft:
     service: Service
     text: str
     points: list[tuple[float, float]]
-    """x and y in EPSG:3857 metres inside the footprint of its newest frame."""
+    """x and y in EPSG:3857 meters inside the footprint of its newest frame."""
 
 
 def update_tile_index(archive: Archive, collection_id: str) -> IndexChange:
