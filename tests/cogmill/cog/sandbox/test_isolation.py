@@ -191,3 +191,20 @@ def test_opens_nothing_outside_the_temporary_folder(tmp_path, make):
     outside = [line for line in lines if not any(f'"{start}' in line for start in allowed)]
     assert [line for line in outside if "ENOENT" not in line] == []
     assert not any("aux.xml" in line or ".ovr" in line or "passwd" in line for line in lines)
+
+
+def test_gives_the_next_frame_its_own_answer_when_a_task_is_interrupted(small, large, monkeypatch):
+    with Engine(Limits()) as engine:
+        before = build(engine, small)
+        worker = engine._worker
+        monkeypatch.setattr(worker, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            build(engine, large)
+        after = build(engine, small)
+
+        assert after.sha256 == before.sha256
+        assert engine._worker.pid != worker.pid
+
+
+def interrupt(seconds: float) -> None:
+    raise KeyboardInterrupt
