@@ -134,7 +134,8 @@ def test_still_names_cogs_by_the_same_fingerprint_and_key(archive, migrated, mon
     assert planned.frames == [], planned.text
     query = "SELECT source_key, source_sha256, recipe, cog_key FROM cogmill.frame WHERE collection_id = '{}'"
     for source_key, sha256, recipe, cog_key in rows(migrated, query.format(TRAVIS.id)):
-        assert keys.cog_key(keys.parse_upload(source_key), fingerprint.cog_digest(sha256, recipe)) == cog_key
+        upload, digest = keys.parse_upload(source_key), fingerprint.cog_digest(sha256, recipe)
+        assert keys.cog_key(upload.collection, upload.bands, upload.stem, digest) == cog_key
 
 
 def test_says_in_words_what_is_held_back(archive):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 import pytest
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.lifecycle import TRANSITIONS, State, can_become
-from cogmill.domain.model import BuiltCog, Collection, Product
+from cogmill.domain.model import Bands, BuiltCog, Collection, Product
 from cogmill.ledger import Ledger
 from cogmill.ledger.frames import CogVersion, Job
 
@@ -137,8 +137,9 @@ def transitions_of(
         connection.execute("INSERT INTO cogmill.publication VALUES (%s, 1, 'h', now())", [TRAVIS.id])
         scan = {"key": SCAN, "collection_id": TRAVIS.id, "bands": "bw", "stem": "03-22-51_4-1", "etag": "s", "size": 1}
         ledger.uploads.ingest_scans([scan | {"uploaded_at": "2026-01-01"}])
-        scene = Scene(ledger, connection.execute, Job(0, KEY, "old", 1, None, None, COG))
-        scene = Scene(ledger, connection.execute, Job(scene.add_frame(KEY, state), KEY, "old", 1, None, None, COG))
+        job = Job(0, KEY, TRAVIS, Bands.BW, "03-22-51_4-1", "old", 1, None, None, COG)
+        job = replace(job, id=Scene(ledger, connection.execute, job).add_frame(KEY, state))
+        scene = Scene(ledger, connection.execute, job)
         connection.execute(
             "INSERT INTO cogmill.tile_index (oid, location, src_srs, date, roll, frame_num, dl_georef, dl_index, geom, collection_id)"
             " VALUES (%s, %s, '', '', '', '', '', '', %s, %s)",

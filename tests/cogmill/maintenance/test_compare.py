@@ -81,6 +81,7 @@ def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(published, caplog
 
 
 def test_finds_expired_leases(published):
+    published.sql("UPDATE cogmill.frame SET state = 'arrived' WHERE id = 1")
     published.sql("UPDATE cogmill.frame SET state = 'building', lease_until = now() - interval '1 minute' WHERE id = 1")
 
     assert found(published)["lease_expired"] == 1
