@@ -89,8 +89,8 @@ def test_nothing_is_left_when_the_supervisor_was_killed() -> None:
 
 
 def test_nothing_is_left_when_the_starting_process_was_killed() -> None:
-    script = "import sys, time\nfrom demo.stack.temporary_stack import private_stack\n"
-    script += "with private_stack() as stack:\n    print(stack.paths.root, flush=True)\n    time.sleep(300)\n"
+    script = "import sys, time\nfrom demo.stack.temporary_stack import temporary_stack\n"
+    script += "with temporary_stack() as stack:\n    print(stack.paths.root, flush=True)\n    time.sleep(300)\n"
     starter = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None
     home = Path(next(line for line in starter.stdout if line.startswith("/")).strip())
