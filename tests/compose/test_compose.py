@@ -82,6 +82,17 @@ def test_reads_mapfiles_through_a_mount(system: System) -> None:
     assert "fuse.s3fs" in docker("exec", maps, "grep", "/srv/cogmill/mapfiles", "/proc/mounts")
 
 
+def test_watches_how_long_each_worker_draws(system: System) -> None:
+    (maps,) = system.containers("maps")
+    table = [line.split(None, 2) for line in docker("top", maps, "-eo", "pid,ppid,args").splitlines()[1:]]
+    workers = {pid for pid, _, args in table if args.startswith("/usr/lib/cgi-bin/mapserv")}
+    watched = {parent for _, parent, args in table if "request_budget.py" in args and parent in workers}
+
+    assert workers
+    assert watched == workers, table
+    assert not [line for line in system.log(maps) if "cannot be watched" in line]
+
+
 def test_shows_the_ground_although_a_worker_was_killed(system: System, disturbed: Upload) -> None:
     landscape = Landscape(disturbed.survey.seed, disturbed.survey.step)
     PICTURES.mkdir(parents=True, exist_ok=True)
