@@ -26,10 +26,9 @@ FLOORS = (
 """Rooms of the program from the bottom up. A module may import its own room and rooms of floors below."""
 
 BESIDE = {
-    "cog": {"config"},  # where the package lies, for the worker process; and profiles
+    "cog": {"config"},  # where the package lies, for the worker process
     "config": {"cog"},  # a collection's file names a profile
-    "mapserver": {"config"},
-    "index": {"config", "mapserver"},
+    "index": {"mapserver"},
 }
 """Rooms of the same floor that a room may import all the same."""
 

@@ -31,7 +31,8 @@ PRELOAD = (
     "cogmill_airflow.operators.collection",
     "cogmill.pipeline.publish",
 )
-"""Modules of the tasks; none of them loads GDAL, which has its own child process."""
+"""Modules of the tasks. They load GDAL's bindings for the index files, and neither rasterio nor OpenCV: frames are built in a
+process of their own."""
 
 FIXED = {
     "CORE__EXECUTOR": "LocalExecutor",

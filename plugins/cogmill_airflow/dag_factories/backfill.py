@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param, TriggerRule
+from cogmill.cog.profiles import PROFILES
 
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
@@ -12,8 +13,6 @@ from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.names import BACKFILL_POOL
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import backfill
-
-PROFILES = ["bw", "nc", "bw_jpeg", "archive_zstd", "webp_lossless"]
 
 
 def form(*, dry_run: bool) -> dict[str, Param]:

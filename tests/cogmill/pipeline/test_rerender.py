@@ -16,15 +16,6 @@ MAPFILE = keys.mapfile_key(TRAVIS.id)
 TXDOT = Collection("ElPaso", "TxDOT", "1985", Product.FRAMES)
 
 
-@pytest.fixture
-def real(sample):
-    """Two real frames that MapServer can draw."""
-    for number in (1, 2):
-        sample.upload_real(number)
-    sample.run()
-    return sample
-
-
 def test_publishes_nothing_when_the_template_says_the_same(real):
     before = real.client.head_object(Bucket=real.archive.store.bucket, Key=MAPFILE)["LastModified"]
 

@@ -18,15 +18,6 @@ MAPFILE = keys.mapfile_key(TRAVIS.id)
 TXDOT = Collection("ElPaso", "TxDOT", "1985", Product.FRAMES)
 
 
-@pytest.fixture
-def real(sample):
-    """Two real frames that MapServer can draw."""
-    for number in (1, 2):
-        sample.upload_real(number)
-    sample.run()
-    return sample
-
-
 def shown(sample):
     return sample.sql("SELECT oid, location, ST_AsText(geom) FROM cogmill.tile_index ORDER BY oid")
 
