@@ -43,10 +43,6 @@ class Program:
     stop_wait_s: int = 10
     """Seconds until SIGKILL."""
     stop_as_group: bool = True
-    workers: int = 0
-    """Processes that share one FastCGI socket; 0 for everything that is not FastCGI."""
-    section: str = "program"
-    """`program`, or `fcgi-program`."""
 
 
 def postgres(paths: StackPaths) -> Program:
@@ -128,22 +124,26 @@ def mapfile_copy(paths: StackPaths, settings: StackSettings) -> Program:
 
 
 def mapserv(paths: StackPaths, settings: StackSettings) -> Program:
-    """Long-lived MapServer workers behind one FastCGI socket.
+    """Long-lived MapServer workers behind one FastCGI socket, started in the way of the container.
 
     They read their configuration once; what libpq must find in the environment nginx sends with each request. The watch over
     the time a map takes is a copy in their own folder, since their account need not be able to read this checkout.
+
+    multiwatch holds the socket and replaces a worker that ends at once: whoever waits in the socket's queue is served by the
+    next. The supervisor's own FastCGI programs would not do: it takes a worker that ends within `startsecs` for a failed start,
+    waits before the next, gives up after a few, and closes the socket when none lives.
     """
-    budget = f"{paths.mapserver}/request_budget.py {settings.mapserver_timeout}"
+    listen = f"spawn-fcgi -n -s {paths.mapserv_socket} -u www-data -g www-data -U www-data -G www-data -M 0600 -b 512"
+    # A worker may be ended soon after its start, and all of them again and again: only a thousand failed starts in a row count.
+    workers = f"/usr/bin/multiwatch -f {settings.mapserver_workers} -t 1000 -r 1000"
+    budget = f"/usr/bin/python3 -IS {paths.mapserver}/request_budget.py {settings.mapserver_timeout}"
     return Program(
         name="mapserv",
-        section="fcgi-program",
-        command=f"python3 -IS {budget} /usr/lib/cgi-bin/mapserv",
+        command=f"{listen} -- {workers} -- {budget} /usr/lib/cgi-bin/mapserv",
         environment=BASE_ENVIRONMENT | {"MAPSERVER_CONFIG_FILE": f"{paths.mapserver}/mapserver.conf"},
         folder=str(paths.mapserver),
-        user="www-data",
         restart="true",
-        stop_signal="KILL",  # it keeps nothing, and does not leave its wait for requests for any other signal
-        workers=settings.mapserver_workers,
+        stop_signal="KILL",  # workers keep nothing, and do not leave their wait for requests for any other signal
     )
 
 

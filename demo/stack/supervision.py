@@ -92,16 +92,11 @@ class Supervisor:
             time.sleep(0.05)
 
     def states(self) -> dict[str, str]:
-        """Return the state of each program; of several workers the worst. Empty when nothing runs."""
+        """Return the state of each program. Empty when nothing runs."""
         try:
-            infos = self._rpc.getAllProcessInfo()
+            return {info["name"]: info["statename"] for info in self._rpc.getAllProcessInfo()}
         except (OSError, http.client.HTTPException):
             return {}
-        states: dict[str, str] = {}
-        for info in infos:
-            if states.get(info["group"], "RUNNING") == "RUNNING":
-                states[info["group"]] = info["statename"]
-        return states
 
     def start(self, names: Iterable[str]) -> None:
         """Start programs without waiting for them."""

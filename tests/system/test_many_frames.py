@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import Counter
@@ -76,11 +77,14 @@ def test_a_frame_that_is_drawn_costs_the_requests_of_its_cog_alone(many: ManyFra
     assert now["COG"] <= 2 * 9
 
 
-def busy(slow: ManyFrames) -> int:
+TAKEN, QUEUED = "03", "02"
+
+
+def busy(slow: ManyFrames, *states: str) -> int:
     """Count the requests that workers have, and those that wait for one, as the kernel shows them."""
     lines = [line.split() for line in Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()]
     socket = str(slow.stack.paths.mapserv_socket)
-    return sum(line[-1] == socket and line[5] in {"02", "03"} for line in lines)
+    return sum(line[-1] == socket and line[5] in (states or (TAKEN, QUEUED)) for line in lines)
 
 
 def slowest_of_small_ones(slow: ManyFrames) -> float:
@@ -98,7 +102,11 @@ def slowest_of_small_ones(slow: ManyFrames) -> float:
 def abandon(slow: ManyFrames) -> None:
     """Ask for all frames, and go away after a moment."""
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(f"{slow.stack.settings.front_url}/wms/?{slow.query(SIDE)}", timeout=0.3, trust_env=False)
+        httpx.get(
+            f"{slow.stack.settings.front_url}/wms/?{slow.query(SIDE)}",
+            timeout=httpx.Timeout(0.5, connect=10),
+            trust_env=False,
+        )
 
 
 def test_map_that_takes_too_long_is_answered_in_time_with_a_sentence(slow: ManyFrames) -> None:
@@ -106,11 +114,11 @@ def test_map_that_takes_too_long_is_answered_in_time_with_a_sentence(slow: ManyF
 
     answer = ask(slow.stack, slow.query(SIDE))
 
-    assert BUDGET_S - 0.1 <= time.monotonic() - begun < BUDGET_S + 1.5
+    assert BUDGET_S - 0.1 <= time.monotonic() - begun < BUDGET_S + 4
     assert (answer.status_code, answer.headers["retry-after"]) == (504, "5")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.text == f"This map was not drawn within {BUDGET_S} seconds. Zoom in, or ask for a smaller part.\n"
-    assert wait_until(lambda: busy(slow) == 0, 20) < 2
+    assert wait_until(lambda: busy(slow) == 0, 20) < 5
 
 
 @pytest.mark.parametrize("people", [1, 3, 6])
@@ -130,18 +138,48 @@ def test_all_workers_are_free_soon_after_people_who_looked_at_everything_have_le
         f"{people} abandoned drawings of {SIDE**2} frames: all {workers} workers free after {free:.1f} s, then {small:.2f} s"
     )
     assert taken >= 1
-    assert free < ABANDONED_S + 1.5 + (STALE_S + 2) * ((people - 1) // workers)
+    assert free < ABANDONED_S + 4 + (STALE_S + 2) * ((people - 1) // workers)
     assert small < BUDGET_S
+
+
+def processes_of(slow: ManyFrames, program: str) -> list[psutil.Process]:
+    """Return the processes of the stack whose command begins with a program: a worker is `mapserv`, its watch Python."""
+    family = psutil.Process(slow.stack.supervisor.pid()).children(recursive=True)
+    found = []
+    for one in family:
+        with contextlib.suppress(psutil.Error):
+            words = one.cmdline()
+            found += [one] if words and words[0].endswith(program) and "mapserv" in words[-1] else []
+    return found
+
+
+def kill_all_workers(slow: ManyFrames) -> None:
+    workers = slow.stack.settings.mapserver_workers
+    wait_until(lambda: len(processes_of(slow, "/mapserv")) == workers, 10)
+    for worker in processes_of(slow, "/mapserv"):
+        worker.kill()
+
+
+def test_who_waits_gets_a_map_although_all_workers_are_killed_as_soon_as_they_have_started(slow: ManyFrames) -> None:
+    workers = slow.stack.settings.mapserver_workers
+    wait_until(lambda: busy(slow) == 0, 20)
+    for _ in range(5):
+        kill_all_workers(slow)
+    with ThreadPoolExecutor() as people:
+        drawn = [people.submit(ask, slow.stack, slow.query(SIDE)) for _ in range(workers)]
+        wait_until(lambda: busy(slow, TAKEN) == workers, 10)
+        waiting = [people.submit(ask, slow.stack, slow.query(1, column=column, row=25)) for column in range(workers)]
+        wait_until(lambda: busy(slow, QUEUED) == workers, 10)
+        kill_all_workers(slow)
+
+    assert [one.result().status_code for one in drawn] == [503] * workers
+    assert [one.result().text for one in waiting if not one.result().content.startswith(PNG)] == []
+    assert slow.stack.supervisor.states()["mapserv"] == "RUNNING"
 
 
 def test_every_worker_has_one_watch_and_none_is_left_over(slow: ManyFrames) -> None:
     abandon(slow)
     wait_until(lambda: busy(slow) == 0, 30)
-    supervisor = psutil.Process(slow.stack.supervisor.pid())
     workers = slow.stack.settings.mapserver_workers
 
-    def names() -> list[str]:
-        family = [" ".join(one.cmdline()) for one in supervisor.children(recursive=True)]
-        return [name for name in family if "mapserv" in name and "s3fs" not in name and "nginx" not in name]
-
-    wait_until(lambda: sorted("request_budget" in name for name in names()) == [False] * workers + [True] * workers, 10)
+    wait_until(lambda: [len(processes_of(slow, name)) for name in ("/mapserv", "/python3")] == [workers] * 2, 10)

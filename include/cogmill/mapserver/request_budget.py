@@ -10,7 +10,8 @@ replaces one that crashed. No request passes through here, and it needs nothing 
 
 Each request is a connection of its own that the worker accepted at the FastCGI socket, which is its standard input. The kernel
 tells which are open (sock_diag, unix) and which are the worker's (/proc); a worker with many short requests never has the
-same one for long. SIGKILL, since at SIGTERM MapServer finishes its request first.
+same one for long. SIGKILL, since at SIGTERM MapServer finishes its request first. A worker that must end is stopped and looked
+at once more before: it may have finished meanwhile, and taken the request of somebody who waits.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ class Watch:
         self.begun: dict[int, float] = {}
         self.patience: dict[int, float] = {}
 
-    def verdict(self, open_now: dict[int, bool], now: float) -> str:
-        """Take in what one look found; return why the worker must end, or an empty text.
+    def verdict(self, open_now: dict[int, bool], now: float) -> dict[int, str]:
+        """Take in what one look found; return the requests for which the worker must end, and why.
 
         Args:
             open_now: The worker's requests as `connections()` returns them.
@@ -117,11 +118,54 @@ class Watch:
             if left
         }
         self.begun = {inode: self.begun.get(inode, now) for inode in open_now}
-        if any(now - since >= self.budget_s for since in self.begun.values()):
-            return f"its map took longer than {self.budget_s:g} s"
-        if any(now >= end for end in self.patience.values()):
-            return "nobody waits for its map any more"
-        return ""
+        late = f"its map took longer than {self.budget_s:g} s"
+        abandoned = "nobody waits for its map any more"
+        return {inode: abandoned for inode, end in self.patience.items() if now >= end} | {
+            inode: late for inode, since in self.begun.items() if now - since >= self.budget_s
+        }
+
+
+def requests(worker: int, path: bytes) -> dict[int, bool]:
+    """Return the requests that a worker has: inode, and whether the client has left.
+
+    Raises:
+        OSError: The kernel does not tell, or the worker is gone.
+    """
+    accepted = connections(path)
+    mine = sockets(worker) if accepted else set()
+    return {inode: left for inode, left in accepted.items() if inode in mine}
+
+
+def end(worker: int, path: bytes, overdue: dict[int, str]) -> bool:
+    """End a worker, our parent, if it still has one of the requests that are overdue; tell whether it was ended.
+
+    It is stopped while it is looked at, and goes on whatever happens: a signal that would end us meanwhile waits.
+    """
+    polite = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, polite)
+    try:
+        os.kill(worker, signal.SIGSTOP)
+        _wait_until_stopped(worker)
+        still = [reason for inode, reason in overdue.items() if inode in requests(worker, path)]
+        if not still or os.getppid() != worker:
+            return False
+        os.kill(worker, signal.SIGKILL)
+        sys.stderr.write(f"MapServer worker {worker} is ended: {still[0]}\n")
+        return True
+    finally:
+        if os.getppid() == worker:
+            os.kill(worker, signal.SIGCONT)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, polite)
+
+
+def _wait_until_stopped(pid: int) -> None:
+    """Wait until a process takes no further step. One that waits for a dead mount or disk takes none either, and never stops."""
+    patience = time.monotonic() + LOOK_S
+    while time.monotonic() < patience:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  # pathlib is not in Debian's smallest Python
+            if file.read().rpartition(b") ")[2][:1] == b"T":
+                return
+        time.sleep(0.01)
 
 
 def watch(worker: int, path: bytes, budget_s: float) -> None:
@@ -130,14 +174,8 @@ def watch(worker: int, path: bytes, budget_s: float) -> None:
     while os.getppid() == worker:
         # While it is our parent its number is nobody else's. What cannot be seen now is looked at again.
         with suppress(OSError):
-            accepted = connections(path)
-            mine = sockets(worker) if accepted else set()
-            reason = course.verdict(
-                {inode: left for inode, left in accepted.items() if inode in mine}, time.monotonic()
-            )
-            if reason and os.getppid() == worker:
-                os.kill(worker, signal.SIGKILL)
-                sys.stderr.write(f"MapServer worker {worker} is ended: {reason}\n")
+            overdue = course.verdict(requests(worker, path), time.monotonic())
+            if overdue and end(worker, path, overdue):
                 return
         time.sleep(LOOK_S)
 

@@ -30,6 +30,35 @@ while True:
 """
 """Draws for as many seconds as it is told, and learns of nothing meanwhile: as MapServer does."""
 
+SLOW_TO_ACT_S = 2.0
+SLOW_TO_ACT = f"""
+import sys, time
+from cogmill.mapserver import request_budget
+
+verdict = request_budget.Watch.verdict
+
+def slow_verdict(*arguments):
+    overdue = verdict(*arguments)
+    time.sleep({SLOW_TO_ACT_S} if overdue else 0)
+    return overdue
+
+request_budget.Watch.verdict = slow_verdict
+request_budget.main(sys.argv[1:])
+"""
+"""The watch, with much time between its look and what it does about it."""
+
+BLIND_AT_LAST = """
+import sys
+from cogmill.mapserver import request_budget
+
+def nothing_to_be_seen(_):
+    raise OSError("not now")
+
+request_budget._wait_until_stopped = nothing_to_be_seen
+request_budget.main(sys.argv[1:])
+"""
+"""The watch, when the kernel tells nothing about a worker that is stopped."""
+
 
 @pytest.mark.parametrize(
     ("looks", "ended_at"),
@@ -52,10 +81,11 @@ def test_verdict_follows_the_age_of_one_request(looks, ended_at) -> None:
 
 
 @contextmanager
-def worker(folder: Path) -> Iterator[tuple[psutil.Popen, Path]]:
+def worker(folder: Path, script: str = "") -> Iterator[tuple[psutil.Popen, Path]]:
     path, program = folder / "socket", folder / "worker.py"
     program.write_text(WORKER)
-    command = [sys.executable, "-IS", request_budget.__file__, str(BUDGET_S), sys.executable, str(program)]
+    watcher = ["-c", script] if script else ["-IS", request_budget.__file__]
+    command = [sys.executable, *watcher, str(BUDGET_S), sys.executable, str(program)]
     with socket.socket(socket.AF_UNIX) as listening, (folder / "log").open("wb") as log:
         listening.bind(str(path))
         listening.listen()
@@ -118,6 +148,29 @@ def test_worker_that_draws_for_nobody_is_ended(tmp_path, monkeypatch) -> None:
 
         assert ABANDONED_S - 0.1 <= time.monotonic() - begun < ABANDONED_S + 4 * LOOK_S
         assert "nobody waits" in (tmp_path / "log").read_text()
+
+
+def test_worker_that_has_just_taken_the_next_request_is_left_alone(tmp_path) -> None:
+    with worker(tmp_path, SLOW_TO_ACT) as (process, path):
+        assert answer(path, 0) == b"drawn"
+        # The first is too late when the watch looks and done when it acts; then the second is in the middle.
+        with request(path, BUDGET_S + LOOK_S + 0.4) as first, request(path, SLOW_TO_ACT_S) as second:
+            assert first.recv(16) == b"drawn"
+            assert second.recv(16) == b"drawn"
+
+        assert answer(path, 0) == b"drawn"
+        assert process.poll() is None
+        assert "is ended" not in (tmp_path / "log").read_text()
+
+
+def test_worker_is_not_left_stopped_when_the_kernel_does_not_tell(tmp_path) -> None:
+    with worker(tmp_path, BLIND_AT_LAST) as (process, path):
+        assert answer(path, 0) == b"drawn"
+
+        assert answer(path, BUDGET_S + 4 * LOOK_S) == b"drawn"
+
+        assert answer(path, 0) == b"drawn"
+        assert process.status() != psutil.STATUS_STOPPED
 
 
 def test_watch_ends_when_its_worker_is_killed(tmp_path) -> None:
