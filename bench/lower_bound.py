@@ -9,7 +9,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 from cogmill.cog.arrays.scratch import ScratchArrays
-from cogmill.cog.output.overviews import BLOCK_PX, Level, build_levels
+from cogmill.cog.output.levels import BLOCK_PX, Level, build_levels
 from osgeo import gdal
 
 

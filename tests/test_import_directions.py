@@ -19,6 +19,7 @@ PROGRAM = ROOT / "include" / "cogmill"
 FLOORS = (
     {"domain"},
     {"config", "aws", "ledger", "cog"},
+    {"overviews"},
     {"mapserver", "index"},
     {"pipeline"},
     {"maintenance"},

@@ -140,11 +140,12 @@ class S3Store:
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **arguments)
         return True
 
-    def read(self, key: str) -> bytes | None:
-        """Return a small object, or None when there is none."""
+    def read(self, key: str, first: int = 0, size: int | None = None) -> bytes | None:
+        """Return a small object, or so many of its bytes from one on, fewer at its end; None when there is no such object."""
+        part = {} if size is None else {"Range": f"bytes={first}-{first + size - 1}"}
         try:
             with _translated(f"get s3://{self.bucket}/{key}"):
-                body: bytes = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                body: bytes = self._client.get_object(Bucket=self.bucket, Key=key, **part)["Body"].read()
                 return body
         except SourceChangedError:
             return None

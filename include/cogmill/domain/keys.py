@@ -111,6 +111,11 @@ def index_file_keys(collection: Collection, bands: Bands) -> list[str]:
     return [stem + end for end in INDEX_FILES]
 
 
+def gdal_path(bucket: str, key: str) -> str:
+    """Return what GDAL and MapServer open: `/vsis3/<bucket>/<key>`."""
+    return f"/vsis3/{bucket}/{key}"
+
+
 def mapfile_key(collection_id: str) -> str:
     """Return the key of a collection's mapfile, the only key that is ever replaced."""
     return f"{MAPFILES}{collection_id}.map"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from osgeo import gdal, ogr, osr
 
+from cogmill.domain import keys
 from cogmill.domain.model import FrameName, Product
 from cogmill.mapserver.urls import download_url
 
@@ -104,7 +105,7 @@ def index_row(frame: IndexedFrame, address: IndexAddress) -> IndexRow:
     """Return the tile index row of one published frame."""
     return IndexRow(
         oid=frame.oid,
-        location=f"/vsis3/{address.bucket}/{frame.cog_key}",
+        location=keys.gdal_path(address.bucket, frame.cog_key),
         src_srs=SRS,
         date=frame.name.date,
         roll=frame.name.roll,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection, FrameName, Product
 from cogmill.ledger.connection import Part, Row, as_json
 
@@ -44,6 +45,13 @@ class ServiceFacts:
     """Extent in EPSG:3857 meters; None when there is no frame."""
     inside: list[list[float]] | None
     """x and y of some points inside the footprint of the newest frame, the deepest first."""
+
+    @property
+    def extent(self) -> Bounds3857 | None:
+        """Rectangle around all footprints; None when there is no frame."""
+        if self.xmin is None or self.ymin is None or self.xmax is None or self.ymax is None:
+            return None
+        return Bounds3857(self.xmin, self.ymin, self.xmax, self.ymax)
 
 
 @dataclass(frozen=True, slots=True)

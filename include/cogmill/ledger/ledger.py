@@ -12,6 +12,7 @@ from cogmill.ledger.collections import Collections
 from cogmill.ledger.findings import Findings
 from cogmill.ledger.frames import Frames
 from cogmill.ledger.history import History
+from cogmill.ledger.overview_cells import OverviewCells
 from cogmill.ledger.page_queries import PageQueries
 from cogmill.ledger.queries import Queries
 from cogmill.ledger.uploads import Uploads
@@ -31,6 +32,7 @@ class Ledger:
         self.history = History(connection)
         self.backfills = Backfills(connection)
         self.findings = Findings(connection)
+        self.overview_cells = OverviewCells(connection)
 
     @classmethod
     def connect(cls, **parameters: Any) -> Ledger:

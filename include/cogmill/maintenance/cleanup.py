@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cogmill.maintenance.cells import CellCleanup, clean_up_cells
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ MOST_COGS = 5000
 A_DAY_S = 86_400
 """Incomplete uploads and folders of vanished workers are kept for this long."""
 
-TEMP = re.compile(r"cogmill-(?:verify-|proof-|index-|compile-)?[a-z0-9_]{8}")
+TEMP = re.compile(r"cogmill-(?:verify-|proof-|index-|overviews-|compile-)?[a-z0-9_]{8}")
 """Names of the private folders that workers make in their temporary directory; `proof-` is what releases up to 0.1 called `verify-`."""
 
 
@@ -34,6 +35,10 @@ class Collected:
     """Keys of aborted multipart uploads."""
     folders: list[str]
     """Folders on the host where this ran."""
+    lost_cells: list[str]
+    """Keys of overview cells that were gone; their collections build them again."""
+    cells: list[str]
+    """Keys of overview cells that nothing shows any more."""
 
 
 def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
@@ -41,17 +46,19 @@ def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
     grace_s = archive.settings.retired_cog_days * A_DAY_S
     cogs = archive.ledger.findings.due_retired(grace_s, MOST_COGS)
     uploads: list[str] = []
+    cells = CellCleanup([], [])
     folders = _stale_folders()
     if not dry_run:
         for key in cogs:
             archive.store.delete(key)
         archive.ledger.findings.forget_retired(cogs)
         archive.ledger.history.forget(grace_s)
+        cells = clean_up_cells(archive, grace_s)
         uploads = archive.store.abort_uploads(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=A_DAY_S))
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
     log.info("garbage_collected cogs=%d uploads=%d folders=%d", len(cogs), len(uploads), len(folders))
-    return Collected(cogs, uploads, [str(folder) for folder in folders])
+    return Collected(cogs, uploads, [str(folder) for folder in folders], cells.lost, cells.deleted)
 
 
 def _stale_folders() -> list[Path]:

@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from cogmill.config.places import TEMPLATES
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Collection, Product
+from cogmill.overviews.grid import resolution
 
 DEFAULT_SRS = ("EPSG:3857", "EPSG:4326", "CRS:84", "EPSG:4269", "EPSG:26913", "EPSG:26914", "EPSG:26915", "EPSG:3083")
 """Offered to WMS clients: web maps, longitude and latitude (WGS84, NAD83), the UTM zones of Texas, its Albers grid."""
@@ -66,6 +67,27 @@ DATA = (
 )
 """Frames are drawn in the byte order of their paths, as S3 lists them; the last one lies on top."""
 
+TILES = (
+    "geom FROM (SELECT oid, location, src_srs, acquired, all_days, geom FROM %rows%"
+    ' ORDER BY place, location COLLATE "C") AS tiles USING UNIQUE oid USING SRID=3857'
+)
+"""What the raster layer is drawn from where a collection has overviews: these columns of the rows that the scale chooses."""
+
+FRAME_ROWS = (
+    "(SELECT oid, location, src_srs, acquired, true AS all_days, geom, 0 AS place FROM cogmill.tile_index"
+    " WHERE collection_id = {collection_id}) AS frames"
+)
+"""Frames, in the order of `DATA`."""
+
+CELL_ROWS = (
+    "(SELECT oid, location, src_srs, acquired, all_days, geom, coalesce(acquired - date '1800-01-01', 0) AS place"
+    " FROM cogmill.overview WHERE collection_id = {collection_id} AND level = {level}) AS cells"
+)
+"""Cells of one level; where days lie over each other the latest lies on top, as it does among frames named by their day."""
+
+INCHES_PER_M, DOTS_PER_INCH = 39.3701, 72
+"""With which MapServer turns meters per pixel into a scale."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -83,6 +105,8 @@ class Service:
     dates: tuple[dt.date, dt.date] | None = None
     """First and last day of the frames; None unless they are known to the day, then clients may ask for a time."""
     srs: tuple[str, ...] = DEFAULT_SRS
+    overview_levels: tuple[int, ...] = ()
+    """Zooms of the XYZ grid at which the collection has overviews, finest first."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(LAYER_NAME, self.service_name):
@@ -96,6 +120,11 @@ class Service:
     def index_name(self) -> str:
         """Name of the footprint layer, and of the layer in vector tiles."""
         return f"{self.service_name}_index"
+
+    @property
+    def tiles_name(self) -> str:
+        """Name of the hidden layer that the raster layer is drawn from where there are overviews."""
+        return f"{self.service_name}_tiles"
 
     @property
     def map_name(self) -> str:
@@ -139,6 +168,9 @@ def render(service: Service) -> str:
         map_name=_quoted(service.map_name),
         raster_name=_quoted(service.service_name),
         index_name=_quoted(service.index_name),
+        tile_index=_quoted(service.tiles_name if service.overview_levels else service.index_name),
+        tile_data=_quoted(TILES),
+        frame_rows=_quoted(FRAME_ROWS.format(collection_id=_sql_literal(service.collection_id))),
         class_name=_quoted(index_title),
         extent=" ".join(map(str, service.map_extent)),
         max_size=MAX_SIZE_PX,
@@ -146,6 +178,7 @@ def render(service: Service) -> str:
         web_metadata=_metadata(_web_metadata(service)),
         raster_metadata=_metadata({"wms_title": raster_title, **_time_metadata(service)}),
         index_metadata=_metadata({"wms_title": index_title, **_item_metadata(), **_time_metadata(service)}),
+        levels=[_level(service, level) for level in service.overview_levels],
     )
 
 
@@ -170,6 +203,16 @@ def _web_metadata(service: Service) -> dict[str, str]:
         "wms_srs": " ".join(service.srs),
         **WEB_METADATA,
     }
+
+
+def _level(service: Service, level: int) -> dict[str, str]:
+    """Return what the template says about one level of overviews.
+
+    A level is drawn from the scale at which a pixel of the picture is as large as one of the level.
+    """
+    pixel_m = resolution(level)
+    rows = CELL_ROWS.format(collection_id=_sql_literal(service.collection_id), level=level)
+    return {"scale": _quoted(f"{pixel_m * INCHES_PER_M * DOTS_PER_INCH:.0f}"), "rows": _quoted(rows)}
 
 
 def _item_metadata() -> dict[str, str]:

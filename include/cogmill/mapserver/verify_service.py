@@ -15,6 +15,7 @@ from cogmill.domain.geo import Bounds3857
 from cogmill.mapserver import cgi
 from cogmill.mapserver.cgi import Answer, DraftServer, MapServerRunner
 from cogmill.mapserver.mapfile import Service
+from cogmill.overviews.grid import resolution
 
 PREVIEW_PX = 512
 """Longer side of the preview."""
@@ -80,9 +81,13 @@ def _verify_capabilities(draft: DraftServer, service: Service) -> None:
 
 
 def _area(service: Service, point: tuple[float, float] | None) -> Bounds3857:
-    """Return the ground to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point."""
+    """Return the ground to draw: the whole extent, cut to `PREVIEW_SPAN_M` around the point.
+
+    With overviews it is smaller than what they are drawn for: a new frame is in them only after its mapfile is published.
+    """
     whole = Bounds3857(*service.map_extent)
-    near = whole if point is None else Bounds3857.around(*point, PREVIEW_SPAN_M / 2)
+    span_m = min([PREVIEW_SPAN_M, *(resolution(level) * PREVIEW_PX / 2 for level in service.overview_levels)])
+    near = whole if point is None else Bounds3857.around(*point, span_m / 2)
     return whole.intersection(near) if whole.intersects(near) else whole
 
 

@@ -93,7 +93,7 @@ def export_index(archive: Archive, collection_id: str) -> list[str]:
 def draft_mapfile(archive: Archive, collection_id: str) -> MapfileDraft | None:
     """Render a mapfile from the current template; None for a collection without frames."""
     facts = archive.ledger.collections.service_facts(collection_id)
-    extent = _extent(facts)
+    extent = facts.extent
     if extent is None:
         return None
     service = _service(archive, archive.ledger.collections.state(collection_id).collection, facts, extent)
@@ -203,12 +203,6 @@ def _export(archive: Archive, collection: Collection, bands: Bands) -> list[str]
     return written
 
 
-def _extent(facts: ServiceFacts) -> Bounds3857 | None:
-    if facts.xmin is None or facts.ymin is None or facts.xmax is None or facts.ymax is None:
-        return None
-    return Bounds3857(facts.xmin, facts.ymin, facts.xmax, facts.ymax)
-
-
 def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
     if facts.first_day is None or facts.last_day is None or facts.undated:
         return None
@@ -224,6 +218,7 @@ def _service(archive: Archive, collection: Collection, facts: ServiceFacts, exte
         extent=extent,
         online_resource=service_url(archive.settings.mapserver_url, collection.id),
         dates=_dates(facts),
+        overview_levels=tuple(archive.ledger.overview_cells.levels(collection.id)),
     )
 
 

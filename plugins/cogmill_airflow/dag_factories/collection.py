@@ -26,7 +26,7 @@ BATCH_TIMEOUT = timedelta(hours=6)
 
 
 def collection_dag(entry: Entry) -> DAG:
-    """Return the DAG of one collection: frames -> COGs -> tile index -> index files -> mapfile -> report.
+    """Return the DAG of one collection: frames -> COGs -> tile index -> index files -> mapfile -> overviews -> report.
 
     Args:
         entry: `id`, `service_name`, `county`, `agency`, `year` and `product` of the collection, and `gdal_slots`, the slots of
@@ -69,10 +69,23 @@ def collection_dag(entry: Entry) -> DAG:
             doc_md=collection_docs.PUBLISH_MAPFILE,
             **ids,
         )
-        [plan, cogs] >> index >> export >> mapfile
+        overviews = _overviews_task(entry)
+        [plan, cogs] >> index >> export >> mapfile >> overviews
         # reporting takes CPU time, so it waits until the map is published
-        mapfile >> _report_tasks(mapfile.output, ids)
+        overviews >> _report_tasks(mapfile.output, ids)
     return dag
+
+
+def _overviews_task(entry: Entry) -> BaseOperator:
+    """Return the task that follows the mapfile: frames are on the map at once, and maps of many frames follow."""
+    return collection.UpdateOverviewsOperator(
+        task_id="update_overviews",
+        collection_id=entry["id"],
+        pool=GDAL_POOL,
+        pool_slots=entry["gdal_slots"],
+        execution_timeout=BATCH_TIMEOUT,
+        doc_md=collection_docs.UPDATE_OVERVIEWS,
+    )
 
 
 def _report_tasks(published: XComArg, ids: Mapping[str, str]) -> list[BaseOperator]:

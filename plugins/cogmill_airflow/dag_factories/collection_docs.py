@@ -48,6 +48,12 @@ PUBLISH_MAPFILE = (
     "Buttons: the service's capabilities, and the whole collection as one picture."
 )
 
+UPDATE_OVERVIEWS = (
+    "Builds the overviews of a collection of more than 12 frames: cells that show many frames in one file, so that a map of the "
+    "whole collection is drawn as fast as a map of one frame. Only cells that changed frames touch are built. The result names "
+    "the levels, and how many cells were built, kept and removed."
+)
+
 REPORT = (
     "Reports in one digest how many frames were published, rejected or failed, and which scans are missing. "
     "Red names the failures."

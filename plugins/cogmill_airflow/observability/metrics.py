@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cogmill.ledger.queries import Queue
     from cogmill.pipeline.build_cogs import BatchResult
+    from cogmill.pipeline.update_overviews import OverviewChange
 
 MAX_LATENCIES = 200
 """Frames of one publication whose time from upload to map is sent one by one."""
@@ -30,11 +31,24 @@ METRICS = {
     "cogmill.frames_per_second": ("gauge", "frames per second of the batch that ended last"),
     "cogmill.bytes.read": ("counter", "bytes of uploads built or found unchanged"),
     "cogmill.bytes.written": ("counter", "bytes of COGs stored"),
+    "cogmill.overviews.built": ("counter", "cells of overviews built and stored"),
+    "cogmill.overviews.bytes": ("counter", "bytes of cells stored"),
     "cogmill.queue.frames": ("gauge", "frames waiting in the whole archive"),
     "cogmill.queue.age": ("gauge", "seconds that the oldest of them has waited"),
     "cogmill.upload_to_map": ("timer", "from the end of an upload to its frame on the map"),
 }
 """Kind and meaning by name. With Airflow's prefix StatsD sees `airflow.cogmill.frames.built`."""
+
+
+def overviews_updated(collection_id: str, change: OverviewChange) -> None:
+    """Send the numbers of one update of a collection's overviews.
+
+    :param collection_id: Collection of the cells; sent as a tag, where the backend knows tags.
+    :param change: What was done.
+    """
+    for name, count in (("cogmill.overviews.built", change.built), ("cogmill.overviews.bytes", change.bytes_written)):
+        if count:
+            incr(name, count, tags={"collection": collection_id})
 
 
 def batch_done(collection_id: str, result: BatchResult, seconds: float) -> None:

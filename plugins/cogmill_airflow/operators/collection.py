@@ -149,3 +149,19 @@ class PublishMapfileOperator(CollectionOperator):
             lambda: queries.latencies(self.collection_id, since, metrics.MAX_LATENCIES),
         )
         metrics.queue(queries.queue)
+
+
+class UpdateOverviewsOperator(CollectionOperator):
+    """Bring the overviews of the collection to what its tile index says, so that maps of many frames open few files.
+
+    Safe to rerun: cells that show the same as before are not touched, and what is shown changes in one transaction.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the levels, and how many cells were built, kept and removed."""
+        from cogmill.pipeline.update_overviews import update_overviews
+
+        with self.archive() as archive:
+            change = update_overviews(archive, self.collection_id)
+        metrics.overviews_updated(self.collection_id, change)
+        return asdict(change)

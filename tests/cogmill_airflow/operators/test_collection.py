@@ -138,6 +138,7 @@ def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pyte
     from airflow.sdk.observability.metrics import stats_utils
     from cogmill.ledger.queries import Queue
     from cogmill.pipeline.build_cogs import BatchResult
+    from cogmill.pipeline.update_overviews import OverviewChange
     from cogmill_airflow.observability import metrics
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
@@ -151,6 +152,7 @@ def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pyte
         metrics.batch_done(COLLECTION, replace(result, rejected=[None]), 2.5)  # type: ignore[list-item]
         metrics.published(COLLECTION, 2, lambda: [31.5])
         metrics.queue(lambda: Queue(frames=7, age_s=90))
+        metrics.overviews_updated(COLLECTION, OverviewChange([16], built=3, bytes_written=400))
 
         heard = dict(ear.recv(4096).decode().split(":") for _ in metrics.METRICS)
     assert set(heard) == {f"airflow.{name}" for name in metrics.METRICS}

@@ -12,7 +12,7 @@ from osgeo import gdal
 
 from cogmill.cog.arrays.masks import strips
 from cogmill.cog.arrays.threads import map_threaded
-from cogmill.cog.output.overviews import BLOCK_PX, Level, level_sizes
+from cogmill.cog.output.levels import BLOCK_PX, Level, level_sizes
 from cogmill.cog.output.tiff import Directory, read_directories
 from cogmill.cog.source.decode import Bytes
 from cogmill.cog.source.gdal_types import Dataset, Samples

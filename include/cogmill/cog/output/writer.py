@@ -10,7 +10,7 @@ import numpy as np
 from affine import Affine
 from osgeo import gdal
 
-from cogmill.cog.output.overviews import BLOCK_PX, VALID, Level
+from cogmill.cog.output.levels import BLOCK_PX, VALID, Level
 from cogmill.cog.profiles import Profile
 from cogmill.cog.source.crs import web_mercator
 from cogmill.cog.source.decode import Bytes

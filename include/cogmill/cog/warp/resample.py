@@ -22,7 +22,7 @@ from cogmill.cog.arrays.masks import NEIGHBORS
 from cogmill.cog.arrays.polygons import Polygon, densify, rasterize, shrink
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.arrays.threads import map_threaded
-from cogmill.cog.output.overviews import VALID
+from cogmill.cog.output.levels import VALID
 from cogmill.cog.profiles import Resampling
 from cogmill.cog.source.decode import Bytes, Pixels
 from cogmill.cog.warp.target_grid import OUTLINE_STEPS, PixelTransformer, TargetGrid, grid_pixels, source_pixels

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from cogmill.cog.arrays.scratch import ScratchArrays
-from cogmill.cog.output.overviews import Level, build_levels
+from cogmill.cog.output.levels import Level, build_levels
 from cogmill.cog.output.tiff import read_directories
 from cogmill.cog.output.verify_cog import ReferenceSamples, verify_layout, verify_pixels, verify_samples
 from cogmill.cog.output.writer import write_cog

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cogmill.cog.arrays.scratch import ScratchArrays
-from cogmill.cog.output.overviews import Level, build_levels, halve
+from cogmill.cog.output.levels import Level, build_levels, halve
 
 
 def slow_half(data: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,149 @@
+"""Cells of the overviews of collections: what they show, and one change of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cogmill.domain.geo import Bounds3857
+from cogmill.ledger.connection import Part, Row, as_json
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewState:
+    """Where the overviews of a collection stand."""
+
+    revision: int
+    """Of the tile index."""
+    overview_revision: int
+    """Of the tile index when the cells were written."""
+    levels: list[int]
+    """Finest first; none when the collection has no cells."""
+    traceable: bool
+    """The history tells what changed since `overview_revision`."""
+    wanted: bool
+    """The collection has so many frames that it needs overviews."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRectangle:
+    """A COG and the rectangle around its valid pixels."""
+
+    key: str
+    bounds: Bounds3857
+    acquired: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCell:
+    """One row that MapServer reads."""
+
+    oid: int
+    level: int
+    x: int
+    y: int
+    acquired: dt.date | None
+    all_days: bool
+    key: str
+    bounds: Bounds3857
+    """Rectangle around its valid pixels."""
+
+
+class OverviewCells(Part):
+    """The overview index of collections."""
+
+    def state(self, collection_id: str, most_without: int) -> OverviewState:
+        """Return where the overviews of a collection stand; `most_without` frames need none."""
+        (row,) = self._rows("overview_state", collection_id=collection_id, most=most_without)
+        return OverviewState(**row)
+
+    def typical_frame(self, collection_id: str) -> tuple[float, float]:
+        """Return width and pixel size of the middle frame, in EPSG:3857 meters; the collection has frames."""
+        (row,) = self._rows("typical_frame", collection_id=collection_id)
+        return row["width_m"], row["gsd_m"]
+
+    def changed_bounds(self, collection_id: str, since: int) -> list[Bounds3857]:
+        """Return where the tile index changed since a revision."""
+        return [_bounds(row) for row in self._rows("changed_bounds", collection_id=collection_id, revision=since)]
+
+    def all_bounds(self, collection_id: str) -> list[Bounds3857]:
+        """Return the rectangle of every frame in the tile index."""
+        return [_bounds(row) for row in self._rows("all_bounds", collection_id=collection_id)]
+
+    def frames_in(self, collection_id: str, bounds: Bounds3857) -> list[IndexedRectangle]:
+        """Return the frames that reach into a rectangle, in drawing order."""
+        west, south, east, north = bounds
+        edges = {"west": west, "south": south, "east": east, "north": north}
+        rows = self._rows("frames_in", collection_id=collection_id, **edges)
+        return [IndexedRectangle(row["key"], _bounds(row), row["acquired"]) for row in rows]
+
+    def all(self, collection_id: str) -> list[ShownCell]:
+        """Return every cell that MapServer reads, ordered by level, y, x and day."""
+        return [_cell(row) for row in self._rows("overview_cells", collection_id=collection_id)]
+
+    def levels(self, collection_id: str) -> list[int]:
+        """Return the levels of a collection, finest first."""
+        rows = self._rows("overview_levels", collection_id=collection_id)
+        return [level for row in rows for level in row["levels"]]
+
+    def change(  # noqa: PLR0913 - two sets of rows and what they stand for
+        self,
+        collection_id: str,
+        *,
+        root: str,
+        gone: Sequence[int],
+        added: Sequence[Mapping[str, Any]],
+        levels: Sequence[int],
+        revision: int,
+    ) -> bool:
+        """Change the cells in one transaction; readers see all of it or nothing.
+
+        Args:
+            collection_id: Whose cells.
+            root: `/vsis3/<bucket>/`, what locations begin with.
+            gone: Numbers of the rows that leave.
+            added: New rows: `level`, `x`, `y`, `acquired`, `all_days`, `key`, `size`, `sha256`, `west`, `south`, `east`, `north`.
+            levels: The levels from now on, finest first. Rows of others may stay for a while: hosts still read the old mapfile.
+            revision: The revision of the tile index that the cells show now.
+
+        Returns:
+            False when another run has written newer cells meanwhile; nothing was changed then.
+        """
+        with self._transaction():
+            self._rows("lock_collection", collection_id=collection_id)
+            about = {"collection_id": collection_id, "levels": list(levels), "revision": revision}
+            if not self._rows("set_overview_revision", **about):
+                return False
+            self._rows("delete_cells", oids=list(gone))
+            self._rows("insert_cells", collection_id=collection_id, root=root, rows=as_json(added))
+        return True
+
+    def retire_unnamed(self, keys: Sequence[str]) -> None:
+        """Put objects that no row names on the list of those to be deleted later."""
+        self._rows("retire_unnamed_cells", keys=list(keys))
+
+    def forget_lost(self, stored: Sequence[str]) -> list[str]:
+        """Forget cells whose object is not stored any more; return their keys. The next run of their collections builds them.
+
+        Cells of the last hour are left out of account: the listing may be older than they are.
+        """
+        return [row["key"] for row in self._rows("forget_lost_cells", keys=list(stored))]
+
+    def due_retired(self, grace_s: float, at_most: int) -> list[str]:
+        """Return retired cells whose time is up and which nothing names again."""
+        return [row["key"] for row in self._rows("due_retired_cells", grace_s=grace_s, at_most=at_most)]
+
+    def forget_retired(self, keys: Sequence[str]) -> None:
+        """Forget retired cells that were deleted."""
+        self._rows("forget_retired_cells", keys=list(keys))
+
+
+def _bounds(row: Row) -> Bounds3857:
+    return Bounds3857(row["west"], row["south"], row["east"], row["north"])
+
+
+def _cell(row: Row) -> ShownCell:
+    numbers = (row["oid"], row["level"], row["x"], row["y"])
+    return ShownCell(*numbers, row["acquired"], row["all_days"], row["key"], _bounds(row))

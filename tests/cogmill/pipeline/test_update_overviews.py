@@ -1,0 +1,188 @@
+"""Overviews of a real collection: frames in a bucket, their cells, and the maps MapServer draws from them."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from cogmill.domain import keys
+from cogmill.maintenance.cells import clean_up_cells
+from cogmill.mapserver import cgi
+from cogmill.pipeline import ingest, publish, update_overviews
+from PIL import Image
+
+from tests.small_archive import TRAVIS, SmallArchive, raster
+
+SIDE_PX, PIXEL_M, STEP_M = 400, 2, 400
+WEST, NORTH = -10_900_000, 3_500_000
+
+
+def frame(number: int) -> np.ndarray:
+    """Return a picture with detail, another one for each number."""
+    y, x = np.mgrid[0:SIDE_PX, 0:SIDE_PX]
+    return np.roll((128 + 60 * np.sin(x / 23) + 50 * np.cos(y / 17)).astype(np.uint8), 31 * number, 1)
+
+
+def upload(sample: SmallArchive, number: int, day: str = "03-22-51", columns: int = 5) -> str:
+    key = f"bw/Travis/USDA_1951/frames/georef/{day}_4-{number}.tif"
+    west, north = WEST + STEP_M * (number % columns), NORTH - STEP_M * (number // columns)
+    sample.put(key, raster(frame(number), west, north, PIXEL_M))
+    return key
+
+
+@pytest.fixture
+def survey(sample: SmallArchive) -> SmallArchive:
+    """Twenty overlapping frames of two days, published."""
+    for number in range(20):
+        upload(sample, number, "03-22-51" if number % 5 < 3 else "04-01-51")
+    sample.run()
+    return sample
+
+
+def update(sample: SmallArchive) -> update_overviews.OverviewChange:
+    return update_overviews.update_overviews(sample.archive, TRAVIS.id)
+
+
+def cells(sample: SmallArchive) -> set[str]:
+    return {key for (key,) in sample.sql("SELECT key FROM cogmill.overview")}
+
+
+def draw(sample: SmallArchive, text: str, bounds: tuple[float, ...], **more: str) -> np.ndarray:
+    """Return the picture of a mapfile, shape (512, 512, 4): red, green, blue, alpha."""
+    window: dict[str, Any] = {"bbox": ",".join(map(str, bounds)), "width": 512, "height": 512, "crs": "EPSG:3857"}
+    look = {"layers": TRAVIS.service_name, "styles": "", "format": "image/png", "transparent": "true"}
+    with publish._mapserver(sample.archive) as runner, cgi.serve_draft(text, runner) as server:
+        answer = server.expect("image/png", request="GetMap", version="1.3.0", **window, **look, **more)
+    return np.asarray(Image.open(io.BytesIO(answer.body)).convert("RGBA")).astype(int)
+
+
+def around(sample: SmallArchive, side_m: float) -> tuple[float, ...]:
+    x, y = WEST + 2.5 * STEP_M, NORTH - 2 * STEP_M
+    return x - side_m / 2, y - side_m / 2, x + side_m / 2, y + side_m / 2
+
+
+def mapfile(sample: SmallArchive) -> str:
+    return sample.archive.store.read(keys.mapfile_key(TRAVIS.id)).decode()
+
+
+def test_map_of_many_frames_shows_the_same_from_few_files(survey):
+    before = mapfile(survey)
+    change = update(survey)
+    after = mapfile(survey)
+
+    assert change.levels == [16, 13]
+    assert set(survey.listed("overviews/")) == cells(survey)
+    assert "_tiles" in after
+    assert "_tiles" not in before
+    for side_m, times in ((1300, [None]), (2600, [None, "1951-03-22", "1951-04-01"]), (10_000, [None, "1951-03-22"])):
+        for time in times:
+            asked = {"time": time} if time else {}
+            plain, quick = (draw(survey, text, around(survey, side_m), **asked) for text in (before, after))
+            both = (plain[..., 3] == 255) & (quick[..., 3] == 255)
+            # a pixel at the outline of every frame and cell may fall on either side
+            assert both.sum() >= 0.95 * max((plain[..., 3] == 255).sum(), (quick[..., 3] == 255).sum()) > 0
+            difference = np.abs(plain - quick)[..., :3][both].mean()
+            # at the switching scale within 2; further out MapServer alone thins the detail of the many frames
+            assert difference <= (2 if side_m <= 2600 else 6), (side_m, time)
+
+
+def test_nothing_is_done_when_the_tile_index_is_the_same(survey):
+    update(survey)
+    stored = survey.listed("overviews/")
+
+    assert update(survey) == update_overviews.OverviewChange([16, 13])
+    assert survey.listed("overviews/") == stored
+    assert not ingest.has_new_uploads(survey.archive)
+
+
+def test_one_frame_more_touches_its_own_cells_only(survey):
+    update(survey)
+    before = cells(survey)
+    upload(survey, 500, columns=1000)  # 200 km further east: cells of its own, but for the coarsest levels
+    survey.run()
+
+    change = update(survey)
+
+    finest = {key for key in before if "/16/" in key}
+    assert finest <= cells(survey)
+    assert change.built <= 4 * len(change.levels)
+
+
+def test_collection_of_few_frames_has_no_overviews(sample):
+    for number in range(12):
+        upload(sample, number)
+    sample.run()
+
+    assert update(sample).levels == []
+    assert sample.listed("overviews/") == []
+    assert "_tiles" not in mapfile(sample)
+    assert not ingest.has_new_uploads(sample.archive)
+
+
+def test_withdrawn_frames_leave_every_level(survey):
+    update(survey)
+    before = draw(survey, mapfile(survey), around(survey, 10_000))
+    gone = [key for key in survey.listed("bw/Travis/USDA_1951/frames/georef/") if "04-01-51" in key][:6]
+    for key in gone:
+        survey.delete(key)
+    survey.archive.ledger.findings.withdraw_frames(gone, "tests")
+    survey.run()
+
+    assert update(survey).built
+
+    after = draw(survey, mapfile(survey), around(survey, 10_000))
+    assert (after[..., 3] == 255).sum() < (before[..., 3] == 255).sum()
+    named = {key for (key,) in survey.sql("SELECT key FROM cogmill.retired_overview")}
+    assert named
+    assert not named & cells(survey)
+
+
+def test_run_that_was_killed_before_it_showed_anything_is_taken_up(survey, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any, **__: Any) -> bool:
+        raise Killed
+
+    index = survey.archive.ledger.overview_cells
+    with monkeypatch.context() as patch:
+        patch.setattr(type(index), "change", killed)
+        with pytest.raises(Killed):
+            update(survey)
+    assert cells(survey) == set()
+    survey.sql("UPDATE cogmill.collection SET triggered_at = triggered_at - interval '1 hour'")
+    assert ingest.has_new_uploads(survey.archive)  # the next run is asked for by itself
+
+    update(survey)
+
+    assert set(survey.listed("overviews/")) == cells(survey)
+
+
+def test_lost_cell_is_built_again_and_nothing_else(survey):
+    update(survey)
+    survey.sql("UPDATE cogmill.overview SET built_at = now() - interval '2 hours'")
+    lost = min(cells(survey))
+    kept = len(cells(survey)) - 1
+    survey.delete(lost)
+
+    assert clean_up_cells(survey.archive, 3600).lost == [lost]
+    change = update(survey)
+
+    assert (change.built, change.kept) == (1, kept)
+    assert set(survey.listed("overviews/")) == cells(survey)
+
+
+def test_retired_cells_are_deleted_after_the_grace_period(survey):
+    update(survey)
+    upload(survey, 21)
+    survey.run()
+    update(survey)
+    assert set(survey.listed("overviews/")) > cells(survey)
+
+    assert clean_up_cells(survey.archive, 3600).deleted == []
+    survey.sql("UPDATE cogmill.retired_overview SET retired_at = now() - interval '2 hours'")
+    assert clean_up_cells(survey.archive, 3600).deleted
+
+    assert set(survey.listed("overviews/")) == cells(survey)
