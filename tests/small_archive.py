@@ -18,7 +18,7 @@ from cogmill.domain import keys
 from cogmill.domain.model import Bands, BuiltCog, Collection, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, index_row
 from cogmill.ledger.frames import CogVersion, Job
-from cogmill.pipeline import Archive, build_cogs, ingest, publish
+from cogmill.pipeline import Archive, build_cogs, ingest, publish, update_overviews
 from cogmill.pipeline.batches import plan_batches
 from osgeo import gdal, osr
 
@@ -106,6 +106,7 @@ class SmallArchive:
         self.put(keys.mapfile_key(collection.id), mapfile.encode())
         sha256 = hashlib.sha256(mapfile.encode()).hexdigest()
         ledger.collections.mark_published(collection.id, revision, sha256)
+        self.sql("UPDATE cogmill.collection SET overview_revision = revision WHERE id = %s", collection.id)
 
     def upload_real(self, number: int, collection: Collection = TRAVIS, seed: int = 1) -> str:
         """Upload a small real frame, 128 px of 2 m, beside its neighbours."""
@@ -113,14 +114,16 @@ class SmallArchive:
         self.put(key, geotiff(-10_900_000 + 200 * number, seed))
         return key
 
-    def run(self, collection: Collection = TRAVIS) -> None:
-        """Do what a run of the collection's DAG does."""
+    def run(self, collection: Collection = TRAVIS, *, overviews: bool = True) -> None:
+        """Do what a run of the collection's DAG does, to its last task or to the one before."""
         ingest.ingest_uploads(self.archive)
         for batch in plan_batches(self.archive, collection.id):
             build_cogs.build_batch(self.archive, batch["frame_ids"], "tests")
         publish.update_tile_index(self.archive, collection.id)
         publish.export_index(self.archive, collection.id)
         publish.publish_mapfile(self.archive, collection.id)
+        if overviews:
+            update_overviews.update_overviews(self.archive, collection.id)
 
     def published(self, collection: Collection = TRAVIS, frames: int = 3) -> SmallArchive:
         """Take a collection all the way from its uploads to its mapfile."""

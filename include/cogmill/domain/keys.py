@@ -29,6 +29,12 @@ INDEX_FILES = (".cpg", ".dbf", ".shp", ".shx", ".prj", "_idx.zip")
 MAPFILES = "mapfiles/"
 """Prefix of the published mapfiles, the only part of the bucket that MapServer hosts mount."""
 
+THUMBNAILS = "thumbnails/"
+"""Prefix of the small pictures of whole collections that pages show."""
+
+THUMBNAIL_SIZES = (1024, 256)
+"""Pixels along their longer side, the largest first."""
+
 AGENCIES_WITHOUT_ROLL = frozenset({"AMS", "USGS"})
 """Their frames are named `<date>_<frame>`; the roll is written as N/A."""
 
@@ -116,8 +122,13 @@ def gdal_path(bucket: str, key: str) -> str:
     return f"/vsis3/{bucket}/{key}"
 
 
+def thumbnail_key(collection_id: str, longer_px: int) -> str:
+    """Return the key of a picture of a whole collection; `longer_px` is one of `THUMBNAIL_SIZES`."""
+    return f"{THUMBNAILS}{collection_id}_{longer_px}.webp"
+
+
 def mapfile_key(collection_id: str) -> str:
-    """Return the key of a collection's mapfile, the only key that is ever replaced."""
+    """Return the key of a collection's mapfile."""
     return f"{MAPFILES}{collection_id}.map"
 
 

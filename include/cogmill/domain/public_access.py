@@ -15,9 +15,10 @@ PUBLIC_PATTERNS = (
     *(f"{bands}/*/{folder}/*" for folder in (Stage.SCANNED, "cog") for bands in Bands),
     "geojson/*",
     "catalog/*",
+    "thumbnails/*",
 )
 """Keys that anybody may read, `*` standing for any text, slashes too: scans, COGs with the index files below them, the compiled
-index and the list of services. Not `georef/`: such an upload may have been rejected, and no published address leads to it."""
+index, the list of services and the pictures of collections. Not `georef/`: such an upload may have been rejected, and no published address leads to it."""
 
 
 READ = "s3:GetObject"

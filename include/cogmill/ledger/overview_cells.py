@@ -23,8 +23,12 @@ class OverviewState:
     """Finest first; none when the collection has no cells."""
     traceable: bool
     """The history tells what changed since `overview_revision`."""
-    wanted: bool
-    """The collection has so many frames that it needs overviews."""
+    frames: int
+    """Index rows now."""
+    changed: int
+    """Index rows that changed since `overview_revision`, as far as the history tells."""
+    more_to_come: bool
+    """Frames of the collection wait to be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,9 @@ class ShownCell:
 class OverviewCells(Part):
     """The overview index of collections."""
 
-    def state(self, collection_id: str, most_without: int) -> OverviewState:
-        """Return where the overviews of a collection stand; `most_without` frames need none."""
-        (row,) = self._rows("overview_state", collection_id=collection_id, most=most_without)
+    def state(self, collection_id: str) -> OverviewState:
+        """Return where the overviews of a collection stand."""
+        (row,) = self._rows("overview_state", collection_id=collection_id)
         return OverviewState(**row)
 
     def typical_frame(self, collection_id: str) -> tuple[float, float]:
@@ -95,6 +99,7 @@ class OverviewCells(Part):
         root: str,
         gone: Sequence[int],
         added: Sequence[Mapping[str, Any]],
+        taken_back: Sequence[str],
         levels: Sequence[int],
         revision: int,
     ) -> bool:
@@ -105,20 +110,34 @@ class OverviewCells(Part):
             root: `/vsis3/<bucket>/`, what locations begin with.
             gone: Numbers of the rows that leave.
             added: New rows: `level`, `x`, `y`, `acquired`, `all_days`, `key`, `size`, `sha256`, `west`, `south`, `east`, `north`.
+            taken_back: Keys of those new rows that were not built but shown before, see `retired`.
             levels: The levels from now on, finest first. Rows of others may stay for a while: hosts still read the old mapfile.
             revision: The revision of the tile index that the cells show now.
 
         Returns:
-            False when another run has written newer cells meanwhile; nothing was changed then.
+            False when another run has written newer cells meanwhile, or a cell that was to be taken back has been deleted; nothing
+            was changed then.
         """
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
+            held = {row["key"] for row in self._rows("hold_retired_cells", keys=list(taken_back))}
             about = {"collection_id": collection_id, "levels": list(levels), "revision": revision}
-            if not self._rows("set_overview_revision", **about):
+            if not held.issuperset(taken_back) or not self._rows("set_overview_revision", **about):
                 return False
             self._rows("delete_cells", oids=list(gone))
             self._rows("insert_cells", collection_id=collection_id, root=root, rows=as_json(added))
         return True
+
+    def retired(self, keys: Sequence[str]) -> list[Row]:
+        """Return the rows of cells that were shown before and are still stored, as `change` takes them."""
+        return [row["shown"] for row in self._rows("retired_cells", keys=list(keys))]
+
+    def clear(self, collection_id: str) -> None:
+        """Take all cells of a collection out of what is shown; the service that drew from them is gone."""
+        with self._transaction():
+            self._rows("lock_collection", collection_id=collection_id)
+            gone = [row["oid"] for row in self._rows("clear_cells", collection_id=collection_id)]
+            self._rows("delete_cells", oids=gone)
 
     def retire_unnamed(self, keys: Sequence[str]) -> None:
         """Put objects that no row names on the list of those to be deleted later."""
@@ -131,13 +150,9 @@ class OverviewCells(Part):
         """
         return [row["key"] for row in self._rows("forget_lost_cells", keys=list(stored))]
 
-    def due_retired(self, grace_s: float, at_most: int) -> list[str]:
-        """Return retired cells whose time is up and which nothing names again."""
-        return [row["key"] for row in self._rows("due_retired_cells", grace_s=grace_s, at_most=at_most)]
-
-    def forget_retired(self, keys: Sequence[str]) -> None:
-        """Forget retired cells that were deleted."""
-        self._rows("forget_retired_cells", keys=list(keys))
+    def forget_retired(self, grace_s: float, at_most: int) -> list[str]:
+        """Forget retired cells whose time is up and which nothing names again; return their keys, which are to be deleted."""
+        return [row["key"] for row in self._rows("forget_retired_cells", grace_s=grace_s, at_most=at_most)]
 
 
 def _bounds(row: Row) -> Bounds3857:

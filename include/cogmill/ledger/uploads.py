@@ -75,16 +75,9 @@ class Uploads(Part):
         """Remember a completed sweep. It only ever moves forward."""
         self._rows("advance_watermark", known_until=mark.known_until, full_at=mark.full_at)
 
-    def due_collections(self, retrigger_s: int, at_most: int, *, most_without: int = 0) -> list[str]:
-        """Return collections with work that nobody has been asked to do lately, those that wait longest first.
-
-        Args:
-            retrigger_s: Seconds after which a run that was asked for and did not come is asked for again.
-            at_most: How many to return.
-            most_without: A collection of no more frames needs no overviews; 0 to leave overviews out of account.
-        """
-        values = {"retrigger_s": retrigger_s, "at_most": at_most, "most_without": most_without}
-        return [row["id"] for row in self._rows("due_collections", **values)]
+    def due_collections(self, retrigger_s: int, at_most: int) -> list[str]:
+        """Return collections with unfinished frames that nobody has been asked to finish lately, those that wait longest first."""
+        return [row["id"] for row in self._rows("due_collections", retrigger_s=retrigger_s, at_most=at_most)]
 
     def mark_triggered(self, collection_ids: Sequence[str]) -> None:
         """Remember that runs of these collections have been asked for."""

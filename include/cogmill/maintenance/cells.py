@@ -35,9 +35,9 @@ def clean_up_cells(archive: Archive, grace_s: float) -> CellCleanup:
     index.retire_unnamed([entry.key for entry in stored if entry.last_modified < before])
     # an empty listing is rather a wrong one than the loss of every cell
     lost = index.forget_lost([entry.key for entry in stored]) if stored else []
-    due = index.due_retired(grace_s, MAX_CELLS)
+    # forgotten first: a run that wants one of them again finds it gone and builds it
+    due = index.forget_retired(grace_s, MAX_CELLS)
     for key in due:
         archive.store.delete(key)
-    index.forget_retired(due)
     log.info("cells_cleaned_up lost=%d deleted=%d", len(lost), len(due))
     return CellCleanup(lost, due)

@@ -1,1 +1,1 @@
-"""Overviews of a collection: a pyramid of cells from which a map of many frames is drawn. Knows no database."""
+"""Overviews of a collection: a pyramid of cells from which a map of many frames is drawn. Runs no query."""

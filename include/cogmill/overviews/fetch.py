@@ -92,19 +92,25 @@ def fetch_part(read: ReadRange, member: Member, picture: Picture, target: Path) 
 
 
 def _fetch_directories(read: ReadRange, key: str, target: Path) -> list[Directory]:
-    """Write the beginning of a COG into the file, as much as holds all its directories, and return them."""
+    """Write the beginning of a COG into the file, up to its first block, and return its directories."""
     wanted = HEAD_BYTES
     with target.open("wb") as file:
         while True:
-            more = _read(read, key, file.tell(), wanted - file.tell())
-            file.write(more)
+            file.write(_read(read, key, file.tell(), wanted - file.tell()))
             file.flush()
             try:
-                return read_directories(target)
+                directories = read_directories(target)
+                break
             except VerificationError as err:
                 if file.tell() < wanted:
                     raise ServiceUnavailableError(f"cannot read {key} for an overview: {err}") from err
             wanted *= 4
+        # what else belongs to a directory, such as tables of its codec, lies before the first block too
+        blocks = np.concatenate([each.offsets[each.offsets > 0] for each in directories])
+        missing = int(blocks.min()) - file.tell() if blocks.size else 0
+        if missing > 0:
+            file.write(_read(read, key, file.tell(), missing))
+    return directories
 
 
 def _read(read: ReadRange, key: str, first: int, size: int) -> bytes:
@@ -126,8 +132,9 @@ def _extents(level: Directory, rows: range, columns: range) -> NDArray[np.int64]
     right = np.arange(columns.start // level.block_width, (columns.stop - 1) // level.block_width + 1)
     blocks = (down[:, None] * across + right[None, :]).ravel()
     offsets, lengths = level.offsets[blocks], level.lengths[blocks]
+    offsets, lengths = offsets[lengths > 0], lengths[lengths > 0]
     extents: NDArray[np.int64] = np.stack([offsets - LEADER_BYTES, offsets + lengths + LEADER_BYTES], axis=1)
-    return extents[lengths > 0]
+    return extents
 
 
 def _ranges(extents: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,6 @@ from cogmill.domain import keys
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.lifecycle import State
 from cogmill.domain.model import RejectedFrame, Stage, StoredObject, UploadKey
-from cogmill.overviews.grid import MOST_FRAMES
 from cogmill.pipeline import ingest_events
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.sweep import Sweep, is_sweep_due
@@ -42,7 +41,7 @@ def has_new_uploads(archive: Archive) -> bool:
     Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys. With a queue of events it costs
     one HEAD per key in the queue instead, and the bucket is listed only now and then.
     """
-    if archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, 1, most_without=MOST_FRAMES):
+    if archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, 1):
         return True
     if archive.queue is not None and ingest_events.has_new_uploads(archive, archive.queue):
         return True
@@ -67,9 +66,7 @@ def ingest_uploads(archive: Archive) -> IngestResult:
         for page in sweep.unknown_pages():
             result = _ingest(archive, page, result)
         sweep.complete()
-    due = archive.ledger.uploads.due_collections(
-        archive.settings.retrigger_seconds, MOST_COLLECTIONS, most_without=MOST_FRAMES
-    )
+    due = archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, MOST_COLLECTIONS)
     # marked before the runs exist: a trigger that gets lost is repeated after `retrigger_seconds`, never at once and for ever
     archive.ledger.uploads.mark_triggered(due)
     return replace(result, collection_ids=due)

@@ -11,6 +11,8 @@ from cogmill.domain import keys
 from cogmill.maintenance.cells import clean_up_cells
 from cogmill.mapserver import cgi
 from cogmill.pipeline import ingest, publish, update_overviews
+from cogmill.pipeline.rollback import rollback
+from cogmill.pipeline.withdraw import withdraw_service
 from PIL import Image
 
 from tests.small_archive import TRAVIS, SmallArchive, raster
@@ -37,7 +39,7 @@ def survey(sample: SmallArchive) -> SmallArchive:
     """Twenty overlapping frames of two days, published."""
     for number in range(20):
         upload(sample, number, "03-22-51" if number % 5 < 3 else "04-01-51")
-    sample.run()
+    sample.run(overviews=False)
     return sample
 
 
@@ -101,7 +103,7 @@ def test_one_frame_more_touches_its_own_cells_only(survey):
     update(survey)
     before = cells(survey)
     upload(survey, 500, columns=1000)  # 200 km further east: cells of its own, but for the coarsest levels
-    survey.run()
+    survey.run(overviews=False)
 
     change = update(survey)
 
@@ -113,7 +115,7 @@ def test_one_frame_more_touches_its_own_cells_only(survey):
 def test_collection_of_few_frames_has_no_overviews(sample):
     for number in range(12):
         upload(sample, number)
-    sample.run()
+    sample.run(overviews=False)
 
     assert update(sample).levels == []
     assert sample.listed("overviews/") == []
@@ -128,7 +130,7 @@ def test_withdrawn_frames_leave_every_level(survey):
     for key in gone:
         survey.delete(key)
     survey.archive.ledger.findings.withdraw_frames(gone, "tests")
-    survey.run()
+    survey.run(overviews=False)
 
     assert update(survey).built
 
@@ -177,7 +179,7 @@ def test_lost_cell_is_built_again_and_nothing_else(survey):
 def test_retired_cells_are_deleted_after_the_grace_period(survey):
     update(survey)
     upload(survey, 21)
-    survey.run()
+    survey.run(overviews=False)
     update(survey)
     assert set(survey.listed("overviews/")) > cells(survey)
 
@@ -186,3 +188,70 @@ def test_retired_cells_are_deleted_after_the_grace_period(survey):
     assert clean_up_cells(survey.archive, 3600).deleted
 
     assert set(survey.listed("overviews/")) == cells(survey)
+
+
+def test_rollback_shows_former_cells_without_building_them(survey):
+    update(survey)
+    before = cells(survey)
+    upload(survey, 21)
+    survey.run()
+    assert cells(survey) != before
+
+    rollback(survey.archive, TRAVIS.id)
+    change = update(survey)
+
+    assert cells(survey) == before
+    assert (change.built, change.bytes_written) == (0, 0)
+    assert change.kept >= len(change.levels)
+
+
+def test_overviews_wait_for_the_last_batch_when_most_is_still_to_come(survey):
+    update(survey)
+    before = cells(survey)
+    upload(survey, 21)
+    survey.run(overviews=False)
+    upload(survey, 22)
+    ingest.ingest_uploads(survey.archive)
+
+    assert update(survey) == update_overviews.OverviewChange([16, 13], postponed=True)
+    assert cells(survey) == before
+    survey.run(overviews=False)
+
+    assert update(survey).built
+    assert cells(survey) != before
+
+
+def test_pages_get_pictures_of_the_whole_collection(survey):
+    update(survey)
+
+    for size in keys.THUMBNAIL_SIZES:
+        picture = Image.open(io.BytesIO(survey.archive.store.read(keys.thumbnail_key(TRAVIS.id, size))))
+        assert (picture.format, max(picture.size)) == ("WEBP", size)
+        pixels = np.asarray(picture.convert("RGBA")).astype(int)
+        assert (pixels[..., 3] == 255).mean() > 0.95
+        assert 40 < pixels[..., :3].std() < 80
+
+
+def test_service_that_is_withdrawn_takes_its_cells_and_pictures_along(survey):
+    update(survey)
+    before = cells(survey)
+
+    withdraw_service(survey.archive, TRAVIS.id)
+
+    assert cells(survey) == set()
+    assert {key for (key,) in survey.sql("SELECT key FROM cogmill.retired_overview")} == before
+    assert survey.listed("thumbnails/") == []
+
+
+def test_cog_is_not_deleted_before_its_frame_has_left_the_cells(survey):
+    update(survey)
+    survey.run()
+    gone = survey.listed("bw/Travis/USDA_1951/frames/georef/")[:1]
+    survey.delete(gone[0])
+    survey.archive.ledger.findings.withdraw_frames(gone, "tests")
+    survey.run(overviews=False)
+    survey.sql("UPDATE cogmill.retired_cog SET retired_at = now() - interval '2 hours'")
+
+    assert survey.archive.ledger.findings.due_retired(3600, 10) == []
+    update(survey)
+    assert len(survey.archive.ledger.findings.due_retired(3600, 10)) == 1

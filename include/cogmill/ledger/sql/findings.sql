@@ -259,7 +259,8 @@ WHERE t.collection_id = :collection_id;
 INSERT INTO cogmill.retired_cog (key) SELECT unnest(:keys::text[]) ON CONFLICT DO NOTHING;
 
 -- name: due_retired(grace_s, at_most)
--- Retired COGs whose time is up, unless an index row or a frame names them again: those are kept.
+-- Retired COGs whose time is up, unless an index row or a frame names them again: those are kept. A frame leaves the cells of its
+-- collection before its COG is deleted.
 WITH kept AS (
     DELETE FROM cogmill.retired_cog AS r
     WHERE EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = r.key AND f.state NOT IN ('withdrawn', 'rejected'))
@@ -268,6 +269,10 @@ WITH kept AS (
 )
 SELECT r.key FROM cogmill.retired_cog AS r
 WHERE r.retired_at <= now() - make_interval(secs => :grace_s) AND r.key NOT IN (SELECT key FROM kept)
+    AND NOT EXISTS (
+        SELECT FROM cogmill.frame AS f JOIN cogmill.collection AS c ON c.id = f.collection_id
+        WHERE f.id = r.frame_id AND c.overview_levels <> '{}' AND c.overview_revision <> c.revision
+    )
 ORDER BY r.retired_at, r.key
 LIMIT :at_most;
 

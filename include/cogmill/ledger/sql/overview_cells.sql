@@ -1,15 +1,18 @@
 -- Cells of the overviews of collections.
 
--- name: overview_state(collection_id, most)
+-- name: overview_state(collection_id)
 -- What a run of the overviews starts from. The changes since the cells were written can be told as long as the history of the
 -- first of them is kept.
 SELECT c.revision, c.overview_revision, c.overview_levels AS levels, c.overview_revision = c.revision OR EXISTS (
         SELECT FROM cogmill.former_row AS r WHERE r.collection_id = c.id AND r.revision = c.overview_revision + 1
     ) AS traceable, (
-        SELECT count(*) > :most FROM (
-            SELECT FROM cogmill.tile_index AS t WHERE t.collection_id = c.id LIMIT :most + 1
-        ) AS first
-    ) AS wanted
+        SELECT count(*) FROM cogmill.tile_index AS t WHERE t.collection_id = c.id
+    ) AS frames, (
+        SELECT count(*) FROM cogmill.former_row AS r WHERE r.collection_id = c.id AND r.revision > c.overview_revision
+    ) AS changed, EXISTS (
+        SELECT FROM cogmill.frame AS f
+        WHERE f.collection_id = c.id AND f.hold IS NULL AND f.state IN ('arrived', 'failed') AND f.next_try_at <= now()
+    ) AS more_to_come
 FROM cogmill.collection AS c WHERE c.id = :collection_id;
 
 -- name: typical_frame(collection_id)
@@ -53,17 +56,30 @@ ORDER BY level, y, x, acquired NULLS FIRST;
 -- Levels of a collection, finest first.
 SELECT overview_levels AS levels FROM cogmill.collection WHERE id = :collection_id;
 
+-- name: retired_cells(keys)
+-- Cells that were shown before and are not deleted yet.
+SELECT r.shown FROM cogmill.retired_overview AS r WHERE r.key = ANY(:keys) AND r.shown IS NOT NULL;
+
 -- name: delete_cells(oids)!
--- Cells that are not shown any more begin their grace period.
+-- Cells that are not shown any more begin their grace period; what they show is kept, for a rollback.
 WITH gone AS (
-    DELETE FROM cogmill.overview WHERE oid = ANY(:oids) RETURNING key
+    DELETE FROM cogmill.overview AS o WHERE o.oid = ANY(:oids)
+    RETURNING o.key, jsonb_build_object(
+        'level', o.level, 'x', o.x, 'y', o.y, 'acquired', o.acquired, 'all_days', o.all_days, 'key', o.key,
+        'size', o.size, 'sha256', o.sha256, 'west', ST_XMin(o.geom), 'south', ST_YMin(o.geom), 'east', ST_XMax(o.geom),
+        'north', ST_YMax(o.geom)
+    ) AS shown
 )
-INSERT INTO cogmill.retired_overview (key)
-SELECT key FROM gone
-ON CONFLICT (key) DO UPDATE SET retired_at = now();
+INSERT INTO cogmill.retired_overview (key, shown)
+SELECT key, shown FROM gone
+ON CONFLICT (key) DO UPDATE SET retired_at = now(), shown = EXCLUDED.shown;
+
+-- name: hold_retired_cells(keys)
+-- Those of these cells that are retired; nobody deletes them before the end of the transaction.
+SELECT r.key FROM cogmill.retired_overview AS r WHERE r.key = ANY(:keys) FOR UPDATE;
 
 -- name: insert_cells(collection_id, root, rows)!
--- Cells that are shown from now on; one that was shown before is wanted again.
+-- Cells that are shown from now on; those that were retired leave the list of what is to be deleted.
 WITH added AS (
     INSERT INTO cogmill.overview (
         collection_id, level, x, y, acquired, all_days, key, location, src_srs, size, sha256, geom
@@ -77,6 +93,13 @@ WITH added AS (
     RETURNING key
 )
 DELETE FROM cogmill.retired_overview AS r USING added AS a WHERE r.key = a.key;
+
+-- name: clear_cells(collection_id)
+-- The collection shows no cells any more.
+WITH cleared AS (
+    UPDATE cogmill.collection SET overview_levels = '{}', overview_revision = 0 WHERE id = :collection_id
+)
+SELECT oid FROM cogmill.overview WHERE collection_id = :collection_id;
 
 -- name: set_overview_revision(levels, revision, collection_id)
 -- The cells show this revision of the tile index, unless another run has written newer ones.
@@ -103,14 +126,15 @@ WITH gone AS (
 )
 SELECT key FROM gone;
 
--- name: due_retired_cells(grace_s, at_most)
--- Cells whose time is up and that no row names again.
-SELECT r.key FROM cogmill.retired_overview AS r
-WHERE r.retired_at <= now() - make_interval(secs => :grace_s)
-    AND NOT EXISTS (SELECT FROM cogmill.overview AS o WHERE o.key = r.key)
-ORDER BY r.retired_at, r.key
-LIMIT :at_most;
-
--- name: forget_retired_cells(keys)!
--- Retired cells that were deleted.
-DELETE FROM cogmill.retired_overview WHERE key = ANY(:keys);
+-- name: forget_retired_cells(grace_s, at_most)
+-- Retired cells whose time is up and that no row names again; what is returned is to be deleted.
+DELETE FROM cogmill.retired_overview AS d USING (
+    SELECT r.key FROM cogmill.retired_overview AS r
+    WHERE r.retired_at <= now() - make_interval(secs => :grace_s)
+        AND NOT EXISTS (SELECT FROM cogmill.overview AS o WHERE o.key = r.key)
+    ORDER BY r.retired_at, r.key
+    LIMIT :at_most
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE d.key = due.key
+RETURNING d.key;

@@ -92,7 +92,7 @@ SELECT nullif(watermark, '-infinity') AS known_until, nullif(full_at, '-infinity
 UPDATE cogmill.sweep SET
     watermark = greatest(watermark, :known_until), full_at = greatest(full_at, coalesce(:full_at, full_at));
 
--- name: due_collections(retrigger_s, most_without, at_most)
+-- name: due_collections(retrigger_s, at_most)
 -- Collections with work that nobody has been asked to do lately: new arrivals, lost triggers, vanished workers, failures to retry.
 SELECT c.id
 FROM cogmill.collection AS c
@@ -110,10 +110,8 @@ WHERE (
         AND EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.collection_id = c.id)
     ) OR (
         -- the overviews show an older tile index: a run was cut short, or the index changed outside of one
-        :most_without > 0 AND c.overview_revision <> c.revision AND c.mapfile_revision = c.revision AND c.mapfile_sha256 IS NOT NULL
+        c.overview_revision <> c.revision AND c.mapfile_revision = c.revision AND c.mapfile_sha256 IS NOT NULL
         AND (c.triggered_at IS NULL OR c.triggered_at < now() - make_interval(secs => :retrigger_s))
-        AND (c.overview_levels <> '{}'
-            OR EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.collection_id = c.id OFFSET :most_without LIMIT 1))
     )
 )
 ORDER BY c.triggered_at NULLS FIRST, c.id

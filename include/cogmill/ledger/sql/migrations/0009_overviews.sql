@@ -26,6 +26,7 @@ CREATE INDEX overview_geom ON cogmill.overview USING gist (collection_id, level,
 -- Cells that no row names any more; deleted after the grace period.
 CREATE TABLE cogmill.retired_overview (
     key        text PRIMARY KEY,
+    shown      jsonb,  -- what its row held; null for an object that never had one
     retired_at timestamptz NOT NULL DEFAULT now()
 );
 
