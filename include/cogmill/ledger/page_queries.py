@@ -52,8 +52,8 @@ class CollectionSummary:
     """It was withdrawn on purpose."""
     states: Mapping[str, int]
     """Frames by state; states without frames are left out."""
-    sample: Box | None
-    """Extent of one of its photographs; None when none is in the tile index."""
+    has_picture: bool
+    """The small pictures of it are stored."""
     extent: Box | None = None
     """Of all of them; only where one collection was asked for."""
 
@@ -191,10 +191,9 @@ def _page(rows: list[Row], cursor: PageCursor, size: int, summarize: Callable[[R
 
 
 def _summary(row: Row) -> CollectionSummary:
-    boxes = {
-        name: _box(row[name]) if row.get(name) and row[name][0] is not None else None for name in ("sample", "extent")
-    }
-    return CollectionSummary(**{**row, **boxes})
+    edges = row.get("extent")
+    extent = _box(edges) if edges and edges[0] is not None else None
+    return CollectionSummary(**{**row, "extent": extent})
 
 
 def _box(edges: list[float]) -> Box:

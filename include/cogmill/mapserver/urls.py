@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
-from cogmill.domain.geo import Bounds3857
-
 
 def download_url(base_url: str, key: str) -> str:
     """Return the address of a key, percent-encoded so that spaces, `+`, `%` and umlauts survive.
@@ -44,29 +42,3 @@ def capabilities_url(service: str) -> str:
     'https://m.org/wms/?map=/mapfiles/x.map&SERVICE=WMS&VERSION=1.3.0&REQUEST=GetCapabilities'
     """
     return service + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetCapabilities"})
-
-
-def preview_url(service: str, layer: str, extent: Bounds3857, longer_px: int) -> str:
-    """Return a GetMap request for a whole collection as one transparent PNG.
-
-    Args:
-        service: As `service_url` returns it.
-        layer: Name of its raster layer.
-        extent: Of all its footprints.
-        longer_px: Pixels along the longer side.
-    """
-    scale = longer_px / max(extent.width, extent.height, 1e-9)
-    window = {
-        "SERVICE": "WMS",
-        "VERSION": "1.3.0",
-        "REQUEST": "GetMap",
-        "LAYERS": layer,
-        "STYLES": "",
-        "CRS": "EPSG:3857",
-        "BBOX": ",".join(f"{edge:.2f}" for edge in extent),
-        "WIDTH": max(1, round(extent.width * scale)),
-        "HEIGHT": max(1, round(extent.height * scale)),
-        "FORMAT": "image/png",
-        "TRANSPARENT": "TRUE",
-    }
-    return service + urlencode(window, safe=",:/")

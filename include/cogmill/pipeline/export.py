@@ -19,14 +19,11 @@ from cogmill.index.columnar import write_columnar
 from cogmill.index.geojson import GeoJsonWriter, feature_batches, property_names
 from cogmill.ledger.queries import PublicService
 from cogmill.mapserver.mapfile import service_title
-from cogmill.mapserver.urls import capabilities_url, download_url, preview_url, service_url
+from cogmill.mapserver.urls import capabilities_url, download_url, service_url
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
-
-PREVIEW_PX = 256
-"""Longer side of a preview in the catalog."""
 
 COMPILED = "geojson/compiled_historical_indexes"
 """Key of the compiled index, before its extension."""
@@ -133,6 +130,7 @@ def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
     collection = service.collection
     extent = Bounds3857.from_edges(service.extent)
     wms = service_url(archive.settings.mapserver_url, collection.id)
+    picture = keys.thumbnail_key(collection.id, min(keys.THUMBNAIL_SIZES))
     archives = {
         str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
         for bands in service.bands
@@ -151,7 +149,7 @@ def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
         extent_4326=extent.to_4326(),
         wms=wms,
         capabilities=capabilities_url(wms),
-        preview=preview_url(wms, collection.service_name, extent, PREVIEW_PX),
+        preview=download_url(archive.settings.public_url, picture),
         downloads={bands: download_url(archive.settings.public_url, key) for bands, key in archives.items()},
     )
 

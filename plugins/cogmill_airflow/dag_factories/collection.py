@@ -63,7 +63,6 @@ def collection_dag(entry: Entry) -> DAG:
         export = collection.ExportIndexOperator(task_id="export_index", doc_md=collection_docs.EXPORT_INDEX, **ids)
         mapfile = collection.PublishMapfileOperator(
             task_id="publish_mapfile",
-            service_name=entry["service_name"],
             pool=PUBLISH_POOL,
             outlets=[assets.services()],
             doc_md=collection_docs.PUBLISH_MAPFILE,

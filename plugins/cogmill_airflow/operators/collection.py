@@ -109,29 +109,25 @@ class ExportIndexOperator(CollectionOperator):
 
 
 class PublishMapfileOperator(CollectionOperator):
-    """Render the mapfile, verify it by drawing it with MapServer, and publish it if its bytes changed.
-
-    :param service_name: Name of the service's raster layer, for the preview.
-    """
+    """Render the mapfile, verify it by drawing it with MapServer, and publish it if its bytes changed."""
 
     operator_extra_links = SERVICE_LINKS
     published: Mapping[str, Any] | None = None
     """What was published; the links read it when the task ends."""
 
-    def __init__(self, *, service_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.service_name = service_name
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Return whether the service changed, how many frames became public with it, and its addresses."""
+        from cogmill.domain.keys import THUMBNAIL_SIZES, thumbnail_key
+        from cogmill.mapserver.urls import download_url
         from cogmill.pipeline import publish
 
         with self.archive() as archive:
+            picture = download_url(archive.settings.public_url, thumbnail_key(self.collection_id, max(THUMBNAIL_SIZES)))
             published = publish.publish_mapfile(archive, self.collection_id)
             self._send_metrics(archive, published.frames, context)
             if published.changed or published.frames:
                 emit_service_changed(context, archive, self.collection_id, published)
-        links = service_addresses(published.service_url, self.service_name, published.extent)
+        links = service_addresses(published.service_url, picture)
         self.published = {"changed": published.changed, "frames": published.frames, **links}
         return dict(self.published)
 

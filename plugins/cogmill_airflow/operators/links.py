@@ -9,28 +9,20 @@ from airflow.sdk import BaseOperatorLink
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
-    from cogmill.domain.geo import Bounds3857
-
-PREVIEW_PX = 1000
-"""Longer side of the preview in pixels."""
 
 
-def service_addresses(service_url: str, layer: str, extent: Bounds3857 | None) -> dict[str, str]:
+def service_addresses(service_url: str, picture_url: str) -> dict[str, str]:
     """Return what the buttons open; empty for a collection without a service.
 
     Args:
         service_url: Address of the service up to the `&` after `map=...`.
-        layer: Name of its raster layer.
-        extent: Of its footprints; None without frames.
+        picture_url: Address of the picture of the whole collection, which the task after this one stores.
     """
-    if not service_url or extent is None:
+    if not service_url:
         return {}
-    from cogmill.mapserver.urls import capabilities_url, preview_url
+    from cogmill.mapserver.urls import capabilities_url
 
-    return {
-        "capabilities_url": capabilities_url(service_url),
-        "preview_url": preview_url(service_url, layer, extent, PREVIEW_PX),
-    }
+    return {"capabilities_url": capabilities_url(service_url), "preview_url": picture_url}
 
 
 class WmsCapabilitiesLink(BaseOperatorLink):
@@ -51,7 +43,7 @@ class WmsCapabilitiesLink(BaseOperatorLink):
 
 
 class MapPreviewLink(BaseOperatorLink):
-    """The whole collection in one picture, drawn by the MapServer that the public uses."""
+    """The whole collection in one picture, as the last run stored it."""
 
     @property
     def name(self) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from cogmill.domain import keys
 from cogmill.domain.errors import ADVICE, Reason
-from cogmill.domain.geo import Bounds3857
 from cogmill.domain.lifecycle import HOLD_WORDS
-from cogmill.mapserver.urls import capabilities_url, preview_url, service_url
+from cogmill.mapserver.urls import capabilities_url, download_url, service_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cogmill_airflow.names import dag_id
@@ -37,9 +37,6 @@ STATE_LABELS = {
     "withdrawn": "withdrawn",
 }
 """Names of the states on the page."""
-
-THUMBNAIL_PX = 96
-"""Longer side of a thumbnail in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +69,20 @@ class Addresses:
         """Return the address of a service's capabilities."""
         return capabilities_url(self.wms(collection_id))
 
-    def thumbnail(self, collection: CollectionSummary, longer_px: int = THUMBNAIL_PX) -> str:
-        """Return the address of a small picture of one photograph; empty when nothing is public.
-
-        It shows one photograph and not the whole collection, so its cost for a map host does not grow with the collection.
-        """
-        if not collection.is_public or collection.sample is None:
+    def thumbnail(self, collection: CollectionSummary) -> str:
+        """Return the address of a small picture of the whole collection, a file; empty when nothing is public."""
+        if not (collection.is_public and collection.has_picture):
             return ""
-        bounds = Bounds3857.from_edges(collection.sample)
-        return preview_url(self.wms(collection.id), collection.service_name, bounds, longer_px)
+        return download_url(self.settings.public_url, keys.thumbnail_key(collection.id, min(keys.THUMBNAIL_SIZES)))
 
 
 def content_policy(settings: Settings) -> str:
-    """Return the Content-Security-Policy: a browser may load the page's own files and pictures of the map host."""
-    host = urlsplit(settings.mapserver_url)
+    """Return the Content-Security-Policy: a browser may load the page's own files, published pictures and maps."""
+    hosts = sorted(
+        {f"{url.scheme}://{url.netloc}" for url in map(urlsplit, (settings.public_url, settings.mapserver_url))}
+    )
     return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: {host.scheme}://{host.netloc}; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: {' '.join(hosts)}; "
         "frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
     )
 

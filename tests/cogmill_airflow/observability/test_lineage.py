@@ -42,7 +42,7 @@ tasks = [
     operators.BuildCogsOperator(task_id="build", collection_id=collection, batch={"frame_ids": frame_ids}),
     operators.UpdateTileIndexOperator(task_id="index", collection_id=collection),
     export,
-    operators.PublishMapfileOperator(task_id="publish", collection_id=collection, service_name="x"),
+    operators.PublishMapfileOperator(task_id="publish", collection_id=collection),
 ]
 found = {}
 for task in tasks:

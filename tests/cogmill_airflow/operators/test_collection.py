@@ -74,7 +74,7 @@ def test_each_event_is_logged_once_when_a_task_ends(
     run(collection.BuildCogsOperator, context(), batch=batches[0])
     run(collection.UpdateTileIndexOperator, context())
     run(collection.ExportIndexOperator, context())
-    run(collection.PublishMapfileOperator, context(), service_name="Travis_USDA_1951_frames")
+    run(collection.PublishMapfileOperator, context())
 
     lines = [*(record.getMessage() for record in caplog.records), *capsys.readouterr().out.splitlines()]
     for name in ("03-22-51_4-173.tif", "03-22-51_4-174.tif"):
@@ -98,7 +98,7 @@ def test_run_without_a_good_frame_publishes_nothing_when_finished(batches: list[
 
     assert run(collection.UpdateTileIndexOperator, context()) == {"written": 0, "removed": 0}
     assert run(collection.ExportIndexOperator, context()) == []
-    published = run(collection.PublishMapfileOperator, context(), service_name="Travis_USDA_1951_frames")
+    published = run(collection.PublishMapfileOperator, context())
     assert published == {"changed": False, "frames": 0}
     assert run(reports.ReportOperator, context(), published=published)["rejected"] == 2
 

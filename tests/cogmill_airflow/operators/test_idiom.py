@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from cogmill.domain.errors import ADVICE, Reason
-from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import RejectedFrame
 from cogmill_airflow.operators.collection import PublishMapfileOperator
 from cogmill_airflow.operators.links import MapPreviewLink, WmsCapabilitiesLink, service_addresses
@@ -65,21 +63,18 @@ def test_task_is_green_when_nothing_was_rejected() -> None:
 
 
 def test_links_open_the_service_when_it_is_published() -> None:
-    extent = Bounds3857(-10880000.0, 3530000.0, -10870000.0, 3535000.0)
-    links = service_addresses(SERVICE, "Travis_USDA_1951_frames", extent)
+    picture = "https://s3.example.org/cogmill/thumbnails/travis_usda_1951_frames_1024.webp"
+    links = service_addresses(SERVICE, picture)
     operator = SimpleNamespace(published=links)
 
     capabilities, preview = (link().get_link(operator, ti_key=None) for link in (WmsCapabilitiesLink, MapPreviewLink))
 
     assert capabilities == SERVICE + "SERVICE=WMS&VERSION=1.3.0&REQUEST=GetCapabilities"
-    query = parse_qs(urlsplit(preview).query)
-    assert query["map"] == ["/mapfiles/travis_usda_1951_frames.map"]
-    assert (query["WIDTH"], query["HEIGHT"]) == (["1000"], ["500"])
-    assert query["BBOX"] == ["-10880000.00,3530000.00,-10870000.00,3535000.00"]
+    assert preview == picture
 
 
 def test_links_are_empty_when_nothing_is_published() -> None:
-    operator = PublishMapfileOperator(task_id="publish", collection_id="x", service_name="X")
+    operator = PublishMapfileOperator(task_id="publish", collection_id="x")
 
     assert WmsCapabilitiesLink().get_link(operator, ti_key=None) == ""
-    assert service_addresses("", "X", None) == {}
+    assert service_addresses("", "https://s3.example.org/x.webp") == {}

@@ -1,9 +1,9 @@
 -- The read side for people: pages of collections, frames and rejections, and where all of them lie.
 
 -- name: collections_page(after, before, search, only, at_most)
--- One page of collections in the order of their ids, each with its frames by state and one photograph to show.
+-- One page of collections in the order of their ids, each with its frames by state.
 SELECT c.id, c.service_name, c.published_at, c.mapfile_sha256 IS NOT NULL AS is_public, c.unpublished_at IS NOT NULL AS is_withdrawn,
-    s.states, ARRAY[ST_XMin(p.geom), ST_YMin(p.geom), ST_XMax(p.geom), ST_YMax(p.geom)] AS sample
+    c.overview_revision > 0 AS has_picture, s.states
 FROM (
     SELECT * FROM cogmill.collection AS k
     WHERE k.id > :after AND (:before::text IS NULL OR k.id < :before)
@@ -23,21 +23,16 @@ CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_object_agg(state, frames), '{}') AS states
     FROM (SELECT f.state, count(*) AS frames FROM cogmill.frame AS f WHERE f.collection_id = c.id GROUP BY f.state) AS g
 ) AS s
-LEFT JOIN LATERAL (
-    SELECT t.geom FROM cogmill.tile_index AS t WHERE t.collection_id = c.id ORDER BY t.location LIMIT 1
-) AS p ON true
 ORDER BY c.id;
 
 -- name: collection_summary(collection_id)
 -- One collection with its frames by state.
 SELECT c.id, c.service_name, c.published_at, c.mapfile_sha256 IS NOT NULL AS is_public, c.unpublished_at IS NOT NULL AS is_withdrawn,
     ARRAY[ST_XMin(c.extent), ST_YMin(c.extent), ST_XMax(c.extent), ST_YMax(c.extent)] AS extent,
-    (
+    c.overview_revision > 0 AS has_picture, (
         SELECT coalesce(jsonb_object_agg(state, frames), '{}')
         FROM (SELECT f.state, count(*) AS frames FROM cogmill.frame AS f WHERE f.collection_id = c.id GROUP BY f.state) AS g
-    ) AS states,
-    (SELECT ARRAY[ST_XMin(t.geom), ST_YMin(t.geom), ST_XMax(t.geom), ST_YMax(t.geom)]
-        FROM cogmill.tile_index AS t WHERE t.collection_id = c.id ORDER BY t.location LIMIT 1) AS sample
+    ) AS states
 FROM cogmill.collection AS c
 WHERE c.id = :collection_id;
 
