@@ -38,6 +38,7 @@ def withdraw_frames(archive: Archive, collection_id: str | None, source_keys: Se
         publish.publish_mapfile(archive, collection_id)
     elif shown:
         _delete_index_files(archive, collection_id)
+        withdraw_overviews(archive, collection_id)
     log.warning("frames_withdrawn collection=%s frames=%d staying=%d", collection_id, len(withdrawn), staying)
     return withdrawn
 
@@ -46,7 +47,6 @@ def withdraw_service(archive: Archive, collection_id: str) -> None:
     """Withdraw a service, before anything it points to."""
     archive.store.delete(keys.mapfile_key(collection_id))
     archive.ledger.collections.mark_withdrawn(collection_id)
-    _withdraw_overviews(archive, collection_id)
     log.warning("service_withdrawn collection=%s", collection_id)
 
 
@@ -60,12 +60,12 @@ def unpublish(archive: Archive, collection_id: str) -> int:
     frames = archive.ledger.findings.unpublish(collection_id)
     publish.update_tile_index(archive, collection_id)
     _delete_index_files(archive, collection_id)
-    _withdraw_overviews(archive, collection_id)
+    withdraw_overviews(archive, collection_id)
     log.warning("collection_unpublished collection=%s frames=%d", collection_id, frames)
     return frames
 
 
-def _withdraw_overviews(archive: Archive, collection_id: str) -> None:
+def withdraw_overviews(archive: Archive, collection_id: str) -> None:
     """Retire the cells that the service was drawn from, and delete the pictures that pages show of it."""
     archive.ledger.overview_cells.clear(collection_id)
     for size in keys.THUMBNAIL_SIZES:

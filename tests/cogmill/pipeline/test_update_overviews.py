@@ -12,7 +12,7 @@ from cogmill.maintenance.cells import clean_up_cells
 from cogmill.mapserver import cgi
 from cogmill.pipeline import ingest, publish, update_overviews
 from cogmill.pipeline.rollback import rollback
-from cogmill.pipeline.withdraw import withdraw_service
+from cogmill.pipeline.withdraw import unpublish
 from PIL import Image
 
 from tests.small_archive import TRAVIS, SmallArchive, raster
@@ -236,7 +236,8 @@ def test_service_that_is_withdrawn_takes_its_cells_and_pictures_along(survey):
     update(survey)
     before = cells(survey)
 
-    withdraw_service(survey.archive, TRAVIS.id)
+    survey.delete(keys.mapfile_key(TRAVIS.id))
+    unpublish(survey.archive, TRAVIS.id)
 
     assert cells(survey) == set()
     assert {key for (key,) in survey.sql("SELECT key FROM cogmill.retired_overview")} == before
