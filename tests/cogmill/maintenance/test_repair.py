@@ -164,7 +164,7 @@ def test_withdraws_service_then_index_then_cogs_when_a_collection_is_emptied(pub
     remove(published.archive)
 
     assert order[:2] == [MAPFILE, "index"]
-    assert all("/tile_index/" in key for key in order[2:])
+    assert all("/tile_index/" in key or key.startswith("thumbnails/") for key in order[2:])
     assert rows(published) == 0
     assert faults(published) == {}
 
