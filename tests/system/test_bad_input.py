@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
+from cogmill.domain.advice import advice
 from cogmill.domain.errors import ADVICE, Reason
 
 from demo.maps import Service
@@ -163,16 +164,17 @@ def test_empty_upload_is_shown_and_logged_by_the_watch(dropped: BadUploads) -> N
 @pytest.mark.parametrize("key", HOSTILE.values(), ids=HOSTILE.keys())
 def test_upload_is_rejected_on_arrival_when_its_name_is_hostile(dropped: BadUploads, key: str) -> None:
     name = key.rpartition("/")[2]
+    reason = Reason.WRONG_FOLDER if "/holidays/" in key else Reason.BAD_NAME
     states = {
         box.state
         for label, box in dropped.rejected_uploads.items()
-        if label.startswith(name[:20]) and label.endswith("bad_name")
+        if label.startswith(name[:20]) and label.endswith(reason)
     }
     rows = ledger_rows(dropped.stack, "SELECT source_key, reason, collection_id FROM cogmill.frame")
 
-    assert (key, "bad_name", None) in rows
+    assert (key, reason, None) in rows
     assert states == {"skipped"}
-    assert ADVICE[Reason.BAD_NAME] in dropped.api.log("watch_uploads", "ingest_uploads")
+    assert advice(reason, key) in dropped.api.log("watch_uploads", "ingest_uploads")
 
 
 def test_nothing_runs_nor_appears_when_names_are_hostile(dropped: BadUploads) -> None:
@@ -185,11 +187,13 @@ def test_nothing_runs_nor_appears_when_names_are_hostile(dropped: BadUploads) ->
     assert dropped.stack.settings.s3_secret_key.get_secret_value() not in dropped.api.log("watch_uploads")
 
 
-def test_upload_is_rejected_when_its_folder_is_spelled_otherwise(dropped: BadUploads) -> None:
+def test_upload_is_published_when_its_folder_is_spelled_otherwise(dropped: BadUploads) -> None:
     key = f"bw/{COUNTY.upper()}/USDA_1951/frames/georef/03-22-51_7-1.tif"
     good = dropped.survey.path(dropped.item("good 1")).read_bytes()
 
     dropped.stack.s3_client().put_object(Bucket=dropped.stack.settings.bucket, Key=key, Body=good)
 
-    query = "SELECT source_key FROM cogmill.frame WHERE reason = 'bad_name'"
+    query = (
+        f"SELECT source_key FROM cogmill.frame WHERE state = 'published' AND collection_id LIKE '{COUNTY.lower()}_%'"  # noqa: S608
+    )
     wait_until(lambda: (key,) in ledger_rows(dropped.stack, query), 120)

@@ -6,19 +6,18 @@ import base64
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
-from urllib3.exceptions import HTTPError
 
+from cogmill.aws import unfinished_uploads
 from cogmill.aws.botocore_internals import set_timestamp_parser
 from cogmill.aws.gdal_environment import SigningCredentials, gdal_environment
-from cogmill.domain.errors import AccessDeniedError, CogmillError, ServiceUnavailableError, SourceChangedError
+from cogmill.aws.s3_errors import translated
+from cogmill.domain.errors import AccessDeniedError, ServiceUnavailableError, SourceChangedError
 from cogmill.domain.model import StoredObject
 
 CHUNK = 1 << 20
@@ -26,11 +25,6 @@ CHUNK = 1 << 20
 
 SHA256 = "sha256"
 """Metadata key under which every COG carries its own hash."""
-
-_GONE_CODES = {"404", "NoSuchKey", "412", "PreconditionFailed"}
-
-_DENIED_CODES = {"403", "AccessDenied", "AllAccessDisabled", "InvalidObjectState"}
-"""Codes with which S3 denies access to one object for good; those of its key service begin with `KMS.`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +67,7 @@ class S3Store:
     def pages(self, prefix: str = "") -> Iterator[Listing]:
         """List keys page by page, one LIST call per 1,000 keys and no other request."""
         paginator = self._client.get_paginator("list_objects_v2")
-        with _translated(f"list s3://{self.bucket}/{prefix}"):
+        with translated(f"list s3://{self.bucket}/{prefix}"):
             for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix):
                 headers = page["ResponseMetadata"]["HTTPHeaders"]
                 yield Listing([_stored(entry) for entry in page.get("Contents", [])], _clock(headers.get("date", "")))
@@ -86,7 +80,7 @@ class S3Store:
             AccessDeniedError: S3 does not hand it out.
         """
         digest = hashlib.sha256()
-        with _translated(f"get s3://{self.bucket}/{key}", AccessDeniedError), target.open("wb") as out:
+        with translated(f"get s3://{self.bucket}/{key}", AccessDeniedError), target.open("wb") as out:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
             for chunk in answer["Body"].iter_chunks(CHUNK):
                 digest.update(chunk)
@@ -106,7 +100,7 @@ class S3Store:
         arguments = options.with_sha256(sha256).arguments()
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         try:
-            with _translated(f"put s3://{self.bucket}/{key}"), source.open("rb") as body:
+            with translated(f"put s3://{self.bucket}/{key}"), source.open("rb") as body:
                 self._client.put_object(
                     Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*", **arguments
                 )
@@ -121,7 +115,7 @@ class S3Store:
     def replace(self, key: str, body: bytes, options: PutOptions) -> None:
         """Store bytes under a fixed key with one PUT; readers see the old or the new object, never a mixture."""
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        with _translated(f"put s3://{self.bucket}/{key}"):
+        with translated(f"put s3://{self.bucket}/{key}"):
             self._client.put_object(
                 Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **options.arguments()
             )
@@ -136,7 +130,7 @@ class S3Store:
             body.seek(0)
             checksum = base64.b64encode(digest.digest()).decode()
             arguments = options.with_sha256(sha256).arguments()
-            with _translated(f"put s3://{self.bucket}/{key}"):
+            with translated(f"put s3://{self.bucket}/{key}"):
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **arguments)
         return True
 
@@ -144,7 +138,7 @@ class S3Store:
         """Return a small object, or so many of its bytes from one on, fewer at its end; None when there is no such object."""
         part = {} if size is None else {"Range": f"bytes={first}-{first + size - 1}"}
         try:
-            with _translated(f"get s3://{self.bucket}/{key}"):
+            with translated(f"get s3://{self.bucket}/{key}"):
                 body: bytes = self._client.get_object(Bucket=self.bucket, Key=key, **part)["Body"].read()
                 return body
         except SourceChangedError:
@@ -153,7 +147,7 @@ class S3Store:
     def sha256(self, key: str) -> str | None:
         """Return the hash in an object's metadata, empty without one, by one HEAD; None when the key does not exist."""
         try:
-            with _translated(f"head s3://{self.bucket}/{key}"):
+            with translated(f"head s3://{self.bucket}/{key}"):
                 head = self._client.head_object(Bucket=self.bucket, Key=key)
         except SourceChangedError:
             return None
@@ -167,7 +161,7 @@ class S3Store:
             AccessDeniedError: S3 does not tell.
         """
         try:
-            with _translated(f"head s3://{self.bucket}/{key}", AccessDeniedError):
+            with translated(f"head s3://{self.bucket}/{key}", AccessDeniedError):
                 head = self._client.head_object(Bucket=self.bucket, Key=key)
         except SourceChangedError:
             return None
@@ -175,14 +169,14 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """Remove a key; a key that does not exist is no error."""
-        with _translated(f"delete s3://{self.bucket}/{key}"):
+        with translated(f"delete s3://{self.bucket}/{key}"):
             self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def digest(self, key: str) -> tuple[str, int] | None:
         """Read a whole object and return the sha256 and number of its bytes; None when there is none."""
         found, size = hashlib.sha256(), 0
         try:
-            with _translated(f"get s3://{self.bucket}/{key}"):
+            with translated(f"get s3://{self.bucket}/{key}"):
                 for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
                     found.update(chunk)
                     size += len(chunk)
@@ -193,7 +187,7 @@ class S3Store:
     def move(self, key: str, target: str) -> bool:
         """Move an object to another key without downloading it; False when there is none."""
         try:
-            with _translated(f"move s3://{self.bucket}/{key}"):
+            with translated(f"move s3://{self.bucket}/{key}"):
                 self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
         except SourceChangedError:
             return False
@@ -202,43 +196,19 @@ class S3Store:
 
     def abort_uploads(self, before: dt.datetime) -> list[str]:
         """Abort multipart uploads begun before a moment, whose parts are stored and paid for; return their keys."""
-        aborted = []
-        with _translated(f"abort uploads of s3://{self.bucket}"):
-            for page in self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
-                for upload in page.get("Uploads", []):
-                    if upload["Initiated"] < before:
-                        self._client.abort_multipart_upload(
-                            Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                        )
-                        aborted.append(upload["Key"])
-        return aborted
+        return unfinished_uploads.abort_uploads(self._client, self.bucket, before)
 
     def set_acl(self, key: str, acl: str) -> None:
         """Put a canned ACL on an existing object."""
-        with _translated(f"set the ACL of s3://{self.bucket}/{key}"):
+        with translated(f"set the ACL of s3://{self.bucket}/{key}"):
             self._client.put_object_acl(Bucket=self.bucket, Key=key, ACL=acl)
 
     def gdal_environment(self) -> dict[str, str]:
         """Return the environment with which GDAL in MapServer reads this bucket by `/vsis3/`; holds the credentials."""
         if not self._credentials.are_known:
-            with _translated(f"head s3://{self.bucket}"):
+            with translated(f"head s3://{self.bucket}"):
                 self._client.head_bucket(Bucket=self.bucket)
         return gdal_environment(self._client, self._credentials.current())
-
-
-@contextmanager
-def _translated(what: str, when_denied: type[CogmillError] = ServiceUnavailableError) -> Iterator[None]:
-    """Raise the errors of S3 as ours: SourceChangedError for gone or replaced, `when_denied`, ServiceUnavailableError for the rest."""
-    try:
-        yield
-    except ClientError as err:
-        code = err.response.get("Error", {}).get("Code", "")
-        if code in _GONE_CODES:
-            raise SourceChangedError(f"cannot {what}: {code}") from err
-        denied = code in _DENIED_CODES or code.startswith("KMS.")
-        raise (when_denied if denied else ServiceUnavailableError)(f"cannot {what}: {err}") from err
-    except (BotoCoreError, HTTPError, ConnectionError) as err:
-        raise ServiceUnavailableError(f"cannot {what}: {err}") from err
 
 
 def _stored(entry: Mapping[str, Any]) -> StoredObject:

@@ -42,7 +42,7 @@ def parse_message(body: str, bucket: str) -> list[UploadEvent]:
         if message.get("Event") == "s3:TestEvent":
             return []
         return [_event(record) for record in message["Records"] if record["s3"]["bucket"]["name"] == bucket]
-    except (ValueError, KeyError, TypeError, AttributeError) as err:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         raise EventFormatError(f"{type(err).__name__}: {err}") from err
 
 
@@ -64,4 +64,7 @@ def _is_after(event: UploadEvent, known: UploadEvent) -> bool:
 def _event(record: dict[str, Any]) -> UploadEvent:
     stored = record["s3"]["object"]
     created = record["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
-    return UploadEvent(unquote_plus(stored["key"]), created, stored.get("sequencer", ""))
+    sequencer = stored.get("sequencer", "")
+    if not isinstance(sequencer, str):
+        raise TypeError(f"the sequencer is {sequencer!r}, not a text")
+    return UploadEvent(unquote_plus(stored["key"]), created, sequencer)

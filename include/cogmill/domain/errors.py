@@ -11,6 +11,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a frame was rejected. A closed set: ledger, digest and UI show these words."""
 
+    WRONG_FOLDER = "wrong_folder"
     BAD_NAME = "bad_name"
     DUPLICATE_NAME = "duplicate_name"
     EMPTY = "empty"
@@ -30,8 +31,9 @@ class Reason(StrEnum):
 
 
 ADVICE: dict[Reason, str] = {
+    Reason.WRONG_FOLDER: "Move the file to <bands>/<County>/<AGENCY>_<YYYY>/<product>/georef/, or to scanned/ beside it if it is a raw scan.",
     Reason.BAD_NAME: "Rename the file to the pattern of its folder and upload it again.",
-    Reason.DUPLICATE_NAME: "Delete the wrong one of the two files that differ only in their extension; if that is the one on the map, the other takes its place within two nights.",
+    Reason.DUPLICATE_NAME: "Delete the wrong one of the two files that differ only in their extension, in capital letters of their folder or in how their accents are stored; if that is the one on the map, the other takes its place within two nights.",
     Reason.EMPTY: "The upload holds no bytes; copy the file again and check that it finishes.",
     Reason.NOT_A_GEOTIFF: "Export the raster as GeoTIFF (not as a picture, VRT or other format with a .tif name) and upload it again.",
     Reason.TRUNCATED: "The file ends too early; copy it again from the original and compare the sizes.",

@@ -38,9 +38,6 @@ THUMBNAIL_SIZES = (1024, 256)
 AGENCIES_WITHOUT_ROLL = frozenset({"AMS", "USGS"})
 """Their frames are named `<date>_<frame>`; the roll is written as N/A."""
 
-SIDECARS = (".tfw", ".tfwx", ".tifw", ".aux.xml", ".ovr", ".xml", ".prj", ".cpg", ".dbf", ".rrd", ".msk", ".txt")
-"""What GIS programs leave beside a raster. Never read, never reported."""
-
 MAX_STEM_BYTES = 180
 """Keeps every derived name (digest, zip, /vsis3/ path) below the 255 bytes of file systems."""
 
@@ -56,44 +53,24 @@ _AGENCY_YEAR = re.compile(r"(?P<agency>[A-Za-z][A-Za-z0-9]{0,19})_(?P<year>[A-Za
 _FORBIDDEN = set("\"'<>|*?{}\\`$;[]")
 """Characters with a meaning to a shell, SQL, a mapfile, HTML or a template. Space, +, %, # and umlauts stay allowed."""
 
-_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
-"""What PostgreSQL rejects in a text: S3 allows NUL in a key, and a notification may spell half of a surrogate pair."""
-
 _DASHED = re.compile(r"(?P<month>\d{1,2})-(?P<day>\d{1,2})-(?P<year>\d{4}|\d{2})")
 _DPI = re.compile(r"dpi", re.IGNORECASE)
 _MOSAIC = re.compile(r"mosaic", re.IGNORECASE)
 
 
-def is_upload(key: str) -> bool:
-    """Tell whether a key is an upload to ingest: a file directly below `georef/` or `scanned/`, no sidecar."""
-    parts = key.split("/")
-    if len(parts) < 2 or not parts[-1] or parts[-2] not in set(Stage):  # noqa: PLR2004
-        return False
-    return not parts[-1].lower().endswith(SIDECARS)
-
-
-def is_storable(key: str) -> bool:
-    r"""Tell whether the ledger can hold a key.
-
-    >>> is_storable("bw/a b+ä%.tif"), is_storable("bw/a\x00.tif"), is_storable("bw/a\ud800.tif")
-    (True, False, False)
-    """
-    return not _NO_TEXT.search(key)
-
-
 def parse_upload(key: str) -> UploadKey:
-    """Parse a key below `georef/` or `scanned/`.
+    """Parse the key of an upload.
+
+    The stem is in Unicode's composed form (NFC), however the key writes its accents: both spellings name the same frame and scan.
 
     Raises:
-        InvalidFrameError: `bad_name`, with the rule that the key breaks.
+        InvalidFrameError: `wrong_folder` or `bad_name`, with the rule that the key breaks.
     """
-    *head, stage, filename = key.split("/")
-    collection, bands = _parse_collection(head, key)
+    *folders, filename = key.split("/")
+    collection, bands, stage = _parse_folders(folders, key)
     stem = _parse_stem(filename)
-    if stage not in set(Stage):
-        raise InvalidFrameError(Reason.BAD_NAME, f"{key!r} is not directly below georef/ or scanned/")
     name = _parse_name(collection, stem) if stage == Stage.GEOREF else None
-    return UploadKey(key=key, bands=bands, collection=collection, stage=Stage(stage), stem=stem, name=name)
+    return UploadKey(key=key, bands=bands, collection=collection, stage=stage, stem=stem, name=name)
 
 
 def cog_key(collection: Collection, bands: Bands, stem: str, digest: str) -> str:
@@ -132,13 +109,15 @@ def mapfile_key(collection_id: str) -> str:
     return f"{MAPFILES}{collection_id}.map"
 
 
-def _parse_collection(head: list[str], key: str) -> tuple[Collection, Bands]:
+def _parse_folders(parts: list[str], key: str) -> tuple[Collection, Bands, Stage]:
     def fault(rule: str) -> InvalidFrameError:
-        return InvalidFrameError(Reason.BAD_NAME, f"{key!r}: {rule}")
+        return InvalidFrameError(Reason.WRONG_FOLDER, f"{key!r}: {rule}")
 
-    if len(head) < 3:  # noqa: PLR2004
+    if len(parts) < 4:  # noqa: PLR2004
         raise fault("expected <bands>/<County>/<AGENCY>_<YYYY>/<product>/<stage>/<file>")
-    bands, *folders, agency_year, product = head
+    bands, *folders, agency_year, product, stage = parts
+    if stage not in set(Stage):
+        raise fault("it is not directly below georef/ or scanned/")
     if bands not in set(Bands):
         raise fault(f"the first folder is {bands!r}, not one of {', '.join(Bands)}")
     if product not in set(Product):
@@ -146,15 +125,27 @@ def _parse_collection(head: list[str], key: str) -> tuple[Collection, Bands]:
     match = _AGENCY_YEAR.fullmatch(agency_year)
     if not match:
         raise fault(f"{agency_year!r} is not <AGENCY>_<year or mission code> in letters and digits")
+    if rule := _county_fault(folders):
+        raise fault(rule)
+    collection = Collection("/".join(folders), match["agency"], match["year"], Product(product))
+    return collection, Bands(bands), Stage(stage)
+
+
+def _county_fault(folders: list[str]) -> str | None:
     if len(folders) > 2 or not all(map(_FOLDER.fullmatch, folders)):  # noqa: PLR2004
-        raise fault(f"{'/'.join(folders)!r} is not a county in letters and digits, at most with StratMap beside it")
-    if len(folders) == 2 and "StratMap" not in folders:  # noqa: PLR2004
-        raise fault("two folders before the agency are only known for StratMap")
-    return Collection("/".join(folders), match["agency"], match["year"], Product(product)), Bands(bands)
+        return f"{'/'.join(folders)!r} is not a county in letters and digits, at most with StratMap beside it"
+    if len(folders) == 2 and not _is_stratmap(folders):  # noqa: PLR2004
+        return "two folders before the agency are only known for StratMap"
+    return None
+
+
+def _is_stratmap(folders: list[str]) -> bool:
+    return "stratmap" in (folder.lower() for folder in folders)
 
 
 def _parse_stem(filename: str) -> str:
-    stem, extensions = _TIF.subn("", filename)
+    # composed before it is looked at: composing turns the Greek question mark into a semicolon
+    stem, extensions = _TIF.subn("", unicodedata.normalize("NFC", filename))
     odd = {c for c in stem if c in _FORBIDDEN or unicodedata.category(c).startswith("C")}
     if not extensions:
         raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} does not end in .tif or .tiff")
@@ -169,14 +160,14 @@ def _parse_stem(filename: str) -> str:
 
 def _parse_name(collection: Collection, stem: str) -> FrameName:
     parse = _GRAMMARS[collection.product]
-    if "StratMap" in collection.folder.split("/"):
+    if _is_stratmap(collection.folder.split("/")):
         parse = _parse_stratmap
     return parse(collection, stem)
 
 
 def _parse_frame(collection: Collection, stem: str) -> FrameName:
     date, underscore, rest = stem.partition("_")
-    without_roll = collection.agency in AGENCIES_WITHOUT_ROLL
+    without_roll = collection.agency.upper() in AGENCIES_WITHOUT_ROLL
     roll, dash, frame = (NOT_KNOWN, "-", rest) if without_roll else rest.rpartition("-")
     if not (underscore and dash and date and roll and frame):
         rule = "<date>_<frame>" if without_roll else "<date>_<roll>-<frame>"

@@ -138,5 +138,6 @@ class RejectedFrame:
 
     @property
     def text(self) -> str:
-        """Key, reason, detail and advice in one line."""
-        return f"{self.key}: {self.reason} ({self.detail}). {self.advice}"
+        """Key, reason, detail and advice in one line; a key that would break it is written with escapes."""
+        key = self.key if self.key.isprintable() else ascii(self.key)
+        return f"{key}: {self.reason} ({self.detail}). {self.advice}"

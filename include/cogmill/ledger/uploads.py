@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.domain.keys import parse_upload
 from cogmill.domain.model import Collection, StoredObject
 from cogmill.ledger.connection import Part, as_json
 
@@ -36,18 +37,18 @@ class Uploads(Part):
 
     def add_collections(self, collections: Sequence[Collection]) -> dict[str, str]:
         """Add collections that are new; return id -> service name as stored, which differs where only the case does."""
-        rows = [
-            {
-                "id": c.id,
-                "service_name": c.service_name,
-                "folder": c.folder,
-                "agency": c.agency,
-                "year": c.year,
-                "product": c.product,
-            }
-            for c in collections
-        ]
-        return {row["id"]: row["service_name"] for row in self._rows("add_collections", rows=as_json(rows))}
+        rows = as_json([_collection_row(collection) for collection in collections])
+        return {row["id"]: row["service_name"] for row in self._rows("add_collections", rows=rows)}
+
+    def respell(self, collection_ids: Sequence[str]) -> list[str]:
+        """Write collections as their oldest upload does, where that is not rejected or deleted, and return those that changed.
+
+        A collection has one id, in lower case, however its folders are written. Once a COG or a service carries its name, it keeps
+        the name for good, and uploads whose folders are written otherwise belong to it all the same.
+        """
+        oldest = [row["source_key"] for row in self._rows("spelled_by", ids=list(collection_ids))]
+        rows = [_collection_row(collection) for key in oldest if (collection := _collection_of(key))]
+        return [row["id"] for row in self._rows("respell_collections", rows=as_json(rows))] if rows else []
 
     def ingest_frames(self, rows: Sequence[Mapping[str, Any]]) -> tuple[int, dict[str, InvalidFrameError]]:
         """Ingest uploads of frames, rejected names included.
@@ -82,3 +83,23 @@ class Uploads(Part):
     def mark_triggered(self, collection_ids: Sequence[str]) -> None:
         """Remember that runs of these collections have been asked for."""
         self._rows("mark_triggered", ids=list(collection_ids))
+
+
+def _collection_of(key: str) -> Collection | None:
+    """Return the collection of an upload; None when the grammar of an earlier release took its key, and today's does not."""
+    try:
+        return parse_upload(key).collection
+    except InvalidFrameError:
+        return None
+
+
+def _collection_row(collection: Collection) -> dict[str, str]:
+    c = collection
+    return {
+        "id": c.id,
+        "service_name": c.service_name,
+        "folder": c.folder,
+        "agency": c.agency,
+        "year": c.year,
+        "product": c.product,
+    }

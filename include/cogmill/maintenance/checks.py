@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cogmill.domain import keys
-from cogmill.domain.model import Bands
+from cogmill.domain.model import Stage
+from cogmill.domain.screening import TIFFS, is_below_cog, is_upload
 
 QUARANTINE = "quarantine/"
 """Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
@@ -15,6 +16,8 @@ QUARANTINE = "quarantine/"
 class Place(StrEnum):
     """Parts of the bucket that the comparison looks at."""
 
+    MISPLACED = "misplaced"
+    """TIFFs outside of every folder into which people upload or Cogmill writes: rejected, with the folder they belong to."""
     GEOREF = "georef"
     SCANNED = "scanned"
     COG = "cog"
@@ -48,6 +51,8 @@ class Kind:
 KINDS: dict[str, Kind] = {
     # uploads
     "upload_unknown": Kind("uploads the ledger does not know", Treatment.REPORT),
+    "key_left_out": Kind("uploads with a name that the ledger cannot hold", Treatment.REPORT),
+    "rejected_gone": Kind("rejected uploads that were moved or deleted", Treatment.REPAIR, grace=True),
     "source_missing": Kind("frames whose upload was deleted", Treatment.REMOVE, grace=True),
     "scan_missing": Kind("published frames without a scan", Treatment.NOTICE),
     "scan_gone": Kind("scans that were deleted", Treatment.REPAIR, grace=True),
@@ -88,12 +93,12 @@ def place_of(key: str) -> Place | None:
     """
     if key.startswith(keys.MAPFILES):
         return Place.MAPFILES if key != keys.MAPFILES else None
-    folders = key.split("/")[:-1]
     # also in folders that fit no collection: the ledger has rejected such an upload, and it must not seem to be gone
-    if keys.is_upload(key):
-        return Place(folders[-1])
-    if key.endswith("/") or len(folders) < 3 or folders[0] not in set(Bands):  # noqa: PLR2004
+    if is_upload(key):
+        stage = key.rpartition("/")[0].rpartition("/")[2]
+        return Place(stage) if stage in set(Stage) else Place.MISPLACED
+    if key.endswith("/") or not is_below_cog(key):
         return None
-    if folders[-2:] == ["cog", "tile_index"]:
-        return Place.TILE_INDEX
-    return Place.COG if folders[-1] == "cog" and key.lower().endswith((".tif", ".tiff")) else None
+    if key.lower().endswith(TIFFS):
+        return Place.COG
+    return Place.TILE_INDEX if key.split("/")[-3:-1] == ["cog", "tile_index"] else None

@@ -15,6 +15,7 @@ from typing import Any
 
 from cogmill.domain import keys
 from cogmill.domain.model import Bands
+from cogmill.domain.screening import key_fault
 from cogmill.ledger.findings import CollectionLayers, Finding
 from cogmill.maintenance.checks import KINDS, Place, place_of
 from cogmill.pipeline.archive import Archive
@@ -30,6 +31,9 @@ SETTLED = dt.timedelta(hours=1)
 
 READERS = 8
 """Mapfiles fetched at the same time."""
+
+LONGEST_SUBJECT = 1000
+"""Characters of an escaped key that are kept; an index of PostgreSQL holds no more than 2,700 bytes."""
 
 ELSEWHERE = frozenset({"cog_altered", "service_dead"})
 """Kinds that other steps find."""
@@ -70,12 +74,12 @@ def _list(archive: Archive) -> tuple[int, dt.datetime]:
     count, clock = 0, None
     for page in archive.store.pages():
         clock = clock or page.at
-        placed = [
-            (stored, str(place))
-            for stored in page.objects
-            if (place := place_of(stored.key)) and ledger_can_hold(stored.key)
-        ]
+        found = [(stored, str(place)) for stored in page.objects if (place := place_of(stored.key))]
+        placed = [entry for entry in found if ledger_can_hold(entry[0].key)]
         archive.ledger.findings.add_listed(placed)
+        if len(placed) < len(found):
+            left_out = [stored.key for stored, _ in found if key_fault(stored.key)]
+            archive.ledger.findings.add_findings([_left_out(key) for key in left_out])
         count += len(placed)
     return count, clock or dt.datetime.now(dt.UTC)
 
@@ -137,6 +141,10 @@ def _hashes(archive: Archive, mapfile_keys: list[str]) -> dict[str, str]:
     with ThreadPoolExecutor(READERS) as pool:
         bodies = zip(mapfile_keys, pool.map(archive.store.read, mapfile_keys), strict=True)
         return {key: hashlib.sha256(body).hexdigest() for key, body in bodies if body is not None}
+
+
+def _left_out(key: str) -> dict[str, Any]:
+    return _finding("key_left_out", ascii(key)[:LONGEST_SUBJECT], None, f"{key_fault(key)}; rename the file")
 
 
 def _finding(kind: str, subject: str, entry: CollectionLayers | None, detail: str) -> dict[str, Any]:

@@ -154,6 +154,12 @@ def _withdraw_frames(archive: Archive, findings: list[Finding]) -> Iterator[tupl
     yield from ((key, "withdrawn") for key in withdrawn)
 
 
+def _withdraw_rejected(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Let go of rejected uploads that are gone; no index row and no service changes by that."""
+    gone = archive.ledger.findings.withdraw_frames(_absent(archive, findings), "the upload was moved or deleted")
+    yield from ((key, "withdrawn") for key in gone)
+
+
 def _rebuild(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     gone = _absent(archive, findings)
     archive.ledger.findings.rebuild_lost(gone)
@@ -183,6 +189,7 @@ def _retire(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, st
 _REPAIRS: dict[str, Act] = {
     "lease_expired": _end_leases,
     "scan_gone": _forget_scans,
+    "rejected_gone": _withdraw_rejected,
     "row_missing": _index_again,
     "row_withdrawn": _update_index,
     "index_files_missing": _export,

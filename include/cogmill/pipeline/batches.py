@@ -28,6 +28,9 @@ def plan_batches(archive: Archive, collection_id: str) -> list[FrameBatch]:
     Never empty: with nothing to do there is one batch without frames, so that the task is seen to succeed.
     """
     settings = archive.settings
+    archive.ledger.uploads.respell(
+        [collection_id]
+    )  # before the first COG carries the name: the upload that decided it may be gone
     frames = archive.ledger.frames.due(collection_id, settings.batch_frames * settings.max_batches)
     if not frames:
         return [FrameBatch(label="nothing to build", frame_ids=[])]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cogmill.domain import keys
+from cogmill.domain.advice import rejected_frame
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.lifecycle import State
 from cogmill.domain.model import RejectedFrame, Stage, StoredObject, UploadKey
@@ -32,7 +33,7 @@ class IngestResult:
     frames: int
     scans: int
     rejected: list[RejectedFrame] = field(default_factory=list)
-    """Uploads that no run will ever look at: names that fit no grammar or repeat another's, and empty files."""
+    """Uploads that no run will ever look at: names that fit no grammar or repeat another's, wrong folders, and empty files."""
 
 
 def has_new_uploads(archive: Archive) -> bool:
@@ -75,12 +76,14 @@ def ingest_uploads(archive: Archive) -> IngestResult:
 def _ingest(archive: Archive, page: Sequence[StoredObject], result: IngestResult) -> IngestResult:
     """Record some uploads in the ledger and add them to the result."""
     parsed = _parse(page)
-    _reject_other_spelling(archive, parsed)
+    spelled_otherwise = _add_collections(archive, parsed)
     frames, duplicates = archive.ledger.uploads.ingest_frames(parsed.frame_rows())
+    archive.ledger.uploads.respell(spelled_otherwise)
     _make_public(archive, parsed.scans)
     # after that: what is in the ledger is not looked at again
     archive.ledger.uploads.ingest_scans(parsed.scan_rows())
-    rejected = result.rejected + parsed.rejected() + [_rejected(key, fault) for key, fault in duplicates.items()]
+    rejected = result.rejected + parsed.rejected()
+    rejected += [rejected_frame(key, fault.reason, fault.detail) for key, fault in duplicates.items()]
     return IngestResult([], result.frames + frames, result.scans + len(parsed.scans), rejected)
 
 
@@ -104,11 +107,7 @@ class _ParsedPage:
 
     def rejected(self) -> list[RejectedFrame]:
         empty = [(o, InvalidFrameError(Reason.EMPTY, NO_BYTES)) for o, _ in self.frames if not o.size]
-        return [_rejected(o.key, fault) for o, fault in self.faults + empty]
-
-
-def _rejected(key: str, fault: InvalidFrameError) -> RejectedFrame:
-    return RejectedFrame(key, fault.reason, fault.detail, fault.advice)
+        return [rejected_frame(o.key, fault.reason, fault.detail) for o, fault in self.faults + empty]
 
 
 def _parse(objects: Sequence[StoredObject]) -> _ParsedPage:
@@ -123,20 +122,11 @@ def _parse(objects: Sequence[StoredObject]) -> _ParsedPage:
     return parsed
 
 
-def _reject_other_spelling(archive: Archive, parsed: _ParsedPage) -> None:
-    """Reject uploads whose folders differ from the collection's only in case; their service would be the same."""
-    collections = {u.collection for _, u in parsed.frames + parsed.scans}
+def _add_collections(archive: Archive, parsed: _ParsedPage) -> list[str]:
+    """Add the collections of uploads where they are new; return the ids of those that the ledger spells with other capital letters."""
+    collections = {upload.collection for _, upload in parsed.frames + parsed.scans}
     known = archive.ledger.uploads.add_collections(sorted(collections, key=lambda c: c.service_name))
-
-    def fits(upload: UploadKey) -> bool:
-        return known[upload.collection.id] == upload.collection.service_name
-
-    for group in (parsed.frames, parsed.scans):
-        for stored, upload in [entry for entry in group if not fits(entry[1])]:
-            group.remove((stored, upload))
-            spelling = known[upload.collection.id]
-            detail = f"{stored.key!r}: this collection is written {spelling}, with other capital letters"
-            parsed.faults.append((stored, InvalidFrameError(Reason.BAD_NAME, detail)))
+    return sorted({c.id for c in collections if known[c.id] != c.service_name})
 
 
 def _make_public(archive: Archive, scans: Sequence[tuple[StoredObject, UploadKey]]) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from cogmill.aws.s3_events import EventFormatError, UploadEvent, newest, parse_message
 from cogmill.aws.sqs import EventQueue, Message
-from cogmill.domain import keys
 from cogmill.domain.errors import AccessDeniedError
 from cogmill.domain.model import StoredObject
+from cogmill.domain.screening import is_upload
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.sweep import ledger_can_hold
 
@@ -59,10 +59,7 @@ def _resolve(archive: Archive, messages: list[Message]) -> NotifiedUploads:
     found = {
         key: stored
         for key, event in latest.items()
-        if event.created
-        and keys.is_upload(key)
-        and ledger_can_hold(key)
-        and (stored := _find(archive, key)) is not None
+        if event.created and is_upload(key) and ledger_can_hold(key) and (stored := _find(archive, key)) is not None
     }
     unsettled = {key for key, stored in found.items() if not _is_settled(archive, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cogmill.domain import keys
-from cogmill.domain.errors import ADVICE, Reason
+from cogmill.domain.advice import rejected_frame
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
 from cogmill.domain.model import Bands, RejectedFrame
 from cogmill.pipeline.archive import Archive
@@ -57,10 +57,7 @@ class Digest:
 def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
     """Return what became of a collection since a moment."""
     row = archive.ledger.collections.digest(collection_id, since)
-    rejected = [
-        RejectedFrame(entry["key"], entry["reason"], entry["detail"], ADVICE[Reason(entry["reason"])])
-        for entry in row["rejected"]
-    ]
+    rejected = [rejected_frame(entry["key"], entry["reason"], entry["detail"]) for entry in row["rejected"]]
     failed = [f"{entry['key']}: {entry['detail']}" for entry in row["failed"]]
     held = [f"{entry['key']}: {HOLD_WORDS[Hold(entry['hold'])]}" for entry in row["held"]]
     scans = _missing_scans(archive, collection_id, row["missing_scans"])

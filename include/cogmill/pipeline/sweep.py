@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterator
 
 from cogmill.aws.s3 import Listing
-from cogmill.domain import keys
 from cogmill.domain.model import StoredObject
+from cogmill.domain.screening import MAX_KEY_BYTES, is_upload, key_fault
 from cogmill.ledger.uploads import Watermark
 from cogmill.pipeline.archive import Archive
 
@@ -30,10 +30,10 @@ def ledger_can_hold(key: str) -> bool:
 
     To be asked wherever keys from S3 are about to meet the ledger, about those alone: one of them must stop nothing else.
     """
-    if keys.is_storable(key):
-        return True
-    log.warning("key_left_out key=%r fault=the ledger cannot hold this name; rename the file", key)
-    return False
+    fault = key_fault(key)
+    if fault:
+        log.warning("key_left_out key=%s fault=%s; rename the file", ascii(key[:MAX_KEY_BYTES]), fault)
+    return fault is None
 
 
 class Sweep:
@@ -51,9 +51,7 @@ class Sweep:
         for page in self._archive.store.pages():
             if self._started is None:
                 self._begin(page.at)
-            candidates = [
-                o for o in page.objects if keys.is_upload(o.key) and self._is_recent(o) and ledger_can_hold(o.key)
-            ]
+            candidates = [o for o in page.objects if is_upload(o.key) and self._is_recent(o) and ledger_can_hold(o.key)]
             settled = [o for o in candidates if self._is_settled(o, page)]
             unknown = self._archive.ledger.uploads.unknown(settled) if settled else set()
             if unknown:

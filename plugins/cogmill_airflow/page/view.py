@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from cogmill.domain import keys
-from cogmill.domain.errors import ADVICE, Reason
+from cogmill.domain.advice import advice as advice_on
 from cogmill.domain.lifecycle import HOLD_WORDS
 from cogmill.mapserver.urls import capabilities_url, download_url, service_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -103,7 +103,7 @@ def state_bar(states: dict[str, int]) -> list[tuple[str, float, float]]:
 
 def advice(frame: FrameSummary) -> str:
     """Return what the person who uploaded a rejected frame should do; empty for frames that were not rejected."""
-    return ADVICE[Reason(frame.reason)] if frame.reason else ""
+    return advice_on(frame.reason, frame.source_key) if frame.reason else ""
 
 
 def extent_text(extent: Box | None) -> str:

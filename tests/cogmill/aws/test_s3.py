@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.server
 import threading
@@ -12,7 +13,7 @@ from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 from botocore.utils import parse_timestamp
 from cogmill.aws.s3 import PutOptions, S3Store
-from cogmill.domain.errors import ServiceUnavailableError, SourceChangedError
+from cogmill.domain.errors import AccessDeniedError, ServiceUnavailableError, SourceChangedError
 
 TIFF = PutOptions("image/tiff")
 
@@ -103,8 +104,10 @@ def test_reads_times_as_botocore_does(store, written):
     assert factory.create_parser("rest-xml")._timestamp_parser(written) == parse_timestamp(written)
 
 
-@pytest.mark.parametrize("status", [500, 503])
-def test_says_unavailable_when_s3_is_sick(file, status):
+@contextlib.contextmanager
+def sick_store(status):
+    """A store that answers everything with one status and no body."""
+
     class Sick(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(status)
@@ -122,17 +125,30 @@ def test_says_unavailable_when_s3_is_sick(file, status):
             "s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1",
             aws_access_key_id="a", aws_secret_access_key="b", config=Config(retries={"total_max_attempts": 1}),
         )  # fmt: skip
-        store = S3Store(client, "cogmill")
+        yield S3Store(client, "cogmill")
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_says_unavailable_when_s3_is_sick(file, status):
+    with sick_store(status) as store:
         acts = [
             lambda: list(store.pages()),
             lambda: store.download("x.tif", "0", file),
             lambda: store.replace("x.map", b"MAP END", PutOptions("text/plain")),
             lambda: store.sha256("x.tif"),
+            lambda: store.find("x.tif"),
         ]
         for act in acts:
             with pytest.raises(ServiceUnavailableError, match=str(status)):
                 act()
-        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_one_key_that_s3_does_not_tell_about_is_no_outage(status):
+    """400 is the answer to a HEAD of an object encrypted with a key of its uploader's own, and of a key that S3 does not take."""
+    with sick_store(status) as store, pytest.raises(AccessDeniedError, match=str(status)):
+        store.find("x.tif")
 
 
 def test_tells_gdal_where_the_bucket_is(store, s3_server):

@@ -34,8 +34,11 @@ def test_reads_what_came_through_sns_and_ignores_test_events():
 
 
 @pytest.mark.parametrize(
-    "body", ["", "hello", "[]", "{}", '{"Records": [{}]}', '{"Records": 7}', "null", '{"Message": "x"}']
-)
+    "body",
+    ["", "hello", "[]", "{}", '{"Records": [{}]}', '{"Records": 7}', "null", '{"Message": "x"}', "[" * 100_000,
+     message(record(7)), message(record("a", sequencer=7)), message(record("a", name=None))],
+    ids=lambda body: body[:20],
+)  # fmt: skip
 def test_says_so_when_a_message_is_no_event(body):
     with pytest.raises(EventFormatError):
         parse_message(body, "b")

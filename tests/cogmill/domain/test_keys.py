@@ -51,8 +51,30 @@ def test_reads_every_grammar(key, collection_id, date, roll, frame, scan):
         "bw/El Paso/USDA_1951/frames/georef/03-22-51_4-173.tif",
         "bw/a/b/USDA_1951/frames/georef/03-22-51_4-173.tif",
         "bw/../USDA_1951/frames/georef/03-22-51_4-173.tif",
+        "bw//USDA_1951/frames/georef/03-22-51_4-173.tif",
+        "bw/Travis//USDA_1951/frames/georef/03-22-51_4-173.tif",
         "bw/Travis/USDA_1951/frames/georef/epsg3857/03-22-51_4-173.tif",
+        "bw/Travis/USDA_1951/frames/Georef/03-22-51_4-173.tif",
+        "bw/Travis/USDA_1951/frames/georef /03-22-51_4-173.tif",
+        "bw/Travis/USDA_1951/frames/03-22-51_4-173.tif",
+        "bw/Travis/USDA_1951/georef/03-22-51_4-173.tif",
+        "BW/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif",
         "georef/x.tif",
+        "x.tif",
+        "",
+    ],
+)
+def test_rejects_alone_what_lies_in_no_folder_for_uploads(key):
+    with pytest.raises(InvalidFrameError) as caught:
+        keys.parse_upload(key)
+
+    assert caught.value.reason == Reason.WRONG_FOLDER
+    assert caught.value.advice
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
         FRAME + "noroll.tif",
         FRAME + "03-22-51_173.tif",
         FRAME + "03-22-51_4-173.jpg",
@@ -79,23 +101,27 @@ def test_rejects_alone_what_fits_no_grammar(key):
     assert caught.value.advice
 
 
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        (FRAME + "x.tif", True),
-        ("bw/Travis/USDA_1951/frames/scanned/x.TIF", True),
-        (FRAME, False),
-        (FRAME + "x.tif.aux.xml", False),
-        (FRAME + "x.tfw", False),
-        (FRAME + "sub/x.tif", False),
-        ("bw/Travis/USDA_1951/frames/cog/x.0123456789ab.tif", False),
-        ("bw/Travis/USDA_1951/frames/cog/tile_index/x.shp", False),
-        ("mapfiles/travis_usda_1951_frames.map", False),
-        ("x.tif", False),
-    ],
-)
-def test_takes_only_files_directly_below_the_stages(key, expected):
-    assert keys.is_upload(key) is expected
+def test_takes_folders_for_the_same_collection_whatever_their_capital_letters():
+    spelled = [keys.parse_upload(key.replace("/U/", "/georef/")) for key in (
+        "nc/StratMap/Hays/TNRIS_1996/frames/U/7_12_01-29-96.tif", "nc/STRATMAP/hays/tnris_1996/frames/U/7_12_01-29-96.tif",
+    )]  # fmt: skip
+
+    assert spelled[0].collection.id == spelled[1].collection.id
+    assert spelled[0].name == spelled[1].name
+    assert keys.parse_upload("bw/hays/usgs_1954/frames/georef/1954_2-18.tif").name.roll == keys.NOT_KNOWN
+
+
+@pytest.mark.parametrize("name", ["03-22-51_4-Müller.tif", "03-22-51_4-Mu\u0308ller.tif"])
+def test_reads_both_ways_to_store_an_accent_as_one_name(name):
+    upload = keys.parse_upload(FRAME + name)
+
+    assert (upload.stem, upload.name.scan_stem) == ("03-22-51_4-Müller", "03-22-51_4-Müller")
+    assert upload.key == FRAME + name
+
+
+def test_looks_at_the_composed_name_for_what_it_must_not_contain():
+    with pytest.raises(InvalidFrameError, match="contains ';'"):
+        keys.parse_upload(FRAME + "03-22-51_4-1\u037e.tif")
 
 
 def test_keeps_bw_and_nc_of_one_flight_apart_in_every_key():

@@ -168,3 +168,23 @@ def test_a_frame_that_was_taken_back_is_built_when_it_is_asked_for(archive, migr
     assert archive.ledger.backfills.requeue("b", [frame_id], "now", 60) == [frame_id]
 
     assert [job.id for job in archive.ledger.frames.claim([frame_id], "now", 60)] == [frame_id]
+
+
+def test_composes_names_and_takes_back_rejections_for_capital_letters(old):
+    with psycopg.connect(**old, autocommit=True) as connection:
+        connection.execute("""
+            UPDATE cogmill.frame SET stem = E'03-22-51_4-Mu\\u0308ller', scan_stem = E'03-22-51_4-Mu\\u0308ller',
+                source_key = E'bw/Travis/USDA_1951/frames/georef/03-22-51_4-Mu\\u0308ller.tif' WHERE id = 1;
+            INSERT INTO cogmill.scan (key, collection_id, bands, stem, etag, size, uploaded_at, linked)
+            VALUES ('s', 'travis_usda_1951_frames', 'bw', '03-22-51_4-Müller', 'e', 1, now(), true);
+            INSERT INTO cogmill.frame (source_key, etag, size, uploaded_at, state, reason, detail) VALUES
+                ('bw/TRAVIS/x.tif', 'e', 1, now(), 'rejected', 'bad_name',
+                 '''bw/TRAVIS/x.tif'': this collection is written Travis_USDA_1951_frames, with other capital letters');
+        """)
+        migrate(connection)
+
+    assert rows(old, "SELECT stem, scan_stem FROM cogmill.frame WHERE id = 1") == [("03-22-51_4-Müller",) * 2]
+    assert rows(old, "SELECT linked FROM cogmill.scan WHERE key = 's'") == [(False,)]
+    assert rows(old, "SELECT state, reason FROM cogmill.frame WHERE source_key = 'bw/TRAVIS/x.tif'") == [
+        ("withdrawn", None)
+    ]

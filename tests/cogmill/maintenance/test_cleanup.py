@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import re
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from cogmill.config.settings import Settings
 from cogmill.domain.model import Bands
 from cogmill.maintenance import cleanup
@@ -64,6 +66,16 @@ def test_aborts_uploads_that_broke_off_long_ago(published):
 
     assert collect(published.archive).uploads == ["bw/x.tif"]
     assert "Uploads" not in published.client.list_multipart_uploads(Bucket=published.archive.store.bucket)
+
+
+def test_aborts_uploads_beside_one_whose_key_no_xml_can_hold(published):
+    bucket = published.archive.store.bucket
+    with contextlib.suppress(ClientError):  # moto makes it and stumbles over its own answer
+        published.client.create_multipart_upload(Bucket=bucket, Key="bw/a\0b.tif")
+    published.client.create_multipart_upload(Bucket=bucket, Key="bw/x y+%20ä.tif")
+
+    assert set(collect(published.archive).uploads) == {"bw/a\ufffdb.tif", "bw/x y+%20ä.tif"}
+    assert "Uploads" not in published.client.list_multipart_uploads(Bucket=bucket)
 
 
 def test_removes_forgotten_folders_of_workers_and_nothing_else(published, tmp_path, monkeypatch):

@@ -58,6 +58,9 @@ def test_finds_nothing_in_an_empty_archive(sample):
         (lambda a: a.delete(keys.mapfile_key(TRAVIS.id)), {"mapfile_missing": 1}),
         (lambda a: a.put(keys.mapfile_key(TRAVIS.id), b"edited"), {"mapfile_changed": 1}),
         (lambda a: a.put("georef/notes.tif"), {}),
+        (lambda a: a.put("notes.tif"), {}),
+        (lambda a: a.put("overviews/notes.tif"), {}),
+        (lambda a: a.put("quarantine/notes.tif"), {}),
         (lambda a: a.put("catalog/index.html"), {}),
     ],
 )  # fmt: skip
@@ -76,8 +79,10 @@ def test_leaves_out_and_names_keys_that_the_ledger_cannot_hold(published, caplog
         published.put(key)
 
     assert compare(published.archive).objects == before
-    assert found(published) == {}
-    assert all(repr(key) in caplog.text for key in odd)
+    assert found(published) == {"key_left_out": 3}
+    subjects = published.sql("SELECT subject FROM cogmill.finding WHERE kind = 'key_left_out'")
+    assert {subject for (subject,) in subjects} == {ascii(key) for key in odd}
+    assert all(ascii(key) in caplog.text for key in odd)
 
 
 def test_finds_expired_leases(published):
@@ -105,11 +110,13 @@ def test_keeps_the_first_sight_and_forgets_what_has_healed(published):
 def test_finds_old_cogs_that_nothing_names_and_tells_ours_from_others(published, monkeypatch):
     published.put(PREFIX + "cog/lost.0123456789ab.tif")
     published.put(PREFIX + "cog/of_the_old_system.tif")
+    published.put(PREFIX + "cog/roll4/a_folder_below.0123456789ab.tif")
+    published.put(PREFIX + "cog/tile_index/among_the_index_files.tif")
     assert found(published) == {}  # younger than an hour: somebody may be about to name them
 
     monkeypatch.setattr("cogmill.maintenance.compare.SETTLED", -SETTLED)
 
-    assert found(published) == {"cog_orphan": 1, "cog_foreign": 1}
+    assert found(published) == {"cog_orphan": 1, "cog_foreign": 3}
 
 
 def test_sees_every_page_of_2500_mapfiles_with_one_stray(published):

@@ -67,7 +67,7 @@ def test_refuses_a_bad_name_alone_and_remembers_it(archive, put):
     taken = ingest.ingest_uploads(archive)
 
     assert taken.collection_ids == ["travis_usda_1951_frames"]
-    assert {fault.reason for fault in taken.rejected} == {Reason.BAD_NAME}
+    assert {fault.reason for fault in taken.rejected} == {Reason.BAD_NAME, Reason.WRONG_FOLDER}
     assert len(taken.rejected) == 2
     assert not ingest.has_new_uploads(archive)
 
@@ -106,16 +106,6 @@ def test_names_the_later_of_two_files_that_differ_in_their_extension(archive, pu
     assert not ingest.has_new_uploads(archive)
 
 
-def test_refuses_a_folder_that_differs_only_in_capital_letters(archive, put):
-    put(FRAME)
-    ingest.ingest_uploads(archive)
-
-    put(FRAME.replace("Travis", "TRAVIS"))
-
-    (fault,) = ingest.ingest_uploads(archive).rejected
-    assert "Travis_USDA_1951_frames" in fault.detail
-
-
 def test_waits_for_an_empty_object_to_settle_and_then_rejects_it(archive, put):
     put(FRAME, b"")
     assert not ingest.has_new_uploads(archive)
@@ -138,7 +128,14 @@ def test_takes_the_real_bytes_when_they_follow_the_empty_object(archive, put):
 
 
 def test_ignores_what_nobody_uploaded_for_it(archive, put):
-    for key in (FRAMES + "georef/", FRAMES + "georef/a.tfw", FRAMES + "cog/a.tif", "mapfiles/x.map", "a.tif"):
+    for key in (
+        FRAMES + "georef/",
+        FRAMES + "georef/a.tfw",
+        FRAMES + "cog/a.tif",
+        "mapfiles/x.map",
+        "overviews/a.tif",
+        "a.jpg",
+    ):
         put(key)
 
     assert not ingest.has_new_uploads(archive)

@@ -31,7 +31,7 @@ ANALYZE listed;
 INSERT INTO found (kind, subject, detail)
 SELECT 'upload_unknown', l.key, 'uploaded ' || l.modified
 FROM listed AS l
-WHERE l.place IN ('georef', 'scanned') AND l.modified < :settled
+WHERE l.place IN ('georef', 'scanned', 'misplaced') AND l.modified < :settled
     AND NOT EXISTS (
         SELECT FROM cogmill.frame AS f LEFT JOIN cogmill.collection AS c ON c.id = f.collection_id
         WHERE f.source_key = l.key AND f.etag = l.etag AND (f.state <> 'withdrawn' OR c.unpublished_at IS NOT NULL)
@@ -39,9 +39,12 @@ WHERE l.place IN ('georef', 'scanned') AND l.modified < :settled
     AND NOT EXISTS (SELECT FROM cogmill.scan AS s WHERE s.key = l.key AND s.etag = l.etag);
 
 -- name: check_sources(begun)
--- Frames whose upload is gone.
+-- Frames whose upload is gone. What was rejected and shows no earlier version takes nothing off the map.
 INSERT INTO found
-SELECT 'source_missing', f.source_key, f.collection_id, 'the frame is ' || f.state
+SELECT CASE
+        WHEN f.state = 'rejected' AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.oid = f.id) THEN 'rejected_gone'
+        ELSE 'source_missing'
+    END, f.source_key, f.collection_id, 'the frame is ' || f.state
 FROM cogmill.frame AS f
 WHERE f.state <> 'withdrawn' AND f.arrived_at < :begun
     AND NOT EXISTS (SELECT FROM listed AS l WHERE l.key = f.source_key);
@@ -84,7 +87,7 @@ ON CONFLICT DO NOTHING;
 -- name: check_orphans(settled)
 -- COGs that nothing names: of ours (with a digest in the name), and of others.
 INSERT INTO found (kind, subject, detail)
-SELECT CASE WHEN l.key ~ '\.[0-9a-f]{12}\.tif$' THEN 'cog_orphan' ELSE 'cog_foreign' END, l.key, l.size || ' bytes'
+SELECT CASE WHEN l.key ~ '/cog/[^/]+\.[0-9a-f]{12}\.tif$' THEN 'cog_orphan' ELSE 'cog_foreign' END, l.key, l.size || ' bytes'
 FROM listed AS l
 WHERE l.place = 'cog' AND l.modified < :settled
     AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = l.key AND f.state <> 'withdrawn')

@@ -29,6 +29,26 @@ SELECT id, service_name FROM stored
 UNION
 SELECT c.id, c.service_name FROM cogmill.collection AS c WHERE c.id IN (SELECT id FROM new);
 
+-- name: spelled_by(ids)
+-- Collections of which no COG was ever made, with their oldest upload that is there and not rejected: it decides how they are written.
+SELECT c.id, f.source_key
+FROM cogmill.collection AS c, LATERAL (
+    SELECT f.source_key FROM cogmill.frame AS f
+    WHERE f.collection_id = c.id AND f.state NOT IN ('rejected', 'withdrawn')
+    ORDER BY f.id LIMIT 1
+) AS f
+WHERE c.id = ANY(:ids) AND c.revision = 0 AND c.mapfile_sha256 IS NULL
+    AND NOT EXISTS (SELECT FROM cogmill.frame AS b WHERE b.collection_id = c.id AND b.cog_key IS NOT NULL);
+
+-- name: respell_collections(rows)
+-- Nothing carries the name of these collections yet. A COG that was made since keeps the old name, and with it the collection.
+UPDATE cogmill.collection AS c
+SET service_name = r.service_name, folder = r.folder, agency = r.agency, year = r.year
+FROM jsonb_to_recordset(:rows::jsonb) AS r (id text, service_name text, folder text, agency text, year text)
+WHERE c.id = r.id AND c.service_name <> r.service_name AND c.revision = 0 AND c.mapfile_sha256 IS NULL
+    AND NOT EXISTS (SELECT FROM cogmill.frame AS b WHERE b.collection_id = c.id AND b.cog_key IS NOT NULL)
+RETURNING c.id;
+
 -- name: ingest_frames(rows)
 -- Take in uploads: new keys, and new versions of known keys, start from the beginning; a version already known changes nothing.
 -- What is on the map stays there until its successor is published. A service that was withdrawn on purpose comes back.

@@ -1,0 +1,102 @@
+"""What the person is told whose upload was rejected: the advice of its reason, or the key to which a misplaced upload belongs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from cogmill.domain.errors import ADVICE, InvalidFrameError, Reason
+from cogmill.domain.keys import parse_upload
+from cogmill.domain.model import Bands, Product, RejectedFrame, Stage
+from cogmill.domain.screening import key_fault
+
+_AGENCY_YEAR = re.compile(r"([A-Za-z][A-Za-z0-9]*?)[ _-]*((?:18|19|20)\d\d)|([A-Za-z][A-Za-z0-9]*)_([A-Za-z0-9]+)")
+"""An agency with a year, however they are joined, or with a mission code."""
+
+_SCANS = ("scan", "raw")
+"""Beginnings of folder names that speak of raw scans."""
+
+
+def rejected_frame(key: str, reason: str, detail: str) -> RejectedFrame:
+    """Return one rejected upload with its advice."""
+    return RejectedFrame(key, reason, detail, advice(reason, key))
+
+
+def advice(reason: str, key: str) -> str:
+    """Return what to do about a rejected upload; where only its folder is wrong, the key to which to move it.
+
+    Examples:
+        >>> advice(Reason.WRONG_FOLDER, "bw/Travis/USDA_1951/frames/georef/roll4/03-22-51_4-1.tif")
+        'Move it to bw/Travis/USDA_1951/frames/georef/03-22-51_4-1.tif.'
+    """
+    # names that were rejected before there was a reason for folders too
+    right = right_key(key) if reason in {Reason.WRONG_FOLDER, Reason.BAD_NAME} else None
+    if right is None:
+        return ADVICE[Reason(reason)]
+    shown = right if right.isprintable() else ascii(right)
+    try:
+        parse_upload(right)
+    except InvalidFrameError as fault:
+        return f"Move it to {shown} and rename it: {fault.detail}."
+    return f"Move it to {shown}."
+
+
+def right_key(key: str) -> str | None:
+    """Return the key under which an upload belongs, as far as its folders tell; None when they do not, or when it is there.
+
+    The file's own name is kept, whether it fits or not.
+    """
+    *folders, filename = key.split("/")
+    words = [folder.strip() for folder in folders]
+    start = next((i for i, word in enumerate(words) if word.casefold() in set(Bands)), None)
+    if start is None or not filename:
+        return None
+    below = words[start + 1 :]
+    place = _place(below, filename)
+    if place is None:
+        return None
+    scans = any(word.casefold().startswith(_SCANS) for word in below)
+    stage = Stage.SCANNED if scans else Stage.GEOREF
+    right = "/".join([words[start].lower(), *place, stage, filename])
+    return right if right != key and key_fault(right) is None and _is_proper(right) else None
+
+
+def _place(words: list[str], filename: str) -> list[str] | None:
+    """Return county, agency with year, and product, as far as the folders below the bands say so; None when they do not."""
+    known = {word: i for i, word in reversed(list(enumerate(w.casefold() for w in words)))}
+    product = min((p for p in Product if p in known), key=lambda p: known[p], default=None)
+    end = known[product] if product else len(words)
+    found = [(i, match) for i in range(end) if (match := _AGENCY_YEAR.fullmatch(words[i]))]
+    if not found:
+        return None
+    index, match = ([entry for entry in found if entry[1][1]] or found)[-1]  # rather one with a year
+    between = [word for word in words[index + 1 : end] if not _is_stage(word)]
+    if product and between:
+        return None  # a folder whose meaning is not known: it may well be the county
+    agency, year = filter(None, match.groups())
+    return [*map(_letters, words[:index]), f"{agency}_{year}", product or _product_of(filename)]
+
+
+def _is_stage(word: str) -> bool:
+    return word.casefold().startswith((*_SCANS, "geo"))
+
+
+def _product_of(filename: str) -> Product:
+    """Guess the product of a file that lies in no product's folder, by its name."""
+    if "mosaic" in filename.casefold():
+        return Product.MOSAIC
+    return Product.INDEX if "index" in filename.casefold() else Product.FRAMES
+
+
+def _letters(word: str) -> str:
+    """Return a county's name as a folder may have it: `El Paso` becomes ElPaso, `Peña` Pena."""
+    return re.sub(r"[^A-Za-z0-9]", "", unicodedata.normalize("NFKD", word))
+
+
+def _is_proper(key: str) -> bool:
+    """Tell whether the folders of a key are right, whatever the name of the file."""
+    try:
+        parse_upload(key)
+    except InvalidFrameError as fault:
+        return fault.reason != Reason.WRONG_FOLDER
+    return True

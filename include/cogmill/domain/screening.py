@@ -1,0 +1,68 @@
+"""Look at keys before anything else does: which name an upload, and which can be held at all.
+
+Keys come from the bucket and from messages about it; whoever may write there chooses them freely. Nothing here fails, whatever the key.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cogmill.domain.model import Bands, Product, Stage
+
+SIDECARS = (".tfw", ".tfwx", ".tifw", ".aux.xml", ".ovr", ".xml", ".prj", ".cpg", ".dbf", ".rrd", ".msk", ".txt")
+"""What GIS programs leave beside a raster. Never read, never reported."""
+
+TIFFS = (".tif", ".tiff")
+"""Extensions of uploads, in lower case."""
+
+MAX_KEY_BYTES = 1024
+"""Longest key of S3, in UTF-8. A message may claim any other."""
+
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+"""What PostgreSQL rejects in a text: S3 allows NUL in a key, and a notification may spell half of a surrogate pair."""
+
+_COGS = re.compile(rf"(?:{'|'.join(Bands)})/(?:[^/]+/){{1,3}}(?:{'|'.join(Product)})/cog/")
+_DERIVED = re.compile(rf"mapfiles/|overviews/|quarantine/|{_COGS.pattern}")
+"""Where Cogmill itself writes TIFFs, or where maintenance deals with what strangers left. Nothing there is an upload."""
+
+_STAGES = frozenset(Stage)
+
+
+def is_upload(key: str) -> bool:
+    """Tell whether a key names an upload: any TIFF that Cogmill did not write, wherever it lies, and whatever else lies in a stage.
+
+    Directly below `georef/` and `scanned/` every file counts but sidecars; elsewhere files that are not TIFFs are nobody's fault.
+
+    Examples:
+        >>> [is_upload(f"bw/Travis/USDA_1951/frames/{name}") for name in ("georef/x.jpg", "georef/roll4/x.tif", "georef/x.tfw")]
+        [True, True, False]
+        >>> is_upload("bw/Travis/USDA_1951/frames/cog/x.0123456789ab.tif"), is_upload("catalog/index.html"), is_upload("x.TIF")
+        (False, False, True)
+    """
+    if not key.lower().endswith(TIFFS):
+        folder, _, name = key.rpartition("/")
+        if not name or name.lower().endswith(SIDECARS) or folder.rpartition("/")[2] not in _STAGES:
+            return False
+    return not _DERIVED.match(key)
+
+
+def is_below_cog(key: str) -> bool:
+    """Tell whether a key lies below the `cog/` folder of a collection.
+
+    >>> is_below_cog("bw/Travis/USDA_1951/frames/cog/tile_index/x.shp"), is_below_cog("bw/Travis/cog/x.tif")
+    (True, False)
+    """
+    return _COGS.match(key) is not None
+
+
+def key_fault(key: str) -> str | None:
+    r"""Return why the ledger cannot hold a key; None for nearly all keys.
+
+    >>> key_fault("bw/a b+ä%.tif"), key_fault("bw/a\x00.tif")
+    (None, 'it holds a NUL character or half of a character')
+    """
+    if _NO_TEXT.search(key):
+        return "it holds a NUL character or half of a character"
+    if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
+        return f"it is longer than {MAX_KEY_BYTES} bytes"
+    return None
