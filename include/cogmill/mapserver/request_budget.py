@@ -12,6 +12,9 @@ Each request is a connection of its own that the worker accepted at the FastCGI 
 tells which are open (sock_diag, unix) and which are the worker's (/proc); a worker with many short requests never has the
 same one for long. SIGKILL, since at SIGTERM MapServer finishes its request first. A worker that must end is stopped and looked
 at once more before: it may have finished meanwhile, and taken the request of somebody who waits.
+
+A worker keeps the COGs it has drawn open, so that a map of the same place asks S3 for nothing, and MapServer never closes one.
+So a worker that has grown beyond a limit is ended too, between two requests; a new one takes its place.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 LOOK_S = 0.5
 """Seconds between two looks."""
@@ -32,6 +37,9 @@ ABANDONED_S = 3.0
 
 STALE_S = 1.0
 """The same for a client that had left when the worker took the request from the queue: live ones wait behind it."""
+
+MEMORY_BYTES = 512 << 20
+"""Resident memory beyond which a worker is replaced: that of its caches, and of some 900 open COGs."""
 
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP = 4, 20, 0x301
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -136,21 +144,32 @@ def requests(worker: int, path: bytes) -> dict[int, bool]:
     return {inode: left for inode, left in accepted.items() if inode in mine}
 
 
-def end(worker: int, path: bytes, overdue: dict[int, str]) -> bool:
-    """End a worker, our parent, if it still has one of the requests that are overdue; tell whether it was ended.
+def resident(pid: int) -> int:
+    """Return the resident memory of a process, bytes."""
+    with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123  # pathlib is not in Debian's smallest Python
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def end(worker: int, path: bytes, why: Callable[[dict[int, bool]], str]) -> bool:
+    """End a worker, our parent, if what it has now is still a reason; tell whether it was ended.
 
     It is stopped while it is looked at, and goes on whatever happens: a signal that would end us meanwhile waits.
+
+    Args:
+        worker: Its process.
+        path: The socket.
+        why: Returns the reason for requests as `requests()` returns them; an empty text is none.
     """
     polite = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, polite)
     try:
         os.kill(worker, signal.SIGSTOP)
         _wait_until_stopped(worker)
-        still = [reason for inode, reason in overdue.items() if inode in requests(worker, path)]
-        if not still or os.getppid() != worker:
+        reason = why(requests(worker, path))
+        if not reason or os.getppid() != worker:
             return False
         os.kill(worker, signal.SIGKILL)
-        sys.stderr.write(f"MapServer worker {worker} is ended: {still[0]}\n")
+        sys.stderr.write(f"MapServer worker {worker} is ended: {reason}\n")
         return True
     finally:
         if os.getppid() == worker:
@@ -168,14 +187,28 @@ def _wait_until_stopped(pid: int) -> None:
         time.sleep(0.01)
 
 
+def _still(overdue: dict[int, str], open_now: dict[int, bool]) -> str:
+    """Return why a worker must end whose requests were overdue a moment ago."""
+    return next((reason for inode, reason in overdue.items() if inode in open_now), "")
+
+
+def _too_large(grown: int, open_now: dict[int, bool]) -> str:
+    """Return why a worker must end that is large, and has nothing to do."""
+    return "" if open_now else f"it has grown to {grown >> 20} MiB"
+
+
 def watch(worker: int, path: bytes, budget_s: float) -> None:
     """Look at a worker, our parent, until it is gone, and end it when it must."""
     course = Watch(budget_s)
     while os.getppid() == worker:
         # While it is our parent its number is nobody else's. What cannot be seen now is looked at again.
         with suppress(OSError):
-            overdue = course.verdict(requests(worker, path), time.monotonic())
-            if overdue and end(worker, path, overdue):
+            open_now = requests(worker, path)
+            overdue = course.verdict(open_now, time.monotonic())
+            if overdue and end(worker, path, partial(_still, overdue)):
+                return
+            grown = resident(worker)
+            if grown > MEMORY_BYTES and not open_now and end(worker, path, partial(_too_large, grown)):
                 return
         time.sleep(LOOK_S)
 

@@ -60,6 +60,18 @@ request_budget.main(sys.argv[1:])
 """The watch, when the kernel tells nothing about a worker that is stopped."""
 
 
+GROWS_S = 1.0
+GROWS = f"""
+import sys, time
+from cogmill.mapserver import request_budget
+
+begun = time.monotonic()
+request_budget.resident = lambda _: time.monotonic() - begun > {GROWS_S} and 2 * request_budget.MEMORY_BYTES
+request_budget.main(sys.argv[1:])
+"""
+"""The watch, of a worker that is too large a moment after it has started."""
+
+
 @pytest.mark.parametrize(
     ("looks", "ended_at"),
     [
@@ -171,6 +183,20 @@ def test_worker_is_not_left_stopped_when_the_kernel_does_not_tell(tmp_path) -> N
 
         assert answer(path, 0) == b"drawn"
         assert process.status() != psutil.STATUS_STOPPED
+
+
+def test_worker_that_has_grown_is_ended_between_two_requests(tmp_path) -> None:
+    with worker(tmp_path, GROWS) as (process, path):
+        assert answer(path, GROWS_S + 2 * LOOK_S - 0.5) == b"drawn"
+
+        assert process.wait(5) == -9
+        assert "has grown to 1024 MiB" in (tmp_path / "log").read_text()
+
+
+def test_resident_memory_is_that_of_the_process() -> None:
+    told = psutil.Process().memory_info().rss
+
+    assert request_budget.resident(psutil.Process().pid) == pytest.approx(told, rel=0.1)
 
 
 def test_watch_ends_when_its_worker_is_killed(tmp_path) -> None:
