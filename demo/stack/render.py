@@ -6,17 +6,15 @@ import re
 import shutil
 
 import jinja2
+import yaml
 from cogmill.domain.errors import ConfigurationError
 
 from demo.stack.paths import StackPaths, make_folder, write_private
 from demo.stack.programs import Program
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
 
-CURL_CACHE_BYTES = 64_000_000
-"""Per MapServer worker: what was read of COGs over HTTP."""
-
-BLOCK_CACHE_MB = 128
-"""Per MapServer worker: decoded blocks."""
+HOST_DEFAULTS = REPOSITORY / "ansible/roles/mapserver/defaults/main.yml"
+"""Where the sizes of MapServer's caches stand, for hosts, containers and this stack."""
 
 
 def render(template: str, **values: object) -> str:
@@ -42,7 +40,8 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
     for name in ("body", "fastcgi", "proxy", "uwsgi", "scgi"):
         shutil.rmtree(paths.nginx / name, ignore_errors=True)
         make_folder(paths.nginx / name, 0o700, "www-data")
-    limits = {"curl_cache_bytes": CURL_CACHE_BYTES, "block_cache_mb": BLOCK_CACHE_MB}
+    defaults = yaml.safe_load(HOST_DEFAULTS.read_text(encoding="utf-8"))
+    limits = {name: defaults[f"mapserver_{name}"] for name in ("curl_cache_bytes", "block_cache_mb")}
     extra = {
         "AWS_S3_ENDPOINT": f"{LOOPBACK}:{settings.s3_port}",
         "AWS_HTTPS": "NO",
