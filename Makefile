@@ -52,6 +52,9 @@ bench-scale: setup ## an archive of a million frames in a ledger, and Airflow wi
 	@$(SUDO) $(PYTHON) -m bench.scale
 	@$(SUDO) $(PYTHON) -m bench.scale_airflow
 
+bench-getmap: setup ## GetMap over 10 to 10,000 frames beside titiler and GDAL's GTI; writes docs/maps.md, 12 minutes
+	@$(SUDO) $(PYTHON) -m bench.getmap
+
 screenshots: ## the pictures in docs/, from the running demo
 	@setup/install.sh browser
 	@$(PYTHON) -m demo.screenshots
@@ -65,7 +68,7 @@ lock: setup ## resolve requirements again into requirements.lock
 	@$(LOCK) docker/requirements.in -c requirements.lock --python-version 3.13 --no-header --no-annotate \
 	  -o docker/requirements.lock
 
-.PHONY: help setup demo stack status stop clean test test-long test-unit lint bench bench-scale screenshots lock
+.PHONY: help setup demo stack status stop clean test test-long test-unit lint bench bench-scale bench-getmap screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible

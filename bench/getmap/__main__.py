@@ -1,0 +1,164 @@
+"""Measure GetMap over collections of 10 to 10,000 frames: `python -m bench.getmap`, as root, about ten minutes.
+
+Frames of 7,200 px lie behind a byte-range server that is as late as S3 (20 ms), are put into a ledger and published by the
+program itself, and are asked for at eight scales, cold and warm, by one client and by eight. Beside ours: MapServer with the
+plain tile index, titiler with MosaicJSON, and GDAL's GTI. Writes `bench/results/getmap/getmap.json`, the tables of docs/maps.md and
+its plot. `--quick` takes a minute and writes neither page nor plot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+
+from bench.getmap import report, rivals
+from bench.getmap.frames import Survey
+from bench.getmap.measure import Asker, Candidate, Measured
+from bench.getmap.pictures import SCALES, WHOLE, Window, windows
+from bench.getmap.served import Workers
+from bench.getmap.stage import Stage, open_stage
+
+RESULTS = Path(__file__).parents[1] / "results" / "getmap"
+SIZES = (10, 100, 1_000, 10_000)
+CLIENTS, CROWD = 8, 24
+"""Clients at a time, and pictures they ask for."""
+
+SAMPLES, BUDGET_S = 20, 5.0
+"""Pictures of one kind that are asked for one by one, cold and warm, and seconds that this may take: for ours."""
+
+RIVAL_SAMPLES, RIVAL_BUDGET_S = 6, 4.0
+
+HOPELESS_S = 10.0
+"""A candidate that took so long is not asked for the same scale of larger surveys."""
+
+WORKERS = 4
+"""MapServer's processes while several clients ask."""
+
+
+def main() -> int:
+    """Measure, print the tables, and write them unless it was to be quick."""
+    parser = argparse.ArgumentParser(prog="python -m bench.getmap", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="10 and 100 frames, three pictures of each kind, ours alone"
+    )
+    parser.add_argument("--frames", type=int, nargs="+", default=list(SIZES), help="sizes of the surveys")
+    parser.add_argument("--ours", action="store_true", help="leave the others out")
+    parser.add_argument("--no-page", action="store_true", help="leave docs/maps.md and its plot as they are")
+    chosen = parser.parse_args()
+    if chosen.quick:
+        chosen.frames, chosen.ours, chosen.no_page = [10, 100], True, True
+    begun = time.monotonic()
+    rows = measured(chosen.frames, samples=3 if chosen.quick else SAMPLES, ours=chosen.ours)
+    print(report.tables(rows))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    results = RESULTS / ("quick.json" if chosen.quick else "getmap.json")
+    results.write_text(report.as_json(rows, {"seconds": round(time.monotonic() - begun)}), encoding="utf-8")
+    if not chosen.no_page:
+        report.write("getmap", report.tables(rows))
+        rivals.plot(rivals.environment(RESULTS), results, report.PLOT)
+    return 0
+
+
+def measured(sizes: Sequence[int], *, samples: int, ours: bool) -> list[Measured]:
+    """Measure surveys of all sizes."""
+    found: list[Measured] = []
+    with ExitStack() as kept:
+        stage = kept.enter_context(open_stage(RESULTS))
+        first = Survey(stage.original, 1)
+        stage.publish(first)
+        python = None if ours else rivals.environment(RESULTS)
+        for size in sizes:
+            survey = Survey(stage.original, size)
+            begun = time.monotonic()
+            stage.publish(survey)
+            say(f"{size} frames published in {time.monotonic() - begun:.0f} s")
+            found += mapserver(stage, survey, samples=samples, known=found, ours=ours)
+            if python is not None:
+                found += others(stage, survey, python, known=found)
+    return found
+
+
+def mapserver(
+    stage: Stage, survey: Survey, *, samples: int, known: Sequence[Measured], ours: bool
+) -> Iterator[Measured]:
+    """Measure our service of a survey, and the one of its tile index alone."""
+    plain = stage.publish_plain(survey)
+    with Workers(stage.stack, 1, stage.endpoint) as workers:
+
+        def candidate(name: str, mapfile: str) -> Candidate:
+            def forget() -> None:
+                workers.renew()
+                # the worker is there and has its connections: what is measured is the map, not the start of a process
+                httpx.get(
+                    stage.url("bench1_usda_1951_frames", "Bench1_USDA_1951_frames", middle(stage)), trust_env=False
+                )
+
+            layer = survey.collection.service_name
+            return Candidate(name, lambda window: stage.url(mapfile, layer, window), forget, workers.memory)
+
+        product = Asker(candidate(report.OURS, survey.collection.id), survey.frames, stage.address)
+        for scale in [*SCALES, WHOLE]:
+            yield from told(product.one_by_one(scale, list(windows(survey, scale, samples)), BUDGET_S))
+        if not ours:
+            alone = Asker(candidate("MapServer, tile index", plain), survey.frames, stage.address)
+            yield from rival(alone, survey, known)
+        workers.count = WORKERS
+        for scale in [*SCALES, WHOLE]:
+            yield from told(product.side_by_side(scale, list(windows(survey, scale, CROWD, seed=8)), CLIENTS))
+
+
+def others(stage: Stage, survey: Survey, python: Path, known: Sequence[Measured]) -> Iterator[Measured]:
+    """Measure titiler with MosaicJSON, and with GDAL's GTI."""
+    bucket = stage.stack.settings.bucket
+    mosaic = rivals.write_mosaic(python, survey, bucket, RESULTS)
+    gti = rivals.write_gti(survey, bucket, RESULTS)
+    for name, kind, source in (("titiler, MosaicJSON", "mosaic", mosaic), ("GDAL GTI", "file", gti)):
+        with rivals.titiler(python, stage.address.partition("://")[2], RESULTS / f"{kind}.log") as server:
+
+            def url(window: Window, server: rivals.Titiler = server, kind: str = kind, source: Path = source) -> str:
+                return server.url(kind, source, window)
+
+            candidate = Candidate(name, url, server.forget, server.memory)
+            yield from rival(Asker(candidate, survey.frames, stage.address), survey, known)
+
+
+def rival(asker: Asker, survey: Survey, known: Sequence[Measured]) -> Iterator[Measured]:
+    """Measure another candidate, but not where it took too long with fewer frames."""
+    name = asker.candidate.name
+    for scale in [*SCALES, WHOLE]:
+        before = [row for row in known if (row.candidate, row.scale) == (name, scale)]
+        if any(row.p50 > HOPELESS_S for row in before):
+            continue
+        yield from told(asker.one_by_one(scale, list(windows(survey, scale, RIVAL_SAMPLES)), RIVAL_BUDGET_S))
+
+
+def middle(stage: Stage) -> Window:
+    """Return a picture of the survey of one frame."""
+    return next(windows(Survey(stage.original, 1), SCALES[0], 1))
+
+
+def told(rows: Sequence[Measured]) -> Sequence[Measured]:
+    """Print what was measured, as it comes."""
+    for row in rows:
+        state = "cold" if row.cold else "warm"
+        say(
+            f"{row.candidate:22} {row.frames:6} {report.scale_name(row.scale):12} {row.clients} {state} {len(row.seconds):2} x"
+            f" {row.p50:6.2f} {row.p95:6.2f} s {row.cogs:6.1f} COGs {row.requests:7.1f} requests {row.sent / 1e6:6.2f} MB"
+            f" {row.memory / 1e6:5.0f} MB{f' FAILED {row.failed}' if row.failed else ''}"
+        )
+    return rows
+
+
+def say(text: str) -> None:
+    """Tell the person who waits."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

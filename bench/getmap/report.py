@@ -1,0 +1,118 @@
+"""The tables of docs/maps.md, from the results."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.getmap.measure import LIMIT_S, Measured
+from bench.getmap.pictures import SCALES, WHOLE
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "maps.md"
+PLOT = ROOT / "docs" / "images" / "getmap.png"
+OURS = "Cogmill"
+BARS = {True: 0.5, False: 0.25}
+"""Seconds that 95 of 100 of our pictures may take, cold and warm."""
+
+
+def scale_name(scale: int) -> str:
+    """Return a scale as people write it."""
+    return "whole extent" if scale == WHOLE else f"1:{scale:,}"
+
+
+def as_json(rows: Sequence[Measured], facts: dict[str, Any]) -> str:
+    """Return all that was measured."""
+    told = [
+        {**{name: getattr(row, name) for name in Measured.__slots__}, "p50": row.p50, "p95": row.p95} for row in rows
+    ]
+    order = [*SCALES, WHOLE]
+    return json.dumps(
+        {**facts, "order": order, "scales": {scale: scale_name(scale) for scale in order}, "rows": told}, indent=1
+    )
+
+
+def tables(rows: Sequence[Measured]) -> str:
+    """Return the tables as Markdown."""
+    largest = max(row.frames for row in rows)
+    alone = [row for row in rows if row.clients == 1]
+    crowd = [row for row in rows if row.clients > 1]
+    return "\n".join([*_comparison(alone, largest), "", *_ours(alone), "", *_crowd(crowd)])
+
+
+def _comparison(rows: Sequence[Measured], frames: int) -> Iterator[str]:
+    """Yield the table of all candidates over the largest survey, one client."""
+    names = list(dict.fromkeys(row.candidate for row in rows))
+    yield f"{frames:,} frames, one client: seconds cold / warm (median), and requests and MB of a cold picture."
+    yield ""
+    yield "| scale | " + " | ".join(names) + " |"
+    yield "|---|" + "---|" * len(names)
+    for scale in [*SCALES, WHOLE]:
+        cells = [_both(rows, name, frames, scale) for name in names]
+        yield f"| {scale_name(scale)} | " + " | ".join(cells) + " |"
+    memory = {name: max((row.memory for row in rows if row.candidate == name), default=0) for name in names}
+    yield "| memory of a process, highest | " + " | ".join(f"{memory[name] / 1e6:.0f} MB" for name in names) + " |"
+
+
+def _both(rows: Sequence[Measured], name: str, frames: int, scale: int) -> str:
+    cold, warm = (_find(rows, name, frames, scale, cold=cold) for cold in (True, False))
+    if cold is None or warm is None:
+        return "not asked"
+    if cold.failed == len(cold.seconds):
+        return f"none within {min(cold.p50, LIMIT_S):.0f} s; {cold.requests:.0f} requests"
+    return f"{cold.p50:.2f} / {warm.p50:.2f} s; {cold.requests:.0f}; {cold.sent / 1e6:.1f} MB"
+
+
+def _ours(rows: Sequence[Measured]) -> Iterator[str]:
+    """Yield the table of our own pictures over all sizes."""
+    sizes = sorted({row.frames for row in rows})
+    yield "Cogmill, one client: 95th percentile cold / warm in seconds; most COGs opened and most requests of a picture."
+    yield ""
+    yield (
+        "| scale | "
+        + " | ".join(f"{size:,} frames" for size in sizes)
+        + " | largest / smallest, median, cold and warm |"
+    )
+    yield "|---|" + "---|" * (len(sizes) + 1)
+    for scale in [*SCALES, WHOLE]:
+        pairs = [[_find(rows, OURS, size, scale, cold=cold) for cold in (True, False)] for size in sizes]
+        cells = [
+            f"{cold.p95:.2f} / {warm.p95:.2f}; {cold.most_cogs}; {cold.most_requests}" if cold and warm else ""
+            for cold, warm in pairs
+        ]
+        ratios = [
+            f"{last.p50 / first.p50:.2f}" for first, last in zip(pairs[0], pairs[-1], strict=True) if first and last
+        ]
+        yield f"| {scale_name(scale)} | " + " | ".join(cells) + f" | {', '.join(ratios)} |"
+
+
+def _crowd(rows: Sequence[Measured]) -> Iterator[str]:
+    """Yield the table of many clients at a time."""
+    if not rows:
+        return
+    sizes = sorted({row.frames for row in rows})
+    yield f"Cogmill, {rows[0].clients} clients at a time: median and 95th percentile in seconds, cold, then warm."
+    yield ""
+    yield "| scale | " + " | ".join(f"{size:,} frames" for size in sizes) + " |"
+    yield "|---|" + "---|" * len(sizes)
+    for scale in [*SCALES, WHOLE]:
+        cells = []
+        for size in sizes:
+            found = [_find(rows, OURS, size, scale, cold=cold) for cold in (True, False)]
+            cells.append(", ".join(f"{row.p50:.2f} / {row.p95:.2f}" for row in found if row))
+        yield f"| {scale_name(scale)} | " + " | ".join(cells) + " |"
+
+
+def _find(rows: Sequence[Measured], name: str, frames: int, scale: int, *, cold: bool) -> Measured | None:
+    wanted = (name, frames, scale, cold)
+    return next((r for r in rows if (r.candidate, r.frames, r.scale, r.cold) == wanted), None)
+
+
+def write(section: str, text: str) -> None:
+    """Put tables between the marks of a section of the page."""
+    marks = re.compile(rf"(<!-- {section}: .*? -->\n).*?(<!-- /{section} -->)", re.DOTALL)
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(marks.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page), encoding="utf-8")
