@@ -168,8 +168,8 @@ def end(worker: int, path: bytes, why: Callable[[dict[int, bool]], str]) -> bool
         reason = why(requests(worker, path))
         if not reason or os.getppid() != worker:
             return False
-        os.kill(worker, signal.SIGKILL)
         sys.stderr.write(f"MapServer worker {worker} is ended: {reason}\n")
+        os.kill(worker, signal.SIGKILL)
         return True
     finally:
         if os.getppid() == worker:
