@@ -12,7 +12,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from cogmill.cog.arrays.polygons import Polygon, area, rasterize, rectangle
+from cogmill.cog.arrays.masks import all_valid
+from cogmill.cog.arrays.polygons import Polygon, area, covers, rasterize, rectangle
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar import detect
 from cogmill.cog.fingerprint import ENGINE_VERSION, build_fingerprint, gdal_version, opencv_version
@@ -92,8 +93,8 @@ def _find_photograph(pixels: Pixels, kernel_radius_px: float, request: BuildRequ
     else:
         polygon = rectangle(width, height)
     if pixels.mask is not None:
-        pixels.mask &= rasterize(polygon, scratch.zeros((height, width)))
-        check_not_blank(pixels.data, pixels.mask)
+        pixels.mask &= rasterize(polygon, scratch.zeros((height, width)), scratch)
+        check_not_blank(pixels.data, pixels.mask, scratch)
         share = np.count_nonzero(pixels.mask) / area(polygon)
         if share < MIN_COVERAGE:
             raise InvalidFrameError(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
@@ -118,7 +119,7 @@ def _reproject(
     def to_pixel(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return transformer.to_pixel(apply_transform(warped.transform, points))
 
-    return warped, _reference_samples(pixels, warped, to_pixel)
+    return warped, _reference_samples(pixels, warped, to_pixel, scratch)
 
 
 def _flip_to_north_up(
@@ -127,31 +128,44 @@ def _flip_to_north_up(
     """Mask all but the photograph, and flip an axis-aligned frame of EPSG:3857 north up, bit for bit."""
     polygon = _find_photograph(pixels, 0.0, request, scratch)
     height, width = pixels.data.shape[1:]
-    data, transform = pixels.data, pixels.transform
-    mask = rasterize(polygon, scratch.zeros((height, width))) if pixels.mask is None else pixels.mask
+    transform = pixels.transform
     flip = np.array([transform.a < 0, transform.e > 0])
+    if pixels.mask is None and covers(polygon, width, height):
+        mask = all_valid(height, width)  # the same from every side, and nothing to page in or to reduce
+    else:
+        mask = rasterize(polygon, scratch.zeros((height, width)), scratch) if pixels.mask is None else pixels.mask
+        mask = _flipped(mask, flip, scratch)
     if flip[0]:
-        transform, data, mask = transform @ Affine(-1, 0, width, 0, 1, 0), data[:, :, ::-1], mask[:, ::-1]
+        transform @= Affine(-1, 0, width, 0, 1, 0)
     if flip[1]:
-        transform, data, mask = transform @ Affine(1, 0, 0, 0, -1, height), data[:, ::-1], mask[::-1]
-    warped = Warped(_contiguous(data, scratch), _contiguous(mask, scratch), transform)
+        transform @= Affine(1, 0, 0, 0, -1, height)
+    warped = Warped(_flipped(pixels.data, flip, scratch), mask, transform)
 
     def to_pixel(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(flip, (width, height) - points, points)
 
-    return warped, _reference_samples(pixels, warped, to_pixel)
+    return warped, _reference_samples(pixels, warped, to_pixel, scratch)
 
 
-def _contiguous(layers: Bytes, scratch: ScratchArrays) -> Bytes:
-    """Return an array itself, or a C-contiguous copy of one that was flipped."""
-    if layers.flags.c_contiguous:
+def _flipped(layers: Bytes, flip: NDArray[np.bool_], scratch: ScratchArrays) -> Bytes:
+    """Return an array itself where there is nothing to flip, else a flipped, C-contiguous copy.
+
+    Args:
+        layers: Shape (..., rows, columns).
+        flip: Shape (2,): whether the columns and whether the rows change their order.
+        scratch: Gives the memory of the copy.
+    """
+    if not flip.any():
         return layers
+    columns, rows = (slice(None, None, -1 if each else 1) for each in flip)
     copy = scratch.zeros(layers.shape)
-    copy[...] = layers
+    copy[...] = layers[..., rows, columns]
     return copy
 
 
-def _reference_samples(pixels: Pixels, warped: Warped, to_pixel: ToPixel) -> verify_cog.ReferenceSamples:
+def _reference_samples(
+    pixels: Pixels, warped: Warped, to_pixel: ToPixel, scratch: ScratchArrays
+) -> verify_cog.ReferenceSamples:
     """Sample the source at a lattice of the COG, each the mean of a window of an overview pixel's size.
 
     Only where the whole window is valid in the COG, and lies at least in part in the source.
@@ -159,11 +173,14 @@ def _reference_samples(pixels: Pixels, warped: Warped, to_pixel: ToPixel) -> ver
     rows, columns = warped.mask.shape
     scale = 2 ** (len(level_sizes(columns, rows)) - 1)
     steps = (np.arange(REFERENCE_POINTS) + 0.5) / REFERENCE_POINTS
-    cells = np.stack(np.meshgrid(steps * columns, steps * rows), axis=-1).reshape(-1, 2) // scale
-    inside = [bool(_window(warped.mask, cell * scale, scale).all()) for cell in cells]
-    points = (cells[inside] + 0.5) * scale
+    mesh = np.stack(np.meshgrid(steps * columns, steps * rows), axis=-1) // scale
+    cells = np.array(
+        [cell for row in scratch.sweep(mesh) for cell in row if _window(warped.mask, cell * scale, scale).all()]
+    ).reshape(-1, 2)
+    points = (cells + 0.5) * scale
     found = to_pixel(points) if len(points) else points
-    windows = [_window(pixels.data, point - scale / 2, scale) for point in found]
+    parts = np.array_split(found, REFERENCE_POINTS)
+    windows = (_window(pixels.data, point - scale / 2, scale) for part in scratch.sweep(parts) for point in part)
     values = np.array([each.mean(axis=(1, 2)) if each.size else np.full(len(pixels.data), np.nan) for each in windows])
     known = np.isfinite(values).all(axis=1) if len(values) else np.zeros(0, bool)
     return verify_cog.ReferenceSamples(

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 ROWS = 1024
@@ -22,11 +23,27 @@ BLOCK_PX = 8
 NEIGHBORS = np.ones((3, 3), np.uint8)
 """A pixel and its eight neighbors."""
 
+VALID = 255
+"""Value of a valid pixel in a mask; all others are 0."""
+
 
 def strips(height: int, rows: int = ROWS) -> Iterator[slice]:
     """Yield row slices that cover a height."""
     edges = [*range(0, height, rows), height]
     return (slice(first, last) for first, last in pairwise(edges))
+
+
+def all_valid(height: int, width: int) -> NDArray[np.uint8]:
+    """Return a mask without nodata, shape (rows, columns), that takes next to no memory and cannot be written to.
+
+    Each row begins one byte behind the one above it, so that all of them lie in `width + height - 1` bytes.
+    """
+    return sliding_window_view(np.full(width + height - 1, VALID, np.uint8), width)
+
+
+def is_all_valid(mask: NDArray[np.uint8]) -> bool:
+    """Return whether a mask is one that `all_valid` made: known without a look at every pixel."""
+    return mask.strides == (1, 1) and bool(mask[0].all() and mask[:, -1].all())
 
 
 def mask_from_nodata(nodata: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cogmill.cog.arrays.scratch import ScratchArrays
+
 Polygon = NDArray[np.float64]
 """Corners, shape (n, 2) as (column, row) in pixels, not closed, clockwise on the screen."""
+
+
+IN_MEMORY = ScratchArrays(None)
+"""Holds arrays that are not in files."""
+
+ROWS = 512
+"""Rows of a mask that are filled together."""
+
+NEARLY_PX = 0.25
+"""Distance of a pixel's center to an outline, in pixels, within which rounding could decide on which side it lies."""
 
 
 def rectangle(width: int, height: int) -> Polygon:
@@ -60,20 +72,31 @@ def shrink(polygon: Polygon, margin: float) -> Polygon:
     return intersect_sides(polygon + inward * margin, along)
 
 
-def rasterize(polygon: Polygon, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def covers(polygon: Polygon, width: int, height: int) -> bool:
+    """Return whether a convex polygon holds the center of every pixel of an image, none of them nearly at its outline."""
+    _, inward = sides(polygon)
+    centers = rectangle(width - 1, height - 1) + 0.5
+    depths = ((centers[:, None] - polygon) * inward).sum(axis=-1)
+    return bool(depths.min() > NEARLY_PX)
+
+
+def rasterize(polygon: Polygon, mask: NDArray[np.uint8], scratch: ScratchArrays = IN_MEMORY) -> NDArray[np.uint8]:
     """Set a mask to 255 where a pixel's center lies inside a polygon (even-odd rule), and return it.
 
     Args:
         polygon: May leave the image.
         mask: Shape (rows, columns), all 0; changed in place.
+        scratch: Holds the mask.
     """
     shape = mask.shape
     rows, columns = _crossings(polygon, shape[0])
     order = np.lexsort((columns, rows))
     rows, columns = rows[order], columns[order]
     edges = np.clip(np.ceil(columns - 0.5), 0, shape[1]).astype(int)
-    for row, first, last in zip(rows[::2].tolist(), edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        mask[row, first:last] = 255
+    spans = list(zip(rows[::2].tolist(), edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    for start in scratch.sweep(range(0, len(spans), ROWS)):
+        for row, first, last in spans[start : start + ROWS]:
+            mask[row, first:last] = 255
     return mask
 
 

@@ -67,11 +67,11 @@ def find_photograph(pixels: Pixels, kernel_radius_px: float, scratch: ScratchArr
     Args:
         pixels: The frame. Rotation fill around a frame that is no rectangle is written into its mask.
         kernel_radius_px: Pixels by which the outline keeps away from the collar, for a kernel that looks around.
-        scratch: Gives the memory of such a mask.
+        scratch: Holds the frame, and gives the memory of such a mask.
     """
     height, width = pixels.data.shape[1:]
     whole = rectangle(width, height)
-    preview = reduce_frame(pixels)
+    preview = reduce_frame(pixels, scratch)
     box = find_rotated_frame(pixels, preview, scratch)
     polygon, cut = (whole, np.zeros(4, bool)) if box is None else (_rimmed(box, preview), np.ones(4, bool))
     bend = np.zeros(4)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cogmill.cog.arrays.masks import strips
+from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.source.decode import Bytes, Pixels
 
 PREVIEW_PX = 900
@@ -30,21 +32,28 @@ class Preview:
             raise ValueError(f"bands of {self.data.shape} at 1/{self.factor} with nodata of {self.nodata.shape}")
 
 
-def reduce_frame(pixels: Pixels) -> Preview:
-    """Return the preview of a frame, each pixel the mean of four samples."""
+ROWS = 64
+"""Rows of the preview that are made together."""
+
+
+def reduce_frame(pixels: Pixels, scratch: ScratchArrays) -> Preview:
+    """Return the preview of a frame, which `scratch` holds, each pixel the mean of four samples."""
     height, width = pixels.data.shape[1:]
     factor = max(1, math.ceil(max(height, width) / PREVIEW_PX))
     rows, columns = height // factor, width // factor
 
-    def samples(layer: Bytes) -> list[Bytes]:
-        """Return four pixels for each of the preview, four times shape (rows, columns)."""
+    def samples(layer: Bytes, part: slice) -> list[Bytes]:
+        """Return four pixels for each of some rows of the preview, four times shape (..., rows, columns)."""
+        strip = layer[..., part.start * factor : part.stop * factor, : columns * factor]
         places = (factor // 4, (3 * factor) // 4)
-        return [layer[y::factor, x::factor][:rows, :columns] for y in places for x in places]
+        return [strip[..., y::factor, x::factor] for y in places for x in places]
 
-    data = np.stack([np.mean(samples(band), axis=0, dtype=np.float32) for band in pixels.data])
+    data = np.empty((len(pixels.data), rows, columns), np.float32)
     nodata = np.zeros((rows, columns), bool)
-    if pixels.mask is not None:
-        nodata = ~np.all(samples(pixels.mask), axis=0)
+    for part in scratch.sweep(strips(rows, ROWS)):
+        data[:, part] = np.mean(samples(pixels.data, part), axis=0, dtype=np.float32)
+        if pixels.mask is not None:
+            nodata[part] = ~np.all(samples(pixels.mask, part), axis=0)
     return Preview(factor, data, nodata)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from affine import Affine
 from osgeo import gdal
 
-from cogmill.cog.output.levels import BLOCK_PX, VALID, Level
+from cogmill.cog.arrays.masks import VALID
+from cogmill.cog.output.levels import BLOCK_PX, Level
 from cogmill.cog.profiles import Profile
 from cogmill.cog.source.crs import web_mercator
 from cogmill.cog.source.decode import Bytes
@@ -106,11 +107,12 @@ def _reference(parent: ET.Element, name: str, band: int) -> None:
 
 
 def _array_name(layer: Bytes) -> str:
-    """Return the name under which GDAL's MEM driver opens a C-contiguous array of shape (rows, columns), by its address."""
+    """Return the name under which GDAL's MEM driver opens a layer of a `Level`, shape (rows, columns), by its address."""
     height, width = layer.shape
+    line_offset = width if layer.flags.c_contiguous else layer.strides[0]
     return (
         f"MEM:::DATAPOINTER={layer.ctypes.data},PIXELS={width},LINES={height},BANDS=1,"
-        f"DATATYPE=Byte,PIXELOFFSET=1,LINEOFFSET={width}"
+        f"DATATYPE=Byte,PIXELOFFSET=1,LINEOFFSET={line_offset}"
     )
 
 

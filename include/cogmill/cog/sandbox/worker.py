@@ -47,7 +47,7 @@ CONFIG = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .msk or world file beside the upload is seen
     "GDAL_GEOREF_SOURCES": "INTERNAL",
     "GDAL_TIFF_INTERNAL_MASK": "YES",
-    "GDAL_CACHEMAX": "64",  # MB; pixels live in arrays, the block cache only passes them on
+    "GDAL_CACHEMAX": "16",  # MB; pixels live in arrays, the block cache only passes them on
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",

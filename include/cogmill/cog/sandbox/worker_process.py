@@ -164,6 +164,7 @@ def _environment(scratch: str) -> dict[str, str]:
         "OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX512_SKX",
         "OPENBLAS_NUM_THREADS": "1",  # numpy multiplies nothing here, but each of its threads takes address space
         "MALLOC_ARENA_MAX": "2",  # as do malloc's arenas
+        "MALLOC_TRIM_THRESHOLD_": "8388608",  # else each freed block goes back to the kernel, to be faulted in again
         "MALLOC_MMAP_THRESHOLD_": "4194304",  # else glibc learns to keep a frame's arrays for the next frame
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
     }

@@ -28,6 +28,9 @@ MAX_CLIPPED = 0.001
 SAMPLES = 1_000_000
 """Pixels of a band that are looked at to tell a photograph from a blank."""
 
+SAMPLED_ROWS = 64
+"""Rows of those pixels that are looked at together."""
+
 BLANK_RANGE = 3
 """Gray levels that JPEG noise alone can spread; a photograph has more."""
 
@@ -59,24 +62,26 @@ def read_pixels(raster: SourceRaster, profile: Profile, scratch: ScratchArrays) 
         data = _read_samples(raster, profile.scaling, mask, scratch)
     except RuntimeError as err:
         raise _why_unreadable(raster, str(err)) from err
-    check_not_blank(data, mask)
+    check_not_blank(data, mask, scratch)
     return Pixels(data, mask, raster.transform, raster.srs)
 
 
-def check_not_blank(data: Bytes, mask: Bytes | None) -> None:
+def check_not_blank(data: Bytes, mask: Bytes | None, scratch: ScratchArrays) -> None:
     """Check that the valid pixels show more than one value, on a sample of about a million of them.
 
     Args:
         data: Shape (bands, rows, columns).
         mask: Shape (rows, columns), 0 is not valid; None when every pixel is valid.
+        scratch: Holds both.
 
     Raises:
         InvalidFrameError: all_blank.
     """
     histogram = np.zeros(256, np.int64)
     step = max(1, math.isqrt(data[0].size // SAMPLES))
-    for band in data[:, ::step, ::step]:
-        valid = band if mask is None else band[mask[::step, ::step] != 0]
+    for rows in scratch.sweep(strips(data.shape[1], step * SAMPLED_ROWS)):
+        samples = data[:, rows][:, ::step, ::step]
+        valid = samples if mask is None else samples[:, mask[rows][::step, ::step] != 0]
         histogram += np.bincount(valid.ravel(), minlength=256)
     used = np.flatnonzero(histogram)
     if used.size == 0:

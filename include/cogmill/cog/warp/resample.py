@@ -18,11 +18,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from cogmill.cog.arrays.masks import NEIGHBORS
+from cogmill.cog.arrays.masks import NEIGHBORS, VALID
 from cogmill.cog.arrays.polygons import Polygon, densify, rasterize, shrink
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.arrays.threads import map_threaded
-from cogmill.cog.output.levels import VALID
 from cogmill.cog.profiles import Resampling
 from cogmill.cog.source.decode import Bytes, Pixels
 from cogmill.cog.warp.target_grid import OUTLINE_STEPS, PixelTransformer, TargetGrid, grid_pixels, source_pixels
@@ -90,9 +89,15 @@ def warp(  # noqa: PLR0913 - a frame, where it goes, and how
         InvalidFrameError: no_transformation, when the projection bends too much to be followed.
     """
     outline = transformer.to_map(densify(shrink(polygon, RIM_PX), OUTLINE_STEPS))
-    mask = rasterize(grid_pixels(outline, target_grid), scratch.zeros((target_grid.height, target_grid.width)))
+    mask = rasterize(grid_pixels(outline, target_grid), scratch.zeros((target_grid.height, target_grid.width)), scratch)
     warped = Warped(scratch.zeros((len(pixels.data), *mask.shape)), mask, target_grid.transform)
-    map_threaded(lambda tile: _warp_tile(pixels, warped, tile, kernel), _tiles(transformer, target_grid), threads)
+
+    def fill(tile: Tile) -> None:
+        """Fill one tile of the result."""
+        _warp_tile(pixels, warped, tile, kernel)
+        scratch.release()
+
+    map_threaded(fill, _tiles(transformer, target_grid), threads)
     return warped
 
 

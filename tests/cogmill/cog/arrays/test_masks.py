@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from cogmill.cog.arrays.masks import connected, dilate, keep_edge_connected, mask_from_nodata
+from cogmill.cog.arrays.masks import (
+    all_valid,
+    connected,
+    dilate,
+    is_all_valid,
+    keep_edge_connected,
+    mask_from_nodata,
+)
 from numpy.typing import NDArray
 
 Set = NDArray[np.bool_]
@@ -130,3 +137,20 @@ def test_follows_nodata_from_the_edge_only() -> None:
     assert found[:30, :50].all()
     assert found[-3:].all()
     assert not found[60:80, 60:90].any()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_mask_without_nodata_looks_like_any_other_and_cannot_be_changed(shape):
+    mask = all_valid(*shape)
+
+    assert np.array_equal(mask, np.full(shape, 255, np.uint8))
+    assert is_all_valid(mask)
+    assert not mask.flags.writeable
+
+
+@pytest.mark.parametrize("shape", [(9, 1), (9, 2)])
+def test_a_mask_with_nodata_is_never_taken_for_one_without(shape):
+    mask = np.full(shape, 255, np.uint8)
+    mask[4] = 0
+
+    assert not is_all_valid(mask)

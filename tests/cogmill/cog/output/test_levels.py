@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cogmill.cog.arrays.masks import all_valid, is_all_valid
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output.levels import Level, build_levels, halve
 
@@ -37,3 +38,17 @@ def test_ends_in_a_single_block():
     levels = build_levels(np.zeros((3, 1025, 700), np.uint8), np.full((1025, 700), 255, np.uint8), ScratchArrays(None))
 
     assert [(level.width, level.height) for level in levels] == [(700, 1025), (350, 513), (175, 257)]
+
+
+@pytest.mark.parametrize("shape", [(1040, 1300), (1041, 1300), (1040, 1301), (1041, 1301)])
+def test_a_mask_without_nodata_gives_the_same_overviews_whether_it_is_in_memory_or_not(shape):
+    data = np.random.default_rng(2).integers(0, 256, (1, *shape), np.uint8)
+
+    cheap = build_levels(data, all_valid(*shape), ScratchArrays(None))
+    plain = build_levels(data, np.full(shape, 255, np.uint8), ScratchArrays(None))
+
+    assert len(cheap) == len(plain)
+    for ours, theirs in zip(cheap, plain, strict=True):
+        assert np.array_equal(ours.data, theirs.data)
+        assert np.array_equal(ours.mask, theirs.mask)
+        assert is_all_valid(ours.mask)
