@@ -106,6 +106,8 @@ class SmallArchive:
         self.put(keys.mapfile_key(collection.id), mapfile.encode())
         sha256 = hashlib.sha256(mapfile.encode()).hexdigest()
         ledger.collections.mark_published(collection.id, revision, sha256)
+        for size in keys.THUMBNAIL_SIZES:
+            self.put(keys.thumbnail_key(collection.id, size))
         self.sql("UPDATE cogmill.collection SET overview_revision = revision WHERE id = %s", collection.id)
 
     def upload_real(self, number: int, collection: Collection = TRAVIS, seed: int = 1) -> str:

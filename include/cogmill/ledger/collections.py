@@ -143,9 +143,10 @@ class Collections(Part):
         """Record that the downloadable index files show no revision, so that the next export writes them again."""
         self._rows("set_exported_revision", collection_id=collection_id, revision=NO_REVISION)
 
-    def mark_published(self, collection_id: str, revision: int, sha256: str) -> int:
-        """Record the mapfile that is public now; return how many frames became public with it."""
-        (row,) = self._rows("mark_published", collection_id=collection_id, revision=revision, sha256=sha256)
+    def mark_published(self, collection_id: str, revision: int, sha256: str, levels: Sequence[int] = ()) -> int:
+        """Record the mapfile that is public now, with the levels of overviews that it draws; return how many frames became public."""
+        about = {"revision": revision, "sha256": sha256, "levels": list(levels)}
+        (row,) = self._rows("mark_published", collection_id=collection_id, **about)
         frames: int = row["frames"]
         return frames
 

@@ -19,6 +19,9 @@ CHECKS = (
     "check_orphans",
     "check_rows",
     "check_leases",
+    "check_cells",
+    "check_cell_orphans",
+    "check_overviews",
 )
 """Queries that compare ledger and listing, each for its layer."""
 
@@ -44,6 +47,10 @@ class CollectionLayers:
     exported_revision: int
     mapfile_revision: int
     mapfile_sha256: str | None
+    overviews_current: bool
+    """They show the revision of the tile index."""
+    other_levels: bool
+    """The mapfile draws other levels of overviews than there are."""
     unpublished: bool
     """Withdrawn on purpose."""
     rows: int
@@ -203,6 +210,8 @@ def _layers(row: Row) -> CollectionLayers:
         exported_revision=row["exported_revision"],
         mapfile_revision=row["mapfile_revision"],
         mapfile_sha256=row["mapfile_sha256"],
+        overviews_current=row["overviews_current"],
+        other_levels=row["other_levels"],
         unpublished=row["unpublished"],
         rows=row["rows"],
         bands=[Bands(bands) for bands in row["bands"]],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,16 @@ from cogmill.ledger.connection import Part, Row, as_json
 class OverviewState:
     """Where the overviews of a collection stand."""
 
+    public: bool
+    """The service has a mapfile."""
     revision: int
     """Of the tile index."""
     overview_revision: int
     """Of the tile index when the cells were written."""
     levels: list[int]
     """Finest first; none when the collection has no cells."""
+    mapfile_levels: list[int]
+    """Levels that the published mapfile draws; others than `levels` when a run was killed before it published."""
     traceable: bool
     """The history tells what changed since `overview_revision`."""
     frames: int
@@ -97,6 +101,7 @@ class OverviewCells(Part):
         collection_id: str,
         *,
         root: str,
+        shown: Collection[int],
         gone: Sequence[int],
         added: Sequence[Mapping[str, Any]],
         taken_back: Sequence[str],
@@ -108,6 +113,7 @@ class OverviewCells(Part):
         Args:
             collection_id: Whose cells.
             root: `/vsis3/<bucket>/`, what locations begin with.
+            shown: Numbers of all rows that the change was worked out from.
             gone: Numbers of the rows that leave.
             added: New rows: `level`, `x`, `y`, `acquired`, `all_days`, `key`, `size`, `sha256`, `west`, `south`, `east`, `north`.
             taken_back: Keys of those new rows that were not built but shown before, see `retired`.
@@ -115,14 +121,17 @@ class OverviewCells(Part):
             revision: The revision of the tile index that the cells show now.
 
         Returns:
-            False when another run has written newer cells meanwhile, or a cell that was to be taken back has been deleted; nothing
-            was changed then.
+            False when the cells are others meanwhile, because of another run or of maintenance, when a cell that was to be taken
+            back has been deleted, or when the service was withdrawn; nothing was changed then.
         """
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
+            found = {row["oid"] for row in self._rows("shown_cells", collection_id=collection_id)}
             held = {row["key"] for row in self._rows("hold_retired_cells", keys=list(taken_back))}
             about = {"collection_id": collection_id, "levels": list(levels), "revision": revision}
-            if not held.issuperset(taken_back) or not self._rows("set_overview_revision", **about):
+            if found != set(shown) or not held.issuperset(taken_back):
+                return False
+            if not self._rows("set_overview_revision", **about):
                 return False
             self._rows("delete_cells", oids=list(gone))
             self._rows("insert_cells", collection_id=collection_id, root=root, rows=as_json(added))
@@ -143,12 +152,28 @@ class OverviewCells(Part):
         """Put objects that no row names on the list of those to be deleted later."""
         self._rows("retire_unnamed_cells", keys=list(keys))
 
-    def forget_lost(self, stored: Sequence[str]) -> list[str]:
-        """Forget cells whose object is not stored any more; return their keys. The next run of their collections builds them.
+    def hashes(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the sha256 that shown cells were stored with, by key."""
+        return {row["key"]: row["sha256"] for row in self._rows("cell_hashes", keys=list(keys))}
 
-        Cells of the last hour are left out of account: the listing may be older than they are.
-        """
-        return [row["key"] for row in self._rows("forget_lost_cells", keys=list(stored))]
+    def forget(self, keys: Sequence[str]) -> list[str]:
+        """Forget cells whose object is gone, and have them built again; return their keys."""
+        with self._transaction():
+            gone = self._rows("forget_cells", keys=list(keys))
+            self.update_again(sorted({row["collection_id"] for row in gone}))
+        return [row["key"] for row in gone]
+
+    def update_again(self, collection_ids: Sequence[str]) -> None:
+        """Let the next run of these collections look at every cell; it builds only what is missing."""
+        self._rows("update_overviews_again", collection_ids=list(collection_ids))
+
+    def due_audit(self, nights: int) -> dict[str, str]:
+        """Return the sha256 of the cells whose turn it is to be read again by key, those not read for longest first."""
+        return {row["key"]: row["sha256"] for row in self._rows("due_cell_audit", nights=nights)}
+
+    def mark_audited(self, keys: Sequence[str]) -> None:
+        """Record that these cells were read and are right."""
+        self._rows("mark_cells_audited", keys=list(keys))
 
     def forget_retired(self, grace_s: float, at_most: int) -> list[str]:
         """Forget retired cells whose time is up and which nothing names again; return their keys, which are to be deleted."""

@@ -1,4 +1,4 @@
-"""Read COGs again, each once in so many nights, and compare them with the hash they were verified with."""
+"""Read COGs and cells of overviews again, each once in so many nights, and compare them with the hash they were stored with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cogmill.ledger.findings import AuditJob
+from cogmill.maintenance.cells import rebuild_damaged_cells
 from cogmill.maintenance.repair import Action, rebuild_damaged
 from cogmill.pipeline.archive import Archive
 
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Audit:
-    """What reading COGs again showed."""
+    """What reading COGs and cells again showed."""
 
     read: int = 0
     bytes: int = 0
@@ -23,9 +24,9 @@ class Audit:
 
 
 def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
-    """Read every byte of the COGs whose turn it is and compare with the hash they were verified with.
+    """Read every byte of the COGs and cells whose turn it is and compare with the hash they were stored with.
 
-    A COG that differs is taken off the index, quarantined and built again; the others stay on the map. When more differ than one run
+    A COG or cell that differs is taken off the index, quarantined and built again; the others stay on the map. When more differ than one run
     may remove, nothing is touched: it is rather the reading that is wrong, and the next comparison asks a person.
     """
     result = Audit()
@@ -41,9 +42,31 @@ def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
         else:
             log.error("cog_damaged key=%s", job.cog_key)
             damaged.append(job)
-    result.damaged = _answer(archive, damaged, dry_run=dry_run)
+    result.damaged = _answer(archive, damaged, dry_run=dry_run) + _audit_cells(archive, result, dry_run=dry_run)
     log.info("cogs_audited read=%d bytes=%d damaged=%d", result.read, result.bytes, len(damaged))
     return result
+
+
+def _audit_cells(archive: Archive, result: Audit, *, dry_run: bool) -> list[Action]:
+    """Read the cells whose turn it is; rebuild those that differ, unless they are too many."""
+    damaged = []
+    for key, sha256 in archive.ledger.overview_cells.due_audit(archive.settings.audit_nights).items():
+        found = archive.store.digest(key)
+        if found is None:
+            continue  # the comparison reports it as missing
+        result.read += 1
+        result.bytes += found[1]
+        if found[0] == sha256:
+            archive.ledger.overview_cells.mark_audited([key])
+        else:
+            log.error("cell_damaged key=%s", key)
+            damaged.append(key)
+    if dry_run:
+        return [Action("cell_damaged", key, "would be built again") for key in damaged]
+    if len(damaged) > archive.settings.removal_frames:
+        why = f"left alone: {len(damaged)} differ, more than COGMILL_REMOVAL_FRAMES; look at the storage"
+        return [Action("cell_damaged", key, why, failed=True) for key in damaged]
+    return [Action("cell_damaged", key, done) for key, done in rebuild_damaged_cells(archive, damaged)]
 
 
 def _answer(archive: Archive, damaged: Sequence[AuditJob], *, dry_run: bool) -> list[Action]:

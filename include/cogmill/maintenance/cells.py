@@ -1,12 +1,14 @@
-"""Cells of overviews: forget those that were lost, and delete those that nothing shows."""
+"""Cells of overviews, and the pictures of collections: repair what the comparison found, read cells again, delete retired ones."""
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-from cogmill.overviews.contents import PREFIX
+from cogmill.domain import keys
+from cogmill.ledger.findings import Finding
+from cogmill.maintenance.checks import QUARANTINE
+from cogmill.pipeline import withdraw
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -14,30 +16,63 @@ log = logging.getLogger(__name__)
 MAX_CELLS = 5000
 """Retired cells deleted in one run; the rest waits for the next night."""
 
-A_DAY = dt.timedelta(days=1)
-"""A stored cell without a row may belong to a run that has not ended yet."""
+
+def thumbnail_keys(collection_id: str) -> set[str]:
+    """Return the keys of the pictures that pages show of a collection."""
+    return {keys.thumbnail_key(collection_id, size) for size in keys.THUMBNAIL_SIZES}
 
 
-@dataclass(frozen=True, slots=True)
-class CellCleanup:
-    """What was done about cells."""
-
-    lost: list[str]
-    """Keys whose object was gone; their collections build them again."""
-    deleted: list[str]
+def build_missing(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Forget cells that are gone; the next run of their collection builds them."""
+    gone = [finding.subject for finding in findings if archive.store.find(finding.subject) is None]
+    yield from ((key, "forgotten, the next run builds it again") for key in archive.ledger.overview_cells.forget(gone))
 
 
-def clean_up_cells(archive: Archive, grace_s: float) -> CellCleanup:
-    """Compare the cells in the bucket with the overview index, and delete what has been retired for the grace period."""
-    index = archive.ledger.overview_cells
-    stored = [entry for page in archive.store.pages(PREFIX) for entry in page.objects]
-    before = dt.datetime.now(dt.UTC) - A_DAY
-    index.retire_unnamed([entry.key for entry in stored if entry.last_modified < before])
-    # an empty listing is rather a wrong one than the loss of every cell
-    lost = index.forget_lost([entry.key for entry in stored]) if stored else []
+def build_damaged(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Read cells that seem to be damaged, and have those built again that are."""
+    stored = archive.ledger.overview_cells.hashes([finding.subject for finding in findings])
+    bad = [key for key, sha256 in stored.items() if (found := archive.store.digest(key)) and found[0] != sha256]
+    return rebuild_damaged_cells(archive, bad)
+
+
+def rebuild_damaged_cells(archive: Archive, cell_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Move damaged cells to quarantine and forget them; the next run of their collection builds them.
+
+    Moved first: a run in between would find the damaged object where it wants to store the right one.
+    """
+    for key in cell_keys:
+        archive.store.move(key, QUARANTINE + key)
+        archive.ledger.overview_cells.forget([key])
+        yield key, f"moved to {QUARANTINE}{key}, the next run builds it again"
+
+
+def retire_orphans(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Let the grace period begin of cells that nothing names."""
+    archive.ledger.overview_cells.retire_unnamed([finding.subject for finding in findings])
+    yield from ((finding.subject, "will be deleted after COGMILL_RETIRED_COG_DAYS") for finding in findings)
+
+
+def withdraw_orphans(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Retire the overviews of services that were withdrawn."""
+    for finding in findings:
+        if archive.ledger.collections.state(finding.subject).mapfile_sha256 is None:
+            withdraw.withdraw_overviews(archive, finding.subject)
+            yield finding.subject, "overviews withdrawn"
+
+
+def draw_pictures_again(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Let the next run of collections store their pictures."""
+    for finding in findings:
+        if any(archive.store.find(key) is None for key in thumbnail_keys(finding.subject)):
+            archive.ledger.overview_cells.update_again([finding.subject])
+            yield finding.subject, "the next run stores them"
+
+
+def delete_retired_cells(archive: Archive, grace_s: float) -> list[str]:
+    """Delete cells that have been retired for the grace period; return their keys."""
     # forgotten first: a run that wants one of them again finds it gone and builds it
-    due = index.forget_retired(grace_s, MAX_CELLS)
+    due = archive.ledger.overview_cells.forget_retired(grace_s, MAX_CELLS)
     for key in due:
         archive.store.delete(key)
-    log.info("cells_cleaned_up lost=%d deleted=%d", len(lost), len(due))
-    return CellCleanup(lost, due)
+    log.info("cells_deleted count=%d", len(due))
+    return due

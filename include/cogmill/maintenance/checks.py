@@ -8,6 +8,7 @@ from enum import StrEnum
 from cogmill.domain import keys
 from cogmill.domain.model import Stage
 from cogmill.domain.screening import TIFFS, is_below_cog, is_upload
+from cogmill.overviews.contents import PREFIX as OVERVIEWS
 
 QUARANTINE = "quarantine/"
 """Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
@@ -23,6 +24,8 @@ class Place(StrEnum):
     COG = "cog"
     TILE_INDEX = "tile_index"
     MAPFILES = "mapfiles"
+    OVERVIEWS = "overviews"
+    THUMBNAILS = "thumbnails"
 
 
 class Treatment(StrEnum):
@@ -77,10 +80,23 @@ KINDS: dict[str, Kind] = {
     "mapfile_changed": Kind("mapfiles with other bytes than were published", Treatment.REPAIR),
     "mapfile_without_rows": Kind("mapfiles of collections without frames", Treatment.REPAIR),
     "service_missing": Kind("collections with frames and no mapfile", Treatment.REPAIR),
+    # overviews of collections, and the pictures that pages show
+    "cell_missing": Kind("cells of overviews that are gone", Treatment.REPAIR),
+    "cell_damaged": Kind("cells of overviews with other bytes than were stored", Treatment.REPAIR),
+    "cell_orphan": Kind("cells of overviews that nothing names", Treatment.REPAIR),
+    "cell_foreign": Kind("objects below overviews/ that are no cells", Treatment.REPAIR),
+    "overviews_orphan": Kind("overviews of services that were withdrawn", Treatment.REPAIR),
+    "overviews_old": Kind("collections whose overviews are older than their index", Treatment.REPORT),
+    "picture_missing": Kind("services without their pictures for pages", Treatment.REPAIR),
+    "picture_orphan": Kind("objects below thumbnails/ that are no picture of a service", Treatment.REPAIR),
     # live
     "service_dead": Kind("services that do not answer as they should", Treatment.REPORT),
 }
 """Every kind by its name, in the order of the layers."""
+
+
+FOLDERS = {keys.MAPFILES: Place.MAPFILES, OVERVIEWS: Place.OVERVIEWS, keys.THUMBNAILS: Place.THUMBNAILS}
+"""Folders in which only Cogmill writes."""
 
 
 def place_of(key: str) -> Place | None:
@@ -91,8 +107,9 @@ def place_of(key: str) -> Place | None:
     >>> place_of("quarantine/mapfiles/x.txt") is None
     True
     """
-    if key.startswith(keys.MAPFILES):
-        return Place.MAPFILES if key != keys.MAPFILES else None
+    folder, slash, _ = key.partition("/")
+    if slash and (place := FOLDERS.get(f"{folder}/")):
+        return place if len(key) > len(folder) + 1 else None
     # also in folders that fit no collection: the ledger has rejected such an upload, and it must not seem to be gone
     if is_upload(key):
         stage = key.rpartition("/")[0].rpartition("/")[2]

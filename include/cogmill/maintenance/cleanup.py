@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cogmill.maintenance.cells import CellCleanup, clean_up_cells
+from cogmill.maintenance.cells import delete_retired_cells
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,6 @@ class Collected:
     """Keys of aborted multipart uploads."""
     folders: list[str]
     """Folders on the host where this ran."""
-    lost_cells: list[str]
-    """Keys of overview cells that were gone; their collections build them again."""
     cells: list[str]
     """Keys of overview cells that nothing shows any more."""
 
@@ -46,19 +44,19 @@ def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
     grace_s = archive.settings.retired_cog_days * A_DAY_S
     cogs = archive.ledger.findings.due_retired(grace_s, MOST_COGS)
     uploads: list[str] = []
-    cells = CellCleanup([], [])
+    cells: list[str] = []
     folders = _stale_folders()
     if not dry_run:
         for key in cogs:
             archive.store.delete(key)
         archive.ledger.findings.forget_retired(cogs)
         archive.ledger.history.forget(grace_s)
-        cells = clean_up_cells(archive, grace_s)
+        cells = delete_retired_cells(archive, grace_s)
         uploads = archive.store.abort_uploads(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=A_DAY_S))
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
     log.info("garbage_collected cogs=%d uploads=%d folders=%d", len(cogs), len(uploads), len(folders))
-    return Collected(cogs, uploads, [str(folder) for folder in folders], cells.lost, cells.deleted)
+    return Collected(cogs, uploads, [str(folder) for folder in folders], cells)
 
 
 def _stale_folders() -> list[Path]:

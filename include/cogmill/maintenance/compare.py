@@ -17,6 +17,7 @@ from cogmill.domain import keys
 from cogmill.domain.model import Bands
 from cogmill.domain.screening import key_fault
 from cogmill.ledger.findings import CollectionLayers, Finding
+from cogmill.maintenance.cells import thumbnail_keys
 from cogmill.maintenance.checks import KINDS, Place, place_of
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.sweep import ledger_can_hold
@@ -88,6 +89,7 @@ def _collection_findings(archive: Archive, clock: dt.datetime) -> Iterator[dict[
     layers = archive.ledger.findings.collections()
     yield from _index_file_findings(archive, layers)
     yield from _mapfile_findings(archive, layers, clock)
+    yield from _picture_findings(archive, layers, clock)
     if archive.queue is not None and (dead := archive.queue.dead_letters()):
         yield _finding("event_dead", "dead-letter queue", None, f"{dead} messages")
 
@@ -132,9 +134,22 @@ def _mapfile_fault(entry: CollectionLayers, sha256: str | None) -> tuple[str, st
         return "mapfile_without_rows" if entry.mapfile_sha256 else "mapfile_unknown", "no frame is left"
     if entry.rows and sha256 != entry.mapfile_sha256:
         return "mapfile_changed", "edited by hand or restored from elsewhere"
-    if entry.rows and entry.mapfile_revision < entry.revision:
-        return "mapfile_changed", "older than the index"
+    if entry.rows and (entry.mapfile_revision < entry.revision or entry.other_levels):
+        return "mapfile_changed", "older than the index, or it draws other levels of overviews than there are"
     return None  # without rows its frames are on their way back into the index
+
+
+def _picture_findings(archive: Archive, layers: list[CollectionLayers], clock: dt.datetime) -> Iterator[dict[str, Any]]:
+    listed = {row["key"]: row for row in archive.ledger.findings.listed([Place.THUMBNAILS])}
+    public = [entry for entry in layers if entry.rows and entry.mapfile_sha256 is not None]
+    wanted = {entry.collection.id: thumbnail_keys(entry.collection.id) for entry in public}
+    for entry in public:
+        missing = sorted(wanted[entry.collection.id] - listed.keys())
+        if missing and entry.overviews_current:
+            yield _finding("picture_missing", entry.collection.id, entry, f"missing: {', '.join(missing)}")
+    for key in sorted(listed.keys() - set().union(*wanted.values())):
+        if listed[key]["modified"] < clock - SETTLED:
+            yield _finding("picture_orphan", key, None, f"{listed[key]['size']} bytes")
 
 
 def _hashes(archive: Archive, mapfile_keys: list[str]) -> dict[str, str]:

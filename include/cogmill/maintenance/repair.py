@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cogmill.domain.errors import CogmillError, ServiceUnavailableError
 from cogmill.ledger.findings import Finding
+from cogmill.maintenance import cells
 from cogmill.maintenance.checks import QUARANTINE
 from cogmill.maintenance.removal_plan import Removals, by_collection, due, plan_removals
 from cogmill.pipeline import publish, withdraw
@@ -198,6 +199,13 @@ _REPAIRS: dict[str, Act] = {
     "mapfile_without_rows": _withdraw_service,
     "mapfile_changed": _publish,
     "service_missing": _publish,
+    "cell_missing": cells.build_missing,
+    "cell_damaged": cells.build_damaged,
+    "cell_orphan": cells.retire_orphans,
+    "cell_foreign": _quarantine,
+    "overviews_orphan": cells.withdraw_orphans,
+    "picture_missing": cells.draw_pictures_again,
+    "picture_orphan": _quarantine,
 }
 
 _REMOVALS: dict[str, Act] = {

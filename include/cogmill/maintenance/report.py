@@ -31,7 +31,8 @@ def write_report(
     """
     counts = dict((parts.get("comparison") or {}).get("counts", {}))
     counts["service_dead"] = len(parts.get("dead_services") or {})
-    counts["cog_damaged"] = counts.get("cog_damaged", 0) + len((parts.get("audit") or {}).get("damaged", []))
+    for action in (parts.get("audit") or {}).get("damaged", []):
+        counts[action["kind"]] = counts.get(action["kind"], 0) + 1
     faults = {kind: n for kind, n in counts.items() if n and KINDS[kind].treatment != Treatment.NOTICE}
     unfinished = sorted(name for name, part in parts.items() if part is None)
     report = {

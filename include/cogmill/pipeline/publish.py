@@ -161,7 +161,8 @@ def _publish_mapfile(
     if changed:
         archive.store.replace(key, body, _mapfile_options(archive))
     sha256 = hashlib.sha256(body).hexdigest()
-    frames = archive.ledger.collections.mark_published(collection_id, state.revision, sha256)
+    levels = drafted.service.overview_levels
+    frames = archive.ledger.collections.mark_published(collection_id, state.revision, sha256, levels)
     log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
     return Published(changed, frames, drafted.service.online_resource, drafted.service.extent)
 

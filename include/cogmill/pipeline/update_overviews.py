@@ -25,6 +25,7 @@ from cogmill.overviews.pyramid import NEW, Pyramid, cell_of, keys_of, member_of,
 from cogmill.overviews.thumbnail import draw_thumbnails
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.publish import publish_mapfile
+from cogmill.pipeline.withdraw import withdraw_overviews
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,12 @@ def update_overviews(archive: Archive, collection_id: str) -> OverviewChange:
     begun = time.monotonic()
     while True:
         state = archive.ledger.overview_cells.state(collection_id)
+        if not state.public:
+            withdraw_overviews(archive, collection_id)
+            return OverviewChange([])
+        if state.levels != state.mapfile_levels:
+            # a run was killed before it published; the cells that the old mapfile draws are about to leave
+            publish_mapfile(archive, collection_id)
         if state.overview_revision == state.revision or _waits(state):
             return OverviewChange(state.levels, postponed=state.overview_revision != state.revision)
         extent = archive.ledger.collections.service_facts(collection_id).extent
@@ -73,6 +80,7 @@ def update_overviews(archive: Archive, collection_id: str) -> OverviewChange:
         shown = archive.ledger.overview_cells.change(
             collection_id,
             root=keys.gdal_path(archive.store.bucket, ""),
+            shown=[row.oid for rows in pyramid.shown.values() for row in rows],
             gone=pyramid.gone(),
             added=pyramid.added,
             taken_back=pyramid.taken_back,

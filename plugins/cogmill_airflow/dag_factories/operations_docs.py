@@ -21,7 +21,7 @@ CHECK_COMPILED = "Red when a collection could not be compiled; everything else i
 MAINTENANCE = """
 ### maintenance
 
-Compares all layers of the archive every night: scans, uploads, COGs, ledger, tile index, index files, mapfiles and, when
+Compares all layers of the archive every night: scans, uploads, COGs, ledger, tile index, index files, mapfiles, overviews and, when
 `COGMILL_PROBE_SERVICES` says how many, live services. There is one number for each way in which two layers can disagree; zero is
 good. The report is in the log of `report` and in the bucket (`reports/maintenance/latest.json` and one per day).
 
@@ -38,9 +38,9 @@ REPAIR = "Repairs rows, links, index files, changed mapfiles and expired leases;
 
 REMOVE = "Takes deleted uploads and mapfiles off the map and has lost or damaged COGs built again. Does nothing above the limits."
 
-COLLECT = "Deletes COGs that were replaced or withdrawn long ago, aborts incomplete uploads, removes stale folders."
+COLLECT = "Deletes COGs and cells of overviews that were replaced or withdrawn long ago, aborts incomplete uploads, removes stale folders."
 
-AUDIT = "Reads and hashes one thirtieth of all COGs each night. A damaged one is moved to quarantine/ and built again."
+AUDIT = "Reads and hashes one thirtieth of all COGs and cells of overviews each night. A damaged one is moved to quarantine/ and built again."
 
 PROBE = "Requests the capabilities and a map from some live services each night."
 

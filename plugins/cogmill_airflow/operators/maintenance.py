@@ -115,7 +115,7 @@ class ApproveRemovalsOperator(ApprovalOperator):
 
 
 class CollectGarbageOperator(ArchiveOperator):
-    """Delete COGs that were retired long ago, abort incomplete uploads, remove stale folders of this host."""
+    """Delete COGs and cells of overviews that were retired long ago, abort incomplete uploads, remove stale folders of this host."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how much was deleted."""
@@ -130,7 +130,7 @@ class CollectGarbageOperator(ArchiveOperator):
 
 
 class AuditCogsOperator(MaintenanceOperator):
-    """Read every byte of tonight's share of all COGs and compare with the hash of the ledger."""
+    """Read every byte of tonight's share of all COGs and cells of overviews and compare with the hash of the ledger."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many were read, and which were damaged."""

@@ -31,7 +31,7 @@ def seeded(postgres):
 
 
 def blocks(connection, query, collection):
-    values = {"collection_id": collection, "revision": 3, "sha256": "x", "at_most": 100}
+    values = {"collection_id": collection, "revision": 3, "sha256": "x", "levels": [], "at_most": 100}
     explain = b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement(query)
     plan = connection.execute(explain, values).fetchone()[0][0]["Plan"]
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]

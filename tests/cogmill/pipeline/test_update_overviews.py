@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from cogmill.domain import keys
-from cogmill.maintenance.cells import clean_up_cells
+from cogmill.maintenance.cells import delete_retired_cells
+from cogmill.maintenance.compare import compare
+from cogmill.maintenance.repair import repair
 from cogmill.mapserver import cgi
 from cogmill.pipeline import ingest, publish, update_overviews
 from cogmill.pipeline.rollback import rollback
@@ -169,7 +171,9 @@ def test_lost_cell_is_built_again_and_nothing_else(survey):
     kept = len(cells(survey)) - 1
     survey.delete(lost)
 
-    assert clean_up_cells(survey.archive, 3600).lost == [lost]
+    compare(survey.archive)
+    assert [(act.kind, act.subject) for act in repair(survey.archive)] == [("cell_missing", lost)]
+    assert ingest.has_new_uploads(survey.archive)
     change = update(survey)
 
     assert (change.built, change.kept) == (1, kept)
@@ -183,9 +187,9 @@ def test_retired_cells_are_deleted_after_the_grace_period(survey):
     update(survey)
     assert set(survey.listed("overviews/")) > cells(survey)
 
-    assert clean_up_cells(survey.archive, 3600).deleted == []
+    assert delete_retired_cells(survey.archive, 3600) == []
     survey.sql("UPDATE cogmill.retired_overview SET retired_at = now() - interval '2 hours'")
-    assert clean_up_cells(survey.archive, 3600).deleted
+    assert delete_retired_cells(survey.archive, 3600)
 
     assert set(survey.listed("overviews/")) == cells(survey)
 

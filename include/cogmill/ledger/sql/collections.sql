@@ -134,15 +134,16 @@ WHERE c.id = :collection_id;
 -- Remember which revision the downloadable index files show; -1 shows none.
 UPDATE cogmill.collection SET exported_revision = :revision WHERE id = :collection_id;
 
--- name: mark_published(collection_id, revision, sha256)
--- The mapfile that shows this revision is out: its frames are public.
+-- name: mark_published(collection_id, revision, sha256, levels)
+-- The mapfile that shows this revision and draws these levels of overviews is out: its frames are public.
 WITH shown AS (
     UPDATE cogmill.frame AS f SET state = 'published', published_at = now(), changed_at = now()
     FROM cogmill.tile_index AS t
     WHERE f.collection_id = :collection_id AND f.state = 'built' AND t.oid = f.id AND t.cog_key = f.cog_key
     RETURNING f.id
 )
-UPDATE cogmill.collection SET mapfile_sha256 = :sha256, mapfile_revision = :revision, published_at = now()
+UPDATE cogmill.collection SET mapfile_sha256 = :sha256, mapfile_revision = :revision, mapfile_levels = :levels,
+    published_at = now()
 WHERE id = :collection_id
 RETURNING (SELECT count(*) FROM shown) AS frames;
 

@@ -112,6 +112,52 @@ SELECT 'lease_expired', f.source_key, f.collection_id, 'claimed by ' || coalesce
 FROM cogmill.frame AS f
 WHERE f.state = 'building' AND (f.lease_until IS NULL OR f.lease_until < now());
 
+-- name: check_cells(begun)
+-- Cells of overviews that are gone or have another size.
+INSERT INTO found
+SELECT CASE WHEN l.key IS NULL THEN 'cell_missing' ELSE 'cell_damaged' END, o.key, o.collection_id,
+    CASE WHEN l.key IS NULL THEN 'not in the bucket' ELSE 'it has ' || l.size || ' bytes, not ' || o.size END
+FROM cogmill.overview AS o LEFT JOIN listed AS l ON l.key = o.key
+WHERE o.built_at < :begun AND (l.key IS NULL OR l.size <> o.size);
+
+-- name: check_cell_orphans(settled)
+-- Objects below overviews/ that are no cells, and settled cells that nothing names.
+INSERT INTO found (kind, subject, detail)
+SELECT CASE WHEN c.named THEN 'cell_orphan' ELSE 'cell_foreign' END, c.key, c.size || ' bytes'
+FROM (
+    SELECT l.*, l.key ~ '^overviews/[^/]+/[0-9]+/[0-9]+_[0-9]+\.[0-9a-f]{12}\.tif$' AS named
+    FROM listed AS l WHERE l.place = 'overviews'
+) AS c
+WHERE NOT c.named OR (
+    c.modified < :settled
+    AND NOT EXISTS (SELECT FROM cogmill.overview AS o WHERE o.key = c.key)
+    AND NOT EXISTS (SELECT FROM cogmill.retired_overview AS r WHERE r.key = c.key)
+);
+
+-- name: check_overviews()
+-- Overviews that have been older than the tile index for an hour although no frame of their collection is on its way, and those
+-- of services that were withdrawn.
+INSERT INTO found
+SELECT 'overviews_old', c.id, c.id, 'they show revision ' || c.overview_revision || ', the index is at ' || c.revision
+FROM cogmill.collection AS c
+WHERE c.mapfile_sha256 IS NOT NULL AND c.mapfile_revision = c.revision AND c.overview_revision <> c.revision
+    AND coalesce((
+        SELECT min(r.changed_at) FROM cogmill.former_row AS r
+        WHERE r.collection_id = c.id AND r.revision = c.overview_revision + 1
+    ), c.published_at) < now() - interval '1 hour'
+    AND NOT EXISTS (
+        SELECT FROM cogmill.frame AS f
+        WHERE f.collection_id = c.id AND f.hold IS NULL AND (
+            f.state IN ('arrived', 'building', 'built') OR (f.state = 'failed' AND f.next_try_at <= now())
+        )
+    )
+UNION ALL
+SELECT 'overviews_orphan', c.id, c.id, 'the service was withdrawn'
+FROM cogmill.collection AS c
+WHERE c.mapfile_sha256 IS NULL AND (
+    c.overview_levels <> '{}' OR EXISTS (SELECT FROM cogmill.overview AS o WHERE o.collection_id = c.id)
+);
+
 -- name: listed_objects(places)
 -- What was listed in some places.
 SELECT key, size, modified FROM listed WHERE place = ANY(:places) ORDER BY key;
@@ -119,6 +165,7 @@ SELECT key, size, modified FROM listed WHERE place = ANY(:places) ORDER BY key;
 -- name: collection_layers()
 -- Collections with what their index holds.
 SELECT c.id, c.folder, c.agency, c.year, c.product, c.revision, c.exported_revision, c.mapfile_revision, c.mapfile_sha256,
+    c.overview_revision = c.revision AS overviews_current, c.mapfile_levels <> c.overview_levels AS other_levels,
     c.unpublished_at IS NOT NULL AS unpublished, coalesce(t.rows, 0) AS rows, coalesce(t.bands, '{}') AS bands,
     EXISTS (SELECT FROM cogmill.frame AS f WHERE f.collection_id = c.id AND f.state NOT IN ('withdrawn', 'rejected')) AS alive
 FROM cogmill.collection AS c
@@ -235,6 +282,9 @@ WITH gone AS (
     UPDATE cogmill.frame SET state = 'arrived', reason = NULL, detail = NULL, tries = 0, next_try_at = now(),
         arrived_at = now(), changed_at = now()
     WHERE id IN (SELECT id FROM heirs)
+), asked AS (
+    -- a run is asked for at the next look, whose overviews follow
+    UPDATE cogmill.collection SET triggered_at = NULL WHERE id IN (SELECT collection_id FROM gone)
 )
 SELECT source_key FROM gone;
 

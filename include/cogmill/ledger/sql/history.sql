@@ -77,8 +77,8 @@ ON CONFLICT (oid) DO UPDATE SET
     dl_index = excluded.dl_index, geom = excluded.geom, acquired = excluded.acquired;
 
 -- name: end_withdrawal(collection_id)!
--- A service that was withdrawn on purpose may be published again.
-UPDATE cogmill.collection SET unpublished_at = NULL WHERE id = :collection_id;
+-- A service that was withdrawn on purpose may be published again. A run is asked for at the next look, whose overviews follow.
+UPDATE cogmill.collection SET unpublished_at = NULL, triggered_at = NULL WHERE id = :collection_id;
 
 -- name: forget_history(age_s)
 -- Nothing reaches back further than the COGs of that time.

@@ -3,7 +3,8 @@
 -- name: overview_state(collection_id)
 -- What a run of the overviews starts from. The changes since the cells were written can be told as long as the history of the
 -- first of them is kept.
-SELECT c.revision, c.overview_revision, c.overview_levels AS levels, c.overview_revision = c.revision OR EXISTS (
+SELECT c.mapfile_sha256 IS NOT NULL AS public, c.revision, c.overview_revision, c.overview_levels AS levels,
+    c.mapfile_levels, c.overview_revision = c.revision OR EXISTS (
         SELECT FROM cogmill.former_row AS r WHERE r.collection_id = c.id AND r.revision = c.overview_revision + 1
     ) AS traceable, (
         SELECT count(*) FROM cogmill.tile_index AS t WHERE t.collection_id = c.id
@@ -74,6 +75,10 @@ INSERT INTO cogmill.retired_overview (key, shown)
 SELECT key, shown FROM gone
 ON CONFLICT (key) DO UPDATE SET retired_at = now(), shown = EXCLUDED.shown;
 
+-- name: shown_cells(collection_id)
+-- The numbers of the cells that are shown.
+SELECT oid FROM cogmill.overview WHERE collection_id = :collection_id;
+
 -- name: hold_retired_cells(keys)
 -- Those of these cells that are retired; nobody deletes them before the end of the transaction.
 SELECT r.key FROM cogmill.retired_overview AS r WHERE r.key = ANY(:keys) FOR UPDATE;
@@ -102,9 +107,9 @@ WITH cleared AS (
 SELECT oid FROM cogmill.overview WHERE collection_id = :collection_id;
 
 -- name: set_overview_revision(levels, revision, collection_id)
--- The cells show this revision of the tile index, unless another run has written newer ones.
+-- The cells show this revision of the tile index, unless another run has written newer ones, or the service was withdrawn.
 UPDATE cogmill.collection SET overview_levels = :levels, overview_revision = :revision
-WHERE id = :collection_id AND overview_revision <= :revision
+WHERE id = :collection_id AND overview_revision <= :revision AND mapfile_sha256 IS NOT NULL
 RETURNING id;
 
 -- name: retire_unnamed_cells(keys)!
@@ -114,17 +119,27 @@ SELECT k.key FROM unnest(:keys::text[]) AS k (key)
 WHERE NOT EXISTS (SELECT FROM cogmill.overview AS o WHERE o.key = k.key)
 ON CONFLICT (key) DO NOTHING;
 
--- name: forget_lost_cells(keys)
--- Rows whose object is not among these leave, and the next run of their collections builds what is missing.
-WITH gone AS (
-    DELETE FROM cogmill.overview AS o
-    WHERE NOT EXISTS (SELECT FROM unnest(:keys::text[]) AS k (key) WHERE k.key = o.key)
-        AND o.built_at < now() - interval '1 hour'
-    RETURNING o.key, o.collection_id
-), again AS (
-    UPDATE cogmill.collection SET overview_revision = 0 WHERE id IN (SELECT collection_id FROM gone)
-)
-SELECT key FROM gone;
+-- name: cell_hashes(keys)
+-- The sha256 that shown cells were stored with.
+SELECT key, sha256 FROM cogmill.overview WHERE key = ANY(:keys);
+
+-- name: forget_cells(keys)
+-- Cells whose object is gone.
+DELETE FROM cogmill.overview WHERE key = ANY(:keys) RETURNING key, collection_id;
+
+-- name: update_overviews_again(collection_ids)!
+-- The next run of these collections looks at every cell and builds what is missing; it is asked for at the next look.
+UPDATE cogmill.collection SET overview_revision = 0, triggered_at = NULL WHERE id = ANY(:collection_ids);
+
+-- name: due_cell_audit(nights)
+-- The cells whose turn it is: those not read for longest, a fixed share of all.
+SELECT key, sha256 FROM cogmill.overview
+ORDER BY audited_at NULLS FIRST, oid
+LIMIT (SELECT ceil(count(*) / :nights::numeric)::bigint FROM cogmill.overview);
+
+-- name: mark_cells_audited(keys)!
+-- These cells were read and are right.
+UPDATE cogmill.overview SET audited_at = now() WHERE key = ANY(:keys);
 
 -- name: forget_retired_cells(grace_s, at_most)
 -- Retired cells whose time is up and that no row names again; what is returned is to be deleted.

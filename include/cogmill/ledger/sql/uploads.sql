@@ -129,8 +129,10 @@ WHERE (
                 OR c.triggered_at < now() - make_interval(secs => :retrigger_s)))
         AND EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.collection_id = c.id)
     ) OR (
-        -- the overviews show an older tile index: a run was cut short, or the index changed outside of one
-        c.overview_revision <> c.revision AND c.mapfile_revision = c.revision AND c.mapfile_sha256 IS NOT NULL
+        -- the overviews show an older tile index, or the mapfile draws other levels: a run was cut short, or the index changed
+        -- outside of one
+        (c.overview_revision <> c.revision OR c.mapfile_levels <> c.overview_levels)
+        AND c.mapfile_revision = c.revision AND c.mapfile_sha256 IS NOT NULL
         AND (c.triggered_at IS NULL OR c.triggered_at < now() - make_interval(secs => :retrigger_s))
     )
 )
