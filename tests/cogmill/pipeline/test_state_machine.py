@@ -1,12 +1,14 @@
-"""Random uploads, re-uploads, deletions, duplicates, crashes and clock jumps: the layers agree after each reconciliation, and what
+"""Random uploads, re-uploads, deletions, duplicates, rollbacks, crashes and clock jumps: the layers agree after each reconciliation, and what
 is visible never points to something that is not there.
 
-COGs are stand-ins here, made by `tests.small_archive`; bucket, ledger, tile index and the withdrawal are the real ones.
+COGs and cells of overviews are stand-ins here, made by `tests.small_archive` and `stand_in_cells`; bucket, ledger, tile index and
+the withdrawal are the real ones.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import uuid
 from dataclasses import dataclass
@@ -19,12 +21,13 @@ import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.domain import keys
+from cogmill.domain.errors import CogmillError
 from cogmill.domain.model import Bands
 from cogmill.ledger import Ledger
 from cogmill.maintenance.cleanup import collect
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove, repair
-from cogmill.pipeline import Archive, ingest, publish, withdraw
+from cogmill.pipeline import Archive, ingest, publish, rerender, rollback, update_overviews, withdraw
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -38,6 +41,7 @@ from hypothesis.stateful import (
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
+from tests.cogmill.pipeline import stand_in_cells
 from tests.small_archive import TRAVIS, SmallArchive
 
 LONG = bool(os.environ.get("COGMILL_LONG"))
@@ -55,6 +59,8 @@ VISIBLE = {
     "store": ("create", "replace", "delete", "move"),
     "ledger.collections": ("change_index", "mark_published", "mark_withdrawn"),
     "ledger.findings": ("withdraw_frames", "unpublish"),
+    "ledger.overview_cells": ("change", "clear", "forget"),
+    "ledger.history": ("restore",),
 }
 """Acts that somebody outside can see, each followed by a look."""
 
@@ -90,7 +96,8 @@ class ArchiveMachine(RuleBasedStateMachine):
         self.client.create_bucket(Bucket=name)
         self.reader = psycopg.connect(**self.connection, autocommit=True)
         self.reader.execute(
-            "TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog RESTART IDENTITY CASCADE"
+            "TRUNCATE cogmill.collection, cogmill.finding, cogmill.former_row, cogmill.former_cog, cogmill.retired_overview"
+            " RESTART IDENTITY CASCADE"
         )
         self.reader.execute("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
         self.ledger = Ledger.connect(**self.connection)
@@ -160,6 +167,23 @@ class ArchiveMachine(RuleBasedStateMachine):
     def publish(self):
         self._publish()
 
+    @rule(acts=st.integers(1, 6))
+    def publish_and_crash_before_the_overviews_are_shown(self, acts):
+        self.acts_until_crash = acts
+        with contextlib.suppress(CrashError):
+            self._publish()
+        self.acts_until_crash = 0
+
+    @rule()
+    def roll_back(self):
+        with contextlib.suppress(CogmillError):
+            rollback.rollback(self.sample.archive, TRAVIS.id)
+
+    @rule()
+    def render(self):
+        if self.sample.sql("SELECT id FROM cogmill.collection"):
+            rerender.render_mapfiles(self.sample.archive, [TRAVIS.id])
+
     @rule(acts=st.integers(1, 8))
     def crash_in_maintenance(self, acts):
         compare(self.sample.archive)
@@ -171,7 +195,13 @@ class ArchiveMachine(RuleBasedStateMachine):
 
     @rule(days=st.integers(1, 40))
     def jump_the_clock(self, days):
-        for table, column in (("finding", "first_seen"), ("retired_cog", "retired_at"), ("frame", "lease_until")):
+        moments = {
+            "finding": "first_seen",
+            "retired_cog": "retired_at",
+            "retired_overview": "retired_at",
+            "frame": "lease_until",
+        }
+        for table, column in moments.items():
             self.sample.sql(f"UPDATE cogmill.{table} SET {column} = {column} - make_interval(days => %s)", days)  # noqa: S608
 
     @rule()
@@ -183,6 +213,8 @@ class ArchiveMachine(RuleBasedStateMachine):
         archive = self.sample.archive
         # what a killed worker held comes free when its lease ends, and not before
         self.sample.sql("UPDATE cogmill.frame SET lease_until = now() WHERE state = 'building'")
+        # and what a rollback took back comes when somebody says so
+        self.sample.sql("UPDATE cogmill.frame SET state = 'arrived', hold = NULL WHERE hold = 'rolled_back'")
         steps = (
             ingest.ingest_uploads,
             compare,
@@ -203,6 +235,7 @@ class ArchiveMachine(RuleBasedStateMachine):
         )
         assert shown == states
         assert (MAPFILE in self.sample.listed("mapfiles/")) == bool(self.sources)
+        self.overviews_show_the_tile_index()
 
     @invariant()
     def nothing_visible_points_to_nothing(self):
@@ -212,6 +245,10 @@ class ArchiveMachine(RuleBasedStateMachine):
         root = f"/vsis3/{self.sample.archive.store.bucket}/"
         rows = self.reader.execute("SELECT location FROM cogmill.tile_index").fetchall()
         assert {location.removeprefix(root) for (location,) in rows} <= present, "a row without its COG"
+        cells = self.reader.execute("SELECT key, sha256 FROM cogmill.overview").fetchall()
+        assert {key for key, _ in cells} <= present, "a cell without its object"
+        stored = s3_backends["123456789012"]["aws"].buckets[self.sample.archive.store.bucket].keys
+        assert {key for key, sha256 in cells if hashlib.sha256(stored[key].value).hexdigest() != sha256} == set()
         if MAPFILE in present:
             assert rows, "a service without rows"
             assert ZIP in present, "a service whose download is missing"
@@ -226,6 +263,18 @@ class ArchiveMachine(RuleBasedStateMachine):
             return
         publish.export_index(archive, TRAVIS.id)
         publish.publish_mapfile(archive, TRAVIS.id)
+        update_overviews.update_overviews(archive, TRAVIS.id)
+        self.overviews_show_the_tile_index()
+
+    def overviews_show_the_tile_index(self):
+        """Look whether the members of all cells are what the index names there, unless a run has put them off."""
+        archive = self.sample.archive
+        state = archive.ledger.overview_cells.state(TRAVIS.id) if self.sources else None
+        if state is None or not state.public or state.overview_revision != state.revision:
+            return
+        shown = {row.key for row in archive.ledger.overview_cells.all(TRAVIS.id) if row.level in state.levels}
+        assert shown == stand_in_cells.wanted_cells(archive, TRAVIS.id)
+        assert bool(state.levels) == (state.frames > stand_in_cells.MOST_FRAMES)
 
 
 def machine_of(database):
@@ -238,6 +287,7 @@ def machine_of(database):
 def unproven(monkeypatch):
     """Stand-in COGs are no pictures."""
     monkeypatch.setattr(publish, "verify_draft", lambda *args: None)
+    stand_in_cells.use(monkeypatch)
 
 
 @pytest.mark.slow
