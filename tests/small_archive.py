@@ -145,13 +145,14 @@ def geotiff(west: float, seed: int) -> bytes:
     return raster(pixels, west, 3_500_000, 2)
 
 
-def raster(pixels: np.ndarray, west: float, north: float, pixel_m: float) -> bytes:
-    """Write a GeoTIFF of one band in EPSG:3857."""
+def raster(pixels: np.ndarray, west: float, north: float, pixel_m: float, *, epsg: int = 3857) -> bytes:
+    """Write a GeoTIFF of pixels, shape (rows, columns) or (bands, rows, columns)."""
     gdal.UseExceptions()
     reference = osr.SpatialReference()
-    reference.ImportFromEPSG(3857)
+    reference.ImportFromEPSG(epsg)
     path = f"/vsimem/{uuid.uuid4().hex}.tif"
-    dataset = gdal.GetDriverByName("GTiff").Create(path, pixels.shape[1], pixels.shape[0], 1, gdal.GDT_Byte)
+    bands, rows, columns = (1, *pixels.shape)[-3:]
+    dataset = gdal.GetDriverByName("GTiff").Create(path, columns, rows, bands, gdal.GDT_Byte)
     dataset.SetGeoTransform((west, pixel_m, 0, north, 0, -pixel_m))
     dataset.SetProjection(reference.ExportToWkt())
     dataset.WriteArray(pixels)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from cogmill.overviews.grid import resolution
 
 from demo.__main__ import drop
 from demo.maps import Service
@@ -13,7 +14,7 @@ from demo.stack import Stack
 from demo.survey.generate import generate
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
-from tests.system.probes import ledger_rows
+from tests.system.probes import ledger_rows, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
@@ -63,6 +64,27 @@ def test_shows_the_ground(services: dict[str, Service], landscape: Landscape, na
 
     print(f"{name} {zoom}: {verdict}")
     assert verdict.is_right, str(verdict)
+
+
+@pytest.mark.parametrize("coarser", [1, 1.9, 3, 6, 10])
+def test_shows_the_ground_from_the_overviews_of_the_collection(
+    services: dict[str, Service], landscape: Landscape, airflow_stack: Stack, coarser: float
+) -> None:
+    name = "travis_usda_1951_frames"
+    service = services[name]
+    query = "SELECT overview_levels FROM cogmill.collection WHERE id = 'travis_usda_1951_frames'"
+    wait_until(lambda: bool(ledger_rows(airflow_stack, query)[0][0]), 120)
+    ((levels,),) = ledger_rows(airflow_stack, query)
+    pixel = resolution(levels[0]) * coarser * 1.01  # beyond the scale at which overviews take over
+    (west, south, east, north), _, _ = service.overview()
+    window = ((west, south, east, north), round((east - west) / pixel), round((north - south) / pixel))
+    wait_until(lambda: service.verdict(landscape, window).is_right, 30)  # s3fs keeps a mapfile for a few seconds
+
+    verdict = service.verdict(landscape, window)
+
+    print(f"{name} {coarser} times coarser than level {levels[0]}: {verdict}")
+    assert verdict.is_right, str(verdict)
+    assert verdict.lost_landmarks == 0
 
 
 def test_shows_pure_white_and_pure_black_inside_photographs(services: dict[str, Service], landscape: Landscape) -> None:

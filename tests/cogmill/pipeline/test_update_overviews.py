@@ -92,6 +92,38 @@ def test_map_of_many_frames_shows_the_same_from_few_files(survey):
             assert difference <= (2 if side_m <= 2600 else 6), (side_m, time)
 
 
+def test_frames_of_all_kinds_share_the_overviews_of_one_collection(sample: SmallArchive) -> None:
+    """Gray and color, one UTM zone and the next, small and large, and a thousand kilometers from one to the other."""
+    for number in range(11):
+        upload(sample, number)
+    color = np.stack([frame(3), 255 - frame(3), frame(5)])
+    sample.put("nc/Travis/USDA_1951/frames/georef/03-22-51_5-1.tif", raster(color, WEST, NORTH + 800, PIXEL_M))
+    large = np.kron(frame(7), np.ones((6, 6), np.uint8))
+    sample.put("bw/Travis/USDA_1951/frames/georef/03-22-51_5-2.tif", raster(large, WEST - 4800, NORTH, PIXEL_M))
+    far = {"03-22-51_5-3": (32613, 600_000, 3_500_000), "03-22-51_5-4": (32615, 300_000, 3_400_000)}
+    for stem, (epsg, x, y) in far.items():
+        sample.put(f"bw/Travis/USDA_1951/frames/georef/{stem}.tif", raster(frame(9), x, y, PIXEL_M, epsg=epsg))
+    sample.run(overviews=False)
+    before = mapfile(sample)
+    places = sample.sql("SELECT ST_X(c), ST_Y(c) FROM (SELECT ST_Centroid(geom) AS c FROM cogmill.tile_index) AS t")
+    assert len(places) == 15
+
+    change = update(sample)
+
+    assert change.built >= len(change.levels)
+    assert len(change.levels) >= 4
+    after = mapfile(sample)
+    for x, y in places[-5:]:
+        window = x - 1500, y - 1500, x + 1500, y + 1500
+        plain, quick = (draw(sample, text, window) for text in (before, after))
+        both = (plain[..., 3] == 255) & (quick[..., 3] == 255)
+        assert both.sum() >= 0.95 * max((plain[..., 3] == 255).sum(), (quick[..., 3] == 255).sum()) > 0
+        assert np.abs(plain - quick)[..., :3][both].mean() <= 3
+    # from a thousand kilometers away a frame is less than a pixel, but the coarsest level is there
+    whole = draw(sample, after, (WEST - 800_000, NORTH - 800_000, WEST + 800_000, NORTH + 800_000))
+    assert whole.shape == (512, 512, 4)
+
+
 def test_nothing_is_done_when_the_tile_index_is_the_same(survey):
     update(survey)
     stored = survey.listed("overviews/")
