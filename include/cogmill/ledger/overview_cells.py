@@ -137,8 +137,12 @@ class OverviewCells(Part):
             self._rows("insert_cells", collection_id=collection_id, root=root, rows=as_json(added))
         return True
 
+    def note_stored(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember cells that are stored and not shown yet, as `change` takes them; unless they are shown, they are deleted later."""
+        self._rows("note_stored_cells", rows=as_json(rows))
+
     def retired(self, keys: Sequence[str]) -> list[Row]:
-        """Return the rows of cells that were shown before and are still stored, as `change` takes them."""
+        """Return the rows of cells that are stored and not shown, as `change` takes them."""
         return [row["shown"] for row in self._rows("retired_cells", keys=list(keys))]
 
     def clear(self, collection_id: str) -> None:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from typing import TypedDict
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.geo import Bounds3857
-from cogmill.ledger.overview_cells import OverviewState, ShownCell
-from cogmill.overviews.build import BuiltCell
-from cogmill.overviews.contents import Content, Member, contents, contents_of_cells
+from cogmill.ledger.overview_cells import OverviewState
 from cogmill.overviews.grid import MOST_FRAMES, Cell, cells, finest_level, levels, resolution
-from cogmill.overviews.pool import build_cells
-from cogmill.overviews.pyramid import NEW, Pyramid, cell_of, keys_of, member_of, row_of
+from cogmill.overviews.pyramid import Pyramid, cell_of, member_of
+from cogmill.overviews.renewal import Renewal, frames_in
 from cogmill.overviews.thumbnail import draw_thumbnails
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.publish import publish_mapfile
@@ -31,6 +29,9 @@ log = logging.getLogger(__name__)
 
 KEPT_FACTOR = 2.0
 """The finest level stays while the typical frame has not become this many times larger or smaller than the level is made for."""
+
+CELLS_PER_TASK = 32
+"""Cells that one mapped task builds; no more are built by `update_overviews` itself. A cell takes one to two seconds of a core."""
 
 SHARE_WAITED_FOR = 0.5
 """While more frames of a collection wait to be built, its overviews wait until so many of its index rows have changed: what
@@ -46,13 +47,61 @@ class OverviewChange:
     built: int = 0
     """Cells that were made."""
     kept: int = 0
-    """Cells that show the same as before, and those that were shown once and are shown again."""
+    """Cells that show the same as before, and those that were stored already: by a mapped task, or because they were shown once."""
     removed: int = 0
     """Cells that nothing shows any more."""
     bytes_written: int = 0
     seconds: float = 0.0
     postponed: bool = False
     """More frames of the collection wait to be built; a run after them updates the overviews."""
+
+
+class CellBatch(TypedDict):
+    """The cells of one mapped task; small enough for an XCom."""
+
+    label: str
+    cells: list[tuple[int, int, int]]
+    """Level, x and y of each."""
+
+
+def plan_overviews(archive: Archive, collection_id: str) -> list[CellBatch]:
+    """Cut the cells of the finest level that are to be built into batches; `update_overviews` builds all others, and those left.
+
+    Never empty: where they are few there is one batch without cells, so that the task is seen to succeed.
+    """
+    state = archive.ledger.overview_cells.state(collection_id)
+    if state.overview_revision == state.revision or _waits(state):
+        return [CellBatch(label="nothing to build", cells=[])]
+    extent = archive.ledger.collections.service_facts(collection_id).extent
+    touched = sorted(_touched(archive, collection_id, state, _levels(archive, collection_id, state, extent)))
+    if len(touched) <= CELLS_PER_TASK:
+        return [CellBatch(label=f"few cells ({len(touched)}), built by update_overviews", cells=[])]
+    starts = range(0, len(touched), CELLS_PER_TASK)[: archive.settings.max_batches]
+    return [_batch(touched[start : start + CELLS_PER_TASK]) for start in starts]
+
+
+def build_overviews(archive: Archive, collection_id: str, places: Sequence[Sequence[int]]) -> int:
+    """Build and store cells of the finest level, to be shown by `update_overviews`; return how many were built.
+
+    Args:
+        archive: Clients and settings.
+        collection_id: Whose cells.
+        places: Level, x and y of each.
+
+    Raises:
+        ServiceUnavailableError: S3 or the ledger went away; what was stored is found again.
+        VerificationError: A cell is not what was to be written.
+    """
+    renewal = _renewal(archive, collection_id, Pyramid({}))
+    renewal.renew([Cell(*place) for place in places], None)
+    built = len(renewal.pyramid.added) - len(renewal.pyramid.taken_back)
+    log.info("cells_built collection=%s cells=%d built=%d", collection_id, len(places), built)
+    return built
+
+
+def _batch(part: Sequence[Cell]) -> CellBatch:
+    label = f"level {part[0].level}, {part[0].x}/{part[0].y} … {part[-1].x}/{part[-1].y} ({len(part)})"
+    return CellBatch(label=label, cells=[(cell.level, cell.x, cell.y) for cell in part])
 
 
 def update_overviews(archive: Archive, collection_id: str) -> OverviewChange:
@@ -137,79 +186,38 @@ def _worked_out(archive: Archive, collection_id: str, state: OverviewState, want
     for cell in pyramid.shown:
         if cell.level not in {*wanted, *state.levels}:
             pyramid.next[cell] = []
-    facts = archive.ledger.collections.service_facts(collection_id)
-    run = _Run(archive, collection_id, pyramid, by_day=not facts.undated)
-    known = state.traceable and state.overview_revision > 0 and wanted[:1] == state.levels[:1]
-    touched = set(_touched(archive, collection_id, state, wanted[0], known=known)) if wanted else set()
+    renewal = _renewal(archive, collection_id, pyramid)
+    known = _is_traceable(state, wanted)
+    touched = _touched(archive, collection_id, state, wanted)
     for finer, level in zip([None, *wanted], wanted, strict=False):
         if finer is not None and not (known and level in state.levels):
             touched = {cell_of(row).parent for row in pyramid.of_level(finer)} | pyramid.of(level)
-        touched = run.renew(sorted(touched), finer)
+        touched = renewal.renew(sorted(touched), finer)
     return pyramid
 
 
-def _touched(archive: Archive, collection_id: str, state: OverviewState, finest: int, *, known: bool) -> Iterable[Cell]:
-    """Yield the cells of the finest level where the tile index has changed since the cells were written; else all."""
+def _is_traceable(state: OverviewState, wanted: Sequence[int]) -> bool:
+    """Tell whether what changed since the cells were written is known, and they belong to the finest level that is wanted."""
+    return state.traceable and state.overview_revision > 0 and list(wanted[:1]) == state.levels[:1]
+
+
+def _touched(archive: Archive, collection_id: str, state: OverviewState, wanted: Sequence[int]) -> set[Cell]:
+    """Return the cells of the finest level where the tile index has changed since the cells were written; else all."""
+    if not wanted:
+        return set()
     index = archive.ledger.overview_cells
-    changed = index.changed_bounds(collection_id, state.overview_revision) if known else index.all_bounds(collection_id)
-    return (cell for bounds in changed for cell in cells(finest, bounds))
+    if _is_traceable(state, wanted):
+        changed = index.changed_bounds(collection_id, state.overview_revision)
+    else:
+        changed = index.all_bounds(collection_id)
+    return {cell for bounds in changed for cell in cells(wanted[0], bounds)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One run of one collection's overviews."""
-
-    archive: Archive
-    collection_id: str
-    pyramid: Pyramid
-    by_day: bool
-
-    def renew(self, touched: Sequence[Cell], finer: int | None) -> set[Cell]:
-        """Work out the touched cells of one level; return the cells of the next level that this touches.
-
-        Args:
-            touched: Cells of the level.
-            finer: The level whose cells they show; None at the finest, which shows frames.
-        """
-        wanted = {cell: self._contents(cell, finer) for cell in touched}
-        known = {row.key: row for cell in touched for row in self.pyramid.shown.get(cell, [])}
-        missing = [each for found in wanted.values() for each in found if each.key(self.collection_id) not in known]
-        known |= self._provide(missing)
-        for cell, found in wanted.items():
-            rows = [known[key] for each in found if (key := each.key(self.collection_id)) in known]
-            self.pyramid.kept += sum(row.oid != NEW for row in rows)
-            self.pyramid.next[cell] = rows
-        changed = [
-            cell for cell in touched if keys_of(self.pyramid.next[cell]) != keys_of(self.pyramid.shown.get(cell, []))
-        ]
-        return {cell.parent for cell in changed}
-
-    def _contents(self, cell: Cell, finer: int | None) -> list[Content]:
-        """Return what a cell is to show: frames at the finest level, cells of the next finer one above it."""
-        if finer is None:
-            return contents(cell, _frames(self.archive, self.collection_id, cell.bounds), by_day=self.by_day)
-        inside = [row for row in self.pyramid.of_level(finer) if cell_of(row).parent == cell]
-        inside.sort(key=lambda row: (row.y, row.x))
-        whole = [member_of(row) for row in inside if row.all_days]
-        of_days = [member_of(row) for row in inside if row.acquired is not None]
-        return contents_of_cells(cell, whole, of_days, by_day=self.by_day)
-
-    def _provide(self, missing: Sequence[Content]) -> dict[str, ShownCell]:
-        """Take back or store the cells that are not shown yet; return them by key, without those that have no valid pixels."""
-        again = self.archive.ledger.overview_cells.retired([each.key(self.collection_id) for each in missing])
-        self.pyramid.taken_back.extend(row["key"] for row in again)
-        rows = {row["key"]: self.pyramid.add(row) for row in again}
-        settings, store = self.archive.settings, self.archive.store
-
-        def keep(content: Content, built: BuiltCell, source: Path) -> None:
-            store.create(content.key(self.collection_id), source, built.sha256, PutOptions("image/tiff"))
-
-        new = [each for each in missing if each.key(self.collection_id) not in rows]
-        for content, built in build_cells(new, store.read, keep, settings.build_processes * settings.build_threads):
-            if built is not None:
-                row = row_of(content, content.key(self.collection_id), built)
-                rows[row["key"]] = self.pyramid.add(row)
-        return rows
+def _renewal(archive: Archive, collection_id: str, pyramid: Pyramid) -> Renewal:
+    facts = archive.ledger.collections.service_facts(collection_id)
+    processes = archive.settings.build_processes * archive.settings.build_threads
+    index, store = archive.ledger.overview_cells, archive.store
+    return Renewal(index, store, collection_id, pyramid, by_day=not facts.undated, processes=processes)
 
 
 def _store_thumbnails(
@@ -221,14 +229,8 @@ def _store_thumbnails(
     if wanted:
         members = [member_of(row) for row in pyramid.of_level(wanted[-1]) if row.all_days]
     else:
-        members = _frames(archive, collection_id, extent)
+        members = frames_in(archive.ledger.overview_cells, collection_id, extent)
     pictures = draw_thumbnails(extent, members, archive.store.read, keys.THUMBNAIL_SIZES)
     for size, data in pictures.items():
         options = PutOptions("image/webp", acl=archive.settings.public_acl)
         archive.store.replace(keys.thumbnail_key(collection_id, size), data, options)
-
-
-def _frames(archive: Archive, collection_id: str, bounds: Bounds3857) -> list[Member]:
-    """Return the frames that reach into a rectangle, in drawing order."""
-    frames = archive.ledger.overview_cells.frames_in(collection_id, bounds)
-    return [Member(frame.key, frame.bounds, frame.acquired) for frame in frames]

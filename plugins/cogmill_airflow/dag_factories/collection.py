@@ -68,23 +68,30 @@ def collection_dag(entry: Entry) -> DAG:
             doc_md=collection_docs.PUBLISH_MAPFILE,
             **ids,
         )
-        overviews = _overviews_task(entry)
-        [plan, cogs] >> index >> export >> mapfile >> overviews
+        [plan, cogs] >> index >> export >> mapfile
+        overviews = _overview_tasks(mapfile, entry)
         # reporting takes CPU time, so it waits until the map is published
         overviews >> _report_tasks(mapfile.output, ids)
     return dag
 
 
-def _overviews_task(entry: Entry) -> BaseOperator:
-    """Return the task that follows the mapfile: frames are on the map at once, and maps of many frames follow."""
-    return collection.UpdateOverviewsOperator(
-        task_id="update_overviews",
-        collection_id=entry["id"],
-        pool=GDAL_POOL,
-        pool_slots=entry["gdal_slots"],
-        execution_timeout=BATCH_TIMEOUT,
-        doc_md=collection_docs.UPDATE_OVERVIEWS,
+def _overview_tasks(mapfile: BaseOperator, entry: Entry) -> BaseOperator:
+    """Return the last of the tasks that follow the mapfile: frames are on the map at once, and maps of many frames follow."""
+    cost = {"pool": GDAL_POOL, "pool_slots": entry["gdal_slots"], "execution_timeout": BATCH_TIMEOUT}
+    ids = {"collection_id": entry["id"]}
+    plan = collection.PlanOverviewsOperator(task_id="plan_overviews", doc_md=collection_docs.PLAN_OVERVIEWS, **ids)
+    cells = collection.BuildOverviewsOperator.partial(
+        task_id="build_overviews",
+        map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
+        doc_md=collection_docs.BUILD_OVERVIEWS,
+        **cost,
+        **ids,
+    ).expand(batch=plan.output)
+    update = collection.UpdateOverviewsOperator(
+        task_id="update_overviews", doc_md=collection_docs.UPDATE_OVERVIEWS, **cost, **ids
     )
+    mapfile >> plan >> cells >> update
+    return update
 
 
 def _report_tasks(published: XComArg, ids: Mapping[str, str]) -> list[BaseOperator]:

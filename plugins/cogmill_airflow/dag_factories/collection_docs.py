@@ -48,10 +48,21 @@ PUBLISH_MAPFILE = (
     "Buttons: the service's capabilities, and the whole collection as one picture."
 )
 
+PLAN_OVERVIEWS = (
+    "Finds the cells of the overviews that changed frames touch. Many of them are cut into batches for `build_overviews`; few are "
+    "left to `update_overviews`."
+)
+
+BUILD_OVERVIEWS = (
+    "Builds and stores a batch of cells. Nothing shows them yet. Safe to clear: stored cells are found again."
+)
+
 UPDATE_OVERVIEWS = (
-    "Builds the overviews of a collection of more than 12 frames: cells that show many frames in one file, so that a map of the "
-    "whole collection is drawn as fast as a map of one frame. Only cells that changed frames touch are built. The result names "
-    "the levels, and how many cells were built, kept and removed."
+    "Brings the overviews of a collection of more than 12 frames up to date: cells that show many frames in one file, so that a map "
+    "of the whole collection is drawn as fast as a map of one frame. Builds what is left, the coarser levels too, changes what is "
+    "shown in one transaction, and publishes the mapfile again when the levels changed. While more frames of the collection wait "
+    "it may leave this to a later run (`postponed`). The result names the levels, cells built, kept and removed, bytes and seconds. "
+    "It also stores the pictures of the collection that pages show."
 )
 
 REPORT = (

@@ -147,6 +147,39 @@ class PublishMapfileOperator(CollectionOperator):
         metrics.queue(queries.queue)
 
 
+class PlanOverviewsOperator(CollectionOperator):
+    """Cut the cells that changed frames touch into batches, one for each mapped task; few cells are left to `update_overviews`."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Return `label` and `cells` of each batch; one without cells when there is little to build."""
+        from cogmill.pipeline.update_overviews import plan_overviews
+
+        with self.archive() as archive:
+            return [dict(batch) for batch in plan_overviews(archive, self.collection_id)]
+
+
+class BuildOverviewsOperator(CollectionOperator):
+    """Build and store a batch of cells, which `update_overviews` shows; safe to rerun, stored cells are found again.
+
+    :param batch: `label` and `cells`, one entry of the plan. (templated)
+    """
+
+    template_fields: Sequence[str] = (*CollectionOperator.template_fields, "batch")
+
+    def __init__(self, *, batch: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch = batch
+
+    def execute(self, context: Context) -> int:
+        """Return how many cells were built."""
+        from cogmill.pipeline.update_overviews import build_overviews
+
+        if not self.batch["cells"]:
+            return 0
+        with self.archive() as archive:
+            return build_overviews(archive, self.collection_id, self.batch["cells"])
+
+
 class UpdateOverviewsOperator(CollectionOperator):
     """Bring the overviews of the collection to what its tile index says, so that maps of many frames open few files.
 

@@ -292,3 +292,30 @@ def test_cog_is_not_deleted_before_its_frame_has_left_the_cells(survey):
     assert survey.archive.ledger.findings.due_retired(3600, 10) == []
     update(survey)
     assert len(survey.archive.ledger.findings.due_retired(3600, 10)) == 1
+
+
+def test_many_cells_are_built_by_mapped_tasks_and_shown_by_the_last(survey, monkeypatch):
+    monkeypatch.setattr(update_overviews, "CELLS_PER_TASK", 1)
+
+    batches = update_overviews.plan_overviews(survey.archive, TRAVIS.id)
+    built = [update_overviews.build_overviews(survey.archive, TRAVIS.id, batch["cells"]) for batch in batches]
+
+    assert len(batches) > 1
+    assert sum(built) > 0
+    assert cells(survey) == set()
+    again = [update_overviews.build_overviews(survey.archive, TRAVIS.id, batch["cells"]) for batch in batches]
+    assert sum(again) == 0
+    change = update(survey)
+    finest = {key for key in cells(survey) if "/16/" in key}
+    assert len(finest) == sum(built) == change.kept
+    assert change.built == len(cells(survey)) - len(finest)
+    assert survey.sql("SELECT count(*) FROM cogmill.retired_overview") == [(0,)]
+
+
+def test_few_cells_are_left_to_the_last_task(survey):
+    (batch,) = update_overviews.plan_overviews(survey.archive, TRAVIS.id)
+
+    assert batch["cells"] == []
+    update(survey)
+    (batch,) = update_overviews.plan_overviews(survey.archive, TRAVIS.id)
+    assert batch == {"label": "nothing to build", "cells": []}

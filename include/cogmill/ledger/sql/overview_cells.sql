@@ -58,8 +58,15 @@ ORDER BY level, y, x, acquired NULLS FIRST;
 SELECT overview_levels AS levels FROM cogmill.collection WHERE id = :collection_id;
 
 -- name: retired_cells(keys)
--- Cells that were shown before and are not deleted yet.
+-- Cells that are stored and not shown: they were shown before, or are to be shown by a run that goes on.
 SELECT r.shown FROM cogmill.retired_overview AS r WHERE r.key = ANY(:keys) AND r.shown IS NOT NULL;
+
+-- name: note_stored_cells(rows)!
+-- Cells that are stored and not shown yet.
+INSERT INTO cogmill.retired_overview (key, shown)
+SELECT r ->> 'key', r FROM jsonb_array_elements(:rows::jsonb) AS r
+WHERE NOT EXISTS (SELECT FROM cogmill.overview AS o WHERE o.key = r ->> 'key')
+ON CONFLICT (key) DO UPDATE SET retired_at = now(), shown = EXCLUDED.shown;
 
 -- name: delete_cells(oids)!
 -- Cells that are not shown any more begin their grace period; what they show is kept, for a rollback.
