@@ -74,6 +74,18 @@ class Stage:
 
     def publish(self, survey: Survey) -> None:
         """Put the frames of a survey into the ledger as built and publish them, as a run of their DAG does."""
+        self.register(survey)
+        update_tile_index(self.archive, survey.collection.id)
+        publish_mapfile(self.archive, survey.collection.id)
+        self.analyze()
+
+    def analyze(self) -> None:
+        """Tell the planner of the ledger how large its tables have become."""
+        with psycopg.connect(self.stack.dsn("owner"), autocommit=True) as ledger:
+            ledger.execute("ANALYZE cogmill.tile_index")
+
+    def register(self, survey: Survey) -> None:
+        """Put the frames of a survey into the ledger as built."""
         collection, one = survey.collection, survey.original
         east, south = survey.step
         values = {
@@ -97,10 +109,6 @@ class Stage:
         }
         with psycopg.connect(self.stack.dsn("owner"), cursor_factory=psycopg.ClientCursor) as ledger:
             ledger.execute(STATEMENTS.read_bytes(), values)
-        update_tile_index(self.archive, collection.id)
-        publish_mapfile(self.archive, collection.id)
-        with psycopg.connect(self.stack.dsn("owner"), autocommit=True) as ledger:
-            ledger.execute("ANALYZE cogmill.tile_index")
 
     def service(self, survey: Survey) -> Service:
         """Return what the mapfile of a survey says.
