@@ -137,7 +137,7 @@ def test_promises_only_what_a_test_shows():
     assert [test for test in tests if not (tables.ROOT / test).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["operations.md", "verification.md"])
+@pytest.mark.parametrize("page", ["operations.md", "verification.md", "audit.md"])
 def test_every_test_that_is_named_as_a_proof_exists(page):
     named = set(re.findall(r"`([\w/]*test_\w+(?:\.py)?)`", (tables.ROOT / "docs" / page).read_text()))
     files = sorted((tables.ROOT / "tests").rglob("test_*.py"))

@@ -22,7 +22,7 @@ _NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 """What PostgreSQL rejects in a text: S3 allows NUL in a key, and a notification may spell half of a surrogate pair."""
 
 _COGS = re.compile(rf"(?:{'|'.join(Bands)})/(?:[^/]+/){{1,3}}(?:{'|'.join(Product)})/cog/")
-_DERIVED = re.compile(rf"mapfiles/|overviews/|quarantine/|{_COGS.pattern}")
+_DERIVED = re.compile(rf"mapfiles/|overviews/|thumbnails/|quarantine/|{_COGS.pattern}")
 """Where Cogmill itself writes TIFFs, or where maintenance deals with what strangers left. Nothing there is an upload."""
 
 _STAGES = frozenset(Stage)

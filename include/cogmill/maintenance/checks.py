@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
 from cogmill.domain import keys
 from cogmill.domain.model import Stage
-from cogmill.domain.screening import TIFFS, is_below_cog, is_upload
+from cogmill.domain.screening import TIFFS, is_below_cog, is_upload, key_fault
 from cogmill.overviews.contents import PREFIX as OVERVIEWS
 
 QUARANTINE = "quarantine/"
 """Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
+
+
+def quarantine_key(key: str) -> str:
+    """Return where an object is moved to; one whose key has no room for the prefix is put under the hash of its key.
+
+    >>> quarantine_key("mapfiles/x.txt")
+    'quarantine/mapfiles/x.txt'
+    """
+    target = QUARANTINE + key
+    return target if key_fault(target) is None else QUARANTINE + hashlib.sha256(key.encode()).hexdigest()
 
 
 class Place(StrEnum):
@@ -66,7 +77,7 @@ KINDS: dict[str, Kind] = {
     "cog_damaged": Kind("COGs with other bytes than were verified", Treatment.REMOVE),
     "cog_altered": Kind("COGs of the right size with other bytes, as reading them showed", Treatment.REMOVE),
     "cog_orphan": Kind("COGs that nothing names", Treatment.REMOVE, grace=True),
-    "cog_foreign": Kind("files in cog/ that Cogmill did not make", Treatment.NOTICE),
+    "cog_foreign": Kind("TIFFs in cog/ that Cogmill did not make", Treatment.NOTICE),
     # tile index
     "row_missing": Kind("published frames without their index row", Treatment.REPAIR),
     "row_withdrawn": Kind("index rows of withdrawn frames", Treatment.REPAIR),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cogmill.domain.errors import CogmillError, ServiceUnavailableError
 from cogmill.ledger.findings import Finding
 from cogmill.maintenance import cells
-from cogmill.maintenance.checks import QUARANTINE
+from cogmill.maintenance.checks import QUARANTINE, quarantine_key
 from cogmill.maintenance.removal_plan import Removals, by_collection, due, plan_removals
 from cogmill.pipeline import publish, withdraw
 from cogmill.pipeline.archive import Archive
@@ -127,8 +127,9 @@ def _publish(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, s
 
 def _quarantine(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     for key in _subjects(findings):
-        if archive.store.move(key, QUARANTINE + key):
-            yield key, f"moved to {QUARANTINE}{key}"
+        target = quarantine_key(key)
+        if archive.store.move(key, target):
+            yield key, f"moved to {target}"
 
 
 def _delete_index_files(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,7 @@ FRAMES = "bw/Travis/USDA_1951/frames/"
         ("mapfiles/travis_usda_1951_frames.map", False),
         ("mapfiles/georef/x.tif", False),
         ("overviews/travis_usda_1951_frames/12/3_4.0123456789ab.tif", False),
+        ("thumbnails/x.tif", False),
         ("quarantine/" + FRAMES + "georef/x.tif", False),
     ],
 )

@@ -70,6 +70,20 @@ def test_puts_a_stray_object_aside_and_keeps_the_services(published):
     assert faults(published) == {}
 
 
+def test_puts_a_stray_object_aside_whose_key_has_no_room_for_the_prefix(published):
+    long = "mapfiles/" + "x" * 1010 + ".txt"
+    published.put(long)
+    published.put("mapfiles/notes.txt")
+    compare(published.archive)
+
+    moved = {action.subject for action in repair(published.archive)}
+
+    assert moved == {long, "mapfiles/notes.txt"}
+    assert len(published.listed("quarantine/")) == 2
+    assert all(len(key.encode()) <= 1024 for key in published.listed("quarantine/"))
+    assert published.listed("mapfiles/x") == []
+
+
 def test_only_reports_a_mapfile_of_a_collection_it_does_not_know(published):
     published.put("mapfiles/by_hand.map")
     compare(published.archive)
