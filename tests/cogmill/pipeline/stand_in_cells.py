@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.geo import Bounds3857
+from cogmill.overviews import renewal
 from cogmill.overviews.build import BuiltCell
 from cogmill.overviews.contents import Content, Member, contents, contents_of_cells
 from cogmill.overviews.grid import cells
@@ -21,7 +22,7 @@ MOST_FRAMES = 1
 def use(monkeypatch) -> None:
     """Let runs of the overviews make stand-ins."""
     monkeypatch.setattr(update_overviews, "MOST_FRAMES", MOST_FRAMES)
-    monkeypatch.setattr(update_overviews, "build_cells", _build)
+    monkeypatch.setattr(renewal, "build_cells", _build)
     monkeypatch.setattr(update_overviews, "draw_thumbnails", _draw)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from cogmill.domain import keys
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove
 from cogmill.pipeline import ingest, publish, rerender, update_overviews
 from cogmill.pipeline.rollback import rollback
+from cogmill.pipeline.withdraw import unpublish
 
 from tests.cogmill.pipeline import stand_in_cells
 from tests.small_archive import TRAVIS, SmallArchive
@@ -98,6 +100,48 @@ def test_overviews_leave_with_the_service_when_a_run_finds_no_frame_left(shown):
     for key in shown.listed("bw/Travis/USDA_1951/frames/georef/"):
         shown.delete(key)
 
+    run(shown)
+
+    assert shown.sql("SELECT count(*) FROM cogmill.overview") == [(0,)]
+    assert shown.listed("thumbnails/") == []
+
+
+def meanwhile(monkeypatch, act) -> None:
+    """Let something happen once while a run of the overviews has worked out what it is about to show."""
+    store, left = update_overviews._store_thumbnails, [act]
+
+    def last_step(*args):
+        store(*args)
+        if left:
+            left.pop()()
+
+    monkeypatch.setattr(update_overviews, "_store_thumbnails", last_step)
+
+
+def test_cell_that_maintenance_forgets_during_a_run_is_built_again(shown, monkeypatch):
+    lost = shown.archive.ledger.overview_cells.all(TRAVIS.id)[-1].key
+    # the number decides on the place: 29 km further east
+    shown.sql("SELECT setval(pg_get_serial_sequence('cogmill.frame', 'id'), 40)")
+    shown.upload(frames=1, first=5)
+
+    def lose() -> None:
+        shown.delete(lost)
+        shown.archive.ledger.overview_cells.forget([lost])
+
+    meanwhile(monkeypatch, lose)
+    run(shown)
+
+    assert overviews_are_current(shown)
+    assert lost in shown.listed("overviews/")
+
+
+def test_service_that_is_withdrawn_during_a_run_keeps_no_cells(shown, monkeypatch):
+    def withdraw_service() -> None:
+        shown.delete(keys.mapfile_key(TRAVIS.id))
+        unpublish(shown.archive, TRAVIS.id)
+
+    shown.upload(frames=1, first=5)
+    meanwhile(monkeypatch, withdraw_service)
     run(shown)
 
     assert shown.sql("SELECT count(*) FROM cogmill.overview") == [(0,)]

@@ -154,6 +154,14 @@ class ArchiveMachine(RuleBasedStateMachine):
     def build(self):
         self.sample.build()
 
+    @rule(numbers=st.sets(NUMBERS, min_size=1), body=BODIES)
+    def upload_some_and_run(self, numbers, body):
+        for number in sorted(numbers):
+            self.upload(number, body)
+        self.ingest_twice()
+        self.build()
+        self._publish()
+
     @rule()
     def crash_while_building(self):
         ledger = self.sample.archive.ledger
@@ -273,8 +281,10 @@ class ArchiveMachine(RuleBasedStateMachine):
         if state is None or not state.public or state.overview_revision != state.revision:
             return
         shown = {row.key for row in archive.ledger.overview_cells.all(TRAVIS.id) if row.level in state.levels}
-        assert shown == stand_in_cells.wanted_cells(archive, TRAVIS.id)
-        assert bool(state.levels) == (state.frames > stand_in_cells.MOST_FRAMES)
+        assert shown == stand_in_cells.wanted_cells(archive, TRAVIS.id), (
+            "cells of other frames than the index names there"
+        )
+        assert bool(state.levels) == (state.frames > update_overviews.MOST_FRAMES)
 
 
 def machine_of(database):
@@ -288,6 +298,7 @@ def unproven(monkeypatch):
     """Stand-in COGs are no pictures."""
     monkeypatch.setattr(publish, "verify_draft", lambda *args: None)
     stand_in_cells.use(monkeypatch)
+    monkeypatch.setattr(update_overviews, "MOST_FRAMES", 0)  # few examples have two frames on the map at a time
 
 
 @pytest.mark.slow
@@ -390,3 +401,49 @@ def test_machine_notices_when_an_order_is_broken(database, unproven, monkeypatch
 
     with pytest.raises(AssertionError, match=found):
         come_and_go(machine_of(database)())
+
+
+def build_no_cell_where_the_index_changed(monkeypatch):
+    touched = update_overviews._touched
+
+    def wrong(archive, collection_id, state, wanted):
+        return set() if state.overview_revision else touched(archive, collection_id, state, wanted)
+
+    monkeypatch.setattr(update_overviews, "_touched", wrong)
+
+
+def show_cells_that_are_not_stored(monkeypatch):
+    create = S3Store.create
+    monkeypatch.setattr(S3Store, "create", lambda *args: args[1].startswith("overviews/") or create(*args))
+    monkeypatch.setattr(update_overviews, "_store_thumbnails", lambda *args: None)  # that would miss the cell first
+
+
+@pytest.mark.parametrize(
+    ("break_overviews", "found"),
+    [
+        (build_no_cell_where_the_index_changed, "cells of other frames"),
+        (show_cells_that_are_not_stored, "a cell without its object"),
+    ],
+)
+@mock_aws
+def test_machine_notices_when_overviews_are_wrong(database, unproven, monkeypatch, break_overviews, found):
+    break_overviews(monkeypatch)
+    with pytest.raises(AssertionError, match=found):
+        replace_one_of_two(machine_of(database)())
+
+
+def replace_one_of_two(machine):
+    """Two frames come, and one of them comes again with other pixels."""
+    machine.begin()
+    try:
+        for body in (b"one", b"two"):
+            machine.upload(number=1, body=body)
+            machine.upload(number=2, body=b"one")
+            machine.reconcile()
+    finally:
+        machine.teardown()
+
+
+@mock_aws
+def test_overviews_are_right_when_a_frame_is_replaced(database, unproven):
+    replace_one_of_two(machine_of(database)())
