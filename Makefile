@@ -34,7 +34,7 @@ test: setup lint ## what CI runs: lint, types, every test
 	@$(SUDO) $(PYTHON) -m pytest -q -p no:cacheprovider
 
 test-long: setup ## the long tests: hours of random work, backfills beside uploads
-	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py \
+	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py tests/system/test_crowd.py \
 	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline
 
 test-unit: setup ## all tests but those that start the whole stack

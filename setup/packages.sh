@@ -13,7 +13,7 @@ packages=(
   libgdal-dev gdal-bin proj-data g++ python3-dev python3-venv
   "$postgis" postgresql-client-common
   # The map server, its front door, and the mount of the mapfiles.
-  cgi-mapserver nginx-light s3fs fuse spawn-fcgi multiwatch
+  cgi-mapserver nginx-light libnginx-mod-http-lua spawn-fcgi multiwatch s3fs fuse
   fonts-dejavu-core ca-certificates
   # The map of the page Collections in the Airflow UI.
   libjs-leaflet

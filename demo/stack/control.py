@@ -14,7 +14,7 @@ from cogmill.domain.public_access import bucket_policy
 from demo.stack import database, processes
 from demo.stack.health import Health
 from demo.stack.paths import StackPaths, make_folder
-from demo.stack.programs import AIRFLOW_PROGRAMS, all_programs, s3_environment
+from demo.stack.programs import AIRFLOW_PROGRAMS, MAP_WORKERS, all_programs, s3_environment
 from demo.stack.render import write_configuration
 from demo.stack.settings import LOOPBACK, Mount, StackSettings
 from demo.stack.supervision import ALIVE, Supervisor
@@ -137,7 +137,7 @@ class Stack:
         database.ensure_roles(self.paths, self.settings)
         database.make_ledger(self.paths, self.settings)
         self._make_bucket()
-        self._up(self._mount(), "mapserv", "nginx")
+        self._up(self._mount(), *MAP_WORKERS, "nginx")
         if self.airflow:
             database.make_airflow(self.paths, self.settings)
             self._up(*AIRFLOW_PROGRAMS)
@@ -179,7 +179,7 @@ class Stack:
 
     def _wanted(self, states: dict[str, str]) -> list[str]:
         reading = "mapfile-copy" if states.get("mapfile-copy") in ALIVE else "s3fs"
-        base = ["postgres", "moto", reading, "mapserv", "nginx"]
+        base = ["postgres", "moto", reading, *MAP_WORKERS, "nginx"]
         return [*base, *AIRFLOW_PROGRAMS] if self.airflow else base
 
     @staticmethod

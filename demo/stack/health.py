@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from demo.stack import database, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from demo.stack.paths import StackPaths
     from demo.stack.settings import StackSettings
@@ -51,6 +53,7 @@ class Health:
             "s3fs": self._mount,
             "mapfile-copy": self._copy,
             "mapserv": lambda: _http(f"{self.settings.front_url}/health"),
+            "mapserv-costly": lambda: _listens(self.paths.costly_socket),
             "nginx": lambda: _http(f"{self.settings.front_url}/health"),
         }
         return checks[program]()
@@ -126,6 +129,15 @@ def _get(url: str) -> httpx.Response:
     """Ask without the proxies of the caller's environment."""
     with httpx.Client(trust_env=False, timeout=ANSWER_S) as client:
         return client.get(url).raise_for_status()
+
+
+def _listens(path: Path) -> str:
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+    except OSError as err:
+        return str(err)
+    return ""
 
 
 def _http(url: str) -> str:

@@ -92,8 +92,13 @@ class StackPaths:
 
     @property
     def mapserv_socket(self) -> Path:
-        """FastCGI socket all MapServer workers accept on."""
+        """FastCGI socket all quick MapServer workers accept on."""
         return self.run / "mapserv.sock"
+
+    @property
+    def costly_socket(self) -> Path:
+        """FastCGI socket of the workers for maps that take long."""
+        return self.run / "mapserv-costly.sock"
 
     def prepare(self) -> None:
         """Create the folders with their owners. Safe to repeat.

@@ -15,6 +15,12 @@ from demo.stack import airflow_env
 from demo.stack.paths import StackPaths
 from demo.stack.settings import LOOPBACK, REPOSITORY, Mount, StackSettings
 
+MAP_WORKERS = ("mapserv", "mapserv-costly")
+"""The two pools of MapServer workers; the second draws what takes long."""
+
+QUICK_S = 2
+"""Seconds that one map may take of a quick worker; as in the role mapserver."""
+
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Airflow's components; the executor's workers are children of the scheduler."""
 
@@ -43,6 +49,28 @@ class Program:
     stop_wait_s: int = 10
     """Seconds until SIGKILL."""
     stop_as_group: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPool:
+    """MapServer workers that share a socket."""
+
+    name: str
+    socket: Path
+    workers: int
+    seconds: int
+    """Time for one map."""
+    nice: int
+
+
+def worker_pools(paths: StackPaths, settings: StackSettings) -> list[WorkerPool]:
+    """Return the pools of MapServer workers: the quick ones, and those for maps that take long."""
+    return [
+        WorkerPool("mapserv", paths.mapserv_socket, settings.mapserver_workers, QUICK_S, 0),
+        WorkerPool(
+            "mapserv-costly", paths.costly_socket, settings.mapserver_costly_workers, settings.mapserver_timeout, 10
+        ),
+    ]
 
 
 def postgres(paths: StackPaths) -> Program:
@@ -123,7 +151,7 @@ def mapfile_copy(paths: StackPaths, settings: StackSettings) -> Program:
     )
 
 
-def mapserv(paths: StackPaths, settings: StackSettings) -> Program:
+def mapserv(paths: StackPaths, pool: WorkerPool) -> Program:
     """Long-lived MapServer workers behind one FastCGI socket, started in the way of the container.
 
     They read their configuration once; what libpq must find in the environment nginx sends with each request. The watch over
@@ -133,12 +161,12 @@ def mapserv(paths: StackPaths, settings: StackSettings) -> Program:
     next. The supervisor's own FastCGI programs would not do: it takes a worker that ends within `startsecs` for a failed start,
     waits before the next, gives up after a few, and closes the socket when none lives.
     """
-    listen = f"spawn-fcgi -n -s {paths.mapserv_socket} -u www-data -g www-data -U www-data -G www-data -M 0600 -b 512"
+    listen = f"nice -n {pool.nice} spawn-fcgi -n -s {pool.socket} -u www-data -g www-data -U www-data -G www-data -M 0600 -b 512"
     # A worker may be ended soon after its start, and all of them again and again: only a thousand failed starts in a row count.
-    workers = f"/usr/bin/multiwatch -f {settings.mapserver_workers} -t 1000 -r 1000"
-    budget = f"/usr/bin/python3 -IS {paths.mapserver}/request_budget.py {settings.mapserver_timeout}"
+    workers = f"/usr/bin/multiwatch -f {pool.workers} -t 1000 -r 1000"
+    budget = f"/usr/bin/python3 -IS {paths.mapserver}/request_budget.py {pool.seconds}"
     return Program(
-        name="mapserv",
+        name=pool.name,
         command=f"{listen} -- {workers} -- {budget} /usr/lib/cgi-bin/mapserv",
         environment=BASE_ENVIRONMENT | {"MAPSERVER_CONFIG_FILE": f"{paths.mapserver}/mapserver.conf"},
         folder=str(paths.mapserver),
@@ -179,7 +207,7 @@ def all_programs(paths: StackPaths, settings: StackSettings) -> list[Program]:
         postgres(paths),
         moto(paths, settings),
         *reading,
-        mapserv(paths, settings),
+        *(mapserv(paths, pool) for pool in worker_pools(paths, settings)),
         nginx(paths),
         *(airflow(paths, settings, name) for name in AIRFLOW_PROGRAMS),
     ]

@@ -10,16 +10,28 @@ import yaml
 from cogmill.domain.errors import ConfigurationError
 
 from demo.stack.paths import StackPaths, make_folder, write_private
-from demo.stack.programs import Program
+from demo.stack.programs import QUICK_S, Program
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
 
-HOST_DEFAULTS = REPOSITORY / "ansible/roles/mapserver/defaults/main.yml"
+ROLE = REPOSITORY / "ansible/roles/mapserver"
+"""Sets map hosts up. The web server before MapServer and its gate are the same here."""
+
+QUICK_WAIT_S = 3
+"""Seconds until nginx passes on what no quick worker has drawn; as in the role."""
+
+HEALTH = (
+    "service=WMS&version=1.3.0&request=GetMap&layers=health&styles=&crs=EPSG:3857&bbox=0,0,1,1&width=16&height=16"
+    "&format=image/png"
+)
+"""Query of the map that `/health` draws."""
+
+HOST_DEFAULTS = ROLE / "defaults/main.yml"
 """Where the sizes of MapServer's caches stand, for hosts, containers and this stack."""
 
 
 def render(template: str, **values: object) -> str:
-    """Fill one template of the stack or of `include/templates/`; a missing value is an error."""
-    folders = [REPOSITORY / "demo/stack/templates", REPOSITORY / "include/templates"]
+    """Fill one template of the stack, of `include/templates/` or of the role mapserver; a missing value is an error."""
+    folders = [REPOSITORY / "demo/stack/templates", REPOSITORY / "include/templates", ROLE / "templates"]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),
         undefined=jinja2.StrictUndefined,
@@ -35,9 +47,9 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
     """Write all configuration files, each readable only by the account that needs it."""
     values = {"paths": paths, "settings": settings}
     write_private(paths.supervisor_conf, render("supervisord.conf.j2", programs=programs, **values))
-    for name in ("nginx.conf", "fastcgi_mapserv"):
-        write_private(paths.nginx / name, render(f"{name}.j2", **values))
-    for name in ("body", "fastcgi", "proxy", "uwsgi", "scgi"):
+    write_private(paths.nginx / "nginx.conf", render("nginx.conf.j2", **front_values(paths, settings)))
+    write_private(paths.nginx / "map_gate.lua", (ROLE / "files/map_gate.lua").read_text(encoding="utf-8"))
+    for name in ("client_body", "fastcgi", "proxy", "uwsgi", "scgi"):
         shutil.rmtree(paths.nginx / name, ignore_errors=True)
         make_folder(paths.nginx / name, 0o700, "www-data")
     defaults = yaml.safe_load(HOST_DEFAULTS.read_text(encoding="utf-8"))
@@ -49,13 +61,52 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
         "AWS_REGION": "us-east-1",
         "CPL_AWS_CREDENTIALS_FILE": str(paths.mapserver / "aws-credentials"),
     }
-    mapserver = render("mapserver.conf.j2", mapfile_folder=str(paths.mapfiles), extra=extra, **limits)
+    folders = f"({paths.mapfiles}|{paths.mapserver}/health)"
+    mapserver = render("mapserver.conf.j2", mapfile_folder=folders, extra=extra, **limits)
+    make_folder(paths.mapserver / "health", 0o700, "www-data")
+    health = (ROLE / "files/health.map").read_text(encoding="utf-8")
+    write_private(paths.mapserver / "health/health.map", health, "www-data")
     write_private(paths.mapserver / "mapserver.conf", mapserver, "www-data")
     write_private(paths.mapserver / "pg_service.conf", render("pg_service.conf.j2", **values), "www-data")
     write_private(paths.mapserver / "aws-credentials", render("aws-credentials.j2", **values), "www-data")
     budget = (REPOSITORY / "include/cogmill/mapserver/request_budget.py").read_text(encoding="utf-8")
     write_private(paths.mapserver / "request_budget.py", budget, "www-data")
     write_private(paths.s3_password, f"{settings.s3_access_key}:{settings.s3_secret_key.get_secret_value()}\n")
+
+
+def front_values(paths: StackPaths, settings: StackSettings) -> dict[str, object]:
+    """Return the variables of the role's `nginx.conf.j2` as they are here."""
+    return {
+        "mapserver_listen": f"{LOOPBACK}:{settings.mapserver_port}",
+        "mapserver_server_name": "_",
+        "mapserver_tls_certificate": "",
+        "mapserver_trusted_proxies": [],
+        "mapserver_connections_per_client": 64,
+        "mapserver_cache_seconds": 0,
+        "mapserver_mapfiles": str(paths.mapfiles),
+        "mapserver_check_exists": True,
+        "mapserver_health_service": "",
+        "mapserver_timeout": settings.mapserver_timeout,
+        "mapserver_workers": settings.mapserver_workers,
+        "mapserver_costly_workers": settings.mapserver_costly_workers,
+        "__mapserver_conf": str(paths.mapserver),
+        "__mapserver_library": str(paths.nginx),
+        "__mapserver_socket": str(paths.mapserv_socket),
+        "__mapserver_costly_socket": str(paths.costly_socket),
+        "__mapserver_quick": QUICK_S,
+        "__mapserver_quick_wait": QUICK_WAIT_S,
+        "__mapserver_health_query": HEALTH,
+        "__mapserver_nginx": {
+            "made_by": "Written by demo.stack at each start.",
+            "pid": f"{paths.run}/nginx.pid",
+            "error_log": "stderr",
+            "access_log": f"{paths.log}/nginx-access.log",
+            "folder": str(paths.nginx),
+            # What a client says about its host goes nowhere.
+            "name": LOOPBACK,
+            "host": f"{LOOPBACK}:$server_port",
+        },
+    }
 
 
 def double_percent(text: str) -> str:

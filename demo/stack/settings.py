@@ -71,7 +71,9 @@ class StackSettings(BaseSettings):
     """Port of the nginx in front of MapServer."""
     mapserver_workers: int = Field(3, ge=1)
     """Maps drawn at the same time."""
-    mapserver_timeout: int = Field(15, ge=3)
+    mapserver_costly_workers: int = Field(2, ge=1)
+    """Maps drawn at the same time of those that take longer than two seconds."""
+    mapserver_timeout: int = Field(15, ge=5)
     """Seconds for one map; after that the client gets status 504 and the worker is replaced."""
     public_url: str = ""
     """As in the program's settings; empty follows the port of S3."""

@@ -88,7 +88,7 @@ def test_watches_how_long_each_worker_draws(system: System) -> None:
     workers = {pid for pid, _, args in table if args.startswith("/usr/lib/cgi-bin/mapserv")}
     watched = {parent for _, parent, args in table if "request_budget.py" in args and parent in workers}
 
-    assert workers
+    assert len(workers) == 4 + 2, "quick ones, and those for costly maps"
     assert watched == workers, table
     assert not [line for line in system.log(maps) if "cannot be watched" in line]
 

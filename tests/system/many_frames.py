@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import re
 import threading
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
+import psutil
 import psycopg
 import rasterio
 from affine import Affine
@@ -24,6 +27,7 @@ from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
 from demo.stack import Stack
+from demo.stack.programs import QUICK_S
 from tests.system.probes import put_mapfile
 
 WEST, NORTH = -10_880_000.0, 3_540_000.0
@@ -38,6 +42,33 @@ ROW = (
     " (oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id)"
     " VALUES ((SELECT coalesce(max(oid), 0) + 1 FROM cogmill.tile_index), %s, 'EPSG:3857', '1951', '1', '1', '', '', '', ST_MakeEnvelope(%s, %s, %s, %s, 3857), %s)"
 )
+
+
+TAKEN, QUEUED = "03", "02"
+"""States of a connection to a worker, as the kernel writes them."""
+
+
+def busy(stack: Stack, *states: str) -> int:
+    """Count the requests that workers have, and those that wait for one, as the kernel shows them."""
+    lines = [line.split() for line in Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()]
+    sockets = {str(stack.paths.mapserv_socket), str(stack.paths.costly_socket)}
+    return sum(line[-1] in sockets and line[5] in (states or (TAKEN, QUEUED)) for line in lines)
+
+
+def workers(stack: Stack, name: str = "mapserv", program: str = "/mapserv") -> list[psutil.Process]:
+    """Return the workers of a pool, or with `program` other than MapServer those who watch them."""
+    found = []
+    for parent in psutil.Process(stack.supervisor.pid()).children():
+        words = " ".join(_words(parent))
+        if "multiwatch" in words and (f"request_budget.py {QUICK_S} " in words) == (name == "mapserv"):
+            found += [one for one in parent.children(recursive=True) if "".join(_words(one)[:1]).endswith(program)]
+    return found
+
+
+def _words(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 @dataclass(frozen=True)
@@ -79,13 +110,22 @@ class ManyFrames:
         )
         return render(service)
 
-    def query(self, frames: int, *, column: int = 0, row: int = 0, collection: str = "") -> str:
+    def query(
+        self,
+        frames: float,
+        *,
+        column: float = 0,
+        row: float = 0,
+        side_px: int = 256,
+        collection: str = "",
+        **words: str,
+    ) -> str:
         """Ask for a square of `frames` times `frames` frames; column and row, from north-west, are those of the first.
 
-        `collection` names another mapfile of the same frames.
+        `collection` names another mapfile of the same frames, `words` other parameters of the request.
         """
         west, north = corner(row, column)
-        words = {
+        usual = {
             "service": "WMS",
             "version": "1.1.1",
             "request": "GetMap",
@@ -93,11 +133,11 @@ class ManyFrames:
             "styles": "",
             "srs": "EPSG:3857",
             "bbox": f"{west + 1},{north - frames * STEP_M + 1},{west + frames * STEP_M - 1},{north - 1}",
-            "width": 256,
-            "height": 256,
+            "width": side_px,
+            "height": side_px,
             "format": "image/png",
         }
-        return f"map=/mapfiles/{collection or self.collection}.map&{urlencode(words)}"
+        return f"map=/mapfiles/{collection or self.collection}.map&{urlencode(usual | words)}"
 
     def requests(self) -> list[tuple[str, str]]:
         """Return what the S3 server was asked until now: method and path of each request."""
@@ -142,7 +182,7 @@ def slow_server() -> Iterator[str]:
         server.shutdown()
 
 
-def corner(row: int, column: int) -> tuple[float, float]:
+def corner(row: float, column: float) -> tuple[float, float]:
     """Return west and north of a frame in EPSG:3857 metres."""
     return WEST + column * STEP_M, NORTH - row * STEP_M
 

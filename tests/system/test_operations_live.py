@@ -21,6 +21,7 @@ from cogmill.domain.keys import parse_upload
 from cogmill.ledger import Ledger
 
 from demo.stack import Stack, database, processes
+from demo.stack.programs import MAP_WORKERS as MAP_PROGRAMS
 from tests.system.airflow_api import AirflowApi
 from tests.system.conftest import TOPIC
 from tests.system.probes import aws_client, ledger_rows, services, wait_until
@@ -77,12 +78,12 @@ def test_maintenance_asks_the_live_services_and_names_a_dead_one(live_stack: Sta
     wait_until(lambda: b"Probed_USDA" in services(live_stack, collection), 60)
 
     assert api.run("maintenance", PATIENCE_S) == "success"
-    live_stack.supervisor.stop({"mapserv"})
+    live_stack.supervisor.stop(MAP_PROGRAMS)
     try:
         assert api.run("maintenance", PATIENCE_S) == "failed"
     finally:
-        live_stack.supervisor.start(["mapserv"])
-        live_stack.health.wait(["mapserv"])
+        live_stack.supervisor.start(MAP_PROGRAMS)
+        live_stack.health.wait(MAP_PROGRAMS)
 
     alive, dead = api.runs("maintenance")[-2:]
     assert "service_dead" not in api.log("maintenance", "probe_services", alive["dag_run_id"])
