@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from cogmill.ledger.ledger import Ledger
 from cogmill.mapserver.mapfile import Service, render
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.publish import draft_mapfile, publish_mapfile, update_tile_index
+from cogmill.pipeline.update_overviews import update_overviews
 
 from bench.getmap.frames import Original, Survey, build_original
 from bench.getmap.pictures import Window
@@ -27,6 +29,15 @@ from demo.stack.settings import Mount
 from demo.stack.temporary_stack import temporary_stack
 
 STATEMENTS = Path(__file__).with_name("frames.sql")
+
+
+SHOWN = """
+SELECT jsonb_build_object(
+    'level', level, 'x', x, 'y', y, 'acquired', acquired, 'all_days', all_days, 'key', key, 'size', size, 'sha256', sha256,
+    'west', ST_XMin(geom), 'south', ST_YMin(geom), 'east', ST_XMax(geom), 'north', ST_YMax(geom)
+) FROM cogmill.overview WHERE collection_id = %(id)s
+"""
+"""The cells of a collection, as the ledger keeps those that it does not show any more."""
 
 
 class LocalStore(S3Store):
@@ -66,6 +77,8 @@ class Stage:
     original: Original
     address: str
     """Of the byte-range server."""
+    cells: Path
+    """Where the cells of overviews are."""
 
     @property
     def endpoint(self) -> dict[str, str]:
@@ -75,14 +88,18 @@ class Stage:
     def publish(self, survey: Survey) -> None:
         """Put the frames of a survey into the ledger as built and publish them, as a run of their DAG does."""
         self.register(survey)
-        update_tile_index(self.archive, survey.collection.id)
-        publish_mapfile(self.archive, survey.collection.id)
+        collection_id = survey.collection.id
+        update_tile_index(self.archive, collection_id)
+        self._offer_cells(collection_id)
+        update_overviews(self.archive, collection_id)
+        publish_mapfile(self.archive, collection_id)
+        self._keep_cells(collection_id)
         self.analyze()
 
     def analyze(self) -> None:
         """Tell the planner of the ledger how large its tables have become."""
         with psycopg.connect(self.stack.dsn("owner"), autocommit=True) as ledger:
-            ledger.execute("ANALYZE cogmill.tile_index")
+            ledger.execute("ANALYZE cogmill.tile_index; ANALYZE cogmill.overview")
 
     def register(self, survey: Survey) -> None:
         """Put the frames of a survey into the ledger as built."""
@@ -109,6 +126,21 @@ class Stage:
         }
         with psycopg.connect(self.stack.dsn("owner"), cursor_factory=psycopg.ClientCursor) as ledger:
             ledger.execute(STATEMENTS.read_bytes(), values)
+
+    def _offer_cells(self, collection_id: str) -> None:
+        """Tell a new ledger of cells that an earlier run has left in the folder: the program takes back those that it needs."""
+        notes = self.cells / f"{collection_id}.json"
+        known = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else []
+        rows = [(row["key"], json.dumps(row)) for row in known if (self.cells / row["key"]).exists()]
+        with psycopg.connect(self.stack.dsn("owner")) as ledger:
+            ledger.cursor().executemany("INSERT INTO cogmill.retired_overview (key, shown) VALUES (%s, %s)", rows)
+
+    def _keep_cells(self, collection_id: str) -> None:
+        """Note the cells for the next run."""
+        self.cells.mkdir(parents=True, exist_ok=True)
+        with psycopg.connect(self.stack.dsn("owner")) as ledger:
+            rows = [row for (row,) in ledger.execute(SHOWN, {"id": collection_id})]
+        (self.cells / f"{collection_id}.json").write_text(json.dumps(rows), encoding="utf-8")
 
     def service(self, survey: Survey) -> Service:
         """Return what the mapfile of a survey says.
@@ -150,7 +182,7 @@ class Stage:
             survey: Whose frames.
             processing: Lines PROCESSING of the raster layer that take the place of those of the same name.
         """
-        name, text = f"{survey.collection.id}_plain", render(self.service(survey))
+        name, text = f"{survey.collection.id}_plain", render(replace(self.service(survey), overview_levels=()))
         for line in processing:
             text = re.sub(
                 rf'(TYPE RASTER.*?PROCESSING "){line.partition("=")[0]}=[^"]*"', rf'\g<1>{line}"', text, flags=re.DOTALL
@@ -183,6 +215,6 @@ def open_stage(folder: Path, latency_s: float = S3_LATENCY_S, **chosen: object) 
         }
         settings = Settings(_env_file=None, **program)  # type: ignore[call-arg]
         try:
-            yield Stage(stack, Archive(store, ledger, settings), original, address)
+            yield Stage(stack, Archive(store, ledger, settings), original, address, cells)
         finally:
             ledger.close()
