@@ -43,6 +43,8 @@ class Original:
     width: int
     height: int
     """Pixels."""
+    side_px: int
+    """Side of the frame before its warp, pixels."""
     gsd_m: float
     """Size of a pixel in EPSG:3857 meters."""
     west: float
@@ -63,7 +65,15 @@ def build_original(folder: Path, scale: float = 1.0) -> Original:
         with rasterio.open(cog) as image:
             west, north = image.transform.c, image.transform.f
         original = Original(
-            cog, built.sha256[:12], built.width, built.height, built.gsd_m, west, north, built.footprint_wkb.hex()
+            path=cog,
+            digest=built.sha256[:12],
+            width=built.width,
+            height=built.height,
+            side_px=round(INPUTS[0].width * scale),
+            gsd_m=built.gsd_m,
+            west=west,
+            north=north,
+            footprint=built.footprint_wkb.hex(),
         )
         facts.write_text(json.dumps({**asdict(original), "path": str(cog)}), encoding="utf-8")
     known = json.loads(facts.read_text(encoding="utf-8"))
@@ -95,7 +105,7 @@ class Survey:
     @property
     def step(self) -> tuple[float, float]:
         """From one frame to the next to the east, and from one strip to the next to the south, EPSG:3857 meters."""
-        size_m = self.original.gsd_m * INPUTS[0].width
+        size_m = self.original.gsd_m * self.original.side_px
         return size_m * FORWARD, size_m * SIDE
 
     def key(self, row: int, column: int) -> str:

@@ -78,13 +78,18 @@ class Asked:
 
     @property
     def repeated(self) -> int:
-        """Requests for bytes every one of which had been sent before."""
+        """Requests for bytes every one of which had been asked for before.
+
+        What is read when an object is opened does not count as asked for: it is a guess, up to where the directories may reach,
+        and a block that happens to lie within is fetched once more where GDAL fetches several at once.
+        """
         had: dict[str, set[tuple[int, int]]] = {}
         found = 0
         for path, first, end in self.ranges:
             before = had.setdefault(path, set())
             found += any(start <= first and end <= stop for start, stop in before)
-            before.add((first, end))
+            if first:
+                before.add((first, end))
         return found
 
 

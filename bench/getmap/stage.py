@@ -192,16 +192,17 @@ class Stage:
 
 
 @contextmanager
-def open_stage(folder: Path, latency_s: float = S3_LATENCY_S, **chosen: object) -> Iterator[Stage]:
+def open_stage(folder: Path, latency_s: float = S3_LATENCY_S, scale: float = 1.0, **chosen: object) -> Iterator[Stage]:
     """Start a stack and the byte-range server, and remove what the stack wrote at the end.
 
     Args:
         folder: Where the original and the cells stay for the next time.
         latency_s: Of the byte-range server.
+        scale: Size of the original; 1 is 7,200 px.
         chosen: Settings of the stack.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    original = build_original(folder)
+    original = build_original(folder, scale)
     cells = folder / "cells"
     with range_server(original, cells, latency_s) as address, temporary_stack(mount=Mount.S3FS, **chosen) as stack:
         port = stack.settings.postgis_port
