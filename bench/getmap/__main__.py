@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -95,9 +96,10 @@ def mapserver(
             def forget() -> None:
                 workers.renew()
                 # the worker is there and has its connections: what is measured is the map, not the start of a process
-                httpx.get(
-                    stage.url("bench1_usda_1951_frames", "Bench1_USDA_1951_frames", middle(stage)), trust_env=False
-                )
+                first = Survey(stage.original, 1).collection
+                address = stage.url(first.id, first.service_name, middle(stage))
+                with ThreadPoolExecutor() as crowd:
+                    list(crowd.map(httpx.get, [address] * (3 * workers.count - 2)))
 
             layer = survey.collection.service_name
             return Candidate(name, lambda window: stage.url(mapfile, layer, window), forget, workers.memory)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import re
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +23,7 @@ from cogmill.mapserver.urls import service_url
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
+from bench.getmap.range_server import Whole, running
 from demo.stack import Stack
 from demo.stack.programs import QUICK_S
 from tests.system.probes import put_mapfile
@@ -152,34 +150,11 @@ def slow_server() -> Iterator[str]:
     So a drawing of many frames takes a time that does not depend on the machine.
     """
 
-    class Slow(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def frame(path: str) -> Whole:
+        return Whole(cog(*map(int, path.rpartition("/")[2].removesuffix(".tif").split("-"))))
 
-        def do_GET(self) -> None:
-            time.sleep(LATENCY_S)
-            body = cog(*map(int, self.path.rpartition("/")[2].removesuffix(".tif").split("-")))
-            asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-            part = body[int(asked[1]) : int(asked[2]) + 1] if asked else body
-            self.send_response(206 if asked else 200)
-            if asked:
-                self.send_header("Content-Range", f"bytes {asked[1]}-{int(asked[1]) + len(part) - 1}/{len(body)}")
-            self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Length", str(len(part)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(part)
-
-        do_HEAD = do_GET  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing on the test's terminal."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
-        server.daemon_threads = True
-        server.handle_error = lambda *_: None  # a worker was ended while it read
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with running(frame, LATENCY_S) as (_, address):
+        yield address
 
 
 def corner(row: float, column: float) -> tuple[float, float]:
