@@ -1,6 +1,6 @@
 """An HTTP server of byte ranges that is cheap, late on purpose, and counts: what S3 is to MapServer, without S3's own work.
 
-moto needs 5 to 20 ms of CPU for an answer, on the same cores as what is measured. This one needs about 0.1 ms; the rest of the
+moto needs 5 to 20 ms of CPU for an answer, on the same cores as what is measured. This one needs less than 0.1 ms; the rest of the
 time until the first byte is waiting, as long as it is told. It answers GET and HEAD as S3 does (206 with one range, 404 for what
 is not there) and looks at no signature. `/-/take` returns what was asked since it was last asked that, as JSON.
 """

@@ -56,7 +56,8 @@ class Setting:
 TRIED = (
     Setting("until now: close every COG, read three times as fine", WAS, (ALWAYS, THREE), long=True),
     Setting("read twice as fine", WAS, (ALWAYS, "OVERSAMPLE_RATIO=2")),
-    Setting("read as fine as drawn", WAS, (ALWAYS,)),
+    Setting("read as fine as drawn", WAS, (ALWAYS, "OVERSAMPLE_RATIO=1")),
+    Setting("read half as fine again", WAS, (ALWAYS,)),
     Setting("and no VSI_CACHE", {**WAS, "VSI_CACHE": "FALSE"}, (ALWAYS,)),
     Setting("and keep COGs open (DEFER): **chosen**", NOW, (), long=True),
     Setting("chosen, with VSI_CACHE", {"VSI_CACHE": "TRUE", "VSI_CACHE_SIZE": "5000000"}, (), long=True),

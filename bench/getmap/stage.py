@@ -90,9 +90,9 @@ class Stage:
         self.register(survey)
         collection_id = survey.collection.id
         update_tile_index(self.archive, collection_id)
+        publish_mapfile(self.archive, collection_id)
         self._offer_cells(collection_id)
         update_overviews(self.archive, collection_id)
-        publish_mapfile(self.archive, collection_id)
         self._keep_cells(collection_id)
         self.analyze()
 
@@ -133,7 +133,9 @@ class Stage:
         known = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else []
         rows = [(row["key"], json.dumps(row)) for row in known if (self.cells / row["key"]).exists()]
         with psycopg.connect(self.stack.dsn("owner")) as ledger:
-            ledger.cursor().executemany("INSERT INTO cogmill.retired_overview (key, shown) VALUES (%s, %s)", rows)
+            ledger.cursor().executemany(
+                "INSERT INTO cogmill.retired_overview (key, shown) VALUES (%s, %s) ON CONFLICT DO NOTHING", rows
+            )
 
     def _keep_cells(self, collection_id: str) -> None:
         """Note the cells for the next run."""
