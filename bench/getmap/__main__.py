@@ -62,7 +62,7 @@ def main() -> int:
     results.write_text(report.as_json(rows, {"seconds": round(time.monotonic() - begun)}), encoding="utf-8")
     if not chosen.no_page:
         report.write("getmap", report.tables(rows))
-        rivals.plot(rivals.environment(RESULTS), results, report.PLOT)
+        rivals.plot(rivals.environment(), results, report.PLOT)
     return 0
 
 
@@ -73,7 +73,7 @@ def measured(sizes: Sequence[int], *, samples: int, ours: bool) -> list[Measured
         stage = kept.enter_context(open_stage(RESULTS))
         first = Survey(stage.original, 1)
         stage.publish(first)
-        python = None if ours else rivals.environment(RESULTS)
+        python = None if ours else rivals.environment()
         for size in sizes:
             survey = Survey(stage.original, size)
             begun = time.monotonic()

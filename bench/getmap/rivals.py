@@ -25,6 +25,9 @@ from demo.stack.temporary_stack import free_ports
 PACKAGES = ("titiler.mosaic==2.4.0", "cogeo-mosaic==9.2.0", "rasterio==1.4.4", "uvicorn", "matplotlib")
 """The wheel of this rasterio carries GDAL 3.10 with the driver GTI."""
 
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cogmill-bench-getmap"
+"""Where the virtual environment is: not in the checkout, whose modules are all looked at by its tests."""
+
 MOSAIC = """
 import json, sys
 from cogeo_mosaic.mosaic import MosaicJSON
@@ -50,8 +53,9 @@ SETTINGS = {
 """What titiler's documentation advises for COGs in S3."""
 
 
-def environment(folder: Path) -> Path:
+def environment(folder: Path = CACHE) -> Path:
     """Make the virtual environment, once, and return its Python."""
+    folder.mkdir(parents=True, exist_ok=True)
     python = folder / "rivals" / "bin" / "python"
     wanted = folder / "rivals" / "packages.json"
     if not wanted.exists() or json.loads(wanted.read_text()) != list(PACKAGES):
