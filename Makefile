@@ -55,6 +55,9 @@ bench-scale: setup ## an archive of a million frames in a ledger, and Airflow wi
 bench-getmap: setup ## GetMap over 10 to 10,000 frames beside titiler and GDAL's GTI; writes docs/maps.md, 12 minutes
 	@$(SUDO) $(PYTHON) -m bench.getmap
 
+bench-overviews: setup ## what the overviews of collections cost to build and to keep
+	@$(SUDO) $(PYTHON) -m bench.overviews
+
 screenshots: ## the pictures in docs/, from the running demo
 	@setup/install.sh browser
 	@$(PYTHON) -m demo.screenshots
