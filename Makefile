@@ -71,7 +71,7 @@ lock: setup ## resolve requirements again into requirements.lock
 	@$(LOCK) docker/requirements.in -c requirements.lock --python-version 3.13 --no-header --no-annotate \
 	  -o docker/requirements.lock
 
-.PHONY: help setup demo stack status stop clean test test-long test-unit lint bench bench-scale bench-getmap screenshots lock
+.PHONY: help setup demo stack status stop clean test test-long test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible
