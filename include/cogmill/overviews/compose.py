@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,6 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from rasterio.warp import reproject
 from rasterio.windows import Window
 
 from cogmill.cog.source.decode import Bytes
@@ -22,10 +21,11 @@ from cogmill.overviews.grid import Picture
 VALID = 255
 """Value of a valid pixel in a mask; all others are 0."""
 
-HALF_VALID = 128
-"""Least share of a pixel, of 255, that must be valid."""
+HALF_VALID = 0.5 - 1e-4
+"""Least share of a pixel that must be valid, but for rounding."""
 
-WEB_MERCATOR = "EPSG:3857"
+SMALLEST = np.float32(1e-6)
+"""Stands in for a share of 0, of which nothing is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,49 @@ def _piece(picture: Picture, part: CogPart) -> _Piece | None:
     if window is None:
         return None
     source = _layers(part)
-    target = np.zeros((len(source), window.height, window.width), np.uint8)
-    reproject(
-        source,
-        target,
-        src_transform=part.transform @ Affine.translation(part.columns.start, part.rows.start),
-        dst_transform=picture.transform @ Affine.translation(window.col_off, window.row_off),
-        src_crs=WEB_MERCATOR,
-        dst_crs=WEB_MERCATOR,
-        resampling=Resampling.average,
-        src_alpha=len(source),
-        dst_alpha=len(source),
-    )
-    return _Piece(target[:-1], target[-1] >= HALF_VALID, window.row_off, window.col_off)
+    first = part.transform @ Affine.translation(part.columns.start, part.rows.start)
+    to_source = ~first @ picture.transform @ Affine.translation(window.col_off, window.row_off)
+    rows = _Averages(to_source.f, to_source.e, window.height, source.shape[1])
+    columns = _Averages(to_source.c, to_source.a, window.width, source.shape[2])
+    valid = (source[-1] != 0).astype(np.float32)
+    share = columns.of_columns(rows.of_rows(valid))
+    sums = [columns.of_columns(rows.of_rows(band * valid)) for band in source[:-1]]
+    data = np.stack([np.floor(each / np.maximum(share, SMALLEST) + 0.5) for each in sums])
+    return _Piece(data.astype(np.uint8), share >= HALF_VALID, window.row_off, window.col_off)
+
+
+@dataclass(frozen=True, slots=True)
+class _Averages:
+    """The mean over each pixel of a coarser line of pixels, as weights of the finer pixels below it.
+
+    Sums of products of single numbers only, in one order: every machine has the same result.
+    """
+
+    start: float
+    """Where the first coarse pixel begins, in fine pixels."""
+    step: float
+    """Fine pixels in a coarse one."""
+    count: int
+    """Coarse pixels."""
+    size: int
+    """Fine pixels."""
+
+    def of_rows(self, layer: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the means along the first axis, shape (count, columns) for (size, columns); 0 for what lies beyond the line."""
+        found = np.zeros((self.count, layer.shape[1]), np.float32)
+        begin = self.start + self.step * np.arange(self.count)
+        end = begin + self.step
+        lowest = np.floor(begin).astype(np.int64)
+        for tap in range(math.ceil(self.step) + 1):
+            pixel = lowest + tap
+            part = np.clip(np.minimum(end, pixel + 1) - np.maximum(begin, pixel), 0, None) / self.step
+            weight = np.where((pixel >= 0) & (pixel < self.size), part, 0).astype(np.float32)
+            found += layer[np.clip(pixel, 0, self.size - 1)] * weight[:, None]
+        return found
+
+    def of_columns(self, layer: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the means along the second axis, shape (rows, count) for (rows, size)."""
+        return np.ascontiguousarray(self.of_rows(np.ascontiguousarray(layer.T)).T)
 
 
 def _layers(part: CogPart) -> Bytes:

@@ -12,7 +12,7 @@ from cogmill.cog.profiles import PROFILES
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.geo import Bounds3857
 from cogmill.overviews.build import build_cell
-from cogmill.overviews.compose import compose
+from cogmill.overviews.compose import _Averages, compose
 from cogmill.overviews.contents import Member, contents, contents_of_cells
 from cogmill.overviews.fetch import CogPart
 from cogmill.overviews.grid import Cell, resolution
@@ -166,3 +166,19 @@ def test_key_follows_from_members_and_their_order():
 
     assert len(keys) == 3
     assert all(key.startswith("overviews/travis/15/466_844.") for key in keys)
+
+
+def test_average_is_that_of_the_exact_area_below_each_pixel():
+    """Against the mean of a hundred times finer pixels, at any offset and factor, with what is masked left out."""
+    random = np.random.default_rng(7)
+    line, valid = random.integers(0, 255, 40).astype(np.float32), (random.random(40) > 0.3).astype(np.float32)
+    for start, step in ((0.0, 2.0), (3.37, 1.61), (-1.25, 1.0), (5.5, 3.9), (10.2, 0.7)):
+        averages = _Averages(start, step, 8, 40)
+        sums, share = (averages.of_rows(each[:, None])[:, 0] for each in (line * valid, valid))
+
+        fine = np.floor(start + step * (np.arange(8 * 1000) + 0.5) / 1000).astype(int)
+        there = (fine >= 0) & (fine < 40)
+        weights = np.where(there, valid[np.clip(fine, 0, 39)], 0).reshape(8, 1000)
+        values = np.where(there, line[np.clip(fine, 0, 39)], 0).reshape(8, 1000)
+        assert np.allclose(share, weights.mean(1), atol=2e-3)
+        assert np.allclose(sums, (values * weights).mean(1), atol=0.5)
