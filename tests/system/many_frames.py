@@ -26,7 +26,7 @@ from rasterio.shutil import copy
 from bench.getmap.range_server import Whole, running
 from demo.stack import Stack
 from demo.stack.programs import QUICK_S
-from tests.system.probes import put_mapfile
+from tests.system.probes import PNG, ask, put_mapfile, wait_until
 
 WEST, NORTH = -10_880_000.0, 3_540_000.0
 GSD_M, SIDE_PX = 2.0, 64
@@ -155,6 +155,16 @@ def slow_server() -> Iterator[str]:
 
     with running(frame, LATENCY_S) as (_, address):
         yield address
+
+
+@contextmanager
+def slow_frames(stack: Stack, side: int) -> Iterator[ManyFrames]:
+    """Publish frames whose COGs come from a slow server, and wait for a map of them."""
+    with slow_server() as address:
+        frames = ManyFrames(stack, side, "slow_usda_1951_frames", address)
+        frames.publish()
+        wait_until(lambda: ask(stack, frames.query(1)).content.startswith(PNG), 20)
+        yield frames
 
 
 def corner(row: float, column: float) -> tuple[float, float]:

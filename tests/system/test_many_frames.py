@@ -15,7 +15,7 @@ from cogmill.mapserver.request_budget import ABANDONED_S, STALE_S
 from demo.stack import Stack
 from demo.stack.settings import Mount
 from demo.stack.temporary_stack import temporary_stack
-from tests.system.many_frames import QUEUED, TAKEN, ManyFrames, busy, slow_server, workers
+from tests.system.many_frames import QUEUED, TAKEN, ManyFrames, busy, slow_frames, workers
 from tests.system.probes import PNG, ask, put_mapfile, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -43,10 +43,7 @@ def many(stack: Stack) -> ManyFrames:
 
 @pytest.fixture(scope="module")
 def slow(stack: Stack) -> Iterator[ManyFrames]:
-    with slow_server() as address:
-        frames = ManyFrames(stack, SIDE, "slow_usda_1951_frames", address)
-        frames.publish()
-        wait_until(lambda: ask(stack, frames.query(1)).content.startswith(PNG), 20)
+    with slow_frames(stack, SIDE) as frames:
         yield frames
 
 

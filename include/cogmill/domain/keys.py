@@ -29,6 +29,12 @@ INDEX_FILES = (".cpg", ".dbf", ".shp", ".shx", ".prj", "_idx.zip")
 MAPFILES = "mapfiles/"
 """Prefix of the published mapfiles, the only part of the bucket that MapServer hosts mount."""
 
+OVERVIEWS = "overviews/"
+"""Prefix of the cells of overviews of collections."""
+
+QUARANTINE = "quarantine/"
+"""Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
+
 THUMBNAILS = "thumbnails/"
 """Prefix of the small pictures of whole collections that pages show."""
 
@@ -102,6 +108,11 @@ def gdal_path(bucket: str, key: str) -> str:
 def thumbnail_key(collection_id: str, longer_px: int) -> str:
     """Return the key of a picture of a whole collection; `longer_px` is one of `THUMBNAIL_SIZES`."""
     return f"{THUMBNAILS}{collection_id}_{longer_px}.webp"
+
+
+def thumbnail_keys(collection_id: str) -> set[str]:
+    """Return the keys of all pictures that pages show of a collection."""
+    return {thumbnail_key(collection_id, size) for size in THUMBNAIL_SIZES}
 
 
 def mapfile_key(collection_id: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from cogmill.domain.keys import MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAILS
 from cogmill.domain.model import Bands, Product, Stage
 
 SIDECARS = (".tfw", ".tfwx", ".tifw", ".aux.xml", ".ovr", ".xml", ".prj", ".cpg", ".dbf", ".rrd", ".msk", ".txt")
@@ -22,7 +23,7 @@ _NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 """What PostgreSQL rejects in a text: S3 allows NUL in a key, and a notification may spell half of a surrogate pair."""
 
 _COGS = re.compile(rf"(?:{'|'.join(Bands)})/(?:[^/]+/){{1,3}}(?:{'|'.join(Product)})/cog/")
-_DERIVED = re.compile(rf"mapfiles/|overviews/|thumbnails/|quarantine/|{_COGS.pattern}")
+_DERIVED = re.compile(f"{MAPFILES}|{OVERVIEWS}|{THUMBNAILS}|{QUARANTINE}|{_COGS.pattern}")
 """Where Cogmill itself writes TIFFs, or where maintenance deals with what strangers left. Nothing there is an upload."""
 
 _STAGES = frozenset(Stage)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cogmill.ledger.findings import AuditJob
 from cogmill.maintenance.cells import rebuild_damaged_cells
+from cogmill.maintenance.reading import read_again
 from cogmill.maintenance.repair import Action, rebuild_damaged
 from cogmill.pipeline.archive import Archive
 
@@ -30,37 +31,36 @@ def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
     may remove, nothing is touched: it is rather the reading that is wrong, and the next comparison asks a person.
     """
     result = Audit()
-    damaged: list[AuditJob] = []
-    for job in archive.ledger.findings.due_audit(archive.settings.audit_nights):
-        found = archive.store.digest(job.cog_key)
-        if found is None:
-            continue  # the comparison reports it as missing
-        result.read += 1
-        result.bytes += found[1]
-        if found[0] == job.cog_sha256:
-            archive.ledger.findings.mark_audited([job.id])
-        else:
-            log.error("cog_damaged key=%s", job.cog_key)
-            damaged.append(job)
+    jobs = {job.cog_key: job for job in archive.ledger.findings.due_audit(archive.settings.audit_nights)}
+    hashes = {key: job.cog_sha256 for key, job in jobs.items()}
+    bad = _read(archive, result, "cog", hashes, lambda key: archive.ledger.findings.mark_audited([jobs[key].id]))
+    damaged = [jobs[key] for key in bad]
     result.damaged = _answer(archive, damaged, dry_run=dry_run) + _audit_cells(archive, result, dry_run=dry_run)
     log.info("cogs_audited read=%d bytes=%d damaged=%d", result.read, result.bytes, len(damaged))
     return result
 
 
+def _read(
+    archive: Archive, result: Audit, what: str, hashes: Mapping[str, str], mark_right: Callable[[str], None]
+) -> list[str]:
+    """Read objects, count them, and mark each that is right; return the keys of the others. What is gone the comparison reports."""
+    damaged = []
+    for each in read_again(archive.store, hashes):
+        result.read += 1
+        result.bytes += each.size
+        if each.is_right:
+            mark_right(each.key)
+        else:
+            log.error("%s_damaged key=%s", what, each.key)
+            damaged.append(each.key)
+    return damaged
+
+
 def _audit_cells(archive: Archive, result: Audit, *, dry_run: bool) -> list[Action]:
     """Read the cells whose turn it is; rebuild those that differ, unless they are too many."""
-    damaged = []
-    for key, sha256 in archive.ledger.overview_cells.due_audit(archive.settings.audit_nights).items():
-        found = archive.store.digest(key)
-        if found is None:
-            continue  # the comparison reports it as missing
-        result.read += 1
-        result.bytes += found[1]
-        if found[0] == sha256:
-            archive.ledger.overview_cells.mark_audited([key])
-        else:
-            log.error("cell_damaged key=%s", key)
-            damaged.append(key)
+    cells = archive.ledger.overview_cells
+    hashes = cells.due_audit(archive.settings.audit_nights)
+    damaged = _read(archive, result, "cell", hashes, lambda key: cells.mark_audited([key]))
     if dry_run:
         return [Action("cell_damaged", key, "would be built again") for key in damaged]
     if len(damaged) > archive.settings.removal_frames:

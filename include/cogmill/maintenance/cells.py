@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from cogmill.domain import keys
 from cogmill.ledger.findings import Finding
-from cogmill.maintenance.checks import QUARANTINE
+from cogmill.maintenance.checks import quarantine_key
+from cogmill.maintenance.reading import read_again
 from cogmill.pipeline import withdraw
 from cogmill.pipeline.archive import Archive
 
@@ -15,11 +16,6 @@ log = logging.getLogger(__name__)
 
 MAX_CELLS = 5000
 """Retired cells deleted in one run; the rest waits for the next night."""
-
-
-def thumbnail_keys(collection_id: str) -> set[str]:
-    """Return the keys of the pictures that pages show of a collection."""
-    return {keys.thumbnail_key(collection_id, size) for size in keys.THUMBNAIL_SIZES}
 
 
 def build_missing(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -31,7 +27,7 @@ def build_missing(archive: Archive, findings: list[Finding]) -> Iterator[tuple[s
 def build_damaged(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     """Read cells that seem to be damaged, and have those built again that are."""
     stored = archive.ledger.overview_cells.hashes([finding.subject for finding in findings])
-    bad = [key for key, sha256 in stored.items() if (found := archive.store.digest(key)) and found[0] != sha256]
+    bad = [each.key for each in read_again(archive.store, stored) if not each.is_right]
     return rebuild_damaged_cells(archive, bad)
 
 
@@ -41,9 +37,10 @@ def rebuild_damaged_cells(archive: Archive, cell_keys: Sequence[str]) -> Iterato
     Moved first: a run in between would find the damaged object where it wants to store the right one.
     """
     for key in cell_keys:
-        archive.store.move(key, QUARANTINE + key)
+        target = quarantine_key(key)
+        archive.store.move(key, target)
         archive.ledger.overview_cells.forget([key])
-        yield key, f"moved to {QUARANTINE}{key}, the next run builds it again"
+        yield key, f"moved to {target}, the next run builds it again"
 
 
 def retire_orphans(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
@@ -63,7 +60,7 @@ def withdraw_orphans(archive: Archive, findings: list[Finding]) -> Iterator[tupl
 def draw_pictures_again(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     """Let the next run of collections store their pictures."""
     for finding in findings:
-        if any(archive.store.find(key) is None for key in thumbnail_keys(finding.subject)):
+        if any(archive.store.find(key) is None for key in keys.thumbnail_keys(finding.subject)):
             archive.ledger.overview_cells.update_again([finding.subject])
             yield finding.subject, "the next run stores them"
 

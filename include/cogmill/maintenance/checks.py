@@ -9,10 +9,6 @@ from enum import StrEnum
 from cogmill.domain import keys
 from cogmill.domain.model import Stage
 from cogmill.domain.screening import TIFFS, is_below_cog, is_upload, key_fault
-from cogmill.overviews.contents import PREFIX as OVERVIEWS
-
-QUARANTINE = "quarantine/"
-"""Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
 
 
 def quarantine_key(key: str) -> str:
@@ -21,8 +17,8 @@ def quarantine_key(key: str) -> str:
     >>> quarantine_key("mapfiles/x.txt")
     'quarantine/mapfiles/x.txt'
     """
-    target = QUARANTINE + key
-    return target if key_fault(target) is None else QUARANTINE + hashlib.sha256(key.encode()).hexdigest()
+    target = keys.QUARANTINE + key
+    return target if key_fault(target) is None else keys.QUARANTINE + hashlib.sha256(key.encode()).hexdigest()
 
 
 class Place(StrEnum):
@@ -106,7 +102,7 @@ KINDS: dict[str, Kind] = {
 """Every kind by its name, in the order of the layers."""
 
 
-FOLDERS = {keys.MAPFILES: Place.MAPFILES, OVERVIEWS: Place.OVERVIEWS, keys.THUMBNAILS: Place.THUMBNAILS}
+FOLDERS = {keys.MAPFILES: Place.MAPFILES, keys.OVERVIEWS: Place.OVERVIEWS, keys.THUMBNAILS: Place.THUMBNAILS}
 """Folders in which only Cogmill writes."""
 
 

@@ -17,7 +17,6 @@ from cogmill.domain import keys
 from cogmill.domain.model import Bands
 from cogmill.domain.screening import key_fault
 from cogmill.ledger.findings import CollectionLayers, Finding
-from cogmill.maintenance.cells import thumbnail_keys
 from cogmill.maintenance.checks import KINDS, Place, place_of
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.sweep import ledger_can_hold
@@ -142,7 +141,7 @@ def _mapfile_fault(entry: CollectionLayers, sha256: str | None) -> tuple[str, st
 def _picture_findings(archive: Archive, layers: list[CollectionLayers], clock: dt.datetime) -> Iterator[dict[str, Any]]:
     listed = {row["key"]: row for row in archive.ledger.findings.listed([Place.THUMBNAILS])}
     public = [entry for entry in layers if entry.rows and entry.mapfile_sha256 is not None]
-    wanted = {entry.collection.id: thumbnail_keys(entry.collection.id) for entry in public}
+    wanted = {entry.collection.id: keys.thumbnail_keys(entry.collection.id) for entry in public}
     for entry in public:
         missing = sorted(wanted[entry.collection.id] - listed.keys())
         if missing and entry.overviews_current:

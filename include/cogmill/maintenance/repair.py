@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from cogmill.domain.errors import CogmillError, ServiceUnavailableError
 from cogmill.ledger.findings import Finding
 from cogmill.maintenance import cells
-from cogmill.maintenance.checks import QUARANTINE, quarantine_key
+from cogmill.maintenance.checks import quarantine_key
+from cogmill.maintenance.reading import read_again
 from cogmill.maintenance.removal_plan import Removals, by_collection, due, plan_removals
 from cogmill.pipeline import publish, withdraw
 from cogmill.pipeline.archive import Archive
@@ -172,14 +173,15 @@ def rebuild_damaged(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple
     """Take damaged COGs off the index, move them to quarantine, and let their frames be built again."""
     archive.ledger.findings.rebuild_lost(cog_keys, quarantined=True)
     for key in cog_keys:
-        archive.store.move(key, QUARANTINE + key)
+        target = quarantine_key(key)
+        archive.store.move(key, target)
         archive.ledger.findings.release_hold(key)
-        yield key, f"moved to {QUARANTINE}{key}, its frame is built again"
+        yield key, f"moved to {target}, its frame is built again"
 
 
 def _rebuild_altered(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     verified = archive.ledger.findings.verified_hashes(_subjects(findings))
-    bad = [key for key, sha256 in verified.items() if (found := archive.store.digest(key)) and found[0] != sha256]
+    bad = [each.key for each in read_again(archive.store, verified) if not each.is_right]
     return rebuild_damaged(archive, bad)
 
 

@@ -12,14 +12,12 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from cogmill.cog.arrays.masks import VALID
 from cogmill.cog.source.decode import Bytes
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.geo import Bounds3857
 from cogmill.overviews.fetch import CogPart
 from cogmill.overviews.grid import Picture
-
-VALID = 255
-"""Value of a valid pixel in a mask; all others are 0."""
 
 HALF_VALID = 0.5 - 1e-4
 """Least share of a pixel that must be valid, but for rounding."""

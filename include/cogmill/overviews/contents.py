@@ -10,14 +10,12 @@ from functools import cache
 
 from cogmill.cog.fingerprint import DIGEST_DIGITS, build_fingerprint
 from cogmill.cog.profiles import PROFILES, Profile
+from cogmill.domain import keys
 from cogmill.domain.geo import Bounds3857
 from cogmill.overviews.grid import Cell
 
 VERSION = "1"
 """Raised with every change that alters the pixels of any cell."""
-
-PREFIX = "overviews/"
-"""Where cells lie in the bucket."""
 
 PROFILE: Profile = PROFILES["bw_jpeg"]
 """How cells are compressed, gray and color: they are looked at, never measured in."""
@@ -51,7 +49,7 @@ class Content:
         """Return the key of the cell's COG: `overviews/<id>/<level>/<x>_<y>.<digest>.tif`."""
         names = "\n".join([VERSION, _fingerprint(), *(member.key for member in self.members)])
         digest = hashlib.sha256(names.encode()).hexdigest()[:DIGEST_DIGITS]
-        return f"{PREFIX}{collection_id}/{self.cell.level}/{self.cell.x}_{self.cell.y}.{digest}.tif"
+        return f"{keys.OVERVIEWS}{collection_id}/{self.cell.level}/{self.cell.x}_{self.cell.y}.{digest}.tif"
 
 
 @cache
@@ -68,15 +66,8 @@ def contents(cell: Cell, members: Sequence[Member], *, by_day: bool) -> list[Con
         members: What lies in it, in drawing order.
         by_day: Clients may ask for a day, so each day needs a picture of its own.
     """
-    if not members:
-        return []
-    days = sorted({member.acquired for member in members if member.acquired is not None})
-    dated = by_day and all(member.acquired is not None for member in members)
-    one_day = days[0] if dated and len(days) == 1 else None
-    found = [Content(cell, tuple(members), one_day, all_days=True)]
-    if dated and len(days) > 1:
-        found += [_of_day(cell, members, day) for day in days]
-    return found
+    dated = all(member.acquired is not None for member in members)
+    return contents_of_cells(cell, members, members if dated else (), by_day=by_day)
 
 
 def contents_of_cells(cell: Cell, whole: Sequence[Member], of_days: Sequence[Member], *, by_day: bool) -> list[Content]:

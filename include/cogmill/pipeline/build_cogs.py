@@ -24,6 +24,7 @@ from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
+from cogmill.domain.advice import rejected_frame
 from cogmill.domain.errors import (
     ConfigurationError,
     InvalidFrameError,
@@ -122,8 +123,9 @@ def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _O
         built = build.result()
     except InvalidFrameError as fault:
         frames.mark_rejected(job, owner, fault)
-        log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, fault.advice)
-        return _Outcome(rejected=RejectedFrame(job.source_key, fault.reason, fault.detail, fault.advice))
+        rejected = rejected_frame(job.source_key, fault.reason, fault.detail)
+        log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, rejected.advice)
+        return _Outcome(rejected=rejected)
     except SourceChangedError as change:
         frames.release([job], owner, GONE_S)
         log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)

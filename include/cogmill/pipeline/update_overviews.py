@@ -16,6 +16,7 @@ from typing import TypedDict
 from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.geo import Bounds3857
+from cogmill.ledger.collections import ServiceFacts
 from cogmill.ledger.overview_cells import OverviewState
 from cogmill.overviews.grid import MOST_FRAMES, Cell, cells, finest_level, levels, resolution
 from cogmill.overviews.pyramid import Pyramid, cell_of, member_of
@@ -92,7 +93,8 @@ def build_overviews(archive: Archive, collection_id: str, places: Sequence[Seque
         ServiceUnavailableError: S3 or the ledger went away; what was stored is found again.
         VerificationError: A cell is not what was to be written.
     """
-    renewal = _renewal(archive, collection_id, Pyramid({}))
+    facts = archive.ledger.collections.service_facts(collection_id)
+    renewal = _renewal(archive, collection_id, facts, Pyramid({}))
     renewal.renew([Cell(*place) for place in places], None)
     built = len(renewal.pyramid.added) - len(renewal.pyramid.taken_back)
     log.info("cells_built collection=%s cells=%d built=%d", collection_id, len(places), built)
@@ -122,10 +124,10 @@ def update_overviews(archive: Archive, collection_id: str) -> OverviewChange:
             publish_mapfile(archive, collection_id)
         if state.overview_revision == state.revision or _waits(state):
             return OverviewChange(state.levels, postponed=state.overview_revision != state.revision)
-        extent = archive.ledger.collections.service_facts(collection_id).extent
-        wanted = _levels(archive, collection_id, state, extent)
-        pyramid = _worked_out(archive, collection_id, state, wanted)
-        _store_thumbnails(archive, collection_id, extent, pyramid, wanted)
+        facts = archive.ledger.collections.service_facts(collection_id)
+        wanted = _levels(archive, collection_id, state, facts.extent)
+        pyramid = _worked_out(archive, collection_id, state, facts, wanted)
+        _store_thumbnails(archive, collection_id, facts.extent, pyramid, wanted)
         shown = archive.ledger.overview_cells.change(
             collection_id,
             root=keys.gdal_path(archive.store.bucket, ""),
@@ -175,7 +177,9 @@ def _levels(archive: Archive, collection_id: str, state: OverviewState, extent: 
     return levels(finest, extent)
 
 
-def _worked_out(archive: Archive, collection_id: str, state: OverviewState, wanted: list[int]) -> Pyramid:
+def _worked_out(
+    archive: Archive, collection_id: str, state: OverviewState, facts: ServiceFacts, wanted: list[int]
+) -> Pyramid:
     """Return the pyramid as it is to be, with every cell that it needs stored.
 
     Cells of levels that are no longer wanted stay until the next run: map hosts may still hold the mapfile that draws them.
@@ -186,7 +190,7 @@ def _worked_out(archive: Archive, collection_id: str, state: OverviewState, want
     for cell in pyramid.shown:
         if cell.level not in {*wanted, *state.levels}:
             pyramid.next[cell] = []
-    renewal = _renewal(archive, collection_id, pyramid)
+    renewal = _renewal(archive, collection_id, facts, pyramid)
     known = _is_traceable(state, wanted)
     touched = _touched(archive, collection_id, state, wanted)
     for finer, level in zip([None, *wanted], wanted, strict=False):
@@ -213,8 +217,7 @@ def _touched(archive: Archive, collection_id: str, state: OverviewState, wanted:
     return {cell for bounds in changed for cell in cells(wanted[0], bounds)}
 
 
-def _renewal(archive: Archive, collection_id: str, pyramid: Pyramid) -> Renewal:
-    facts = archive.ledger.collections.service_facts(collection_id)
+def _renewal(archive: Archive, collection_id: str, facts: ServiceFacts, pyramid: Pyramid) -> Renewal:
     processes = archive.settings.build_processes * archive.settings.build_threads
     index, store = archive.ledger.overview_cells, archive.store
     return Renewal(index, store, collection_id, pyramid, by_day=not facts.undated, processes=processes)

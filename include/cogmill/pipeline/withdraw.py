@@ -68,8 +68,8 @@ def unpublish(archive: Archive, collection_id: str) -> int:
 def withdraw_overviews(archive: Archive, collection_id: str) -> None:
     """Retire the cells that the service was drawn from, and delete the pictures that pages show of it."""
     archive.ledger.overview_cells.clear(collection_id)
-    for size in keys.THUMBNAIL_SIZES:
-        archive.store.delete(keys.thumbnail_key(collection_id, size))
+    for key in keys.thumbnail_keys(collection_id):
+        archive.store.delete(key)
 
 
 def _delete_index_files(archive: Archive, collection_id: str) -> None:
