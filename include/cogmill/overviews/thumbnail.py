@@ -13,7 +13,7 @@ from cogmill.domain.geo import Bounds3857
 from cogmill.overviews.compose import compose
 from cogmill.overviews.contents import Member
 from cogmill.overviews.fetch import ReadRange
-from cogmill.overviews.grid import Picture
+from cogmill.overviews.grid import Picture, resolution
 from cogmill.overviews.pool import fetch_parts
 
 QUALITY = 75
@@ -23,6 +23,18 @@ LEAST_M = 1.0
 """Side of the smallest extent that is drawn, so that a degenerate one has pixels too."""
 
 
+def level_for(extent: Bounds3857, levels: Sequence[int], longer_px: int) -> int:
+    """Return the level from which a picture of an extent is drawn: the coarsest that is fine enough, or else the finest.
+
+    Args:
+        extent: What to show, in EPSG:3857.
+        levels: Levels that have cells, finest first.
+        longer_px: Pixels along the longer side.
+    """
+    pixel_m = max(extent.width, extent.height, LEAST_M) / longer_px
+    return [levels[0], *(level for level in levels if resolution(level) <= pixel_m)][-1]
+
+
 def draw_thumbnails(
     extent: Bounds3857, members: Sequence[Member], read: ReadRange, sizes: Sequence[int]
 ) -> dict[int, bytes]:
@@ -30,7 +42,7 @@ def draw_thumbnails(
 
     Args:
         extent: What to show, in EPSG:3857.
-        members: COGs in drawing order: frames where they are few, else the cells of the coarsest level.
+        members: COGs in drawing order: frames where they are few, else the cells of a level, see `level_for`.
         read: Reads from the bucket.
         sizes: Pixels along the longer side, the largest first.
 

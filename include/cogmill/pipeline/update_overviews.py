@@ -21,7 +21,7 @@ from cogmill.ledger.overview_cells import OverviewState
 from cogmill.overviews.grid import MOST_FRAMES, Cell, cells, finest_level, levels, resolution
 from cogmill.overviews.pyramid import Pyramid, cell_of, member_of
 from cogmill.overviews.renewal import Renewal, frames_in
-from cogmill.overviews.thumbnail import draw_thumbnails
+from cogmill.overviews.thumbnail import draw_thumbnails, level_for
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.publish import publish_mapfile
 from cogmill.pipeline.withdraw import withdraw_overviews
@@ -226,11 +226,12 @@ def _renewal(archive: Archive, collection_id: str, facts: ServiceFacts, pyramid:
 def _store_thumbnails(
     archive: Archive, collection_id: str, extent: Bounds3857 | None, pyramid: Pyramid, wanted: Sequence[int]
 ) -> None:
-    """Store what pages show of a collection, drawn from its coarsest level, or from its frames when they are few."""
+    """Store what pages show of a collection, drawn from a level that is fine enough, or from its frames when they are few."""
     if extent is None:
         return
     if wanted:
-        members = [member_of(row) for row in pyramid.of_level(wanted[-1]) if row.all_days]
+        level = level_for(extent, wanted, keys.THUMBNAIL_SIZES[0])
+        members = [member_of(row) for row in pyramid.of_level(level) if row.all_days]
     else:
         members = frames_in(archive.ledger.overview_cells, collection_id, extent)
     pictures = draw_thumbnails(extent, members, archive.store.read, keys.THUMBNAIL_SIZES)

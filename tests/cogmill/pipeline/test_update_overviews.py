@@ -266,6 +266,10 @@ def test_pages_get_pictures_of_the_whole_collection(survey):
         pixels = np.asarray(picture.convert("RGBA")).astype(int)
         assert (pixels[..., 3] == 255).mean() > 0.95
         assert 40 < pixels[..., :3].std() < 80
+        drawn = draw(survey, mapfile(survey), survey.archive.ledger.collections.service_facts(TRAVIS.id).extent)
+        small = np.asarray(picture.convert("RGBA").resize((512, 512))).astype(int)
+        both = (drawn[..., 3] == 255) & (small[..., 3] == 255)
+        assert np.abs(drawn - small)[..., :3][both].mean() < 3, "it shows what the map shows"
 
 
 def test_service_that_is_withdrawn_takes_its_cells_and_pictures_along(survey):
