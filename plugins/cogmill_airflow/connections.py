@@ -72,18 +72,18 @@ def archive_from_connections(
     """Open bucket, ledger and settings together, as the pipeline's functions take them.
 
     Raises:
-        ServiceUnavailableError: PostgreSQL does not answer; S3 is only asked on first use.
-        ConfigurationError: A COGMILL_ variable has an invalid value.
+        ServiceUnavailableError: PostgreSQL or S3 does not answer.
+        ConfigurationError: A COGMILL_ variable has an invalid value, or the bucket is not the ledger's.
     """
     from cogmill.aws.s3 import S3Store
     from cogmill.config.settings import load_settings
-    from cogmill.pipeline import Archive
+    from cogmill.pipeline.archive import open_archive
 
     settings = load_settings()
     store = S3Store(s3_client(aws_conn_id), settings.bucket)
     queue = event_queue(settings, aws_conn_id) if settings.events == "sqs" else None
     with ledger_from_connection(postgres_conn_id) as ledger:
-        yield Archive(store=store, ledger=ledger, settings=settings, queue=queue)
+        yield open_archive(store, ledger, settings, queue)
 
 
 def event_queue(settings: Settings, aws_conn_id: str = AWS_CONN_ID) -> EventQueue:

@@ -120,6 +120,15 @@ class S3Store:
                 Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **options.arguments()
             )
 
+    def claim(self, key: str, body: bytes, options: PutOptions) -> bool:
+        """Store bytes under a key that is free, with one PUT; return False when it holds something already."""
+        try:
+            with translated(f"put s3://{self.bucket}/{key}"):
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", **options.arguments())
+        except SourceChangedError:
+            return False
+        return True
+
     def replace_file(self, key: str, source: Path, options: PutOptions) -> bool:
         """Store a file under a fixed key with one PUT when the key does not hold these bytes; tell whether it was stored."""
         with source.open("rb") as body:

@@ -35,6 +35,9 @@ OVERVIEWS = "overviews/"
 QUARANTINE = "quarantine/"
 """Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
 
+LEDGER_MARK = "reports/ledger.json"
+"""Key of the object that names the ledger which a bucket belongs to."""
+
 THUMBNAILS = "thumbnails/"
 """Prefix of the small pictures of whole collections that pages show."""
 

@@ -8,6 +8,7 @@ import psycopg
 
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.ledger.backfills import Backfills
+from cogmill.ledger.bucket import BucketBinding
 from cogmill.ledger.collections import Collections
 from cogmill.ledger.findings import Findings
 from cogmill.ledger.frames import Frames
@@ -24,6 +25,7 @@ class Ledger:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         connection.autocommit = True
         self._connection = connection
+        self.binding = BucketBinding(connection)
         self.uploads = Uploads(connection)
         self.frames = Frames(connection)
         self.collections = Collections(connection)

@@ -1,14 +1,27 @@
-"""The archive that every step works on: bucket, ledger and settings."""
+"""The archive that every step works on: bucket, ledger and settings, and the proof that they belong together."""
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cogmill.aws.s3 import S3Store
+from cogmill.aws.s3 import PutOptions, S3Store
 from cogmill.aws.sqs import EventQueue
 from cogmill.config.settings import Settings
+from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
+from cogmill.domain.keys import LEDGER_MARK
 from cogmill.ledger import Ledger
+from cogmill.ledger.bucket import Identity
+
+log = logging.getLogger(__name__)
+
+COGS_ASKED_FOR = 5
+"""Published COGs that a bucket without the ledger's mark is asked for; it is the right one when it has any of them."""
+
+COMMAND = "python -m cogmill.ledger.bucket"
+"""With it a person says that the ledger belongs to another bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +37,65 @@ class Archive:
     def with_settings(self, **changes: Any) -> Archive:
         """Return the same archive with other values of some settings."""
         return replace(self, settings=self.settings.model_copy(update=changes))
+
+
+def open_archive(store: S3Store, ledger: Ledger, settings: Settings, queue: EventQueue | None = None) -> Archive:
+    """Return an archive of which ledger and bucket belong together, by one statement and one GET.
+
+    The ledger records its bucket at first use, and puts an object there that names the ledger: so neither meets another one unnoticed,
+    not even a bucket of the same name at another endpoint.
+
+    Raises:
+        ConfigurationError: They do not belong together; nothing was changed.
+        ServiceUnavailableError: S3 or the ledger does not answer, or there is no such bucket.
+    """
+    identity = ledger.binding.identity()
+    if identity.bucket not in (None, store.bucket):
+        raise ConfigurationError(
+            f"COGMILL_BUCKET is {store.bucket}, but this ledger belongs to the bucket {identity.bucket}: with another one the map would"
+            f" name objects that are not there. Set COGMILL_BUCKET={identity.bucket}. If the archive was moved to {store.bucket} with"
+            f" all its objects, say so by `{COMMAND} {store.bucket}`"
+        )
+    marked = _marked(store)
+    if marked != identity.id:
+        _put_mark(store, ledger, identity, marked)
+    if identity.bucket is None or identity.take_over:
+        ledger.binding.bind(store.bucket)
+        log.info("ledger_bound ledger=%s bucket=%s", identity.id, store.bucket)
+    return Archive(store, ledger, settings, queue)
+
+
+def _marked(store: S3Store) -> str | None:
+    """Return the id of the ledger that the bucket names; None without any."""
+    body = store.read(LEDGER_MARK)
+    if body is None:
+        return None
+    try:
+        return str(json.loads(body)["ledger"])
+    except (ValueError, TypeError, KeyError):
+        return "with an unreadable name"
+
+
+def _put_mark(store: S3Store, ledger: Ledger, identity: Identity, marked: str | None) -> None:
+    """Let the bucket name this ledger, where it names none, or where a person allowed it to be replaced."""
+    place = f"s3://{store.bucket}/{LEDGER_MARK}"
+    if marked is not None and not identity.take_over:
+        raise ConfigurationError(
+            f"{place} says that this bucket belongs to the ledger {marked}, and this is the ledger {identity.id}: two of them would undo"
+            " each other's work. Set COGMILL_BUCKET, or the connection of the ledger, to the right one. If the other ledger is gone for"
+            f" good, say so by `{COMMAND} {store.bucket} --take-over`"
+        )
+    cogs = ledger.binding.newest_cogs(COGS_ASKED_FOR)
+    if cogs and not any(store.find(key) for key in cogs):
+        raise ConfigurationError(
+            f"the bucket {store.bucket} has neither {LEDGER_MARK} nor the COGs that this ledger published, such as {cogs[0]}: it is another"
+            " bucket of that name, or was emptied. Look at the endpoint and the account of the connection cogmill_s3; copy or restore the"
+            " objects of the archive before anything goes on"
+        )
+    body = json.dumps({"ledger": identity.id, "about": "Which ledger this bucket belongs to. Do not delete."}).encode()
+    options = PutOptions("application/json")
+    if marked is not None:
+        store.replace(LEDGER_MARK, body, options)
+    elif not store.claim(LEDGER_MARK, body, options) and _marked(store) != identity.id:
+        raise ServiceUnavailableError(f"another process writes {place} now; this one looks again")
+    log.info("bucket_marked bucket=%s ledger=%s instead_of=%s", store.bucket, identity.id, marked)
