@@ -9,6 +9,7 @@ from airflow.sdk import DAG
 from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.names import TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import archive_index
 
@@ -24,14 +25,14 @@ with DAG(
     is_paused_upon_creation=False,
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
     deadline=notifications.deadline("compile_indexes", settings.compile_deadline_minutes),
-    tags=["cogmill"],
+    tags=[TAG],
     doc_md=operations_docs.COMPILE_INDEXES,
 ) as dag:
     compiled = archive_index.CompileIndexesOperator(
-        task_id="compile_indexes", on_failure_callback=notifications.DigestNotifier(), doc_md=operations_docs.COMPILE
+        **task("compile_indexes"), on_failure_callback=notifications.DigestNotifier(), doc_md=operations_docs.COMPILE
     )
     archive_index.CheckCompiledOperator(
-        task_id="check_compiled",
+        **task("check_compiled"),
         compiled=compiled.output,
         on_failure_callback=notifications.DigestNotifier(),
         doc_md=operations_docs.CHECK_COMPILED,

@@ -9,7 +9,7 @@ from airflow.sdk import DAG, Param, TriggerRule
 from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
-from cogmill_airflow.names import PUBLISH_POOL
+from cogmill_airflow.names import PUBLISH_POOL, TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import maintenance
 
@@ -32,17 +32,17 @@ with DAG(
             description="Only show what would be done.",
         )
     },
-    tags=["cogmill"],
+    tags=[TAG],
     doc_md=operations_docs.MAINTENANCE,
 ) as dag:
-    compare = maintenance.CompareLayersOperator(task_id="compare_layers", doc_md=operations_docs.COMPARE)
-    repair = maintenance.RepairOperator(task_id="repair", pool=PUBLISH_POOL, doc_md=operations_docs.REPAIR)
-    remove = maintenance.RemoveOperator(task_id="remove", pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE)
-    collect = maintenance.CollectGarbageOperator(task_id="collect_garbage", doc_md=operations_docs.COLLECT)
-    audit = maintenance.AuditCogsOperator(task_id="audit_cogs", doc_md=operations_docs.AUDIT)
-    probe = maintenance.ProbeServicesOperator(task_id="probe_services", doc_md=operations_docs.PROBE)
+    compare = maintenance.CompareLayersOperator(**task("compare_layers"), doc_md=operations_docs.COMPARE)
+    repair = maintenance.RepairOperator(**task("repair"), pool=PUBLISH_POOL, doc_md=operations_docs.REPAIR)
+    remove = maintenance.RemoveOperator(**task("remove"), pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE)
+    collect = maintenance.CollectGarbageOperator(**task("collect_garbage"), doc_md=operations_docs.COLLECT)
+    audit = maintenance.AuditCogsOperator(**task("audit_cogs"), doc_md=operations_docs.AUDIT)
+    probe = maintenance.ProbeServicesOperator(**task("probe_services"), doc_md=operations_docs.PROBE)
     report = maintenance.MaintenanceReportOperator(
-        task_id="report",
+        **task("report"),
         parts={
             "compared": compare.output,
             "repairs": repair.output,
@@ -58,14 +58,14 @@ with DAG(
         doc_md=operations_docs.MAINTENANCE_REPORT,
     )
     approve = maintenance.ApproveRemovalsOperator(
-        task_id="approve_removals",
+        **task("approve_removals"),
         compared=compare.output,
         trigger_rule=TriggerRule.ALL_DONE,
         wait=timedelta(hours=20),
         doc_md=operations_docs.APPROVE,
     )
     remove_approved = maintenance.RemoveOperator(
-        task_id="remove_approved", approved=compare.output, pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE_APPROVED
+        **task("remove_approved"), approved=compare.output, pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE_APPROVED
     )
     compare >> repair >> remove >> [collect, audit, probe]
     # nothing may follow the report, else a red one would leave the run green

@@ -8,7 +8,7 @@ from airflow.sdk import DAG, Param, TriggerRule
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
-from cogmill_airflow.names import PUBLISH_POOL
+from cogmill_airflow.names import PUBLISH_POOL, TAG, task
 from cogmill_airflow.operators import mapfiles
 
 with DAG(
@@ -27,18 +27,18 @@ with DAG(
             default=False, type="boolean", title="Dry run", description="Draw and show differences, publish nothing."
         ),
     },
-    tags=["cogmill"],
+    tags=[TAG],
     doc_md=operations_docs.RENDER_MAPFILES,
 ) as dag:
-    plan = mapfiles.PlanRenderingOperator(task_id="plan_rendering", doc_md=operations_docs.PLAN_RENDERING)
+    plan = mapfiles.PlanRenderingOperator(**task("plan_rendering"), doc_md=operations_docs.PLAN_RENDERING)
     render = mapfiles.RenderMapfilesOperator.partial(
-        task_id="render",
+        **task("render"),
         pool=PUBLISH_POOL,
         map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
         doc_md=operations_docs.RENDER,
     ).expand(batch=plan.output)
     mapfiles.ListRenderedOperator(
-        task_id="list_rendered",
+        **task("list_rendered"),
         renderings=render.output,
         trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
         doc_md=operations_docs.LIST_RENDERED,

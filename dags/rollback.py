@@ -6,7 +6,7 @@ from airflow.sdk import DAG, Param
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
-from cogmill_airflow.names import PUBLISH_POOL
+from cogmill_airflow.names import PUBLISH_POOL, TAG, task
 from cogmill_airflow.operators import mapfiles
 
 with DAG(
@@ -27,7 +27,7 @@ with DAG(
         ),
         "dry_run": Param(default=False, type="boolean", title="Dry run", description="Only say what would change."),
     },
-    tags=["cogmill"],
+    tags=[TAG],
     doc_md=operations_docs.ROLLBACK,
 ) as dag:
-    mapfiles.RollbackOperator(task_id="roll_back", pool=PUBLISH_POOL, doc_md=operations_docs.ROLL_BACK)
+    mapfiles.RollbackOperator(**task("roll_back"), pool=PUBLISH_POOL, doc_md=operations_docs.ROLL_BACK)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, XComArg
 from cogmill_airflow.dag_factories import collection_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.names import TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import uploads
 from cogmill_airflow.operators.rejections import LABEL_TEMPLATE, ShowRejectedOperator
@@ -22,31 +23,31 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=False,
     default_args=DEFAULTS,
-    tags=["cogmill"],
+    tags=[TAG],
     doc_md=collection_docs.WATCH_UPLOADS,
 ):
     wait = NewUploadsSensor(
-        task_id="wait_for_uploads", wait=timedelta(hours=6), doc_md=collection_docs.WAIT_FOR_UPLOADS
+        **task("wait_for_uploads"), wait=timedelta(hours=6), doc_md=collection_docs.WAIT_FOR_UPLOADS
     )
     ingest = uploads.IngestUploadsOperator(
-        task_id="ingest_uploads",
+        **task("ingest_uploads"),
         on_success_callback=notifications.DigestNotifier(),
         on_failure_callback=notifications.DigestNotifier(),
         doc_md=collection_docs.INGEST_UPLOADS,
     )
     uploads.TriggerCollectionOperator.partial(
-        task_id="trigger_collections",
+        **task("trigger_collections"),
         map_index_template="{{ task.collection_id or 'no collection has work' }}",
         retry_delay=timedelta(seconds=5),
         on_failure_callback=notifications.DigestNotifier(),
         doc_md=collection_docs.TRIGGER_COLLECTIONS,
     ).expand(collection_id=ingest.output)
     rejected = uploads.ListRejectedUploadsOperator(
-        task_id="list_rejected",
+        **task("list_rejected"),
         rejected=XComArg(ingest, uploads.REJECTED),
         doc_md=collection_docs.LIST_REJECTED_UPLOADS,
     )
     ShowRejectedOperator.partial(
-        task_id="rejected_uploads", map_index_template=LABEL_TEMPLATE, doc_md=collection_docs.REJECTED_UPLOADS
+        **task("rejected_uploads"), map_index_template=LABEL_TEMPLATE, doc_md=collection_docs.REJECTED_UPLOADS
     ).expand(frame=rejected.output)
     wait >> ingest

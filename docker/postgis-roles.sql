@@ -13,7 +13,9 @@ ALTER ROLE airflow PASSWORD :'airflow';
 GRANT cogmill_writer, cogmill_reader TO cogmill_owner WITH ADMIN OPTION;
 ALTER ROLE cogmill_reader SET statement_timeout = '5s';
 ALTER ROLE cogmill_reader SET default_transaction_read_only = on;
-SELECT format('CREATE DATABASE %I OWNER %I', name, owner) FROM (VALUES ('cogmill', 'cogmill_owner'), ('airflow', 'airflow')) AS d(name, owner)
+-- Airflow's search compares as its database does: in the order of a language `hays` finds Hays, too.
+SELECT format('CREATE DATABASE %I OWNER %I %s', name, owner, more) FROM (VALUES ('cogmill', 'cogmill_owner', ''),
+    ('airflow', 'airflow', $$LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8' TEMPLATE template0$$)) AS d(name, owner, more)
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name) \gexec
 REVOKE TEMPORARY ON DATABASE cogmill FROM PUBLIC;
 REVOKE CONNECT ON DATABASE airflow FROM PUBLIC;

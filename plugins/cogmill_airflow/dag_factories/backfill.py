@@ -10,7 +10,7 @@ from cogmill.cog.profiles import PROFILES
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
-from cogmill_airflow.names import BACKFILL_POOL
+from cogmill_airflow.names import BACKFILL_POOL, TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import backfill
 
@@ -106,7 +106,7 @@ def backfill_dag(
         is_paused_upon_creation=False,
         default_args={**DEFAULTS, "execution_timeout": None},
         params=form(dry_run=dry_run),
-        tags=["cogmill"],
+        tags=[TAG],
         doc_md=doc_md,
     ) as dag:
         wire_tasks(priority)
@@ -118,18 +118,18 @@ def wire_tasks(priority: int) -> None:
 
     :param priority: Priority of its batches among those of all backfills.
     """
-    plan = backfill.PlanBackfillOperator(task_id="plan_backfill", doc_md=operations_docs.PLAN_BACKFILL)
+    plan = backfill.PlanBackfillOperator(**task("plan_backfill"), doc_md=operations_docs.PLAN_BACKFILL)
     approve = backfill.ApproveBackfillOperator(
-        task_id="approve_backfill",
+        **task("approve_backfill"),
         planned=plan.output,
         wait=timedelta(days=3),
         doc_md=operations_docs.APPROVE_BACKFILL,
     )
     begin = backfill.BeginBackfillOperator(
-        task_id="begin_backfill", planned=plan.output, doc_md=operations_docs.BEGIN_BACKFILL
+        **task("begin_backfill"), planned=plan.output, doc_md=operations_docs.BEGIN_BACKFILL
     )
     build = backfill.BuildBackfillOperator.partial(
-        task_id="build",
+        **task("build"),
         pool=BACKFILL_POOL,
         priority_weight=priority,
         weight_rule="absolute",
@@ -137,7 +137,7 @@ def wire_tasks(priority: int) -> None:
         doc_md=operations_docs.BUILD_BACKFILL,
     ).expand(batch=begin.output)
     report = backfill.ReportBackfillOperator(
-        task_id="report",
+        **task("report"),
         trigger_rule=TriggerRule.ALL_DONE,
         on_success_callback=notifications.DigestNotifier(),
         on_failure_callback=notifications.DigestNotifier(),

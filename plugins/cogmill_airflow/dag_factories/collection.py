@@ -10,7 +10,7 @@ from airflow.sdk import DAG, BaseOperator, TriggerRule
 
 from cogmill_airflow.dag_factories import collection_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
-from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, dag_id
+from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, TAG, dag_id, dag_title, task
 from cogmill_airflow.observability import assets
 from cogmill_airflow.observability.notifications import DigestNotifier
 from cogmill_airflow.operators import collection, reports
@@ -34,18 +34,19 @@ def collection_dag(entry: Entry) -> DAG:
     """
     with DAG(
         dag_id(entry["id"]),
+        dag_display_name=dag_title(entry),
         description=f"Frames of {entry['service_name']} to its web map service",
         schedule=None,
         max_active_runs=1,
         is_paused_upon_creation=False,
         default_args=DEFAULTS,
-        tags=sorted({entry[key] for key in ("county", "agency", "year", "product")} - {""}),
+        tags=sorted({TAG, *(entry[key] for key in ("county", "agency", "year", "product"))} - {""}),
         doc_md=collection_docs.COLLECTION.format(**entry),
     ) as dag:
         ids = {"collection_id": entry["id"]}
-        plan = collection.PlanFramesOperator(task_id="plan_frames", doc_md=collection_docs.PLAN_FRAMES, **ids)
+        plan = collection.PlanFramesOperator(**task("plan_frames"), doc_md=collection_docs.PLAN_FRAMES, **ids)
         cogs = collection.BuildCogsOperator.partial(
-            task_id="build_cogs",
+            **task("build_cogs"),
             pool=GDAL_POOL,
             pool_slots=entry["gdal_slots"],
             map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
@@ -55,14 +56,14 @@ def collection_dag(entry: Entry) -> DAG:
         ).expand(batch=plan.output)
         # a batch that failed does not keep the others off the map; without a plan there is nothing to index
         index = collection.UpdateTileIndexOperator(
-            task_id="update_tile_index",
+            **task("update_tile_index"),
             trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
             doc_md=collection_docs.UPDATE_TILE_INDEX,
             **ids,
         )
-        export = collection.ExportIndexOperator(task_id="export_index", doc_md=collection_docs.EXPORT_INDEX, **ids)
+        export = collection.ExportIndexOperator(**task("export_index"), doc_md=collection_docs.EXPORT_INDEX, **ids)
         mapfile = collection.PublishMapfileOperator(
-            task_id="publish_mapfile",
+            **task("publish_mapfile"),
             pool=PUBLISH_POOL,
             outlets=[assets.services()],
             doc_md=collection_docs.PUBLISH_MAPFILE,
@@ -79,16 +80,16 @@ def _overview_tasks(mapfile: BaseOperator, entry: Entry) -> BaseOperator:
     """Return the last of the tasks that follow the mapfile: frames are on the map at once, and maps of many frames follow."""
     cost = {"pool": GDAL_POOL, "pool_slots": entry["gdal_slots"], "execution_timeout": BATCH_TIMEOUT}
     ids = {"collection_id": entry["id"]}
-    plan = collection.PlanOverviewsOperator(task_id="plan_overviews", doc_md=collection_docs.PLAN_OVERVIEWS, **ids)
+    plan = collection.PlanOverviewsOperator(**task("plan_overviews"), doc_md=collection_docs.PLAN_OVERVIEWS, **ids)
     cells = collection.BuildOverviewsOperator.partial(
-        task_id="build_overviews",
+        **task("build_overviews"),
         map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
         doc_md=collection_docs.BUILD_OVERVIEWS,
         **cost,
         **ids,
     ).expand(batch=plan.output)
     update = collection.UpdateOverviewsOperator(
-        task_id="update_overviews", doc_md=collection_docs.UPDATE_OVERVIEWS, **cost, **ids
+        **task("update_overviews"), doc_md=collection_docs.UPDATE_OVERVIEWS, **cost, **ids
     )
     mapfile >> plan >> cells >> update
     return update
@@ -97,7 +98,7 @@ def _overview_tasks(mapfile: BaseOperator, entry: Entry) -> BaseOperator:
 def _report_tasks(published: XComArg, ids: Mapping[str, str]) -> list[BaseOperator]:
     """Return the tasks that report on the run, with the publishing task's result, and list what it rejected."""
     report = reports.ReportOperator(
-        task_id="report",
+        **task("report"),
         published=published,
         trigger_rule=TriggerRule.ALL_DONE,
         on_success_callback=DigestNotifier(),
@@ -106,9 +107,9 @@ def _report_tasks(published: XComArg, ids: Mapping[str, str]) -> list[BaseOperat
         **ids,
     )
     rejected = reports.ListRejectedFramesOperator(
-        task_id="list_rejected", trigger_rule=TriggerRule.ALL_DONE, doc_md=collection_docs.LIST_REJECTED_FRAMES, **ids
+        **task("list_rejected"), trigger_rule=TriggerRule.ALL_DONE, doc_md=collection_docs.LIST_REJECTED_FRAMES, **ids
     )
     ShowRejectedOperator.partial(
-        task_id="rejected_frames", map_index_template=LABEL_TEMPLATE, doc_md=collection_docs.REJECTED_FRAMES
+        **task("rejected_frames"), map_index_template=LABEL_TEMPLATE, doc_md=collection_docs.REJECTED_FRAMES
     ).expand(frame=rejected.output)
     return [report, rejected]

@@ -45,7 +45,8 @@ def test_dag_has_its_names_and_limits_when_built(dag: DAG) -> None:
     assert dag.dag_id == "collection__travis_usda_1951_frames"
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False
-    assert dag.tags == {"Travis", "USDA", "1951", "frames"}
+    assert dag.dag_display_name == "Travis USDA 1951 frames"
+    assert dag.tags == {"cogmill", "Travis", "USDA", "1951", "frames"}
 
 
 def test_every_task_is_documented_when_built(dag: DAG) -> None:
