@@ -48,7 +48,8 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
     values = {"paths": paths, "settings": settings}
     write_private(paths.supervisor_conf, render("supervisord.conf.j2", programs=programs, **values))
     write_private(paths.nginx / "nginx.conf", render("nginx.conf.j2", **front_values(paths, settings)))
-    write_private(paths.nginx / "map_gate.lua", (ROLE / "files/map_gate.lua").read_text(encoding="utf-8"))
+    for name in ("map_parameters.lua", "map_gate.lua"):
+        write_private(paths.nginx / name, (ROLE / "files" / name).read_text(encoding="utf-8"))
     for name in ("client_body", "fastcgi", "proxy", "uwsgi", "scgi"):
         shutil.rmtree(paths.nginx / name, ignore_errors=True)
         make_folder(paths.nginx / name, 0o700, "www-data")
@@ -83,6 +84,7 @@ def front_values(paths: StackPaths, settings: StackSettings) -> dict[str, object
         "mapserver_trusted_proxies": [],
         "mapserver_connections_per_client": 64,
         "mapserver_cache_seconds": 0,
+        "mapserver_legends": False,
         "mapserver_mapfiles": str(paths.mapfiles),
         "mapserver_check_exists": True,
         "mapserver_health_service": "",

@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
+from cogmill.config.places import TEMPLATES
 from cogmill.domain.errors import ServiceUnavailableError, VerificationError
 
 CONFIG = """CONFIG
@@ -24,6 +26,9 @@ CONFIG = """CONFIG
 END
 """
 """Configuration of MapServer for a draft: it knows one mapfile and takes no path."""
+
+SKIPPED_FORMATS = re.compile(r'(?m)^ *GDAL_SKIP "([^"]*)"$')
+"""The line of the public MapServer's configuration that names the formats it does not open."""
 
 OUTAGE = re.compile(
     r"Database connection failed|postgis_version\(\)\) in|canceling statement|terminating connection"
@@ -85,6 +90,7 @@ class DraftServer:
         """
         environment = {
             **self.runner.environment,
+            **closed_formats(),
             "MAPSERVER_CONFIG_FILE": str(self.folder / "mapserver.conf"),
             "MS_ERRORFILE": "stderr",
             "MS_DEBUGLEVEL": "1",  # else missing COGs are passed over in silence
@@ -166,6 +172,15 @@ def serve_draft(mapfile: str, runner: MapServerRunner) -> Iterator[DraftServer]:
         (folder / "draft.map").write_text(mapfile, encoding="utf-8")
         (folder / "mapserver.conf").write_text(CONFIG.format(mapfile=folder / "draft.map"), encoding="utf-8")
         yield DraftServer(program, folder, runner)
+
+
+@cache
+def closed_formats() -> dict[str, str]:
+    """Return the environment in which GDAL opens GeoTIFF and nothing else, as on map hosts."""
+    line = SKIPPED_FORMATS.search((TEMPLATES / "mapserver.conf.j2").read_text(encoding="utf-8"))
+    if line is None:
+        raise ValueError("mapserver.conf.j2 names no GDAL_SKIP")
+    return {"GDAL_SKIP": line[1], "GDAL_DRIVER_PATH": "disable"}
 
 
 def _exception_text(answer: Answer) -> str:
