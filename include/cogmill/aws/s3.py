@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -15,9 +16,15 @@ from botocore.utils import parse_timestamp
 
 from cogmill.aws import unfinished_uploads
 from cogmill.aws.botocore_internals import set_timestamp_parser
+from cogmill.aws.create_once import create_once
 from cogmill.aws.gdal_environment import SigningCredentials, gdal_environment
 from cogmill.aws.s3_errors import translated
-from cogmill.domain.errors import AccessDeniedError, ServiceUnavailableError, SourceChangedError
+from cogmill.domain.errors import (
+    ConflictingObjectError,
+    ObjectRefusedError,
+    ServiceUnavailableError,
+    SourceChangedError,
+)
 from cogmill.domain.model import StoredObject
 
 CHUNK = 1 << 20
@@ -77,10 +84,10 @@ class S3Store:
 
         Raises:
             SourceChangedError: The key is gone or holds another version now.
-            AccessDeniedError: S3 does not hand it out.
+            ObjectRefusedError: S3 does not hand it out.
         """
         digest = hashlib.sha256()
-        with translated(f"get s3://{self.bucket}/{key}", AccessDeniedError), target.open("wb") as out:
+        with translated(f"get s3://{self.bucket}/{key}", ObjectRefusedError), target.open("wb") as out:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
             for chunk in answer["Body"].iter_chunks(CHUNK):
                 digest.update(chunk)
@@ -90,27 +97,33 @@ class S3Store:
         return digest.hexdigest()
 
     def create(self, key: str, source: Path, sha256: str, options: PutOptions) -> bool:
-        """Store a file under a key that names its content, with one PUT; return False when it is there already.
+        """Store a file, a large one in parts, under a key that names its content; return False when it is there already.
 
         The store checks the sha256 on arrival, so a body damaged in transit is rejected.
 
         Raises:
-            ServiceUnavailableError: Also when the key holds other bytes, which means that somebody else writes here.
+            ConflictingObjectError: The key holds other bytes.
+            ObjectRefusedError: S3 does not take this object.
         """
-        arguments = options.with_sha256(sha256).arguments()
-        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         try:
-            with translated(f"put s3://{self.bucket}/{key}"), source.open("rb") as body:
-                self._client.put_object(
-                    Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, IfNoneMatch="*", **arguments
-                )
+            with translated(f"put s3://{self.bucket}/{key}", ObjectRefusedError):
+                target = {"Bucket": self.bucket, "Key": key}
+                create_once(self._client, target, source, sha256, options.with_sha256(sha256).arguments())
         except SourceChangedError:
-            if self.sha256(key) != sha256:
-                raise ServiceUnavailableError(
-                    f"s3://{self.bucket}/{key} exists with other bytes; remove it by hand"
-                ) from None
-            return False
+            if self._holds(key, sha256):
+                return False
+            raise ConflictingObjectError(f"s3://{self.bucket}/{key} exists with other bytes") from None
         return True
+
+    def _holds(self, key: str, sha256: str) -> bool:
+        """Tell whether a key holds these bytes; an object that was copied without its metadata is read."""
+        try:
+            with translated(f"read s3://{self.bucket}/{key}", ObjectRefusedError):
+                head = self._client.head_object(Bucket=self.bucket, Key=key)
+                found = head["Metadata"].get(SHA256) or self._digest(key)[0]
+        except (ObjectRefusedError, SourceChangedError):
+            return False
+        return bool(found == sha256)
 
     def replace(self, key: str, body: bytes, options: PutOptions) -> None:
         """Store bytes under a fixed key with one PUT; readers see the old or the new object, never a mixture."""
@@ -167,10 +180,10 @@ class S3Store:
         """Return what a key holds now, by one HEAD; None when it does not exist.
 
         Raises:
-            AccessDeniedError: S3 does not tell.
+            ObjectRefusedError: S3 does not tell.
         """
         try:
-            with translated(f"head s3://{self.bucket}/{key}", AccessDeniedError):
+            with translated(f"head s3://{self.bucket}/{key}", ObjectRefusedError):
                 head = self._client.head_object(Bucket=self.bucket, Key=key)
         except SourceChangedError:
             return None
@@ -183,15 +196,26 @@ class S3Store:
 
     def digest(self, key: str) -> tuple[str, int] | None:
         """Read a whole object and return the sha256 and number of its bytes; None when there is none."""
-        found, size = hashlib.sha256(), 0
         try:
             with translated(f"get s3://{self.bucket}/{key}"):
-                for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
-                    found.update(chunk)
-                    size += len(chunk)
+                return self._digest(key)
         except SourceChangedError:
             return None
+
+    def _digest(self, key: str) -> tuple[str, int]:
+        found, size = hashlib.sha256(), 0
+        for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
+            found.update(chunk)
+            size += len(chunk)
         return found.hexdigest(), size
+
+    def require_answer(self) -> None:
+        """Raise ServiceUnavailableError unless S3 answers one HEAD of the bucket, even if it refuses it."""
+        with (
+            suppress(ObjectRefusedError, SourceChangedError),
+            translated(f"head s3://{self.bucket}", ObjectRefusedError),
+        ):
+            self._client.head_bucket(Bucket=self.bucket)
 
     def move(self, key: str, target: str) -> bool:
         """Move an object to another key without downloading it; False when there is none."""

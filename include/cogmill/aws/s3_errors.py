@@ -10,23 +10,51 @@ from urllib3.exceptions import HTTPError
 
 from cogmill.domain.errors import CogmillError, ServiceUnavailableError, SourceChangedError
 
-_GONE_CODES = {"404", "NoSuchKey", "NoSuchUpload", "412", "PreconditionFailed"}
+GONE_CODES = {"404", "NoSuchKey", "NoSuchUpload", "412", "PreconditionFailed"}
 
-_DENIED_CODES = {"400", "403", "AccessDenied", "AllAccessDisabled", "InvalidObjectState"}
-"""Codes with which S3 denies access to one object for good; those of its key service begin with `KMS.`. A HEAD has no body to say more
-than 400: of an object that was encrypted with a key of its uploader's own, or of a key that it does not take."""
+FOR_ALL_CODES = {
+    "AccountProblem", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidAccessKeyId", "InvalidSecurity", "InvalidToken",
+    "NoSuchBucket", "NotSignedUp", "PermanentRedirect", "QuotaExceeded", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+}  # fmt: skip
+"""Codes below 500 that no key escapes: credentials, clock, bucket or account."""
+
+LATER_CODES = {
+    "BandwidthLimitExceeded", "EC2ThrottledException", "KMS.ThrottlingException", "LimitExceededException", "RequestLimitExceeded",
+    "RequestThrottled", "RequestThrottledException", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException",
+    "TooManyRequests", "TooManyRequestsException",
+}  # fmt: skip
+"""Codes below 500 of a store that asks to come back later."""
+
+TOO_MANY, SICK = 429, 500
+"""HTTP status of a store that asks to come back later, and the first of one that is sick."""
 
 
 @contextmanager
-def translated(what: str, when_denied: type[CogmillError] = ServiceUnavailableError) -> Iterator[None]:
-    """Raise the errors of S3 as ours: SourceChangedError for gone or replaced, `when_denied`, ServiceUnavailableError for the rest."""
+def translated(what: str, when_refused: type[CogmillError] = ServiceUnavailableError) -> Iterator[None]:
+    """Raise the errors of S3 as ours.
+
+    Args:
+        what: What was to be done, for the message.
+        when_refused: What to raise when the store is well and refuses this one request: any answer from 400 to 499 that is not
+            about all requests.
+
+    Raises:
+        SourceChangedError: The object is gone, replaced, or there already.
+        ServiceUnavailableError: The store does not answer, is sick, wants to be asked later, or does not take our credentials.
+    """
     try:
         yield
     except ClientError as err:
         code = err.response.get("Error", {}).get("Code", "")
-        if code in _GONE_CODES:
+        if code in GONE_CODES:
             raise SourceChangedError(f"cannot {what}: {code}") from err
-        denied = code in _DENIED_CODES or code.startswith("KMS.")
-        raise (when_denied if denied else ServiceUnavailableError)(f"cannot {what}: {err}") from err
+        raise (ServiceUnavailableError if _is_outage(err, code) else when_refused)(f"cannot {what}: {err}") from err
     except (BotoCoreError, HTTPError, ConnectionError) as err:
         raise ServiceUnavailableError(f"cannot {what}: {err}") from err
+
+
+def _is_outage(err: ClientError, code: str) -> bool:
+    """Tell whether an error would meet any other request just as well."""
+    status = err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", SICK)
+    return status >= SICK or status == TOO_MANY or code in FOR_ALL_CODES or code in LATER_CODES

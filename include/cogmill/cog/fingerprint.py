@@ -33,6 +33,11 @@ def build_fingerprint(profile: Profile) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def cog_digest(source_sha256: str, recipe: str) -> str:
-    """Return the short digest that stands in a COG's key: `cog/<stem>.<digest>.tif`."""
-    return hashlib.sha256(f"{source_sha256}\n{recipe}".encode()).hexdigest()[:DIGEST_DIGITS]
+def cog_digest(*named: str) -> str:
+    """Return the short digest that stands in a COG's key: `cog/<stem>.<digest>.tif`.
+
+    Args:
+        named: What the key names: the hash of the upload and the build fingerprint; and the hash of the COG, where the key without
+            it is taken by other bytes.
+    """
+    return hashlib.sha256("\n".join(named).encode()).hexdigest()[:DIGEST_DIGITS]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,6 +26,9 @@ ENDINGS = tuple(f"_{product.value}.yaml" for product in Product)
 """Endings of the names of collection files; a collection id ends with its product."""
 
 YAML = (".yaml", ".yml")
+
+ProfileChooser = Callable[[str, Product, Bands], Profile]
+"""Returns the profile of a collection's frames, by its id, its product and the bands folder."""
 
 
 class _Strict(BaseModel):
@@ -146,3 +150,25 @@ def _complaint(file: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{file}: {key}: unknown key, allowed are {', '.join(KEYS[above])}"
     return f"{file}: {key}: {error['input']!r} is wrong, {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def profile_chooser(folder: Path, override: str | None = None) -> ProfileChooser:
+    """Return how the profile of a frame is chosen: by name, else by its collection file, else by default.
+
+    Args:
+        folder: The collection files.
+        override: Name of a profile that is used instead of the collections' own.
+
+    Raises:
+        ConfigurationError: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
+    """
+    if override is not None and override not in PROFILES:
+        raise ConfigurationError(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
+    read = cache(partial(load_collection_config, folder))
+
+    def choose(collection_id: str, product: Product, bands: Bands) -> Profile:
+        config = read(collection_id)
+        own = config.profile(bands) if config else default_profile(bands, product)
+        return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
+
+    return choose

@@ -74,8 +74,12 @@ class SourceChangedError(CogmillError):
     """The upload was replaced or removed while it was being read; the next sweep takes the new version."""
 
 
-class AccessDeniedError(CogmillError):
-    """S3 answers, but does not hand out this one object: permissions, an archive class, another account's key. A person must act."""
+class ObjectRefusedError(CogmillError):
+    """S3 answers, but refuses this one object: permissions, an archive class, another account's key, its size. A person must act."""
+
+
+class ConflictingObjectError(ObjectRefusedError):
+    """A key that names its content holds other bytes."""
 
 
 class ServiceUnavailableError(CogmillError):

@@ -29,6 +29,8 @@ class Job:
     fingerprint: str | None
     """Build fingerprint that `cog_key` was built with."""
     cog_key: str | None
+    tries: int
+    """Which try this is; the first has the number 1."""
 
 
 @dataclass(frozen=True, slots=True)

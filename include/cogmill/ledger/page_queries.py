@@ -76,6 +76,8 @@ class FrameSummary:
     """Why no run takes it, one of `Hold`; None when nothing holds it back."""
     reason: str | None
     detail: str | None
+    next_try_at: dt.datetime
+    """When a frame that failed is tried again, at the earliest."""
     size: int
     """Bytes of the upload."""
     arrived_at: dt.datetime

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cogmill.cog.fingerprint import build_fingerprint
+from cogmill.config.collection_files import ProfileChooser, profile_chooser
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.lifecycle import State
 from cogmill.ledger.backfills import CandidateFrame, Progress
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.batches import FrameBatch
-from cogmill.pipeline.build_cogs import ProfileChooser, build_batch, profile_chooser
+from cogmill.pipeline.build_cogs import build_batch
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
     Raises:
         ConfigurationError: The request names a state, an order, a profile or a collection that does not exist.
     """
-    choose = profile_chooser(archive, request.profile)
+    choose = profile_chooser(archive.settings.collections_dir, request.profile)
     _check(archive, request)
     cost = archive.ledger.backfills.cpu_s_per_byte()
     shares: dict[tuple[str, str], BackfillShare] = {}

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.cog.fingerprint import build_fingerprint, cog_digest
-from cogmill.cog.profiles import PROFILES, Profile, default_profile
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
-from cogmill.config.collection_files import load_collection_config
+from cogmill.config.collection_files import ProfileChooser, profile_chooser
 from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
 from cogmill.domain.errors import (
     ConfigurationError,
+    ConflictingObjectError,
     InvalidFrameError,
     ServiceUnavailableError,
     SourceChangedError,
 )
-from cogmill.domain.model import Bands, BuiltCog, Product, RejectedFrame
+from cogmill.domain.model import BuiltCog, RejectedFrame
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive
 
@@ -44,8 +43,9 @@ GONE_S = 3600
 """Seconds for which a frame waits whose upload was gone or replaced when it was to be built: maintenance withdraws the one, and the
 next sweep ingests the other at once."""
 
-ProfileChooser = Callable[[str, Product, Bands], Profile]
-"""Returns the profile of a collection's frames, by its id, its product and the bands folder."""
+PATIENT_TRIES = 3
+"""Tries of a frame that an outage may cut short. From then on an outage that meets this frame alone is its own failure: storage that
+cannot read one object answers for it as if it were sick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
         ConfigurationError: There is no such profile, or a collection file is wrong; its frames are given back.
         ServiceUnavailableError: S3 or the ledger became unavailable. What was done stays done, the rest is given back.
     """
-    choose = profile_chooser(archive, profile)
+    choose = profile_chooser(archive.settings.collections_dir, profile)
     jobs = archive.ledger.frames.claim(frame_ids, owner, archive.settings.lease_seconds)
     outcomes = [_record(archive, job, owner, build) for job, build in _build_all(archive, jobs, owner, choose)]
     for outcome in outcomes:
@@ -131,13 +131,32 @@ def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _O
         log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
         return _Outcome()
     except (ServiceUnavailableError, ConfigurationError) as err:
-        frames.release([job], owner)
-        return _Outcome(released_by=err)
+        if isinstance(err, ConfigurationError) or not _is_alone(archive, job):
+            frames.release([job], owner)
+            return _Outcome(released_by=err)
+        log.exception("frame_failed key=%s", job.source_key)
+        return _record_failed(archive, job, owner, err)
     except Exception as err:
         log.exception("frame_failed key=%s", job.source_key)
-        frames.mark_failed(job, owner, f"{type(err).__name__}: {err}")
-        return _Outcome(failed=f"{job.source_key}: {type(err).__name__}: {err}")
+        return _record_failed(archive, job, owner, err)
     return _record_built(archive, job, owner, built)
+
+
+def _is_alone(archive: Archive, job: Job) -> bool:
+    """Tell whether an outage meets this frame alone: it was met at each of several tries, and S3 answers."""
+    if job.tries < PATIENT_TRIES:
+        return False
+    try:
+        archive.store.require_answer()
+    except ServiceUnavailableError:
+        return False
+    return True
+
+
+def _record_failed(archive: Archive, job: Job, owner: str, err: Exception) -> _Outcome:
+    """Record a failure of ours: the frame waits for its next try, and no other frame waits for it."""
+    archive.ledger.frames.mark_failed(job, owner, f"{type(err).__name__}: {err}")
+    return _Outcome(failed=f"{job.source_key}: {type(err).__name__}: {err}")
 
 
 def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Outcome:
@@ -147,24 +166,6 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Out
     recorded = archive.ledger.frames.mark_built(job, owner, built.version, built.cog)
     log.info("cog_built key=%s bytes=%d cpu_s=%.1f", built.version.key, built.cog.size, built.cog.cpu_s)
     return _Outcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size)
-
-
-def profile_chooser(archive: Archive, override: str | None = None) -> ProfileChooser:
-    """Return how the profile of a frame is chosen: by name, else by its collection file, else by default.
-
-    Raises:
-        ConfigurationError: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
-    """
-    if override is not None and override not in PROFILES:
-        raise ConfigurationError(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
-    read = cache(partial(load_collection_config, archive.settings.collections_dir))
-
-    def choose(collection_id: str, product: Product, bands: Bands) -> Profile:
-        config = read(collection_id)
-        own = config.profile(bands) if config else default_profile(bands, product)
-        return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
-
-    return choose
 
 
 def _build_all(
@@ -207,10 +208,9 @@ def _build_one(
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
         sha256 = archive.store.download(job.source_key, job.etag, source)
-        cog_key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(sha256, fingerprint))
-        version = CogVersion(cog_key, sha256, fingerprint)
-        if job.cog_key == cog_key and archive.store.sha256(cog_key) is not None:
-            return _Built(version, None)
+        same = (job.source_sha256, job.fingerprint) == (sha256, fingerprint)
+        if same and job.cog_key is not None and archive.store.find(job.cog_key) is not None:
+            return _Built(CogVersion(job.cog_key, sha256, fingerprint), None)
         # Nothing but the bytes themselves: a COG's key names bytes and fingerprint, and the same key must hold the same bytes,
         # whatever name and ETag they come under.
         provenance = {"SOURCE_SHA256": sha256}
@@ -221,5 +221,25 @@ def _build_one(
             )
         finally:
             engines.put(engine)
-        archive.store.create(cog_key, target, cog.sha256, PutOptions("image/tiff", acl=archive.settings.public_acl))
-    return _Built(version, cog)
+        return _Built(_store(archive, job, target, cog, (sha256, fingerprint)), cog)
+
+
+def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tuple[str, str]) -> CogVersion:
+    """Store a COG under the key that names the upload's hash and the build fingerprint.
+
+    Where that key holds other bytes, the key names the COG's own hash too. Whatever is there stays as it is: somebody may be reading
+    it, a former revision may need it, and two workers whose libraries differ would take each other's COGs away for ever. So a key
+    still has the same bytes always, and the same bytes find their key again. Maintenance retires what nothing names.
+
+    Raises:
+        ObjectRefusedError: S3 takes it under neither key.
+    """
+    options = PutOptions("image/tiff", acl=archive.settings.public_acl)
+    key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*made_from))
+    try:
+        archive.store.create(key, file, cog.sha256, options)
+    except ConflictingObjectError as conflict:
+        key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*made_from, cog.sha256))
+        log.warning("cog_key_taken detail=%s instead=%s", conflict, key)
+        archive.store.create(key, file, cog.sha256, options)
+    return CogVersion(key, *made_from)

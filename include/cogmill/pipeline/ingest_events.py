@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cogmill.aws.s3_events import EventFormatError, UploadEvent, newest, parse_message
 from cogmill.aws.sqs import EventQueue, Message
-from cogmill.domain.errors import AccessDeniedError
+from cogmill.domain.errors import ObjectRefusedError
 from cogmill.domain.model import StoredObject
 from cogmill.domain.screening import is_upload
 from cogmill.pipeline.archive import Archive
@@ -72,7 +72,7 @@ def _find(archive: Archive, key: str) -> StoredObject | None:
     """Return the upload under a key; one to which S3 denies access is left to the sweep, so that it does not hold up the others."""
     try:
         return archive.store.find(key)
-    except AccessDeniedError as err:
+    except ObjectRefusedError as err:
         log.warning("upload_access_denied key=%s fault=%s", key, err)
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
@@ -34,7 +35,11 @@ class Digest:
     """Frames that are public now."""
     rejected: list[RejectedFrame]
     failed: list[str]
-    """`<key>: <what happened>`, tried again by later runs."""
+    """`<key>: <what happened>; next try <when>`, tried again by later runs."""
+    failed_first: list[str]
+    """Those among them that this run failed for the first time, so that nobody has been told yet."""
+    failed_again: bool
+    """This run tried some of them, and all that it tried had failed before."""
     held: list[str]
     """`<key>: <why>`, taken by no run until that is over."""
     missing_scans: list[MissingScan]
@@ -58,10 +63,18 @@ def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
     """Return what became of a collection since a moment."""
     row = archive.ledger.collections.digest(collection_id, since)
     rejected = [rejected_frame(entry["key"], entry["reason"], entry["detail"]) for entry in row["rejected"]]
-    failed = [f"{entry['key']}: {entry['detail']}" for entry in row["failed"]]
+    failed = {_failure(entry): entry for entry in row["failed"]}
+    first = [text for text, entry in failed.items() if entry["first"]]
+    again = not first and any(entry["tried"] for entry in failed.values())
     held = [f"{entry['key']}: {HOLD_WORDS[Hold(entry['hold'])]}" for entry in row["held"]]
     scans = _missing_scans(archive, collection_id, row["missing_scans"])
-    return Digest(collection_id, row["published"], row["total"], rejected, failed, held, scans)
+    return Digest(collection_id, row["published"], row["total"], rejected, [*failed], first, again, held, scans)
+
+
+def _failure(entry: Mapping[str, Any]) -> str:
+    next_try = dt.datetime.fromisoformat(entry["next_try_at"]).astimezone(dt.UTC)
+    times = f"{entry['failures']} times, " if entry["failures"] > 1 else ""
+    return f"{entry['key']}: {entry['detail']} ({times}next try {next_try:%Y-%m-%d %H:%M} UTC)"
 
 
 def _missing_scans(archive: Archive, collection_id: str, frames: Sequence[Mapping[str, str]]) -> list[MissingScan]:

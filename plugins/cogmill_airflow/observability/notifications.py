@@ -40,14 +40,18 @@ MAX_TEXT_CHARS = 100_000
 class DigestNotifier(BaseNotifier):
     """Send the digest of a run: for a collection that of the ledger, for other DAGs what the task pushed, or why it failed.
 
-    Sends nothing when nothing happened, or when no notifier is configured. A message that cannot be sent never fails a run.
+    Sends nothing when nothing happened, when frames only failed again that had failed before, or when no notifier is configured. A message that cannot be sent never fails a run.
     """
 
     def notify(self, context: Context) -> None:
         """Send the message of the task that has ended."""
+        from cogmill_airflow.operators.reports import StillFailingError
+
         ti = context["ti"]
         text = _digest(ti, context)
         failure = context.get("exception")
+        if isinstance(failure, StillFailingError):
+            failure = None  # whoever cares was told when it began
         text = "\n".join(filter(None, [str(failure) if failure else "", text]))
         if text:
             link = getattr(ti, "log_url", "")
@@ -132,6 +136,6 @@ def _collection_digest(collection_id: str, context: Context) -> str:
     with archive_from_connections() as archive:
         digest = run_digest.digest(archive, collection_id, run_start(context))
         service = service_url(archive.settings.mapserver_url, collection_id)
-    if not (digest.published or digest.rejected or digest.failed or digest.missing_scans):
+    if not (digest.published or digest.rejected or digest.failed_first or digest.missing_scans):
         return ""
     return f"{digest.text}\nService: {service}SERVICE=WMS&REQUEST=GetCapabilities"

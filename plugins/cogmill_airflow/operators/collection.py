@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowFailException
 
 from cogmill_airflow.observability import lineage, metrics
 from cogmill_airflow.observability.assets import emit_service_changed
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from cogmill_airflow.observability.lineage import Datasets
 
 
-class FramesFailedError(AirflowException):
-    """Some frames of a batch were not built, through no fault of the uploads."""
+class FramesFailedError(AirflowFailException):
+    """Some frames of a batch were not built, through no fault of the uploads.
+
+    Not retried: each of them waits for its next try, and those that were built are on their way to the map meanwhile.
+    """
 
 
 class PlanFramesOperator(CollectionOperator):

@@ -13,7 +13,12 @@ from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 from botocore.utils import parse_timestamp
 from cogmill.aws.s3 import PutOptions, S3Store
-from cogmill.domain.errors import AccessDeniedError, ServiceUnavailableError, SourceChangedError
+from cogmill.domain.errors import (
+    ConflictingObjectError,
+    ObjectRefusedError,
+    ServiceUnavailableError,
+    SourceChangedError,
+)
 
 TIFF = PutOptions("image/tiff")
 
@@ -68,7 +73,7 @@ def test_creates_an_immutable_key_only_once(store, file):
 def test_refuses_to_overwrite_other_bytes(store, file):
     store.replace("cog/x.tif", b"stranger", TIFF)
 
-    with pytest.raises(ServiceUnavailableError, match="other bytes"):
+    with pytest.raises(ConflictingObjectError, match="other bytes"):
         store.create("cog/x.tif", file, digest(b"pixels"), TIFF)
 
     assert store.read("cog/x.tif") == b"stranger"
@@ -147,7 +152,7 @@ def test_says_unavailable_when_s3_is_sick(file, status):
 @pytest.mark.parametrize("status", [400, 403])
 def test_one_key_that_s3_does_not_tell_about_is_no_outage(status):
     """400 is the answer to a HEAD of an object encrypted with a key of its uploader's own, and of a key that S3 does not take."""
-    with sick_store(status) as store, pytest.raises(AccessDeniedError, match=str(status)):
+    with sick_store(status) as store, pytest.raises(ObjectRefusedError, match=str(status)):
         store.find("x.tif")
 
 

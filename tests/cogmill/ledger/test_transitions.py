@@ -137,7 +137,7 @@ def transitions_of(
         connection.execute("INSERT INTO cogmill.publication VALUES (%s, 1, 'h', now())", [TRAVIS.id])
         scan = {"key": SCAN, "collection_id": TRAVIS.id, "bands": "bw", "stem": "03-22-51_4-1", "etag": "s", "size": 1}
         ledger.uploads.ingest_scans([scan | {"uploaded_at": "2026-01-01"}])
-        job = Job(0, KEY, TRAVIS, Bands.BW, "03-22-51_4-1", "old", 1, None, None, COG)
+        job = Job(0, KEY, TRAVIS, Bands.BW, "03-22-51_4-1", "old", 1, None, None, COG, 1)
         job = replace(job, id=Scene(ledger, connection.execute, job).add_frame(KEY, state))
         scene = Scene(ledger, connection.execute, job)
         connection.execute(

@@ -337,7 +337,7 @@ def test_fails_a_frame_that_s3_keeps_to_itself_and_builds_the_others(archive, up
 
     assert (result.built, published.frames) == (1, 1)
     assert len(result.failed) == 1
-    assert "AccessDeniedError" in result.failed[0]
+    assert "ObjectRefusedError" in result.failed[0]
     assert archive.ledger.frames.due(ID, 10) == [], "it waits before the next try"
 
 

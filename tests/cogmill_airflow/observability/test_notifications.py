@@ -82,6 +82,27 @@ def test_sends_nothing_when_a_run_did_nothing(connected, inbox) -> None:
     assert inbox() == []
 
 
+def test_tells_of_a_failed_frame_once_and_not_after_every_try(connected, inbox) -> None:
+    from cogmill_airflow.operators.reports import StillFailingError
+
+    connected.upload(KEY)
+    with archive_from_connections() as archive:
+        ingest_uploads(archive)
+        (due,) = archive.ledger.frames.due(COLLECTION, 10)
+        (job,) = archive.ledger.frames.claim([due.id], "tests", 60)
+        archive.ledger.frames.mark_failed(job, "tests", "ObjectRefusedError: S3 keeps it")
+    notifications.DigestNotifier()(context() | {"exception": ValueError("1 failures")})
+    (message,) = inbox()
+    assert f"Failed {KEY}: ObjectRefusedError: S3 keeps it (next try 20" in message["Message"]
+
+    with archive_from_connections() as archive:
+        archive.ledger._connection.execute("UPDATE cogmill.frame SET failing_since = now() - interval '1 day'")
+    for _ in range(3):
+        notifications.DigestNotifier()(context() | {"exception": StillFailingError("1 failures")})
+
+    assert inbox() == []
+
+
 def test_sends_what_a_task_left_and_why_it_failed_by_any_other_notifier(monkeypatch: pytest.MonkeyPatch) -> None:
     HEARD.clear()
     kwargs = {"text": "{{ digest_text }}", "title": "{{ digest_subject }}"}

@@ -112,6 +112,62 @@ def test_report_is_red_and_names_the_frame_when_we_failed(batches: list[dict[str
         run(reports.ReportOperator, context())
 
 
+def fail(frame_id: int) -> None:
+    with archive_from_connections() as archive:
+        (job,) = archive.ledger.frames.claim([frame_id], "owner", 60)
+        archive.ledger.frames.mark_failed(job, "owner", "ObjectRefusedError: S3 keeps it")
+
+
+def test_report_is_red_but_no_news_when_frames_fail_again_that_had_failed_before(batches: list[dict[str, Any]]) -> None:
+    first, second = batches[0]["frame_ids"]
+    fail(first)
+    with archive_from_connections() as archive:
+        archive.ledger._connection.execute(
+            "UPDATE cogmill.frame SET failing_since = '2020-01-01', next_try_at = now() WHERE state = 'failed'"
+        )
+    fail(first)
+
+    with pytest.raises(reports.StillFailingError, match=r"2 times, next try 20\d\d-"):
+        run(reports.ReportOperator, context(build_cogs="failed"))
+    with pytest.raises(AirflowFailException) as other:
+        run(reports.ReportOperator, context(build_cogs="failed", publish_mapfile="failed"))
+    assert not isinstance(other.value, reports.StillFailingError)
+
+    fail(second)
+    with pytest.raises(AirflowFailException) as news:
+        run(reports.ReportOperator, context(build_cogs="failed"))
+    assert not isinstance(news.value, reports.StillFailingError)
+
+
+def test_a_batch_that_failed_for_another_reason_is_news(batches: list[dict[str, Any]]) -> None:
+    fail(batches[0]["frame_ids"][0])
+    with archive_from_connections() as archive:
+        archive.ledger._connection.execute(
+            "UPDATE cogmill.frame SET failing_since = '2020-01-01', changed_at = '2020-01-01' WHERE state = 'failed'"
+        )
+
+    with pytest.raises(AirflowFailException) as news:
+        run(reports.ReportOperator, context(build_cogs="failed"))
+
+    assert not isinstance(news.value, reports.StillFailingError)
+
+
+def test_a_batch_with_failed_frames_is_red_and_not_retried(
+    batches: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cogmill.aws.s3 import S3Store
+    from cogmill.domain.errors import ObjectRefusedError
+
+    def refuse(*_: object) -> str:
+        raise ObjectRefusedError("S3 keeps it")
+
+    monkeypatch.setattr(S3Store, "download", refuse)
+
+    # Airflow does not retry an AirflowFailException, whatever the task's retries and retry policy say
+    with pytest.raises(AirflowFailException, match="S3 keeps it"):
+        run(collection.BuildCogsOperator, context(), batch=batches[0])
+
+
 def test_report_is_red_and_names_the_task_when_one_failed(batches: list[dict[str, Any]]) -> None:
     with pytest.raises(AirflowFailException, match="task publish_mapfile failed"):
         run(reports.ReportOperator, context(plan_frames="success", publish_mapfile="failed"))

@@ -62,6 +62,20 @@ def test_a_frame_that_is_held_back_says_why(
     assert HOLD_WORDS[hold] in text
 
 
+def test_a_frame_that_failed_says_when_it_is_tried_again(full_page: TestClient, database: dict[str, object]) -> None:
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "UPDATE cogmill.frame SET state = 'failed', detail = 'S3 keeps it', next_try_at = '2026-03-01 12:34:56Z'"
+            " WHERE id = (SELECT min(id) FROM cogmill.frame WHERE collection_id = %s)",
+            [LARGE_ID],
+        )
+
+    text = full_page.get(f"/dags/collection__{LARGE_ID}?state=failed").text
+
+    assert "S3 keeps it" in text
+    assert re.search(r"Tried again by itself, <time[^>]*>2026-03-01 12:34 UTC</time>", text)
+
+
 def test_every_collection_can_be_reached_when_all_pages_are_followed(full_page: TestClient) -> None:
     text = full_page.get("/").text
 

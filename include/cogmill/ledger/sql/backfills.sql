@@ -59,7 +59,8 @@ ORDER BY b.place;
 -- name: requeue_frames(lease_s, id, ids, owner)
 -- Frames of a backfill go back to `arrived` for the worker that is about to claim them. Should it vanish, the ordinary runs take them
 -- once the lease would be over.
-UPDATE cogmill.frame AS f SET state = 'arrived', reason = NULL, detail = NULL, tries = 0, changed_at = now(),
+UPDATE cogmill.frame AS f SET state = 'arrived', reason = NULL, detail = NULL, tries = 0, failures = 0, failing_since = NULL,
+    changed_at = now(),
     next_try_at = now() + make_interval(secs => :lease_s), hold = NULL, lease_owner = NULL, lease_until = NULL
 FROM cogmill.backfill_frame AS b
 WHERE b.backfill_id = :id AND b.frame_id = f.id AND f.id = ANY(:ids) AND b.outcome IS NULL

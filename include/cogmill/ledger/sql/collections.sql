@@ -159,7 +159,8 @@ SELECT
     count(*) FILTER (WHERE state = 'published') AS total,
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'reason', reason, 'detail', detail) ORDER BY source_key)
         FILTER (WHERE state = 'rejected' AND changed_at >= :since), '[]') AS rejected,
-    coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'detail', detail) ORDER BY source_key)
+    coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'detail', detail, 'next_try_at', next_try_at, 'failures', failures,
+            'tried', changed_at >= :since, 'first', coalesce(failing_since, changed_at) >= :since) ORDER BY source_key)
         FILTER (WHERE state = 'failed' AND hold IS NULL), '[]') AS failed,
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'hold', hold) ORDER BY source_key)
         FILTER (WHERE hold IS NOT NULL), '[]') AS held,

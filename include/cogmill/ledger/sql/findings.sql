@@ -224,7 +224,7 @@ WITH rows AS (
 ), counted AS (
     UPDATE cogmill.collection SET revision = revision + 1 WHERE id IN (SELECT collection_id FROM rows)
 )
-UPDATE cogmill.frame SET state = 'arrived', detail = NULL, tries = 0, arrived_at = now(),
+UPDATE cogmill.frame SET state = 'arrived', detail = NULL, tries = 0, failures = 0, failing_since = NULL, arrived_at = now(),
     changed_at = now(), audited_at = NULL,
     next_try_at = now(), hold = CASE WHEN :quarantined THEN 'quarantine' END
 WHERE cog_key = ANY(:cog_keys) AND state IN ('built', 'published')

@@ -10,13 +10,15 @@ ORDER BY arrived_at, source_key
 LIMIT :at_most;
 
 -- name: claim_frames(owner, lease_s, ids)
--- Lease frames to one try of one task. A retry of the same task takes back what its killed predecessor held.
+-- Lease frames to one try of one task. A retry of the same task takes back what its killed predecessor held; what failed waits for its
+-- next try, whoever asks.
 UPDATE cogmill.frame SET
     state = 'building', reason = NULL, detail = NULL, tries = tries + 1, changed_at = now(),
     lease_owner = :owner, lease_until = now() + make_interval(secs => :lease_s)
 WHERE id = ANY(:ids) AND hold IS NULL
-    AND (state IN ('arrived', 'failed') OR (state = 'building' AND (lease_until < now() OR lease_owner = :owner)))
-RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fingerprint, cog_key,
+    AND (state = 'arrived' OR (state = 'failed' AND next_try_at <= now())
+        OR (state = 'building' AND (lease_until < now() OR lease_owner = :owner)))
+RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fingerprint, cog_key, tries,
     (
         SELECT jsonb_build_array(c.folder, c.agency, c.year, c.product)
         FROM cogmill.collection AS c WHERE c.id = frame.collection_id
@@ -35,28 +37,31 @@ UPDATE cogmill.frame SET
     footprint = ST_SetSRID(ST_GeomFromWKB(:footprint_wkb), 3857),
     width = :width, height = :height, gsd_m = :gsd_m,
     source_crs = :source_crs, transformation = :transformation, cpu_s = :cpu_s,
-    built_at = now(), changed_at = now(), lease_owner = NULL, lease_until = NULL
+    built_at = now(), changed_at = now(), lease_owner = NULL, lease_until = NULL, failures = 0, failing_since = NULL
 WHERE id = :id AND etag = :etag AND lease_owner = :owner
 RETURNING id;
 
 -- name: mark_unchanged(id, etag, owner)
 -- The same pixels came under a new ETag: nothing to build, nothing to upload.
-UPDATE cogmill.frame SET state = 'built', changed_at = now(), lease_owner = NULL, lease_until = NULL
+UPDATE cogmill.frame SET state = 'built', changed_at = now(), lease_owner = NULL, lease_until = NULL, failures = 0,
+    failing_since = NULL
 WHERE id = :id AND etag = :etag AND lease_owner = :owner
 RETURNING id;
 
 -- name: mark_rejected(reason, detail, id, etag, owner)
 -- The frame's fault: never tried again by itself.
 UPDATE cogmill.frame SET
-    state = 'rejected', reason = :reason, detail = :detail, changed_at = now(), lease_owner = NULL, lease_until = NULL
+    state = 'rejected', reason = :reason, detail = :detail, changed_at = now(), lease_owner = NULL, lease_until = NULL,
+    failures = 0, failing_since = NULL
 WHERE id = :id AND etag = :etag AND lease_owner = :owner
 RETURNING id;
 
 -- name: mark_failed(detail, id, etag, owner)
--- Our fault: tried again by a later run, each time after a longer wait, at most six hours.
+-- Our fault: tried again by a later run, after 2 minutes, 4, 8 and so on, at most six hours. Tries that an outage cut short do not count.
 UPDATE cogmill.frame SET
     state = 'failed', detail = :detail, changed_at = now(), lease_owner = NULL, lease_until = NULL,
-    next_try_at = now() + least(interval '6 hours', interval '1 minute' * 2 ^ least(tries, 10))
+    failures = failures + 1, failing_since = coalesce(failing_since, now()),
+    next_try_at = now() + least(interval '6 hours', interval '2 minutes' * 2 ^ least(failures, 10))
 WHERE id = :id AND etag = :etag AND lease_owner = :owner
 RETURNING id;
 

@@ -48,13 +48,13 @@ WITH fitting AS MATERIALIZED (
     ORDER BY CASE WHEN :before::text IS NULL THEN source_key END, source_key DESC
     LIMIT :at_most
 )
-SELECT id, collection_id, source_key, state, hold, reason, detail, size, arrived_at, changed_at, published_at, date, roll, frame_num
+SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num
 FROM cogmill.frame JOIN page USING (id)
 ORDER BY source_key;
 
 -- name: rejections_page(changed_at, id, at_most)
 -- One page of rejected uploads, the latest first, those without a collection included.
-SELECT id, collection_id, source_key, state, hold, reason, detail, size, arrived_at, changed_at, published_at, date, roll, frame_num
+SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num
 FROM cogmill.frame
 WHERE state = 'rejected' AND (changed_at, id) < (:changed_at, :id)
 ORDER BY changed_at DESC, id DESC

@@ -73,7 +73,7 @@ WITH taken AS (
         acquired_from = excluded.acquired_from, acquired_to = excluded.acquired_to, scan_stem = excluded.scan_stem,
         etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at,
         state = excluded.state, reason = excluded.reason, detail = excluded.detail,
-        tries = 0, next_try_at = now(), hold = NULL, lease_owner = NULL, lease_until = NULL, arrived_at = now(), changed_at = now()
+        tries = 0, failures = 0, failing_since = NULL, next_try_at = now(), hold = NULL, lease_owner = NULL, lease_until = NULL, arrived_at = now(), changed_at = now()
     WHERE f.etag <> excluded.etag OR f.state = 'withdrawn'
     RETURNING f.id, f.collection_id, f.state
 ), back AS (
