@@ -99,9 +99,8 @@ class SmallArchive:
         ledger.collections.change_index(collection.id, rows, scans)
         revision = ledger.collections.state(collection.id).revision
         for bands in ledger.collections.bands_of(collection.id):
-            for part in ("cpg", "dbf", "shp", "shx", "prj"):
-                self.put(f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}.{part}")
-            self.put(f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip")
+            for key in keys.index_file_keys(collection, bands):
+                self.archive.store.replace(key, b"x", PutOptions("application/zip").with_sha256("0" * 64))
         ledger.collections.mark_exported(collection.id, revision)
         self.put(keys.mapfile_key(collection.id), mapfile.encode())
         sha256 = hashlib.sha256(mapfile.encode()).hexdigest()

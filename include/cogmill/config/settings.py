@@ -139,6 +139,8 @@ class RemovalSettings(BaseModel):
     """The same as a percentage of one collection, for collections that lose more than ten frames at once."""
     removal_services: int = Field(5, ge=0)
     """Maximum number of services that one maintenance run withdraws without approval."""
+    repair_findings: int = Field(100, ge=0)
+    """Maximum number of faults that one maintenance run repairs without approval, where something public is written again, moved or deleted."""
 
 
 class BackfillSettings(BaseModel):

@@ -122,9 +122,20 @@ class Findings(Part):
         """Keep what was found, with the time it was seen first; forget what has healed."""
         self._rows("remember_findings", kinds=list(kinds))
 
-    def due(self, kind: str, grace_s: float, at_most: int = 1_000_000) -> list[Finding]:
-        """Return remembered findings of a kind that are older than the grace period."""
-        return [Finding(**row) for row in self._rows("due_findings", kind=kind, grace_s=grace_s, at_most=at_most)]
+    def due(self, kind: str, grace_s: float, plan: str | None = None, at_most: int = 1_000_000) -> list[Finding]:
+        """Return remembered findings of a kind that are older than the grace period; with a plan only those that stand in it."""
+        values = {"kind": kind, "grace_s": grace_s, "plan": plan}
+        return [Finding(**row) for row in self._rows("due_findings", **values, at_most=at_most)]
+
+    def count_due(self, kind: str, grace_s: float, plan: str | None = None) -> int:
+        """Return how many findings `due` would return, without a limit."""
+        (row,) = self._rows("count_due_findings", kind=kind, grace_s=grace_s, plan=plan)
+        count: int = row["findings"]
+        return count
+
+    def mark_planned(self, plan: str, kind: str, grace_s: float) -> None:
+        """Record that a plan names the findings of a kind that are older than the grace period."""
+        self._rows("mark_planned", plan=plan, kind=kind, grace_s=grace_s)
 
     def forget(self, kind: str, subjects: Sequence[str]) -> None:
         """Forget findings that were repaired."""

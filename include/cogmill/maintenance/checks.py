@@ -43,7 +43,7 @@ class Treatment(StrEnum):
     REPORT = "report"
     """A fault that a person or another DAG must look into."""
     REPAIR = "repair"
-    """Repaired automatically; nothing leaves the map by that."""
+    """Repaired automatically; nothing leaves the map by that. Above the limit approved by a person."""
     REMOVE = "remove"
     """Takes something off the map: limited, and above the limit approved by a person."""
 
@@ -56,17 +56,19 @@ class Kind:
     treatment: Treatment
     grace: bool = False
     """Whether it must last for the grace period before anything is done."""
+    limited: bool = True
+    """Whether its repair counts against the limit of one run; False where only the ledger changes, and nothing public."""
 
 
 KINDS: dict[str, Kind] = {
     # uploads
     "upload_unknown": Kind("uploads the ledger does not know", Treatment.REPORT),
     "key_left_out": Kind("uploads with a name that the ledger cannot hold", Treatment.REPORT),
-    "rejected_gone": Kind("rejected uploads that were moved or deleted", Treatment.REPAIR, grace=True),
+    "rejected_gone": Kind("rejected uploads that were moved or deleted", Treatment.REPAIR, grace=True, limited=False),
     "source_missing": Kind("frames whose upload was deleted", Treatment.REMOVE, grace=True),
     "scan_missing": Kind("published frames without a scan", Treatment.NOTICE),
     "scan_gone": Kind("scans that were deleted", Treatment.REPAIR, grace=True),
-    "lease_expired": Kind("frames claimed by a worker that vanished", Treatment.REPAIR),
+    "lease_expired": Kind("frames claimed by a worker that vanished", Treatment.REPAIR, limited=False),
     "event_dead": Kind("S3 notifications that nobody could read", Treatment.REPORT),
     # COGs
     "cog_missing": Kind("COGs that are gone", Treatment.REMOVE),
@@ -80,6 +82,7 @@ KINDS: dict[str, Kind] = {
     # downloadable index files
     "index_files_missing": Kind("collections whose index files are incomplete or old", Treatment.REPAIR),
     "index_files_orphan": Kind("index files of collections without frames", Treatment.REPAIR, grace=True),
+    "index_files_foreign": Kind("index files of another system, of collections without frames", Treatment.NOTICE),
     # mapfiles; the first three are the checks of the old system
     "mapfile_stray": Kind("objects below mapfiles/ that are no mapfile", Treatment.REPAIR),
     "mapfile_unknown": Kind("mapfiles of collections the ledger does not know", Treatment.REPORT),

@@ -95,15 +95,27 @@ def _collection_findings(archive: Archive, clock: dt.datetime) -> Iterator[dict[
 
 def _index_file_findings(archive: Archive, layers: list[CollectionLayers]) -> Iterator[dict[str, Any]]:
     present = {row["key"] for row in archive.ledger.findings.listed([Place.TILE_INDEX])}
+    unwanted: dict[str, CollectionLayers] = {}
     for entry in layers:
         wanted = {key for bands in entry.bands for key in keys.index_file_keys(entry.collection, bands)}
         possible = {key for bands in Bands for key in keys.index_file_keys(entry.collection, bands)}
-        for key in sorted((possible - wanted) & present):
-            yield _finding("index_files_orphan", key, entry, "no frame of this folder is in the index")
+        unwanted |= dict.fromkeys(sorted((possible - wanted) & present), entry)
         if missing := sorted(wanted - present):
             yield _finding("index_files_missing", entry.collection.id, entry, f"missing: {', '.join(missing)}")
         elif wanted and entry.exported_revision < entry.revision:
             yield _finding("index_files_missing", entry.collection.id, entry, "older than the index")
+    yield from _unwanted_index_files(archive, unwanted)
+
+
+def _unwanted_index_files(archive: Archive, unwanted: dict[str, CollectionLayers]) -> Iterator[dict[str, Any]]:
+    """Tell index files that no frame wants any more from those that the predecessor wrote under the very same names."""
+    with ThreadPoolExecutor(READERS) as pool:
+        # ours carry their hash
+        for (key, entry), sha256 in zip(unwanted.items(), pool.map(archive.store.sha256, unwanted), strict=True):
+            if sha256:
+                yield _finding("index_files_orphan", key, entry, "no frame of this folder is in the index")
+            elif sha256 is not None:
+                yield _finding("index_files_foreign", key, entry, "not written by Cogmill, and left alone")
 
 
 def _mapfile_findings(archive: Archive, layers: list[CollectionLayers], clock: dt.datetime) -> Iterator[dict[str, Any]]:

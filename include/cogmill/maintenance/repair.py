@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from cogmill.domain.errors import CogmillError, ServiceUnavailableError
 from cogmill.ledger.findings import Finding
 from cogmill.maintenance import cells
+from cogmill.maintenance.change_plan import LIMITED_REPAIRS, by_collection, due, plan_changes
 from cogmill.maintenance.checks import quarantine_key
 from cogmill.maintenance.reading import read_again
-from cogmill.maintenance.removal_plan import Removals, by_collection, due, plan_removals
 from cogmill.pipeline import publish, withdraw
 from cogmill.pipeline.archive import Archive
 
@@ -30,41 +30,51 @@ class Action:
     failed: bool = False
 
 
-def repair(archive: Archive, *, dry_run: bool = False) -> list[Action]:
+def repair(archive: Archive, *, approved: str | None = None, dry_run: bool = False) -> list[Action]:
     """Repair what can be repaired without taking anything off the map.
 
-    Raises:
-        ServiceUnavailableError: S3 or the ledger became unavailable; what was done stays done.
-    """
-    return _act(archive, _REPAIRS, dry_run=dry_run)
-
-
-def remove(archive: Archive, *, approved: Removals | None = None, dry_run: bool = False) -> list[Action]:
-    """Take off the map what has gone for good; nothing at all when a limit is exceeded and nobody approved.
+    When a limit is exceeded and nobody approved, only what changes nothing public: a wrong setting must not write everything again.
 
     Args:
         archive: Clients and settings.
-        approved: What a person has agreed to; more than that is not done either.
+        approved: Id of the plan that a person has agreed to; only its findings are repaired. None: everything within the limit.
         dry_run: Only report what would be done.
 
     Raises:
         ServiceUnavailableError: S3 or the ledger became unavailable; what was done stays done.
     """
-    removals = plan_removals(archive)
-    if removals.concerns and not dry_run and not (approved and approved.covers(removals)):
-        log.warning("removals_wait_for_approval concerns=%s", removals.concerns)
+    acts = _REPAIRS
+    if not approved and not dry_run and (concerns := plan_changes(archive).repair_concerns):
+        log.warning("repairs_wait_for_approval concerns=%s", concerns)
+        acts = {kind: act for kind, act in _REPAIRS.items() if kind not in LIMITED_REPAIRS}
+    return _act(archive, acts, approved, dry_run=dry_run)
+
+
+def remove(archive: Archive, *, approved: str | None = None, dry_run: bool = False) -> list[Action]:
+    """Take off the map what has gone for good; nothing at all when a limit is exceeded and nobody approved.
+
+    Args:
+        archive: Clients and settings.
+        approved: Id of the plan that a person has agreed to; only its findings are answered. None: everything within the limits.
+        dry_run: Only report what would be done.
+
+    Raises:
+        ServiceUnavailableError: S3 or the ledger became unavailable; what was done stays done.
+    """
+    if not approved and not dry_run and (concerns := plan_changes(archive).removal_concerns):
+        log.warning("removals_wait_for_approval concerns=%s", concerns)
         return []
-    return _act(archive, _REMOVALS, dry_run=dry_run)
+    return _act(archive, _REMOVALS, approved, dry_run=dry_run)
 
 
 Act = Callable[[Archive, list[Finding]], Iterator[tuple[str, str]]]
 """Answers findings of one kind; yields each subject with what was done about it."""
 
 
-def _act(archive: Archive, acts: dict[str, Act], *, dry_run: bool) -> list[Action]:
+def _act(archive: Archive, acts: dict[str, Act], plan_id: str | None, *, dry_run: bool) -> list[Action]:
     actions = []
     for kind, act in acts.items():
-        for group in by_collection(due(archive, kind)).values():
+        for group in by_collection(due(archive, kind, plan_id)).values():
             if dry_run:
                 actions += [Action(kind, finding.subject, f"would be repaired: {finding.detail}") for finding in group]
             else:

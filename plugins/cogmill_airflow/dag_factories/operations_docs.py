@@ -34,7 +34,7 @@ Start it with `dry_run` to see what it would do. Red means that something needs 
 
 COMPARE = "Lists the bucket once and compares it with the ledger. Records what it finds, which begins the grace period of each finding."
 
-REPAIR = "Repairs rows, links, index files, changed mapfiles and expired leases; moves stray objects to quarantine/."
+REPAIR = "Repairs rows, links, index files, changed mapfiles and expired leases; moves stray objects to quarantine/. Above the limit only what changes nothing public."
 
 REMOVE = "Takes deleted uploads and mapfiles off the map and has lost or damaged COGs built again. Does nothing above the limits."
 
@@ -46,9 +46,9 @@ PROBE = "Requests the capabilities and a map from some live services each night.
 
 MAINTENANCE_REPORT = "All numbers, what was repaired, what waits. Red only for what needs a person."
 
-APPROVE = "Asks before an unusual amount leaves the map. Skipped when there is nothing to ask; without an answer nothing is removed."
+APPROVE = "Asks before an unusual amount leaves the map or is written again. Skipped when there is nothing to ask; without an answer nothing is done."
 
-REMOVE_APPROVED = "Removes what was approved, and nothing more."
+REMOVE_APPROVED = "Repairs and removes what was approved, finding by finding, and nothing that came since."
 
 RENDER_MAPFILES = """
 ### render_mapfiles

@@ -38,21 +38,22 @@ class CompareLayersOperator(ArchiveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return counts, examples, and the plan of removals."""
+        from cogmill.maintenance.change_plan import record_plan
         from cogmill.maintenance.compare import compare
-        from cogmill.maintenance.removal_plan import plan_removals
 
         with self.archive() as archive:
             comparison = compare(archive)
-            plan = plan_removals(archive)
+            plan = record_plan(archive)
         for finding in comparison.examples:
             self.log.info("%s %s: %s (since %s)", finding.kind, finding.subject, finding.detail, finding.first_seen)
-        self.log.info("removals_planned %s", plan.text)
+        self.log.info("changes_planned plan=%s %s", plan.id, plan.text)
         examples = [{**asdict(f), "first_seen": f.first_seen.isoformat()} for f in comparison.examples]
-        return {"comparison": asdict(comparison) | {"examples": examples}, "plan": asdict(plan) | {"text": plan.text}}
+        words = {"concerns": plan.concerns, "text": plan.text}
+        return {"comparison": asdict(comparison) | {"examples": examples}, "plan": asdict(plan) | words}
 
 
 class RepairOperator(MaintenanceOperator):
-    """Repair what can be repaired without taking anything off the map."""
+    """Repair what can be repaired without taking anything off the map; above the limit only what changes nothing public."""
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return what was done."""
@@ -65,7 +66,7 @@ class RepairOperator(MaintenanceOperator):
 class RemoveOperator(MaintenanceOperator):
     """Take off the map what was deleted; nothing when a limit is exceeded and nobody approved.
 
-    :param approved: The plan that a person approved; None for what needs no approval. (templated)
+    :param approved: The comparison whose plan a person approved, repairs included; None for what needs no approval. (templated)
     """
 
     template_fields: Sequence[str] = ("approved",)
@@ -76,19 +77,18 @@ class RemoveOperator(MaintenanceOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return what was done."""
-        from cogmill.maintenance.removal_plan import Removals
-        from cogmill.maintenance.repair import remove
+        from cogmill.maintenance.repair import remove, repair
 
-        plan = self.approved and self.approved["plan"]
-        agreed = Removals(plan["frames"], plan["services"], plan["cogs"]) if plan else None
+        dry_run, plan_id = context["params"]["dry_run"], self.approved and self.approved["plan"].get("id")
         with self.archive() as archive:
-            return self.report_actions(remove(archive, approved=agreed, dry_run=context["params"]["dry_run"]))
+            repaired = repair(archive, approved=plan_id, dry_run=dry_run) if plan_id else []
+            return self.report_actions(repaired + remove(archive, approved=plan_id, dry_run=dry_run))
 
 
 class ApproveRemovalsOperator(ApprovalOperator):
-    """Ask a person before more leaves the map than a run may take by itself; skipped when nothing has to be asked.
+    """Ask a person before more leaves the map or is written again than a run may do by itself; skipped when nothing has to be asked.
 
-    Without an answer nothing is removed, and the next night asks again.
+    Without an answer nothing is done, and the next night asks again.
 
     :param compared: Result of the comparison. (templated)
     :param wait: How long to wait for an answer.
@@ -98,7 +98,7 @@ class ApproveRemovalsOperator(ApprovalOperator):
 
     def __init__(self, *, compared: Templated, wait: timedelta = timedelta(hours=20), **kwargs: Any) -> None:
         super().__init__(
-            subject="Maintenance wants to take an unusual amount off the map",
+            subject="Maintenance wants to change an unusual amount",
             defaults=self.REJECT,
             response_timeout=wait,
             **kwargs,

@@ -7,8 +7,8 @@ from cogmill.config.settings import Settings
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.model import Bands
 from cogmill.maintenance.audit import audit
+from cogmill.maintenance.change_plan import plan_changes, record_plan
 from cogmill.maintenance.compare import compare
-from cogmill.maintenance.removal_plan import plan_removals
 from cogmill.maintenance.repair import remove
 
 from tests.small_archive import TRAVIS
@@ -66,10 +66,10 @@ def test_asks_a_person_when_more_cogs_are_damaged_than_one_run_may_remove(publis
 
     assert [(action.subject, action.failed) for action in result.damaged] == [(key, True) for key in damaged]
     assert published.states() == ["published"] * 3
-    plan = plan_removals(archive)
+    plan = plan_changes(archive)
     assert (plan.cogs, remove(archive)) == (2, [])
     assert "2 lost or damaged COGs" in plan.concerns[0]
-    assert [action.subject for action in remove(archive, approved=plan)] == damaged
+    assert [action.subject for action in remove(archive, approved=record_plan(archive).id)] == damaged
     assert sorted(published.states()) == ["arrived", "arrived", "published"]
 
 
@@ -82,7 +82,7 @@ def test_forgets_damage_that_was_none_when_it_is_read_again(published):
 
     audit(archive)
 
-    assert plan_removals(archive).cogs == 0
+    assert plan_changes(archive).cogs == 0
 
 
 def test_nobody_builds_a_damaged_frame_before_its_cog_was_put_aside(published, monkeypatch):

@@ -11,8 +11,8 @@ from cogmill.domain import keys
 from cogmill.maintenance import compare as comparison
 from cogmill.maintenance.audit import audit
 from cogmill.maintenance.cells import delete_retired_cells
+from cogmill.maintenance.change_plan import plan_changes
 from cogmill.maintenance.compare import compare
-from cogmill.maintenance.removal_plan import plan_removals
 from cogmill.maintenance.repair import repair
 from cogmill.pipeline import ingest, withdraw
 
@@ -171,7 +171,7 @@ def test_cell_that_nothing_names_is_deleted_after_its_time(cells, settled):
     sample, both = cells
     sample.put(UNNAMED)
     compare(sample.archive)
-    assert plan_removals(sample.archive).cogs == 0
+    assert plan_changes(sample.archive).cogs == 0
 
     assert [(act.kind, act.subject) for act in repair(sample.archive)] == [("cell_orphan", UNNAMED)]
 

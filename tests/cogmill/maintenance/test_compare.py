@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.checks import KINDS
@@ -10,6 +11,7 @@ from cogmill.maintenance.repair import remove, repair
 from tests.small_archive import TRAVIS
 
 PREFIX = TRAVIS.prefix(Bands.BW)
+NC_SHAPES = "nc/Travis/USDA_1951/frames/cog/tile_index/Travis_USDA_1951_frames.shp"
 
 
 def found(sample):
@@ -51,7 +53,8 @@ def test_finds_nothing_in_an_empty_archive(sample):
         (lambda a: a.sql("UPDATE cogmill.frame SET state = 'withdrawn' WHERE id = 1"), {"row_withdrawn": 1}),
         (lambda a: a.delete(PREFIX + "cog/tile_index/Travis_USDA_1951_frames.prj"), {"index_files_missing": 1}),
         (lambda a: a.sql("UPDATE cogmill.collection SET revision = revision + 1"), {"index_files_missing": 1, "mapfile_changed": 1}),
-        (lambda a: a.put("nc/Travis/USDA_1951/frames/cog/tile_index/Travis_USDA_1951_frames.shp"), {"index_files_orphan": 1}),
+        (lambda a: a.put(NC_SHAPES), {"index_files_foreign": 1}),
+        (lambda a: a.archive.store.replace(NC_SHAPES, b"x", PutOptions("x").with_sha256("0" * 64)), {"index_files_orphan": 1}),
         (lambda a: a.put("mapfiles/notes.txt"), {"mapfile_stray": 1}),
         (lambda a: a.put("mapfiles/other.map"), {"mapfile_unknown": 1}),
         (lambda a: a.put("mapfiles/"), {}),

@@ -7,8 +7,8 @@ import pytest
 from cogmill.config.settings import Settings
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection, Product
+from cogmill.maintenance.change_plan import plan_changes, record_plan
 from cogmill.maintenance.compare import compare
-from cogmill.maintenance.removal_plan import plan_removals
 from cogmill.maintenance.repair import remove, repair
 from cogmill.pipeline import export as compilation
 from cogmill.pipeline import ingest
@@ -257,11 +257,84 @@ def test_asks_a_person_before_more_leaves_than_a_run_may_take(published):
 
     assert remove(archive) == []
     assert rows(published) == 3
-    assert plan_removals(archive).concerns == ["3 frames, more than COGMILL_REMOVAL_FRAMES=2"]
+    assert plan_changes(archive).concerns == ["3 frames, more than COGMILL_REMOVAL_FRAMES=2"]
 
-    assert remove(archive, approved=replace(plan_removals(archive), frames=2)) == []
-    assert len(remove(archive, approved=plan_removals(archive))) == 3
+    assert remove(archive, approved="of another night") == []
+    assert len(remove(archive, approved=record_plan(archive).id)) == 3
     assert rows(published) == 0
+
+
+def test_an_approval_is_for_the_frames_that_were_shown_and_for_no_others(published):
+    first, second, third = published.listed(PREFIX + "georef/")
+    body = published.archive.store.read(first)
+    for key in (first, second):
+        published.delete(key)
+    compare(published.archive)
+    a_day_later(published)
+    approved = record_plan(with_settings(published, removal_frames=1)).id
+
+    published.put(first, body)  # came back, and another one went, before somebody answered: the same number
+    published.delete(third)
+    compare(published.archive)
+    a_day_later(published)
+
+    archive = with_settings(published, removal_frames=1)
+    assert [action.subject for action in remove(archive, approved=approved)] == [second]
+    assert published.states() == ["published", "withdrawn", "published"]
+
+
+def test_an_approval_is_not_for_a_fault_that_went_and_came_back(published):
+    gone = published.listed(PREFIX + "georef/")[0]
+    body = published.archive.store.read(gone)
+    published.delete(gone)
+    compare(published.archive)
+    a_day_later(published)
+    approved = record_plan(published.archive).id
+    published.put(gone, body)
+    compare(published.archive)
+    published.delete(gone)
+    compare(published.archive)
+    a_day_later(published)
+
+    assert remove(published.archive, approved=approved) == []
+
+
+def test_asks_a_person_before_more_is_written_again_than_a_run_may_repair(published):
+    published.sql("DELETE FROM cogmill.tile_index")
+    published.delete(PREFIX + "scanned/03-22-51_4-1.tif")
+    published.sql("UPDATE cogmill.frame SET state = 'arrived' WHERE id = 1")
+    published.sql("UPDATE cogmill.frame SET state = 'building', lease_until = now() - interval '1 minute' WHERE id = 1")
+    compare(published.archive)
+    a_day_later(published)
+    archive = with_settings(published, repair_findings=1)
+    plan = record_plan(archive)
+
+    assert plan.removal_concerns == []
+    (concern,) = plan.repair_concerns
+    assert concern.startswith(
+        "9 repairs, more than COGMILL_REPAIR_FINDINGS=1: 1 scans that were deleted, 2 published frames"
+    )
+    assert plan.text.endswith("what is found later is asked about again.")
+    # what changes nothing public goes on
+    assert {action.kind for action in repair(archive)} == {"lease_expired"}
+    assert published.states() == ["arrived", "published", "published"]
+
+    assert {action.kind for action in repair(archive, approved=plan.id)} >= {"row_missing", "scan_gone"}
+    assert published.states() == ["arrived", "built", "built"]
+
+
+def test_leaves_the_index_files_of_the_predecessor_alone(sample):
+    legacy = [key for bands in Bands for key in keys.index_file_keys(TRAVIS, bands)]
+    for key in legacy:
+        sample.put(key, b"legacy")
+    sample.upload(frames=1)
+    ingest.ingest_uploads(sample.archive)
+    compare(sample.archive)
+    a_day_later(sample)
+
+    assert repair(sample.archive) == []
+    assert faults(sample) == {"index_files_foreign": 2 * 6}
+    assert set(legacy) <= set(sample.listed())
 
 
 def test_asks_a_person_when_one_collection_loses_a_large_share(sample):
@@ -271,7 +344,7 @@ def test_asks_a_person_when_one_collection_loses_a_large_share(sample):
     compare(sample.archive)
     a_day_later(sample)
 
-    assert plan_removals(sample.archive).concerns == [f"11 of the 40 frames of {TRAVIS.id}"]
+    assert plan_changes(sample.archive).concerns == [f"11 of the 40 frames of {TRAVIS.id}"]
 
 
 def test_asks_a_person_when_many_mapfiles_vanish_at_once(published):
@@ -281,7 +354,7 @@ def test_asks_a_person_when_many_mapfiles_vanish_at_once(published):
     compare(published.archive)
     a_day_later(published)
 
-    assert len(plan_removals(with_settings(published, removal_services=1)).concerns) == 1
+    assert len(plan_changes(with_settings(published, removal_services=1)).concerns) == 1
 
 
 def test_says_what_it_would_do_and_does_nothing_in_a_dry_run(published):

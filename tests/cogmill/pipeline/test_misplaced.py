@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cogmill.domain.errors import Reason
 from cogmill.domain.model import Bands
+from cogmill.maintenance.change_plan import plan_changes
 from cogmill.maintenance.compare import SETTLED, compare
-from cogmill.maintenance.removal_plan import plan_removals
 from cogmill.maintenance.repair import repair
 from cogmill.pipeline import ingest
 
@@ -69,7 +69,7 @@ def test_moving_the_file_ends_the_rejection_and_asks_nobody(sample):
     sample.delete(wrong)
     ingest.ingest_uploads(sample.archive)
     assert {k: n for k, n in compare(sample.archive).counts.items() if n} == {"rejected_gone": 1}
-    assert plan_removals(sample.archive).frames == 0
+    assert plan_changes(sample.archive).frames == 0
     assert repair(sample.archive) == []  # not before the grace period is over
     a_day_later(sample)
     (done,) = repair(sample.archive)

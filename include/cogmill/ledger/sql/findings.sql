@@ -204,11 +204,20 @@ INSERT INTO cogmill.finding AS o (kind, subject, collection_id, detail)
 SELECT kind, subject, collection_id, detail FROM found ORDER BY kind, subject
 ON CONFLICT (kind, subject) DO UPDATE SET detail = excluded.detail, collection_id = excluded.collection_id;
 
--- name: due_findings(kind, grace_s, at_most)
--- Findings of one kind whose grace period is over, oldest first.
+-- name: mark_planned(plan, kind, grace_s)!
+-- The plan that a person is shown names these findings. A finding that heals and comes back is another one, and in no plan.
+UPDATE cogmill.finding SET plan = :plan WHERE kind = :kind AND first_seen <= now() - make_interval(secs => :grace_s);
+
+-- name: count_due_findings(kind, grace_s, plan)
+-- How many findings of one kind are due, or stand in a plan.
+SELECT count(*) AS findings FROM cogmill.finding
+WHERE kind = :kind AND first_seen <= now() - make_interval(secs => :grace_s) AND (:plan::text IS NULL OR plan = :plan);
+
+-- name: due_findings(kind, grace_s, plan, at_most)
+-- Findings of one kind whose grace period is over, oldest first; with a plan only those that stand in it.
 SELECT kind, subject, collection_id, detail, first_seen
 FROM cogmill.finding
-WHERE kind = :kind AND first_seen <= now() - make_interval(secs => :grace_s)
+WHERE kind = :kind AND first_seen <= now() - make_interval(secs => :grace_s) AND (:plan::text IS NULL OR plan = :plan)
 ORDER BY first_seen, subject
 LIMIT :at_most;
 
