@@ -37,6 +37,9 @@ test-long: setup ## the long tests: hours of random work, backfills beside uploa
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py tests/system/test_crowd.py \
 	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline
 
+cve: setup ## known holes of MapServer, GDAL, nginx, PostgreSQL, libtiff and curl in the packages of this machine
+	@$(PYTHON) -m tools.cve
+
 fuzz-maps: setup ## 10,000 random requests to the map host, and every file that MapServer opens meanwhile; 5 minutes
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/test_random_requests.py
 
@@ -74,7 +77,7 @@ lock: setup ## resolve requirements again into requirements.lock
 	@$(LOCK) docker/requirements.in -c requirements.lock --python-version 3.13 --no-header --no-annotate \
 	  -o docker/requirements.lock
 
-.PHONY: help setup demo stack status stop clean test test-long fuzz-maps test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
+.PHONY: help setup demo stack status stop clean test test-long cve fuzz-maps test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible

@@ -133,5 +133,5 @@ def _spelled(name: str, value: str, chance: random.Random) -> str:
     name = chance.choice([str, str.lower, str.upper, str.title])(name)
     escape = chance.choice([quote, quote_plus, lambda text: quote(text, safe="/:,")])
     if chance.random() < 0.02:
-        return name + chance.choice(["", "==", "&&", "=%", "=%zz", "=%2", ";a=b", "=+"])
+        return quote(name, safe=".[]") + chance.choice(["", "==", "&&", "=%", "=%zz", "=%2", ";a=b", "=+"])
     return f"{quote(name, safe='.[]')}={escape(value)}"
