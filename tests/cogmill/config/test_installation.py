@@ -115,17 +115,15 @@ def test_refuses_in_one_sentence_each_unless_tasks_run_elsewhere(monkeypatch, tm
     installation.require()
 
 
-def test_is_quick_and_loads_no_gdal():
+def test_loads_no_gdal_since_every_start_of_a_task_pays_it():
     said = (
-        "import sys, time; from cogmill.config import installation; begun = time.process_time(); "
-        "installation.require(); print(time.process_time() - begun, 'osgeo' in sys.modules, 'cv2' in sys.modules)"
+        "import sys; from cogmill.config import installation; installation.require(); "
+        "print([name for name in ('osgeo', 'rasterio', 'cv2', 'numpy', 'boto3', 'psycopg') if name in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
 
-    seconds, *loaded = done.stdout.split()
-    assert float(seconds) < 0.3  # 0.03 s on a quiet machine; every start of a task pays it
-    assert loaded == ["False", "False"]
+    assert done.stdout == "[]\n"
 
 
 def test_command_says_it_and_fails(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from cogmill.mapserver import request_budget
-from cogmill.mapserver.request_budget import ABANDONED_S, LOOK_S, Watch
+from cogmill.mapserver.request_budget import ABANDONED_S, LEFT, LOOK_S, Watch
 
 BUDGET_S = 2.0
 WORKER = """
@@ -87,9 +88,48 @@ request_budget.main(sys.argv[1:])
 def test_verdict_follows_the_age_of_one_request(looks, ended_at) -> None:
     course = Watch(10)
 
-    verdicts = [(now, course.verdict(open_now, now)) for now, open_now in looks]
+    verdicts = [
+        (now, course.verdict({inode: LEFT if has_left else 0 for inode, has_left in open_now.items()}, now))
+        for now, open_now in looks
+    ]
 
     assert next((now for now, verdict in verdicts if verdict), None) == ended_at
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "looks", "ended_at"),
+    [
+        (2, [(0, 500), (1.5, 900), (2, 900)], 2),
+        (2, [(0, 500), (1.5, 900), (2, 99_000), (6.5, 10**6), (7, 10**6)], 7),
+        (12, [(0, 0), (12, 10**6), (14.5, 10**7), (15, 10**7)], 15),
+        (30, [(0, 0), (29.5, 10**6), (30, 10**7)], 30),
+        (2, [(0, 10**6), (2, 10**6 + 200)], 2),
+        (2, [(0, 10**6, 4096), (0.5, 10**6, 0), (2, 10**6, 0), (7, 10**6, 0)], 7),
+    ],
+    ids=[
+        "not drawn",
+        "on its way",
+        "fifteen seconds in all",
+        "never sooner",
+        "what an earlier request wrote",
+        "unread",
+    ],
+)
+def test_verdict_gives_more_time_to_an_answer_that_is_on_its_way(budget_s, looks, ended_at) -> None:
+    course = Watch(budget_s)
+
+    verdicts = [(now, course.verdict({1: sum(unread)}, now, written)) for now, written, *unread in looks]
+
+    assert next((now for now, verdict in verdicts if verdict), None) == ended_at
+
+
+def test_written_bytes_are_those_of_sockets_too() -> None:
+    before = request_budget.written(psutil.Process().pid)
+    one, other = socket.socketpair()
+    with one, other, one.makefile("wb", buffering=0) as stream:
+        os.write(stream.fileno(), b"x" * 50_000)
+
+    assert request_budget.written(psutil.Process().pid) - before >= 50_000
 
 
 @contextmanager

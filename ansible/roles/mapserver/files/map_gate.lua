@@ -17,6 +17,9 @@ local QUICK_S, COSTLY_S, ABANDONED_S = 600, 30, 10
 -- How long it is known of a class that it is quick, that it is costly, and that people left before that was known.
 local SHARED_S, SHARED_BYTES = 1, 16000000
 -- How long a picture is kept for those who were waiting for it, and the largest one that is.
+local ENDINGS = { ["image/png"] = "IEND\174B`\130$", ["image/jpeg"] = "\255\217$", xml = ">%s*$" }
+-- What a whole document ends with. A worker that was ended while it answered leaves half of one, and nginx 1.22 takes the end of
+-- its connection for the end of the document.
 
 local settings, rooms
 local known = ngx.shared.gate
@@ -204,15 +207,24 @@ end
 -- header_filter: pictures alone are kept, whole ones, and only while somebody waits.
 function gate.headers()
   local key, kind = ngx.var.gate_key, ngx.header["Content-Type"] or ""
+  ngx.ctx.tail, ngx.ctx.ending = "", ENDINGS[string.match(kind, "^[^;]*")] or string.find(kind, "xml", 1, true) and ENDINGS.xml or nil
   local is_picture = string.find(kind, "^image/") or string.find(kind, "vector-tile", 1, true) or string.find(kind, "x-protobuf", 1, true)
   if key ~= "" and ngx.status == ngx.HTTP_OK and is_picture and known:get("wanted " .. key) then
     ngx.ctx.parts, ngx.ctx.bytes = { kind, "\n" }, 0
   end
 end
 
--- body_filter
+-- body_filter: who gets half of a document must see that. An error closes the connection before the end of the answer.
 function gate.body()
   local ctx, part = ngx.ctx, ngx.arg[1]
+  if ctx.ending then
+    ctx.tail = string.sub(ctx.tail .. string.sub(part, -16), -16)
+    if ngx.arg[2] and not string.find(ctx.tail, ctx.ending) then
+      ctx.is_cut = true
+      ngx.log(ngx.ERR, "a worker was ended while it answered; the client is told by the end of the connection")
+      return ngx.ERROR
+    end
+  end
   if not ctx.parts then
     return
   end
@@ -240,7 +252,9 @@ function gate.leave()
   if pool == "" then
     return
   end
-  if has_left then
+  if ngx.ctx.is_cut then
+    learn(var, "costly", COSTLY_S)
+  elseif has_left then
     if was_probe then
       known:set("class " .. var.gate_class, "costly", ABANDONED_S)
     end
