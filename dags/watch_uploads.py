@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, XComArg
 from cogmill_airflow.dag_factories import collection_docs
-from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.dag_factories.retries import DEFAULTS, SCHEDULED_RUN_TIMEOUT
 from cogmill_airflow.names import TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import uploads
@@ -22,6 +22,7 @@ with DAG(
     max_active_runs=1,
     catchup=False,
     is_paused_upon_creation=False,
+    dagrun_timeout=SCHEDULED_RUN_TIMEOUT,
     default_args=DEFAULTS,
     tags=[TAG],
     doc_md=collection_docs.WATCH_UPLOADS,

@@ -15,25 +15,29 @@ if TYPE_CHECKING:
     from cogmill.aws.sqs import EventQueue
     from cogmill.config.settings import Settings
     from cogmill.ledger import Ledger
+    from cogmill.ledger.connection.silence import TimeLimits
     from cogmill.pipeline import Archive
-
-CONNECT_TIMEOUT_S = 10
-"""Seconds until a host that does not answer counts as unavailable, unless the connection's extra says otherwise."""
 
 
 def s3_client(aws_conn_id: str = AWS_CONN_ID) -> Any:
-    """Return a boto3 client for S3 that retries what S3 asks to retry.
+    """Return a boto3 client for S3 with time limits, which retries what S3 asks to retry.
 
     The connection's `config_kwargs` take precedence over the defaults here. `Any`, because boto3 has no types.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-    from botocore.config import Config
 
-    defaults = Config(
-        connect_timeout=CONNECT_TIMEOUT_S, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
-    )
-    hook = S3Hook(aws_conn_id=aws_conn_id)
-    return hook.get_client_type(config=defaults.merge(hook.config))
+    return _limited(S3Hook(aws_conn_id=aws_conn_id), "s3")
+
+
+def _limited(hook: Any, service: str) -> Any:
+    """Return the boto3 client of a hook, with time limits, and a line in the log for each try that failed."""
+    from cogmill.aws.client_limits import client_config, log_failed_tries
+    from cogmill.config.settings import load_settings
+
+    defaults = client_config(load_settings().silence_seconds)
+    client = hook.get_client_type(config=defaults.merge(hook.config))
+    log_failed_tries(client, service)
+    return client
 
 
 @contextmanager
@@ -42,9 +46,10 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
 
     Args:
         postgres_conn_id: Airflow's name of the connection.
-        parameters: More libpq parameters; they take precedence over the connection's own.
+        parameters: More libpq parameters; they take precedence over the connection's own, and those over the time limits.
 
     Raises:
+        ConfigurationError: A COGMILL_ variable has an invalid value.
         ServiceUnavailableError: PostgreSQL does not answer or refuses the role.
     """
     from airflow.providers.postgres.hooks.postgres import PostgresHook
@@ -52,17 +57,32 @@ def ledger_from_connection(postgres_conn_id: str = POSTGRES_CONN_ID, **parameter
     from cogmill.ledger import Ledger
     from psycopg import Connection, OperationalError
 
+    limits = _time_limits()
     airflow_connection = BaseHook.get_connection(postgres_conn_id)
-    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "cogmill"}
-    airflow_connection.extra = json.dumps({**defaults, **airflow_connection.extra_dejson, **parameters})
+    own = {**airflow_connection.extra_dejson, **parameters}
+    airflow_connection.extra = json.dumps(limits.parameters(**own))
     try:
         connection = PostgresHook(connection=airflow_connection).get_conn()
     except OperationalError as err:
         raise ServiceUnavailableError(f"connection {postgres_conn_id}: {err}") from err
     try:
-        yield Ledger(cast("Connection[Any]", connection))  # the hook's type also admits psycopg2
+        # the hook's type also admits psycopg2
+        yield Ledger(cast("Connection[Any]", connection), limits.silence_s)
     finally:
         connection.close()
+
+
+def _time_limits() -> TimeLimits:
+    from cogmill.config.settings import load_settings
+    from cogmill.ledger.connection.silence import TimeLimits
+
+    settings = load_settings()
+    return TimeLimits(
+        silence_s=settings.silence_seconds,
+        statement_s=settings.statement_seconds,
+        lock_s=settings.lock_seconds,
+        idle_in_transaction_s=settings.idle_transaction_seconds,
+    )
 
 
 @contextmanager
@@ -91,5 +111,5 @@ def event_queue(settings: Settings, aws_conn_id: str = AWS_CONN_ID) -> EventQueu
     from airflow.providers.amazon.aws.hooks.sqs import SqsHook
     from cogmill.aws.sqs import EventQueue
 
-    client = SqsHook(aws_conn_id=aws_conn_id).get_conn()
+    client = _limited(SqsHook(aws_conn_id=aws_conn_id), "sqs")
     return EventQueue(client, settings.events_queue_url, settings.events_dead_letter_url)

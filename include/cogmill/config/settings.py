@@ -161,6 +161,19 @@ class NotificationSettings(BaseModel):
     """More Airflow notifiers, as JSON: `[{"class": "...SlackNotifier", "kwargs": {"text": "{{ digest_text }}"}}]`."""
 
 
+class TimeLimitSettings(BaseModel):
+    """Time limits."""
+
+    silence_seconds: float = Field(20, ge=1, le=50)
+    """A try to reach S3 that brings no byte for this long has failed and is repeated; a database that sends none is asked by a second connection whether it is still at work."""
+    statement_seconds: float = Field(900, ge=1)
+    """Longest statement in the ledger's database."""
+    lock_seconds: float = Field(60, ge=1)
+    """Longest wait for a lock in that database, such as the one on the index of a collection."""
+    idle_transaction_seconds: float = Field(60, ge=1)
+    """A client that says nothing for this long inside of a transaction is gone: the database ends its session and frees its locks."""
+
+
 class FolderSettings(BaseModel):
     """Folders."""
 
@@ -181,6 +194,7 @@ class Settings(
     RemovalSettings,
     BackfillSettings,
     NotificationSettings,
+    TimeLimitSettings,
     FolderSettings,
     BaseSettings,
 ):

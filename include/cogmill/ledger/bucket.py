@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import psycopg
 
 from cogmill.ledger.connection import Part
+from cogmill.ledger.connection.silence import SILENCE_S, TimeLimits, watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.take_over and not asked.bucket:
         parser.error("--take-over needs the name of the bucket")
     try:
-        with psycopg.connect(connect_timeout=10, autocommit=True) as connection:
+        with psycopg.connect(**TimeLimits().parameters(autocommit=True)) as connection:
+            watch(connection, SILENCE_S)
             sys.stdout.write(_answer(BucketBinding(connection), asked.bucket, take_over=asked.take_over))
     except psycopg.OperationalError as err:
         sys.stderr.write(f"cannot reach the database named by the PG* variables: {err}\n")

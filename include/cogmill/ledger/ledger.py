@@ -10,6 +10,7 @@ from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.ledger.backfills import Backfills
 from cogmill.ledger.bucket import BucketBinding
 from cogmill.ledger.collections import Collections
+from cogmill.ledger.connection.silence import SILENCE_S, TimeLimits, watch
 from cogmill.ledger.findings import Findings
 from cogmill.ledger.frames import Frames
 from cogmill.ledger.history import History
@@ -20,10 +21,16 @@ from cogmill.ledger.uploads import Uploads
 
 
 class Ledger:
-    """Every method of the ledger, by subject, on one autocommit connection. Use it from one thread at a time."""
+    """Every method of the ledger, by subject, on one autocommit connection. Use it from one thread at a time.
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    Args:
+        connection: Opened with `TimeLimits.parameters`.
+        silence_s: Seconds without a byte after which the server is suspected to be gone; 0 waits for ever.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], silence_s: float = SILENCE_S) -> None:
         connection.autocommit = True
+        watch(connection, silence_s)
         self._connection = connection
         self.binding = BucketBinding(connection)
         self.uploads = Uploads(connection)
@@ -37,14 +44,19 @@ class Ledger:
         self.overview_cells = OverviewCells(connection)
 
     @classmethod
-    def connect(cls, **parameters: Any) -> Ledger:
+    def connect(cls, limits: TimeLimits | None = None, **parameters: Any) -> Ledger:
         """Open a ledger by libpq parameters (`host`, `port`, `dbname`, `user`, `password`, `service` ...).
+
+        Args:
+            limits: How long to wait for what; by default as `TimeLimits` says.
+            parameters: Of libpq; they take precedence over those of the limits.
 
         Raises:
             ServiceUnavailableError: The server cannot be reached within ten seconds or refuses.
         """
+        limits = limits or TimeLimits()
         try:
-            return cls(psycopg.connect(connect_timeout=10, application_name="cogmill", **parameters))
+            return cls(psycopg.connect(**limits.parameters(**parameters)), limits.silence_s)
         except psycopg.OperationalError as err:
             raise ServiceUnavailableError(f"cannot open the ledger: {err}") from err
 

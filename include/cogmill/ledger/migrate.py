@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from cogmill.ledger.connection import SQL
+from cogmill.ledger.connection.silence import TimeLimits, watch
 
 MIGRATIONS = SQL / "migrations"
 
@@ -53,7 +54,10 @@ def _apply(connection: psycopg.Connection[Any], file: Path) -> None:
 def main() -> int:
     """Migrate the database that libpq's environment names."""
     try:
-        with psycopg.connect(connect_timeout=10) as connection:
+        # a migration may take as long as it needs; only its lock must not wait for ever, for all others would wait behind it
+        limits = TimeLimits(statement_s=0)
+        with psycopg.connect(**limits.parameters()) as connection:
+            watch(connection, limits.silence_s)
             applied = migrate(connection)
     except psycopg.OperationalError as err:
         sys.stderr.write(f"cannot reach the database named by the PG* variables: {err}\n")

@@ -41,6 +41,11 @@ class PublicService:
 class Queries(Part):
     """Queries that change nothing."""
 
+    def has_lost(self, pid: int) -> bool:
+        """Tell whether the server runs no statement of another connection; False where a pooler hides which one that is."""
+        own = self._connection.info.backend_pid
+        return bool(self._rows("lost_statement", own=own, pid=pid)[0]["lost"])
+
     def states(self) -> dict[str, int]:
         """Return how many frames of the archive are in each state; reads an index of all frames."""
         return {row["state"]: row["frames"] for row in self._rows("count_states")}

@@ -9,7 +9,7 @@ from cogmill.cog.profiles import PROFILES
 
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
-from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.dag_factories.retries import BATCH_TIMEOUT, DEFAULTS
 from cogmill_airflow.names import BACKFILL_POOL, TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import backfill
@@ -104,7 +104,7 @@ def backfill_dag(
         catchup=False,
         max_active_runs=max_active_runs,
         is_paused_upon_creation=False,
-        default_args={**DEFAULTS, "execution_timeout": None},
+        default_args={**DEFAULTS, "execution_timeout": BATCH_TIMEOUT},
         params=form(dry_run=dry_run),
         tags=[TAG],
         doc_md=doc_md,

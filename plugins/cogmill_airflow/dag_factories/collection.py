@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, BaseOperator, TriggerRule
 
 from cogmill_airflow.dag_factories import collection_docs
-from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.dag_factories.retries import BATCH_TIMEOUT, DEFAULTS
 from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, TAG, dag_id, dag_title, task
 from cogmill_airflow.observability import assets
 from cogmill_airflow.observability.notifications import DigestNotifier
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from airflow.sdk import XComArg
 
     from cogmill_airflow.bundle.shards import Entry
-
-BATCH_TIMEOUT = timedelta(hours=6)
-"""Far longer than the limits per frame allow a batch to take; ends a task that hangs."""
 
 
 def collection_dag(entry: Entry) -> DAG:

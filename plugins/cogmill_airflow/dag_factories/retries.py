@@ -14,6 +14,12 @@ OTHER_TRIES = 2
 OTHER_DELAY = timedelta(seconds=60)
 """Pause before that second try."""
 
+BATCH_TIMEOUT = timedelta(hours=6)
+"""Far longer than a batch of frames takes; ends a task that hangs."""
+
+SCHEDULED_RUN_TIMEOUT = timedelta(hours=36)
+"""A run of a DAG that is scheduled ends by then, whatever hangs: the next one waits for it. Longer than all tries of its tasks."""
+
 
 class FaultRetryPolicy(RetryPolicy):
     """Retry a service that does not answer, Airflow's API included, as often as the task allows; retry other errors once."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 TRIGGER = "cogmill_airflow.triggers.uploads.NewUploadsTrigger"
 """Class path of the trigger; the triggerer imports it, the DAG does not."""
 
+SLACK = timedelta(minutes=30)
+"""How much longer than the wait the task may take before Airflow ends it, red: then no triggerer runs."""
+
 
 class NewUploadsSensor(S3KeySensor):
     """Waits until the bucket holds something that the ledger does not know.
@@ -41,8 +44,8 @@ class NewUploadsSensor(S3KeySensor):
         postgres_conn_id: str = POSTGRES_CONN_ID,
         **kwargs: Any,
     ) -> None:
-        # Airflow makes it the trigger's time limit, and a time without uploads would turn the task red
-        kwargs["execution_timeout"] = None
+        # Airflow makes it the trigger's time limit, and a time without uploads must not turn the task red
+        kwargs["execution_timeout"] = wait + SLACK
         super().__init__(bucket_key="*", wildcard_match=True, deferrable=True, aws_conn_id=aws_conn_id, **kwargs)
         self.wait = wait
         self.postgres_conn_id = postgres_conn_id
@@ -62,10 +65,7 @@ class NewUploadsSensor(S3KeySensor):
             return ingest.has_new_uploads(archive)
 
     def execute(self, context: Context) -> None:
-        """Return when something is new, else continue in the triggerer; only runs where a task starts on a worker.
-
-        The trigger gets no time limit: it ends by itself, and a limit of Airflow's would turn the task red.
-        """
+        """Return when something is new, else continue in the triggerer; only runs where a task starts on a worker."""
         from cogmill_airflow.triggers.uploads import NewUploadsTrigger
 
         if not self.poke(context):

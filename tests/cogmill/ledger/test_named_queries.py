@@ -11,7 +11,7 @@ import pytest
 from cogmill.ledger.connection import SQL, named_queries, statement
 from cogmill.ledger.findings import CHECKS
 
-MODULES = sorted(Path(cogmill.ledger.__file__).parent.glob("*.py"))
+MODULES = sorted(Path(cogmill.ledger.__file__).parent.rglob("*.py"))
 RUNNERS = {"_rows", "_stream", "_finish"}
 ADDED_BY_FINISH = {"id", "etag", "owner"}
 """Parameters that `Frames._finish` fills for its callers."""

@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +17,11 @@ from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.observability.notifications import DIGEST
 from cogmill_airflow.operators import uploads
 from cogmill_airflow.sensors.uploads import TRIGGER, NewUploadsSensor
+from cogmill_airflow.triggers import uploads as triggers
 from cogmill_airflow.triggers.uploads import NewUploadsTrigger
+
+from tests.cogmill_airflow.conftest import postgres_connection
+from tests.faults.relay import relay
 
 FRAME = "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif"
 
@@ -200,16 +206,79 @@ def test_nothing_is_asked_when_no_collection_has_work() -> None:
     assert trigger(uploads.NO_COLLECTION).execute({"ti": None}) is None
 
 
-def test_no_time_limit_of_airflow_ends_the_wait_when_the_scheduler_reads_the_dag() -> None:
+def test_time_limit_of_airflow_is_longer_than_the_wait_when_the_scheduler_reads_the_dag() -> None:
     from airflow.sdk import DAG
     from airflow.serialization.serialized_objects import DagSerialization
     from cogmill_airflow.dag_factories.retries import DEFAULTS
 
     with DAG("watch", schedule=None, default_args=DEFAULTS) as dag:
-        NewUploadsSensor(task_id="wait")
+        NewUploadsSensor(task_id="wait", wait=timedelta(hours=6))
 
     read = DagSerialization.from_dict(DagSerialization.to_dict(dag)).get_task("wait")
 
     # of which the scheduler makes the trigger's limit
-    assert DEFAULTS["execution_timeout"]
-    assert (read.start_from_trigger, read.execution_timeout) == (True, None)
+    assert read.start_from_trigger
+    assert read.execution_timeout > timedelta(hours=6)
+
+
+def test_trigger_ends_green_before_the_time_limit_when_the_triggerer_was_started_again() -> None:
+    trigger = NewUploadsTrigger(wait_s=6 * 3600)
+    trigger.timeout_after = datetime.now(UTC)  # as the triggerer sets it
+
+    events = asyncio.run(fire(trigger))
+
+    assert [type(event) for event in events] == [TaskSuccessEvent]
+
+
+def test_trigger_ends_at_its_own_deadline_and_says_so_when_a_check_hangs(
+    connected: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cogmill.pipeline import ingest
+
+    monkeypatch.setattr(triggers, "SLOW_CHECK_S", 0.3)
+    released, ended = threading.Event(), threading.Event()
+
+    def hang(archive: Any) -> bool:
+        released.wait(60)
+        ended.set()
+        return True
+
+    monkeypatch.setattr(ingest, "has_new_uploads", hang)
+
+    async def scene() -> list[TriggerEvent]:
+        try:
+            return await asyncio.wait_for(fire(NewUploadsTrigger(wait_s=2)), 30)
+        finally:
+            assert not ended.is_set(), "the deadline did not end the wait, the check did"
+            released.set()
+
+    events = asyncio.run(scene())
+
+    assert [type(event) for event in events] == [TaskSuccessEvent]
+    assert "uploads_check_slow" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(240)
+def test_trigger_names_a_silent_database_and_sees_the_upload_when_it_answers_again(
+    connected: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with relay(str(connected.libpq["host"]), int(connected.libpq["port"])) as way:
+        monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", postgres_connection(connected.libpq | {"port": way.port}))
+
+        async def scene() -> list[TriggerEvent]:
+            waiting = asyncio.create_task(fire(NewUploadsTrigger(wait_s=200)))
+            await asyncio.sleep(5)  # it has a connection by then
+            way.silent = True
+            begun, log = time.monotonic(), ""
+            while "uploads_not_visible" not in log and time.monotonic() - begun < 60:
+                await asyncio.sleep(0.5)
+                log += capsys.readouterr().out
+            assert "uploads_not_visible" in log
+            assert "the database has gone silent" in log
+            connected.upload(FRAME)
+            way.silent = False
+            return await waiting
+
+        events = asyncio.run(scene())
+
+    assert [type(event) for event in events] == [TaskSuccessEvent]

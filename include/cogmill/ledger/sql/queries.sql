@@ -43,3 +43,8 @@ SELECT t.dl_orig, t.dl_georef, t.dl_index, t.date, t.roll, t.frame_num, t.acquir
 FROM cogmill.tile_index AS t
 WHERE t.collection_id = :collection_id
 ORDER BY t.location COLLATE "C";
+
+-- name: lost_statement(own, pid)
+-- Whether the server runs no statement of the process `pid`; unknown, so false, behind a pooler, where not even the own number is right.
+SELECT pg_backend_pid() = :own
+    AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = :pid AND state = 'active') AS lost;

@@ -1,4 +1,4 @@
-"""Run the named queries of `sql/` on a connection, and raise ServiceUnavailableError when the database is away.
+"""Run the named queries of `sql/` on a connection, and raise ServiceUnavailableError when the database is away or silent.
 
 aiosql reads the files, translates `:name` and checks the declared parameters. Its psycopg adapter is not used to run them: its
 SELECT is a generator, so that an `UPDATE ... RETURNING` which nobody iterates over never happens, and it has no server-side cursors.
@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 
 from cogmill.domain.errors import ServiceUnavailableError
 
-SQL = Path(__file__).resolve().parent / "sql"
+SQL = Path(__file__).resolve().parents[1] / "sql"
 """Folder of the named queries, one file per module, and of the migrations."""
 
 FETCH = 2000

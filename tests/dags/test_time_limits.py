@@ -1,0 +1,84 @@
+"""Nothing runs without a time limit: every task of every DAG, and every run that another one waits for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cogmill_airflow.bundle.shards import write_shards
+
+from tests.airflow_home import ENVIRONMENT, ROOT
+
+READ = """
+import json, sys
+import airflow.settings
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+
+def seconds(limit):
+    return limit and limit.total_seconds()
+
+found = {}
+for folder in sys.argv[1:]:
+    bag = DagBag(folder)
+    assert not bag.import_errors, bag.import_errors
+    for dag in bag.dags.values():
+        # as the scheduler reads it
+        read = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+        found[dag.dag_id] = {
+            "tasks": {task.task_id: [type(task).__name__, seconds(task.execution_timeout)] for task in read.tasks},
+            "run": seconds(read.dagrun_timeout),
+            "scheduled": read.timetable.can_be_scheduled,
+        }
+print("\\n" + json.dumps(found))
+"""
+
+ENTRY = {
+    "id": "travis_usda_1951_frames",
+    "service_name": "Travis_USDA_1951_frames",
+    "county": "Travis",
+    "agency": "USDA",
+    "year": "1951",
+    "product": "frames",
+    "gdal_slots": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every DAG there is, the one of a collection included, with its time limits in seconds."""
+    folder: Path = tmp_path_factory.mktemp("bundle")
+    write_shards(folder, [ENTRY])
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(ROOT / "dags"), str(folder)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def test_every_dag_was_read(dags: dict[str, Any]) -> None:
+    files = {file.stem for file in (ROOT / "dags").glob("*.py")}
+
+    assert dags.keys() == files | {f"collection__{ENTRY['id']}"}
+
+
+def test_every_task_of_every_dag_has_a_time_limit(dags: dict[str, Any]) -> None:
+    tasks = {(dag_id, task): limit for dag_id, dag in dags.items() for task, (_, limit) in dag["tasks"].items()}
+
+    assert len(tasks) > 40
+    assert {task: limit for task, limit in tasks.items() if not limit} == {}
+
+
+def test_every_run_that_the_next_one_waits_for_has_a_time_limit(dags: dict[str, Any]) -> None:
+    limits = {dag_id: dag["run"] for dag_id, dag in dags.items() if dag["scheduled"]}
+
+    assert limits.keys() == {"watch_uploads", "compile_indexes", "maintenance"}
+    for dag_id, limit in limits.items():
+        assert limit > max(seconds for _, seconds in dags[dag_id]["tasks"].values()), dag_id
