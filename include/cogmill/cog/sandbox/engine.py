@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from cogmill.cog.profiles import Profile
+from cogmill.cog.sandbox.handover import handed_over
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
     Answer,
@@ -84,15 +85,21 @@ class Engine:
             VerificationError: The COG is not what it should be; our fault.
             ServiceUnavailableError: No worker could be started, or the scratch disk is full.
         """
-        request = BuildRequest(source.resolve(), target.resolve(), bands, profile, provenance, area, self._threads)
-        try:
+        with handed_over(source, target, self._folder()) as frame:
+            request = BuildRequest(frame.source, frame.target, bands, profile, provenance, area, self._threads)
             answer = self._ask(request)
             if isinstance(answer, WorkerExit):
                 # Fewer threads need less memory and take other paths through the libraries.
                 answer = self._ask(dataclasses.replace(request, threads=1))
-        finally:
-            target.with_name(target.name + ".part").unlink(missing_ok=True)
-        return _built_or_raise(answer)
+            built = _built_or_raise(answer)
+            frame.take_back(target)
+        return dataclasses.replace(built, path=str(target.resolve()))
+
+    def _folder(self) -> Path:
+        """Return the folder of the worker."""
+        if self._scratch is None:
+            raise RuntimeError("the engine is used outside of its `with` block")
+        return Path(self._scratch.name)
 
     def _ask(self, request: BuildRequest) -> Answer | WorkerExit:
         """Return what the worker answers, or why it could not; in that case the next frame gets a new one."""
@@ -119,9 +126,7 @@ class Engine:
         if self._worker is not None and self._worker.alive:
             return self._worker
         self._end_worker()
-        if self._scratch is None:
-            raise RuntimeError("the engine is used outside of its `with` block")
-        worker = self._worker = WorkerProcess(self._limits, Path(self._scratch.name))
+        worker = self._worker = WorkerProcess(self._limits, self._folder())
         if not worker.comes_up():
             tail = worker.stderr_tail()
             self._end_worker()

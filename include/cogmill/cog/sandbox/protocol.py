@@ -30,9 +30,9 @@ class BuildRequest:
     """One frame to build."""
 
     source: Path
-    """The upload, an absolute path of a local file."""
+    """The upload, a local file; relative to the worker's folder."""
     target: Path
-    """Where the COG is to stand, an absolute path."""
+    """Where the COG is to stand; relative to the worker's folder."""
     bands: Bands
     """What the frame's folder promises."""
     profile: Profile
@@ -48,6 +48,8 @@ class Ready:
     """The worker's first answer, before any request."""
 
     gdal_version: str
+    unconfined: str = ""
+    """What the kernel would not take from the worker; empty when nothing is left to it."""
 
 
 @dataclass(frozen=True, slots=True)

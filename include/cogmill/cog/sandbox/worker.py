@@ -20,6 +20,7 @@ import cv2
 from osgeo import gdal, ogr, osr
 
 from cogmill.cog.build_frame import build_frame
+from cogmill.cog.sandbox.confinement import confine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
     Answer,
@@ -61,17 +62,18 @@ CONFIG = {
 def main() -> None:
     """Answer requests until the parent hangs up."""
     limits = decode_limits(sys.argv[1])
-    _confine(limits)
+    _limit(limits)
     _configure()
+    refused = confine(Path(os.environ["TMPDIR"]), MAPPED * limits.decoded_bytes)
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints must not look like an answer
         lines = _listen()
-        _send(answers, Ready(gdal.VersionInfo("RELEASE_NAME")))
+        _send(answers, Ready(gdal.VersionInfo("RELEASE_NAME"), ", ".join(refused)))
         while True:
             _send(answers, _answer(decode_request(lines.get()), limits))
 
 
-def _confine(limits: Limits) -> None:
+def _limit(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
     space = limits.memory_bytes + (

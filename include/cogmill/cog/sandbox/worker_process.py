@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
+from cogmill.cog.sandbox.handover import open_to_worker
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
     Answer,
@@ -24,6 +27,8 @@ from cogmill.cog.sandbox.protocol import (
 )
 from cogmill.config.places import IMPORT_ROOT
 from cogmill.domain.errors import Reason, VerificationError
+
+log = logging.getLogger(__name__)
 
 PASSED_ON = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "LD_LIBRARY_PATH")
 """Variables that say where libraries find their data; nothing else of the parent's environment reaches the worker."""
@@ -57,12 +62,13 @@ class WorkerProcess:
         self._limits = limits
         self._log = scratch / "worker.log"
         self._unread = b""
-        with self._log.open("wb") as log:
+        open_to_worker(scratch)
+        with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cogmill.cog.sandbox.worker", encode_limits(limits)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=output,
                 cwd=IMPORT_ROOT,
                 env=_environment(str(scratch)),
                 bufsize=0,
@@ -81,9 +87,12 @@ class WorkerProcess:
     def comes_up(self) -> bool:
         """Wait until the process is ready, or has ended, or has had enough time."""
         try:
-            return isinstance(self.receive(self._limits.start_s), Ready)
+            answer = self.receive(self._limits.start_s)
         except ProtocolError:
             return False
+        if isinstance(answer, Ready) and answer.unconfined:
+            _warn_once(answer.unconfined)
+        return isinstance(answer, Ready)
 
     def send(self, request: BuildRequest) -> None:
         """Ask for a frame.
@@ -142,6 +151,12 @@ class WorkerProcess:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             _pipe(pipe).close()
+
+
+@cache
+def _warn_once(unconfined: str) -> None:
+    """Say what the kernel would not take from workers, once per process."""
+    log.warning("the reader of uploads is not confined by %s: run it on a kernel that allows this", unconfined)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

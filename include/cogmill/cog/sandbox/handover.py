@@ -1,0 +1,58 @@
+"""How an upload comes to the worker and its COG back: through the one folder that the worker may see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cogmill.cog.sandbox.confinement import WORKER_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """One frame in the worker's folder. Its paths are relative to that folder, which is the worker's working directory."""
+
+    folder: Path
+    """The worker's folder, absolute."""
+    source: Path
+    target: Path
+
+    def take_back(self, target: Path) -> None:
+        """Move the finished COG to where it is to stand."""
+        shutil.move(self.folder / self.target, target)
+
+
+def open_to_worker(path: Path) -> None:
+    """Give a file or folder to the worker, where that is another user than this process."""
+    if os.geteuid() == 0:
+        os.chown(path, WORKER_ID, WORKER_ID)
+
+
+@contextmanager
+def handed_over(source: Path, target: Path, folder: Path) -> Iterator[Handover]:
+    """Put an upload into the worker's folder for one frame, by a link where the file system allows it.
+
+    A file that belongs to root is given to the worker meanwhile, and back afterwards.
+
+    Raises:
+        OSError: The upload cannot be read, or the folder cannot be written.
+    """
+    place = Path(tempfile.mkdtemp(dir=folder, prefix="frame-"))
+    inside, owner = place / source.name, source.stat()
+    try:
+        open_to_worker(place)
+        try:
+            inside.hardlink_to(source.resolve())
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, inside)
+        open_to_worker(inside)
+        yield Handover(folder, inside.relative_to(folder), (place / f"{target.name}.cog").relative_to(folder))
+    finally:
+        if os.geteuid() == 0 and inside.exists():
+            os.chown(inside, owner.st_uid, owner.st_gid)
+        shutil.rmtree(place, ignore_errors=True)
