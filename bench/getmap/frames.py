@@ -52,16 +52,19 @@ class Original:
     """Its corner in EPSG:3857 meters."""
     footprint: str
     """Outline of its valid pixels, WKB as hexadecimal digits."""
+    outline_margin_m: float
+    """How far from the outline its valid pixels may differ from it, EPSG:3857 meters."""
 
 
 def build_original(folder: Path, scale: float = 1.0) -> Original:
     """Build the COG with the product's engine from a gray UTM frame, once; later calls find it in the folder."""
     source = make(INPUTS[0], folder, scale)
-    cog, facts = source.with_suffix(".cog.tif"), source.with_suffix(".json")
+    cog, facts = source.with_suffix(".cog.tif"), source.with_suffix(".facts.json")
     if not facts.exists():
         with Engine(Limits(), threads=2) as engine:
             profile = default_profile(Bands.BW, Product.FRAMES)
             built = engine.build(source, cog, bands=Bands.BW, profile=profile, provenance={}, area=None)
+        assert built.outline_margin_m, "the frame is made without holes"
         with rasterio.open(cog) as image:
             west, north = image.transform.c, image.transform.f
         original = Original(
@@ -74,6 +77,7 @@ def build_original(folder: Path, scale: float = 1.0) -> Original:
             west=west,
             north=north,
             footprint=built.footprint_wkb.hex(),
+            outline_margin_m=built.outline_margin_m,
         )
         facts.write_text(json.dumps({**asdict(original), "path": str(cog)}), encoding="utf-8")
     known = json.loads(facts.read_text(encoding="utf-8"))

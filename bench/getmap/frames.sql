@@ -15,3 +15,5 @@ FROM (
     SELECT %(prefix)s || 'cog/06-15-51_' || lpad(row::text, 3, '0') || '-' || lpad(col::text, 3, '0') || '.' || %(digest)s || '.tif' AS key
 ) AS named
 ORDER BY key;
+
+INSERT INTO cogmill.outlined_cog (key, margin_m) SELECT cog_key, %(margin_m)s FROM cogmill.frame WHERE collection_id = %(id)s;

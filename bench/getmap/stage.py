@@ -121,6 +121,7 @@ class Stage:
             "width": one.width,
             "height": one.height,
             "gsd_m": one.gsd_m,
+            "margin_m": one.outline_margin_m,
             "east": east,
             "south": south,
         }

@@ -17,7 +17,7 @@ from cogmill.cog.arrays.polygons import Polygon, area, covers, rasterize, rectan
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar import detect
 from cogmill.cog.fingerprint import ENGINE_VERSION, build_fingerprint, gdal_version, opencv_version
-from cogmill.cog.footprint import footprint
+from cogmill.cog.footprint import footprint, outline_margin
 from cogmill.cog.output import verify_cog
 from cogmill.cog.output.levels import build_levels, level_sizes
 from cogmill.cog.output.writer import write_cog
@@ -252,4 +252,5 @@ def _write_and_verify(
         gsd_m=warped.transform.a,
         source_crs=crs[0],
         transformation=crs[1],
+        outline_margin_m=outline_margin(outline, warped.mask, warped.transform, 2**last),
     )

@@ -125,6 +125,9 @@ class BuiltCog:
     """CPU seconds of the worker process, verification included; 0 until the worker fills it in."""
     peak_rss: int = 0
     """Highest resident memory of the worker process while it built this COG, bytes; 0 until the worker fills it in."""
+    outline_margin_m: float | None = None
+    """Valid pixels and outline differ only within this distance of the outline, EPSG:3857 meters: what lies further inside is all
+    valid. None when they differ elsewhere too, as holes or separate parts make them."""
 
 
 @dataclass(frozen=True, slots=True)

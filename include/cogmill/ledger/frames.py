@@ -85,6 +85,7 @@ class Frames(Part):
             "source_crs": cog.source_crs,
             "transformation": cog.transformation,
             "cpu_s": cog.cpu_s,
+            "outline_margin_m": cog.outline_margin_m,
         }
         return self._finish("mark_built", job, owner, **values)
 

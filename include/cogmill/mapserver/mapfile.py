@@ -74,10 +74,11 @@ TILES = (
 """What the raster layer is drawn from where a collection has overviews: these columns of the rows that the scale chooses."""
 
 FRAME_ROWS = (
-    "(SELECT oid, location, src_srs, acquired, true AS all_days, geom, 0 AS place FROM cogmill.tile_index"
-    " WHERE collection_id = {collection_id}) AS frames"
+    "(SELECT oid, location, src_srs, acquired, all_days, geom, 0 AS place"
+    " FROM cogmill.frames_on_map({collection_id}, !BOX!)) AS frames"
 )
-"""Frames, in the order of `DATA`."""
+"""Frames, in the order of `DATA`, without those that others hide: overlapping photographs hide half of each other, and a map would
+open every one of them."""
 
 CELL_ROWS = (
     "(SELECT oid, location, src_srs, acquired, all_days, geom, coalesce(acquired - date '1800-01-01', 0) AS place"

@@ -29,17 +29,25 @@ RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fing
 UPDATE cogmill.frame SET lease_until = now() + make_interval(secs => :lease_s)
 WHERE id = ANY(:ids) AND state = 'building' AND lease_owner = :owner;
 
--- name: mark_built(source_sha256, fingerprint, cog_key, cog_size, cog_sha256, footprint_wkb, width, height, gsd_m, source_crs, transformation, cpu_s, id, etag, owner)
+-- name: mark_built(source_sha256, fingerprint, cog_key, cog_size, cog_sha256, footprint_wkb, width, height, gsd_m, source_crs, transformation, cpu_s, outline_margin_m, id, etag, owner)
 -- Only the version that was built, and only by its leaseholder: a newer upload has taken the lease away.
-UPDATE cogmill.frame SET
-    state = 'built', source_sha256 = :source_sha256, recipe = :fingerprint,
-    cog_key = :cog_key, cog_size = :cog_size, cog_sha256 = :cog_sha256,
-    footprint = ST_SetSRID(ST_GeomFromWKB(:footprint_wkb), 3857),
-    width = :width, height = :height, gsd_m = :gsd_m,
-    source_crs = :source_crs, transformation = :transformation, cpu_s = :cpu_s,
-    built_at = now(), changed_at = now(), lease_owner = NULL, lease_until = NULL, failures = 0, failing_since = NULL
-WHERE id = :id AND etag = :etag AND lease_owner = :owner
-RETURNING id;
+WITH built AS (
+    UPDATE cogmill.frame SET
+        state = 'built', source_sha256 = :source_sha256, recipe = :fingerprint,
+        cog_key = :cog_key, cog_size = :cog_size, cog_sha256 = :cog_sha256,
+        footprint = ST_SetSRID(ST_GeomFromWKB(:footprint_wkb), 3857),
+        width = :width, height = :height, gsd_m = :gsd_m,
+        source_crs = :source_crs, transformation = :transformation, cpu_s = :cpu_s,
+        built_at = now(), changed_at = now(), lease_owner = NULL, lease_until = NULL, failures = 0, failing_since = NULL
+    WHERE id = :id AND etag = :etag AND lease_owner = :owner
+    RETURNING id
+), outlined AS (
+    INSERT INTO cogmill.outlined_cog (key, margin_m)
+    SELECT :cog_key, margin_m FROM built, (SELECT :outline_margin_m::double precision AS margin_m) AS known
+    WHERE margin_m IS NOT NULL
+    ON CONFLICT (key) DO UPDATE SET margin_m = excluded.margin_m
+)
+SELECT id FROM built;
 
 -- name: mark_unchanged(id, etag, owner)
 -- The same pixels came under a new ETag: nothing to build, nothing to upload.
