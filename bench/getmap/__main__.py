@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -42,6 +43,18 @@ WORKERS = 4
 """MapServer's processes while several clients ask."""
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured of each survey."""
+
+    samples: int
+    """Pictures of one kind, one by one."""
+    clients: int
+    """Clients at a time, after one alone; 1 leaves them out."""
+    ours: bool
+    """Nothing but our own service."""
+
+
 def main() -> int:
     """Measure, print the tables, and write them unless it was to be quick."""
     parser = argparse.ArgumentParser(prog="python -m bench.getmap", description=__doc__)
@@ -50,12 +63,25 @@ def main() -> int:
     )
     parser.add_argument("--frames", type=int, nargs="+", default=list(SIZES), help="sizes of the surveys")
     parser.add_argument("--ours", action="store_true", help="leave the others out")
+    parser.add_argument(
+        "--one-client", action="store_true", help="leave out the pictures that several ask for at a time"
+    )
+    parser.add_argument(
+        "--prepare",
+        action="store_true",
+        help="build the cells of the surveys, so that the next run only measures, and end",
+    )
     parser.add_argument("--no-page", action="store_true", help="leave docs/maps.md and its plot as they are")
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.frames, chosen.ours, chosen.no_page = [10, 100], True, True
+    if chosen.prepare:
+        prepare(chosen.frames)
+        return 0
     begun = time.monotonic()
-    rows = measured(chosen.frames, samples=3 if chosen.quick else SAMPLES, ours=chosen.ours)
+    clients = 1 if chosen.one_client else CLIENTS
+    plan = Plan(3 if chosen.quick else SAMPLES, clients, ours=chosen.ours)
+    rows = measured(chosen.frames, plan)
     print(report.tables(rows))
     RESULTS.mkdir(parents=True, exist_ok=True)
     results = RESULTS / ("quick.json" if chosen.quick else "getmap.json")
@@ -66,28 +92,35 @@ def main() -> int:
     return 0
 
 
-def measured(sizes: Sequence[int], *, samples: int, ours: bool) -> list[Measured]:
+def prepare(sizes: Sequence[int]) -> None:
+    """Publish surveys of all sizes once; their cells stay in the folder."""
+    with open_stage(RESULTS) as stage:
+        for size in sizes:
+            begun = time.monotonic()
+            stage.publish(Survey(stage.original, size))
+            say(f"{size} frames published in {time.monotonic() - begun:.0f} s")
+
+
+def measured(sizes: Sequence[int], plan: Plan) -> list[Measured]:
     """Measure surveys of all sizes."""
     found: list[Measured] = []
     with ExitStack() as kept:
         stage = kept.enter_context(open_stage(RESULTS))
         first = Survey(stage.original, 1)
         stage.publish(first)
-        python = None if ours else rivals.environment()
+        python = None if plan.ours else rivals.environment()
         for size in sizes:
             survey = Survey(stage.original, size)
             begun = time.monotonic()
             stage.publish(survey)
             say(f"{size} frames published in {time.monotonic() - begun:.0f} s")
-            found += mapserver(stage, survey, samples=samples, known=found, ours=ours)
+            found += mapserver(stage, survey, plan, found)
             if python is not None:
                 found += others(stage, survey, python, known=found)
     return found
 
 
-def mapserver(
-    stage: Stage, survey: Survey, *, samples: int, known: Sequence[Measured], ours: bool
-) -> Iterator[Measured]:
+def mapserver(stage: Stage, survey: Survey, plan: Plan, known: Sequence[Measured]) -> Iterator[Measured]:
     """Measure our service of a survey, and the one of its tile index alone."""
     plain = stage.publish_plain(survey)
     with Workers(stage.stack, 1, stage.endpoint) as workers:
@@ -106,13 +139,15 @@ def mapserver(
 
         product = Asker(candidate(report.OURS, survey.collection.id), survey.frames, stage.address)
         for scale in [*SCALES, WHOLE]:
-            yield from told(product.one_by_one(scale, list(windows(survey, scale, samples)), BUDGET_S))
-        if not ours:
+            yield from told(product.one_by_one(scale, list(windows(survey, scale, plan.samples)), BUDGET_S))
+        if not plan.ours:
             alone = Asker(candidate("MapServer, tile index", plain), survey.frames, stage.address)
             yield from rival(alone, survey, known)
+        if plan.clients == 1:
+            return
         workers.count = WORKERS
         for scale in [*SCALES, WHOLE]:
-            yield from told(product.side_by_side(scale, list(windows(survey, scale, CROWD, seed=8)), CLIENTS))
+            yield from told(product.side_by_side(scale, list(windows(survey, scale, CROWD, seed=8)), plan.clients))
 
 
 def others(stage: Stage, survey: Survey, python: Path, known: Sequence[Measured]) -> Iterator[Measured]:

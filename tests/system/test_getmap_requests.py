@@ -24,8 +24,17 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 FRAMES = 300
 MOST_REQUESTS = 30
 PLACES = 3
-SCALE = 0.15
+SMALL = 0.15
 """Frames of 1,080 px, about as wide in their finest overview."""
+
+FULL = 1.0
+"""Frames of 7,200 px: whole rows of blocks are a request each, so these are the ones that cost most."""
+
+FULL_FRAMES = 60
+MOST_SEEN = 7
+"""Frames that are seen in one picture, at most; up to 13 touch it."""
+DENSEST = (5_000, 10_600, 10_800, 17_000)
+"""Scales at which most blocks of 7,200 px are met: just before COGs are read from their next level, and before overviews begin."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,15 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], Service]]:
-    """Publish so many frames, and serve them."""
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[int], Service]]:
+    """Publish so many frames of the size that is the parameter, and serve them."""
     folder: Path = tmp_path_factory.mktemp("getmap")
-    with open_stage(folder, latency_s=0, scale=SCALE) as stage, Workers(stage.stack, 1, stage.endpoint) as workers:
+    with (
+        open_stage(folder, latency_s=0, scale=request.param) as stage,
+        Workers(stage.stack, 1, stage.endpoint) as workers,
+    ):
         stage.publish(Survey(stage.original, 1))
 
         def published(frames: int) -> Service:
@@ -80,21 +94,29 @@ def scales(service: Service) -> list[int]:
     return [round(service.survey.original.gsd_m / OGC_PIXEL_M), *beside, WHOLE]
 
 
+def judge(service: Service, scale: int) -> Measured:
+    """Ask for pictures of one scale, and compare what they cost with what they may; return it."""
+    cold, warm = service.measure(scale)
+    print(
+        f"1:{scale}: at most {cold.most_cogs} COGs, {cold.most_requests} requests, {cold.sent / 1e6:.2f} MB;"
+        f" again: {warm.most_requests} requests"
+    )
+    assert (cold.failed, warm.failed) == (0, 0)
+    assert 1 <= cold.most_cogs <= MOST_FRAMES
+    assert cold.most_requests <= MOST_REQUESTS
+    assert cold.repeated == 0, "nothing is asked for twice in one map"
+    assert warm.most_requests == 0, "nothing is asked for that the worker has just read"
+    return cold
+
+
+@pytest.mark.parametrize("service", [SMALL], indirect=True)
 def test_a_map_of_many_frames_opens_few_cogs_with_few_requests(service: Callable[[int], Service]) -> None:
     many = service(FRAMES)
     for scale in scales(many):
-        cold, warm = many.measure(scale)
-        print(
-            f"1:{scale}: at most {cold.most_cogs} COGs, {cold.most_requests} requests, {cold.sent / 1e6:.2f} MB;"
-            f" again: {warm.most_requests} requests"
-        )
-        assert (cold.failed, warm.failed) == (0, 0)
-        assert 1 <= cold.most_cogs <= MOST_FRAMES
-        assert cold.most_requests <= MOST_REQUESTS
-        assert cold.repeated == 0, "nothing is asked for twice in one map"
-        assert warm.most_requests == 0, "nothing is asked for that the worker has just read"
+        judge(many, scale)
 
 
+@pytest.mark.parametrize("service", [SMALL], indirect=True)
 def test_a_map_of_the_whole_extent_of_few_frames_asks_each_once(service: Callable[[int], Service]) -> None:
     few = service(MOST_FRAMES)
 
@@ -104,3 +126,11 @@ def test_a_map_of_the_whole_extent_of_few_frames_asks_each_once(service: Callabl
     assert cold.most_cogs == MOST_FRAMES
     assert cold.most_requests <= 2 * MOST_FRAMES
     assert warm.most_requests == 0
+
+
+@pytest.mark.parametrize("service", [FULL], indirect=True)
+def test_a_map_of_full_size_frames_opens_only_those_that_are_seen(service: Callable[[int], Service]) -> None:
+    full = service(FULL_FRAMES)
+
+    for scale in DENSEST:
+        assert judge(full, scale).most_cogs <= MOST_SEEN

@@ -208,6 +208,15 @@ class Findings(Part):
         """Record that these COGs were read and are right."""
         self._rows("mark_audited", ids=list(ids))
 
+    def unknown_outlines(self, cog_keys: Sequence[str]) -> list[tuple[str, bytes]]:
+        """Return those of some COGs on the map whose outline was never compared with their pixels, and the outline as WKB."""
+        rows = self._rows("unknown_outlines", keys=list(cog_keys))
+        return [(row["cog_key"], row["outline_wkb"]) for row in rows]
+
+    def note_outline(self, cog_key: str, margin_m: float | None) -> None:
+        """Record how far from its outline a COG's valid pixels may differ from it, meters; None when they differ elsewhere too."""
+        self._rows("note_outline", key=cog_key, margin_m=margin_m)
+
 
 def _collections(rows: Iterable[Row]) -> set[str]:
     return {row["collection_id"] for row in rows}

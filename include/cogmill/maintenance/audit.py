@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cogmill.ledger.findings import AuditJob
 from cogmill.maintenance.cells import rebuild_damaged_cells
+from cogmill.maintenance.outlines import learn_outlines
 from cogmill.maintenance.reading import read_again
 from cogmill.maintenance.repair import Action, rebuild_damaged
 from cogmill.pipeline.archive import Archive
@@ -34,6 +35,8 @@ def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
     jobs = {job.cog_key: job for job in archive.ledger.findings.due_audit(archive.settings.audit_nights)}
     hashes = {key: job.cog_sha256 for key, job in jobs.items()}
     bad = _read(archive, result, "cog", hashes, lambda key: archive.ledger.findings.mark_audited([jobs[key].id]))
+    if not dry_run:
+        learn_outlines(archive, sorted(jobs.keys() - set(bad)))
     damaged = [jobs[key] for key in bad]
     result.damaged = _answer(archive, damaged, dry_run=dry_run) + _audit_cells(archive, result, dry_run=dry_run)
     log.info("cogs_audited read=%d bytes=%d damaged=%d", result.read, result.bytes, len(damaged))

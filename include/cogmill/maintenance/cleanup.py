@@ -22,7 +22,7 @@ MOST_COGS = 5000
 A_DAY_S = 86_400
 """Incomplete uploads and folders of vanished workers are kept for this long."""
 
-TEMP = re.compile(r"cogmill-(?:verify-|proof-|index-|overviews-|compile-)?[a-z0-9_]{8}")
+TEMP = re.compile(r"cogmill-(?:verify-|proof-|index-|overviews-|outline-|compile-)?[a-z0-9_]{8}")
 """Names of the private folders that workers make in their temporary directory; `proof-` is what releases up to 0.1 called `verify-`."""
 
 

@@ -51,6 +51,23 @@ def test_finds_a_damaged_cog_of_the_right_size_and_lets_it_be_built_again(publis
     assert published.sql("SELECT count(*) FROM cogmill.tile_index") == [(2,)]
 
 
+def test_learns_of_cogs_that_are_there_already_whether_their_outline_tells_which_pixels_are_valid(sample):
+    for number in (1, 2):
+        sample.upload_real(number)
+    sample.run()
+    outlines = "SELECT key, margin_m FROM cogmill.outlined_cog ORDER BY key"
+    built = sample.sql(outlines)
+    assert [margin > 0 for _, margin in built] == [True, True]
+    sample.sql("DELETE FROM cogmill.outlined_cog")
+    archive = with_settings(sample, audit_nights=1)
+
+    audit(archive, dry_run=True)
+    assert sample.sql(outlines) == []
+    audit(archive)
+
+    assert sample.sql(outlines) == built
+
+
 def spoil(sample, count):
     damaged = sample.listed(COGS)[:count]
     for key in damaged:

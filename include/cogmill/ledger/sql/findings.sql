@@ -356,3 +356,14 @@ LIMIT (SELECT ceil(count(*) / :nights::numeric)::bigint FROM cogmill.frame WHERE
 -- name: mark_audited(ids)!
 -- These COGs were read and are right.
 UPDATE cogmill.frame SET audited_at = now() WHERE id = ANY(:ids);
+
+-- name: unknown_outlines(keys)
+-- Those of some COGs on the map whose outline was never compared with their pixels.
+SELECT t.cog_key, ST_AsBinary(t.geom) AS outline_wkb FROM cogmill.tile_index AS t
+WHERE t.cog_key = ANY(:keys) AND NOT EXISTS (SELECT FROM cogmill.outlined_cog AS o WHERE o.key = t.cog_key)
+ORDER BY t.cog_key;
+
+-- name: note_outline(key, margin_m)!
+-- How well the outline of a COG tells which of its pixels are valid.
+INSERT INTO cogmill.outlined_cog (key, margin_m) VALUES (:key, :margin_m)
+ON CONFLICT (key) DO UPDATE SET margin_m = excluded.margin_m;

@@ -43,8 +43,7 @@ WITH built AS (
     RETURNING id
 ), outlined AS (
     INSERT INTO cogmill.outlined_cog (key, margin_m)
-    SELECT :cog_key, margin_m FROM built, (SELECT :outline_margin_m::double precision AS margin_m) AS known
-    WHERE margin_m IS NOT NULL
+    SELECT :cog_key, :outline_margin_m::double precision FROM built
     ON CONFLICT (key) DO UPDATE SET margin_m = excluded.margin_m
 )
 SELECT id FROM built;

@@ -1,10 +1,9 @@
 -- Frames that a map need not open, because others lie over them.
 
--- COGs whose valid pixels and outline differ only within so many meters of the outline: all that lies further inside is valid.
--- COGs with holes or separate parts are not in here, nor those that were built before this was known; they hide nothing.
+-- How well the outline of a COG tells which of its pixels are valid. COGs that were built before this was asked are not in here.
 CREATE TABLE cogmill.outlined_cog (
     key      text PRIMARY KEY,
-    margin_m double precision NOT NULL CHECK (margin_m > 0)
+    margin_m double precision CHECK (margin_m > 0)  -- they differ only so close to the outline; null: elsewhere too, as with holes
 );
 
 -- The frames of a collection that a map of a rectangle (EPSG:3857) shows. A frame is left out where frames drawn after it hide all of
