@@ -124,10 +124,10 @@ def test_frames_without_a_day_hide_each_other(index):
 
 
 def test_all_frames_are_drawn_when_they_are_many(index):
-    for number in range(65):
+    for number in range(41):
         index.add(f"{number}", BOX)
 
-    assert len(index.shown()) == 65
+    assert len(index.shown()) == 41
     assert index.shown(box=shapely.box(2000, 2000, 3000, 3000)) == []
 
 

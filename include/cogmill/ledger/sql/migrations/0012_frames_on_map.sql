@@ -23,7 +23,7 @@ CREATE FUNCTION cogmill.frames_on_map(shown text, box geometry) RETURNS TABLE (
             ST_Intersection(ST_Buffer(n.geom, -m.margin_m, 'join=mitre'), box) AS hides,
             ST_Intersection(ST_Buffer(n.geom, m.margin_m, 'join=mitre'), box) AS hidden
         FROM near AS n
-        LEFT JOIN cogmill.outlined_cog AS o ON o.key = n.cog_key AND n.frames <= 64  -- many frames: what is left out costs more than it saves
+        LEFT JOIN cogmill.outlined_cog AS o ON o.key = n.cog_key AND n.frames <= 40  -- many frames: what is left out costs more than it saves
         CROSS JOIN LATERAL (SELECT o.margin_m + (ST_XMax(box) - ST_XMin(box)) / 100 AS margin_m) AS m
     )
     SELECT s.oid, s.location, s.src_srs, s.acquired, NOT coalesce(ST_Covers(above.every_day, s.hidden), false), s.geom
