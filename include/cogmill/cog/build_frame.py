@@ -17,9 +17,10 @@ from cogmill.cog.arrays.polygons import Polygon, area, covers, rasterize, rectan
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar import detect
 from cogmill.cog.fingerprint import ENGINE_VERSION, build_fingerprint, gdal_version, opencv_version
-from cogmill.cog.footprint import footprint, outline_margin
+from cogmill.cog.footprint import footprint
 from cogmill.cog.output import verify_cog
 from cogmill.cog.output.levels import build_levels, level_sizes
+from cogmill.cog.output.outline import outline_margin
 from cogmill.cog.output.writer import write_cog
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import BuildRequest

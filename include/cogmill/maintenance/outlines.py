@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import rasterio
 
-from cogmill.cog.footprint import outline_margin
 from cogmill.cog.output.levels import level_sizes
+from cogmill.cog.output.outline import outline_margin
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)

@@ -340,9 +340,6 @@ LIMIT :at_most;
 
 -- name: forget_retired(keys)!
 -- Retired COGs that were deleted.
-WITH outlined AS (
-    DELETE FROM cogmill.outlined_cog WHERE key = ANY(:keys)
-)
 DELETE FROM cogmill.retired_cog WHERE key = ANY(:keys);
 
 -- name: due_audit(nights)

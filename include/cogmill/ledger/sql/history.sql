@@ -86,6 +86,12 @@ WITH rows AS (
     DELETE FROM cogmill.former_row WHERE changed_at < now() - make_interval(secs => :age_s) RETURNING collection_id, revision
 ), cogs AS (
     DELETE FROM cogmill.former_cog WHERE replaced_at < now() - make_interval(secs => :age_s)
+), outlines AS (
+    DELETE FROM cogmill.outlined_cog AS o
+    WHERE NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = o.key)
+        AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.cog_key = o.key)
+        AND NOT EXISTS (SELECT FROM cogmill.former_cog AS g WHERE g.key = o.key)
+        AND NOT EXISTS (SELECT FROM cogmill.retired_cog AS r WHERE r.key = o.key)
 )
 DELETE FROM cogmill.publication AS p
 USING (SELECT collection_id, max(revision) AS revision FROM rows GROUP BY collection_id) AS o
