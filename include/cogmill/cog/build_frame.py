@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -234,13 +233,11 @@ def _write_and_verify(
     part = request.target.with_name(request.target.name + ".part")
     write_cog(levels, warped.transform, part, profile, _tags(request, *crs), threads=threads)
     verify_cog.verify_layout(part, width, height)
-    verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
+    sha256 = verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
     last = len(levels) - 1
     if reference.values.size:
         verify_cog.verify_samples(part, last, reference)
     outline = footprint(levels[last].mask != 0, warped.transform @ Affine.scale(2**last))
-    with part.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     size = part.stat().st_size
     os.replace(part, request.target)  # noqa: PTH105
     return BuiltCog(

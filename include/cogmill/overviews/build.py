@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +56,8 @@ def build_cell(picture: Picture, parts: Sequence[CogPart], target: Path) -> Buil
         levels = build_levels(canvas.data, canvas.mask, scratch)
         write_cog(levels, picture.transform, target, PROFILE, {}, threads=1)
         verify_layout(target, picture.width, picture.height)
-        verify_pixels(target, levels, lossless=PROFILE.lossless, threads=1)
-    data = target.read_bytes()
-    return BuiltCell(len(data), hashlib.sha256(data).hexdigest(), bounds)
+        sha256 = verify_pixels(target, levels, lossless=PROFILE.lossless, threads=1)
+    return BuiltCell(target.stat().st_size, sha256, bounds)
 
 
 def _valid_bounds(picture: Picture, canvas: Canvas) -> Bounds3857 | None:

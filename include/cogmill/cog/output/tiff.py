@@ -18,6 +18,10 @@ from cogmill.domain.errors import VerificationError
 SUBFILE, WIDTH, HEIGHT, BLOCK_WIDTH, BLOCK_HEIGHT, OFFSETS, LENGTHS = 254, 256, 257, 322, 323, 324, 325
 """Tags that describe where the pixels of a directory are."""
 
+BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, SAMPLES, PLANAR, PREDICTOR, FORMAT = 258, 259, 262, 266, 277, 284, 317, 339
+CODING = {BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, SAMPLES, PLANAR, PREDICTOR, FORMAT}
+"""Tags that describe how the pixels of a block are stored."""
+
 NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 """Unsigned TIFF field types and their struct codes."""
 
@@ -26,6 +30,23 @@ IS_MASK = 4
 
 BIG = 43
 """Version number of BigTIFF."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How the pixels of a directory are stored, in the numbers of TIFF; its defaults where a tag is missing."""
+
+    compression: int = 1
+    predictor: int = 1
+    bits: tuple[int, ...] = (1,)
+    """Of each band."""
+    photometric: int = -1
+    fill_order: int = 1
+    samples: int = 1
+    """Bands."""
+    planar: int = 1
+    formats: tuple[int, ...] = (1,)
+    """Of each band; 1 is unsigned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,7 @@ class Directory:
     """Shape (blocks,): first byte of every block, row by row."""
     lengths: NDArray[np.int64]
     """Shape (blocks,): bytes of every block."""
+    coding: Coding
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +137,24 @@ def _read_directory(file: BinaryIO, layout: Layout, offset: int) -> tuple[Direct
             block_height=int(tags[BLOCK_HEIGHT][0]),
             offsets=tags[OFFSETS],
             lengths=tags[LENGTHS],
+            coding=_coding({tag: tuple(values.tolist()) for tag, values in tags.items() if tag in CODING}),
         ),
         following,
+    )
+
+
+def _coding(tags: dict[int, tuple[int, ...]]) -> Coding:
+    """Return what the tags of `CODING` say."""
+    default = Coding()
+    return Coding(
+        compression=tags.get(COMPRESSION, (default.compression,))[0],
+        predictor=tags.get(PREDICTOR, (default.predictor,))[0],
+        bits=tags.get(BITS, default.bits),
+        photometric=tags.get(PHOTOMETRIC, (default.photometric,))[0],
+        fill_order=tags.get(FILL_ORDER, (default.fill_order,))[0],
+        samples=tags.get(SAMPLES, (default.samples,))[0],
+        planar=tags.get(PLANAR, (default.planar,))[0],
+        formats=tags.get(FORMAT, default.formats),
     )
 
 

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from osgeo import gdal
 
 from cogmill.cog.arrays.masks import strips
 from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.output.levels import BLOCK_PX, Level, level_sizes
 from cogmill.cog.output.tiff import Directory, read_directories
-from cogmill.cog.source.decode import Bytes
-from cogmill.cog.source.gdal_types import Dataset, Samples
+from cogmill.cog.output.written_level import WrittenLevel, open_level
 from cogmill.domain.errors import VerificationError
-
-STRIDE = 4
-"""Lossy pixels are compared on every fourth row and column: 16 samples in each 16 x 16 unit of JPEG."""
-
-CELL = 4
-"""Side of a compared cell in samples: one unit of subsampled JPEG."""
-
-LOSS_LEVELS = 48
-"""Mean difference of a cell, in gray levels, that no quality setting explains; a damaged block shows 60 and more."""
 
 MAX_DIFFERENCE = 0.35
 """Mean difference between overview and source, as a share of the source's standard deviation; unrelated images show 1.1."""
@@ -93,70 +86,57 @@ def _verify_order(path: Path, directories: list[Directory], images: list[Directo
         raise VerificationError(f"the last block ends at byte {end} of {size}")
 
 
-def verify_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: int) -> None:
-    """Decode every block of every level and compare it with what was to be written.
+def verify_pixels(path: Path, levels: list[Level], *, lossless: bool, threads: int) -> str:
+    """Decode every block of every level and compare it with what was to be written; hash the file meanwhile.
+
+    Blocks that `blocks` can decode are read from the file; the others, and one of every level in any case, by GDAL.
 
     Args:
         path: The COG.
         levels: What was to be written, full resolution first.
         lossless: Whether values must be equal; otherwise close. Masks must be equal always.
-        threads: Threads that decode.
+        threads: Threads that decode and hash.
+
+    Returns:
+        The sha256 of the file, hexadecimal.
 
     Raises:
         VerificationError: A block does not decode or decodes to something else.
     """
-
-    def verify(piece: tuple[int, slice]) -> None:
-        """Verify a row of blocks: number of the level, and rows."""
-        number, rows = piece
-        _verify_rows(path, number, levels[number], rows, lossless=lossless)
-
-    try:
-        map_threaded(verify, _rows_of_blocks(levels), threads)
-    except RuntimeError as err:
-        raise VerificationError(f"a block does not decode: {err}") from err
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        written = _written_levels(path, file, levels, lossless=lossless)
+        checks: Iterator[Callable[[], None]] = chain([lambda: _hash_file(path, digest)], _checks(written))
+        map_threaded(lambda check: check(), checks, threads)
+    return digest.hexdigest()
 
 
-def _rows_of_blocks(levels: list[Level]) -> Iterator[tuple[int, slice]]:
-    """Yield level and rows of every row of blocks: no block is decoded twice, and no two threads share one."""
-    for number, level in enumerate(levels):
-        for rows in strips(level.height, BLOCK_PX):
-            yield number, rows
+def _hash_file(path: Path, digest: hashlib._Hash) -> None:
+    """Feed a whole file to a digest."""
+    with path.open("rb") as file:
+        hashlib.file_digest(file, lambda: digest)
 
 
-def _verify_rows(path: Path, number: int, level: Level, rows: slice, *, lossless: bool) -> None:
-    """Raise when some rows of a written level, mask or bands, are not those of the level in memory."""
-    written, where = open_level(path, number), f"level {number}"
-    window = (0, rows.start, level.width, rows.stop - rows.start)
-    if not np.array_equal(written.GetRasterBand(1).GetMaskBand().ReadAsArray(*window), level.mask[rows]):
-        raise VerificationError(f"{where}: the mask differs in rows {rows.start} to {rows.stop}")
-    found = written.ReadAsArray(*window).reshape(len(level.data), -1, level.width)
-    _compare(found, level.data[:, rows], where, lossless=lossless)
+def _written_levels(path: Path, file: BinaryIO, levels: list[Level], *, lossless: bool) -> list[WrittenLevel]:
+    """Return the levels of a file beside those that were to be written.
+
+    Raises:
+        VerificationError: There are not as many.
+    """
+    directories = read_directories(path)
+    images, masks = ([each for each in directories if each.is_mask == is_mask] for is_mask in (False, True))
+    if not len(images) == len(masks) == len(levels):
+        raise VerificationError(f"{len(images)} levels with {len(masks)} masks, not {len(levels)}")
+    numbered = enumerate(zip(levels, images, masks, strict=True))
+    return [WrittenLevel(path, file, number, *each, lossless) for number, each in numbered]
 
 
-def open_level(path: Path, level: int) -> Dataset:
-    """Open one level of a COG, 0 being full resolution; for use by one thread."""
-    options = ["GEOREF_SOURCES=INTERNAL", "NUM_THREADS=1"]
-    if level:
-        options.append(f"OVERVIEW_LEVEL={level - 1}")
-    dataset: Dataset = gdal.OpenEx(str(path), gdal.OF_RASTER, allowed_drivers=["GTiff"], open_options=options)
-    return dataset
-
-
-def _compare(found: Samples, wanted: Bytes, where: str, *, lossless: bool) -> None:
-    """Raise when decoded values are not what was to be written; both of shape (bands, rows, columns)."""
-    if lossless:
-        if not np.array_equal(found, wanted):
-            raise VerificationError(f"{where} decodes to other pixels")
-        return
-    loss = np.abs(found[:, ::STRIDE, ::STRIDE].astype(np.int16) - wanted[:, ::STRIDE, ::STRIDE])
-    height, width = (-(-side // CELL) * CELL for side in loss.shape[1:])
-    padded = np.pad(loss, ((0, 0), (0, height - loss.shape[1]), (0, width - loss.shape[2])))
-    worst = padded.reshape(len(loss), height // CELL, CELL, width // CELL, CELL).mean(axis=(2, 4)).max()
-    if worst > LOSS_LEVELS:
-        raise VerificationError(
-            f"{where} differs by {worst:.0f} gray levels in a place: more than its quality explains"
-        )
+def _checks(written: list[WrittenLevel]) -> Iterator[Callable[[], None]]:
+    """Yield what is to be verified, by row of blocks, so that no two threads share one."""
+    for level in written:
+        for rows in strips(level.wanted.height, BLOCK_PX):
+            yield partial(level.verify_rows, rows)
+        yield level.verify_middle
 
 
 def verify_samples(path: Path, level: int, reference: ReferenceSamples) -> None:

@@ -14,9 +14,9 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from cogmill.cog.source.loaded import loaded_library
 from cogmill.domain.geo import Bounds4326
 
 PARTIAL_INTERSECTION = 1
@@ -118,8 +118,7 @@ def _library() -> ctypes.CDLL:
     Raises:
         RuntimeError: None is loaded.
     """
-    maps = Path("/proc/self/maps").read_text(encoding="utf-8")
-    path = next((line.split()[-1] for line in maps.splitlines() if "/libproj.so" in line), None)
+    path = loaded_library("libproj")
     if path is None:
         raise RuntimeError("no libproj is loaded; import osgeo.osr first")
     library = ctypes.CDLL(path)
