@@ -9,7 +9,6 @@ dag = backfill_dag(
     "backfill",
     "Builds chosen frames again, after a plan, in a pool of its own",
     operations_docs.BACKFILL,
-    dry_run=True,
     priority=1,
     max_active_runs=1,
 )

@@ -27,10 +27,10 @@ with DAG(
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
     params={
         "dry_run": Param(
-            default=False,
+            default=True,
             type="boolean",
             title="Dry run",
-            description="Only show what would be done.",
+            description="Only show what would be done. For runs by hand; those by schedule are never dry.",
         )
     },
     tags=[TAG],

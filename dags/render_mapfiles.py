@@ -20,12 +20,13 @@ with DAG(
     is_paused_upon_creation=False,
     default_args={**DEFAULTS, "execution_timeout": timedelta(hours=2)},
     params={
-        "collections": params.collections_param(
-            "Services to render. None chosen: all. A service whose mapfile was deleted comes back when it is chosen."
-        ),
         "dry_run": Param(
-            default=False, type="boolean", title="Dry run", description="Draw and show differences, publish nothing."
+            default=True, type="boolean", title="Dry run", description="Draw and show differences, publish nothing."
         ),
+        "collections": params.choose_collections(
+            "Services to render. A service whose mapfile was deleted comes back when it is chosen by name."
+        ),
+        **params.narrow_down(),
     },
     tags=[TAG],
     doc_md=operations_docs.RENDER_MAPFILES,

@@ -9,7 +9,7 @@ dag = backfill_dag(
     "retry",
     "Builds rejected or failed frames again; started by the button Retry of the page Collections",
     operations_docs.RETRY,
-    dry_run=False,
     priority=2,
     max_active_runs=4,
+    refuse_others=False,  # the page knows a new collection before the form does
 )

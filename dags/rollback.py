@@ -18,14 +18,8 @@ with DAG(
     is_paused_upon_creation=False,
     default_args=DEFAULTS,
     params={
-        "collection": Param(
-            type="string",
-            minLength=1,
-            examples=params.collection_ids(),
-            title="Collection",
-            description="Id, for example travis_usda_1951_frames.",
-        ),
-        "dry_run": Param(default=False, type="boolean", title="Dry run", description="Only say what would change."),
+        "dry_run": Param(default=True, type="boolean", title="Dry run", description="Only say what would change."),
+        "collection": params.choose_collection("Goes back to its previous published revision."),
     },
     tags=[TAG],
     doc_md=operations_docs.ROLLBACK,

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from airflow.api_fastapi.app import get_auth_manager
@@ -28,6 +29,7 @@ __all__ = [
     "get_auth_manager",
     "incr",
     "is_not_found",
+    "request_parsing",
     "requires_access_dag",
     "timing",
 ]
@@ -57,6 +59,26 @@ def bundle_storage_root() -> Path:
 
     root: Path = get_bundle_storage_root_path()  # type: ignore[no-untyped-call]
     return root
+
+
+def request_parsing(dag_ids: Sequence[str]) -> int:
+    """Ask the DAG processor to parse the files of some DAGs now, as the button of the UI does; return how many files.
+
+    Works where Airflow's database may be used: in the DAG processor itself.
+    """
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbag import DagPriorityParsingRequest
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    asked = select(DagPriorityParsingRequest.bundle_name, DagPriorityParsingRequest.relative_fileloc)
+    files = select(DagModel.bundle_name, DagModel.relative_fileloc).where(
+        DagModel.dag_id.in_(dag_ids), DagModel.bundle_name.is_not(None), DagModel.relative_fileloc.is_not(None)
+    )
+    with create_session() as session:
+        missing = set(map(tuple, session.execute(files))) - set(map(tuple, session.execute(asked)))
+        session.add_all(DagPriorityParsingRequest(str(bundle), str(file)) for bundle, file in missing)
+    return len(missing)
 
 
 def is_not_found(error: AirflowRuntimeError) -> bool:

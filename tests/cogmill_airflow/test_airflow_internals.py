@@ -88,6 +88,9 @@ def test_internal_names_are_those_that_type_checkers_see() -> None:
     assert {name for module, name in imports(INTERNALS) if not is_public(module, name)} == {
         *INTERNAL_NAMES,
         "get_bundle_storage_root_path",
+        "DagModel",
+        "DagPriorityParsingRequest",
+        "create_session",
     }
     with pytest.raises(AttributeError, match="no attribute 'nowhere'"):
         airflow_internals.nowhere  # noqa: B018

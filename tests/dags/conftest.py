@@ -66,6 +66,7 @@ class AirflowUi:
 def airflow_server() -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
+        patch.setitem(os.environ, "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL", "0")
         patch.setitem(os.environ, "AIRFLOW__API_AUTH__JWT_SECRET", "only-for-tests" * 5)
         from airflow.api_fastapi.app import create_app
         from airflow.models.dagbundle import DagBundleModel

@@ -88,5 +88,5 @@ def test_offers_exactly_the_profiles_and_states_that_exist() -> None:
     from cogmill_airflow.dag_factories.backfill import PROFILES, form
 
     assert set(PROFILES) == set(KNOWN)
-    assert form(dry_run=True)["order"].schema["enum"] == list(ORDERS)
-    assert set(form(dry_run=True)["states"].schema["examples"]) == {*map(str, STATES), "everything"}
+    assert form()["order"].schema["enum"] == list(ORDERS)
+    assert set(form()["states"].schema["items"]["enum"]) == {*map(str, STATES), "everything"}

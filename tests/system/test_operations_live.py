@@ -103,7 +103,7 @@ def test_nothing_above_the_cap_leaves_the_map_until_a_person_approves(live_stack
         live_stack.s3_client().delete_object(Bucket=live_stack.settings.bucket, Key=key)
 
     for choice in ("Reject", "Approve"):
-        run_id = api.trigger("maintenance")
+        run_id = api.trigger("maintenance", dry_run=False)
         question = api.wait_for_question("maintenance", run_id, "approve_removals", PATIENCE_S)
         assert "2 frames and 0 services leave the map" in question
         assert "COGMILL_REMOVAL_FRAMES=1" in question
@@ -198,7 +198,7 @@ def test_an_upload_passes_a_backfill_that_is_killed_and_goes_on(live_stack: Stac
     wait_until(api.is_quiet, PATIENCE_S)
     keys = rejected_before(stack, folder, (write_frame(tmp_path / "f.tif", SIDE, n) for n in range(FRAMES)))
     begun = time.monotonic()
-    run_id = api.trigger("backfill", prefix=folder, states=["rejected"], dry_run=False)
+    run_id = api.trigger("backfill", collections=["everything"], prefix=folder, states=["rejected"], dry_run=False)
     wait_until(lambda: len(stored_cogs(stack, folder)) > FRAMES / 10, PATIENCE_S)
 
     put(stack, "bw/Passing/USDA_1951/frames/georef/03-22-51_1-1.tif", write_frame(tmp_path / "p.tif", SIDE, 7))

@@ -37,8 +37,8 @@ print("\\nRESULTS " + json.dumps(results))
 RUNS = [
     ("compile_indexes", {}),
     ("maintenance", {"dry_run": False}),
-    ("render_mapfiles", {"collections": None, "dry_run": True}),
-    ("backfill", {"states": ["published"], "force": True, "dry_run": False}),
+    ("render_mapfiles", {"collections": ["everything"], "dry_run": True}),
+    ("backfill", {"collections": [TRAVIS.id], "states": ["published"], "force": True, "dry_run": False}),
     ("rollback", {"collection": TRAVIS.id, "dry_run": True}),
 ]
 

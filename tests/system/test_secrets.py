@@ -34,9 +34,15 @@ INBOX = "cogmill_inbox"
 LONG = pytest.mark.skipif(not os.environ.get("COGMILL_LONG"), reason="takes many minutes; COGMILL_LONG=1 runs it")
 RUNS: dict[str, dict[str, Any]] = {
     "compile_indexes": {},
-    "maintenance": {},
-    "render_mapfiles": {},
-    "backfill": {"prefix": FOLDER, "states": ["published"], "force": True, "dry_run": False},
+    "maintenance": {"dry_run": False},
+    "render_mapfiles": {"collections": ["everything"], "dry_run": False},
+    "backfill": {
+        "collections": [COLLECTION],
+        "prefix": FOLDER,
+        "states": ["published"],
+        "force": True,
+        "dry_run": False,
+    },
     "rollback": {"collection": COLLECTION, "dry_run": True},
 }
 
@@ -134,10 +140,10 @@ def run_operations(seen: Sight, folder: Path, queues: dict[str, str]) -> None:
         seen.until(f"{dag} recovers", lambda d=dag, r=run_id: api.state_of(d, r) == "success")
 
     put(stack, "mapfiles/notes.txt", b"a stray")
-    back = {"collection": COLLECTION}  # and forth, the second time
+    back = {"collection": COLLECTION, "dry_run": False}  # and forth, the second time
     others = [(dag, conf, "success") for dag, conf in RUNS.items() if dag != "rollback"]
-    nowhere = ("rollback", {"collection": "nowhere"}, "failed")
-    for dag, conf, end in [nowhere, *[("rollback", back, "success")] * 2, *others]:
+    nothing = ("backfill", {"collections": ["everything"], "first_year": 2100}, "failed")
+    for dag, conf, end in [nothing, *[("rollback", back, "success")] * 2, *others]:
         run_id = api.trigger(dag, **conf)
         seen.until(f"{dag} is {end}", lambda d=dag, r=run_id, e=end: api.state_of(d, r) == e)
     for name in ("mail", "inbox"):

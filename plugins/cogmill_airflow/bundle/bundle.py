@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import structlog
 from airflow.dag_processing.bundles.base import BaseDagBundle
-from airflow.sdk import get_parsing_context
+from airflow.sdk import conf, get_parsing_context
 
+from cogmill_airflow.airflow_internals import request_parsing
+from cogmill_airflow.bundle.form_renewal import FORMS, FormRenewal
 from cogmill_airflow.bundle.shards import Entry, holds_dag, write_shards
 from cogmill_airflow.names import POSTGRES_CONN_ID
 
@@ -38,6 +41,8 @@ class CollectionsBundle(BaseDagBundle):
         self.postgres_conn_id = postgres_conn_id
         self._just_changed: set[Path] = set()
         self._rows: Sequence[Mapping[str, Any]] | None = None
+        interval_s = conf.getint("core", "min_serialized_dag_update_interval", fallback=30)
+        self._forms = FormRenewal(time.monotonic, interval_s)
 
     @property
     def path(self) -> Path:
@@ -56,7 +61,18 @@ class CollectionsBundle(BaseDagBundle):
         super().initialize()
 
     def refresh(self) -> None:
-        """Fetch the list and rewrite what changed; safe to run in several processes at once."""
+        """Fetch the list and rewrite what changed; safe to run in several processes at once.
+
+        In the dag processor, also have the DAGs parsed again whose forms offer collections, when those are others now.
+        """
+        self._write_files()
+        if get_parsing_context().dag_id is None and self._forms.is_due():
+            try:
+                request_parsing(FORMS)
+            except Exception:  # forms that are old for a while must not keep new collections from their DAGs
+                log.exception("forms_not_renewed", bundle=self.name)
+
+    def _write_files(self) -> None:
         from cogmill.domain.errors import ServiceUnavailableError
 
         from cogmill_airflow.connections import ledger_from_connection
@@ -79,6 +95,7 @@ class CollectionsBundle(BaseDagBundle):
                     os.utime(dag_file)
             self._just_changed = changed
         if changed:
+            self._forms.changed()
             log.info("collections_changed", bundle=self.name, collections=len(rows), files=len(changed))
 
     def _entries(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Entry]:

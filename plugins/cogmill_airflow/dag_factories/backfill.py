@@ -14,88 +14,83 @@ from cogmill_airflow.names import BACKFILL_POOL, TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import backfill
 
+STATES = ("rejected", "failed", "arrived", "built", "published", "everything")
+"""States of frames that a form offers."""
 
-def form(*, dry_run: bool) -> dict[str, Param]:
-    """Return the fields of the form.
 
-    :param dry_run: Whether a run ends after the plan unless told otherwise.
+def form(*, refuse_others: bool = True) -> dict[str, Param]:
+    """Return the fields of the form. What matters has no section: Airflow shows those fields first, and folds sections.
+
+    :param refuse_others: Whether Airflow refuses collections that the form does not offer.
     """
-    return frame_fields() | build_fields(dry_run=dry_run)
+    dry_run = Param(default=True, type="boolean", title="Dry run", description="Only plan: nothing is built.")
+    chosen = {"collections": params.choose_collections("Whose frames are built again.", refuse_others=refuse_others)}
+    return {"dry_run": dry_run} | chosen | frame_fields() | params.narrow_down() | build_fields()
 
 
 def frame_fields() -> dict[str, Param]:
-    """Return the fields that choose frames."""
+    """Return the fields that choose frames of the chosen collections."""
     return {
-        "collections": params.collections_param("None chosen: all.", section="Which frames"),
+        "states": Param(
+            default=["rejected", "failed"],
+            type="array",
+            minItems=1,
+            items={"type": "string", "enum": [*STATES]},
+            examples=[*STATES],
+            title="States",
+            description="Published frames are built again only when profile, engine or GDAL have changed, or with Force.",
+        ),
         "prefix": Param(
             default=None,
             type=["null", "string"],
             examples=["bw/Travis/", "nc/"],
             title="Prefix",
             description="Only uploads whose keys begin like this.",
-            section="Which frames",
         ),
-        "states": Param(
-            default=["rejected", "failed"],
-            type="array",
-            items={"type": "string"},
-            examples=["rejected", "failed", "arrived", "built", "published", "everything"],
-            title="States",
-            description="Published frames are built again only when profile, engine or GDAL have changed, or with Force.",
-            section="Which frames",
-        ),
-        "order": Param(
-            default="oldest first",
-            enum=["oldest first", "newest first", "smallest first", "by name"],
-            title="Order",
-            section="Which frames",
-        ),
-        "limit": Param(default=None, type=["null", "integer"], minimum=1, title="Limit", section="Which frames"),
     }
 
 
-def build_fields(*, dry_run: bool) -> dict[str, Param]:
-    """Return the fields that say how the chosen frames are built, and whether.
-
-    :param dry_run: Whether a run ends after the plan unless told otherwise.
-    """
+def build_fields() -> dict[str, Param]:
+    """Return the fields that say how the chosen frames are built, which few people need."""
+    section = "How they are built"
     return {
         "profile": Param(
             default=None,
             type=["null", "string"],
             enum=[None, *PROFILES],
+            values_display={"null": "the collections' own"},
             title="Profile",
             description="Used instead of the collections' own profiles.",
-            section="How they are built",
+            section=section,
         ),
         "force": Param(
             default=False,
             type="boolean",
             title="Force",
             description="Also read published frames again; nothing is uploaded where nothing differs.",
-            section="How they are built",
+            section=section,
         ),
-        "dry_run": Param(
-            default=dry_run,
-            type="boolean",
-            title="Dry run",
-            description="End after the plan.",
-            section="How they are built",
+        "order": Param(
+            default="oldest first",
+            enum=["oldest first", "newest first", "smallest first", "by name"],
+            title="Order",
+            section=section,
         ),
+        "limit": Param(default=None, type=["null", "integer"], minimum=1, title="Limit", section=section),
     }
 
 
 def backfill_dag(
-    dag_id: str, description: str, doc_md: str, *, dry_run: bool, priority: int, max_active_runs: int
+    dag_id: str, description: str, doc_md: str, *, priority: int, max_active_runs: int, refuse_others: bool = True
 ) -> DAG:
     """Return a backfill DAG: plan -> approval when it is large -> batches -> report.
 
     :param dag_id: Id of the DAG.
     :param description: One line.
     :param doc_md: Text of its page in the UI.
-    :param dry_run: Whether a run ends after the plan unless told otherwise.
     :param priority: Priority of its batches among those of all backfills; batches of new uploads have another pool.
     :param max_active_runs: How many of its runs may be active at the same time.
+    :param refuse_others: Whether Airflow refuses collections that the form does not offer.
     """
     with DAG(
         dag_id,
@@ -105,7 +100,7 @@ def backfill_dag(
         max_active_runs=max_active_runs,
         is_paused_upon_creation=False,
         default_args={**DEFAULTS, "execution_timeout": BATCH_TIMEOUT},
-        params=form(dry_run=dry_run),
+        params=form(refuse_others=refuse_others),
         tags=[TAG],
         doc_md=doc_md,
     ) as dag:

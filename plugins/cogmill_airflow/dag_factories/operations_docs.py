@@ -29,7 +29,7 @@ Repairs by itself what takes nothing off the map. What was deleted (uploads, map
 `COGMILL_GRACE_HOURS`, in the order service, index, COG; above the limits of one run a person is asked (Required Actions).
 **Deleting a mapfile means: unpublish this service.** Uploading a frame brings it back.
 
-Start it with `dry_run` to see what it would do. Red means that something needs a person; `report` says what.
+Started by hand it is a dry run, unless *Dry run* is switched off. Red means that something needs a person; `report` says what.
 """
 
 COMPARE = "Lists the bucket once and compares it with the ledger. Records what it finds, which begins the grace period of each finding."
@@ -57,7 +57,7 @@ Renders services again from the current template, for example after the template
 published; one that cannot be drawn keeps its old mapfile and does not stop the others. A dry run shows the differences in the logs.
 """
 
-PLAN_RENDERING = "All public services, or the chosen ones, in batches of 50."
+PLAN_RENDERING = "The chosen services, in batches of 50; of `everything` those that are public."
 
 RENDER = (
     "Renders and draws each service of the batch; publishes those whose mapfile changes. The log shows the differences."
@@ -81,9 +81,9 @@ ROLL_BACK = "Checks that all COGs of that revision exist, changes the index in o
 BACKFILL = """
 ### backfill
 
-Builds frames again by hand. The form chooses them: collections, a prefix of their keys, states, and an order. The plan (frames,
+Builds frames again by hand. The form chooses them: collections, what narrows them down, states, a prefix of keys. The plan (frames,
 bytes, estimated time, what would change and why) is in the log and the XCom of `plan_backfill` before anything happens; a large
-backfill waits there for approval (Required Actions). **Dry run** ends after the plan.
+backfill, or one of `everything`, waits there for approval (Required Actions). **Dry run** ends after the plan.
 
 Backfills have a pool of their own, `backfill`, and give way to new uploads. Progress is in the results of `build`.
 **Killed or red? Clear the run:** it continues where it stopped and builds nothing twice.
@@ -92,13 +92,13 @@ Backfills have a pool of their own, `backfill`, and give way to new uploads. Pro
 RETRY = """
 ### retry
 
-Started by the button *Retry* of the page Collections: the same as `backfill`, without a dry run, for the chosen frames.
+Started by the button *Retry* of the page Collections: the same as `backfill`, for the chosen frames. By hand it is a dry run at first.
 It shares the pool of backfills and goes before what a large one still has to do.
 """
 
 PLAN_BACKFILL = "Plans which frames are built, how many bytes, how long, and why. Changes nothing."
 
-APPROVE_BACKFILL = "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES frames; else passes at once. Without an answer nothing is built."
+APPROVE_BACKFILL = "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES frames, or takes everything; else passes at once. Without an answer nothing is built."
 
 BEGIN_BACKFILL = "Stores the plan and divides it into batches. Skipped in a dry run."
 

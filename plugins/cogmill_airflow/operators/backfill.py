@@ -13,9 +13,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.observability.notifications import DIGEST
 from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, task_owner
+from cogmill_airflow.operators.selection import chosen_collections, is_dry_run, takes_everything
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from cogmill.pipeline import Archive
     from cogmill.pipeline.backfill import BackfillRequest
 
 NICENESS = 10
@@ -25,9 +27,10 @@ MAX_PLAN_CHARS = 20_000
 """Characters of a plan in the XCom; the log holds all of it."""
 
 
-def request_from(params: Mapping[str, Any], *, limit: int | None = None) -> BackfillRequest:
+def request_from(archive: Archive, params: Mapping[str, Any], *, limit: int | None = None) -> BackfillRequest:
     """Return the request that a form describes.
 
+    :param archive: Whose collections it names.
     :param params: Values of the form.
     :param limit: Never more frames than this.
     """
@@ -35,7 +38,7 @@ def request_from(params: Mapping[str, Any], *, limit: int | None = None) -> Back
 
     limits = [number for number in (params["limit"], limit) if number is not None]
     return BackfillRequest(
-        collections=params["collections"] or [],
+        collections=chosen_collections(archive, params),
         prefix=params["prefix"] or "",
         states=params["states"],
         profile=params["profile"],
@@ -58,15 +61,16 @@ class PlanBackfillOperator(ArchiveOperator):
         from cogmill.pipeline import backfill
 
         with self.archive() as archive:
-            planned = backfill.plan(archive, request_from(context["params"]))
+            planned = backfill.plan(archive, request_from(archive, context["params"]))
             limit = archive.settings.backfill_approval_frames
         self.log.info("backfill_planned\n%s", planned.text)
         frames = len(planned.frames)
-        return {"text": planned.text[:MAX_PLAN_CHARS], "frames": frames, "ask": frames > limit}
+        ask = frames > limit or (frames > 0 and takes_everything(context["params"]))
+        return {"text": planned.text[:MAX_PLAN_CHARS], "frames": frames, "ask": ask}
 
 
 class ApproveBackfillOperator(ApprovalOperator):
-    """Show the plan of a large backfill and wait for approval; a small one or a dry run passes.
+    """Show the plan of a large backfill, or of one over everything, and wait for approval; others and a dry run pass.
 
     Without an answer nothing is built.
 
@@ -82,7 +86,7 @@ class ApproveBackfillOperator(ApprovalOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, or pass."""
-        if context["params"]["dry_run"] or not self.planned["ask"]:
+        if is_dry_run(context) or not self.planned["ask"]:
             self.log.info("no_approval_needed frames=%d", self.planned["frames"])
             return None
         self.body = self.planned["text"]
@@ -105,10 +109,10 @@ class BeginBackfillOperator(ArchiveOperator):
         """Return one batch for each mapped task; skipped in a dry run."""
         from cogmill.pipeline import backfill
 
-        if context["params"]["dry_run"]:
+        if is_dry_run(context):
             raise AirflowSkipException("dry run: nothing is built")
-        request = request_from(context["params"], limit=self.planned["frames"])
         with self.archive() as archive:
+            request = request_from(archive, context["params"], limit=self.planned["frames"])
             planned = backfill.plan(archive, request)
             batches = backfill.begin(archive, backfill_id(context), request, planned)
         self.log.info("backfill_begun id=%s batches=%d", backfill_id(context), len(batches))

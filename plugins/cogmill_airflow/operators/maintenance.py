@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cogmill_airflow.observability.notifications import DIGEST
 from cogmill_airflow.operators.base import ArchiveOperator, Templated
+from cogmill_airflow.operators.selection import is_dry_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -60,7 +61,7 @@ class RepairOperator(MaintenanceOperator):
         from cogmill.maintenance.repair import repair
 
         with self.archive() as archive:
-            return self.report_actions(repair(archive, dry_run=context["params"]["dry_run"]))
+            return self.report_actions(repair(archive, dry_run=is_dry_run(context)))
 
 
 class RemoveOperator(MaintenanceOperator):
@@ -79,7 +80,7 @@ class RemoveOperator(MaintenanceOperator):
         """Return what was done."""
         from cogmill.maintenance.repair import remove, repair
 
-        dry_run, plan_id = context["params"]["dry_run"], self.approved and self.approved["plan"].get("id")
+        dry_run, plan_id = is_dry_run(context), self.approved and self.approved["plan"].get("id")
         with self.archive() as archive:
             repaired = repair(archive, approved=plan_id, dry_run=dry_run) if plan_id else []
             return self.report_actions(repaired + remove(archive, approved=plan_id, dry_run=dry_run))
@@ -108,7 +109,7 @@ class ApproveRemovalsOperator(ApprovalOperator):
     def execute(self, context: Context) -> Any:
         """Ask, or skip."""
         plan: Mapping[str, Any] = (self.compared or {}).get("plan", {})
-        if context["params"]["dry_run"] or not plan.get("concerns"):
+        if is_dry_run(context) or not plan.get("concerns"):
             raise AirflowSkipException("nothing to approve")
         self.body = plan["text"]
         return super().execute(context)
@@ -122,7 +123,7 @@ class CollectGarbageOperator(ArchiveOperator):
         from cogmill.maintenance.cleanup import collect
 
         with self.archive() as archive:
-            collected = asdict(collect(archive, dry_run=context["params"]["dry_run"]))
+            collected = asdict(collect(archive, dry_run=is_dry_run(context)))
         for what, names in collected.items():
             if names:
                 self.log.info("garbage_%s %s", what, names)
@@ -137,7 +138,7 @@ class AuditCogsOperator(MaintenanceOperator):
         from cogmill.maintenance.audit import audit
 
         with self.archive() as archive:
-            result = audit(archive, dry_run=context["params"]["dry_run"])
+            result = audit(archive, dry_run=is_dry_run(context))
         return {"read": result.read, "bytes": result.bytes, "damaged": self.report_actions(result.damaged)}
 
 
@@ -171,7 +172,7 @@ class MaintenanceReportOperator(ArchiveOperator):
         compared = self.parts["compared"] or {}
         parts = {name: part for name, part in self.parts.items() if name != "compared"}
         parts |= {"comparison": compared.get("comparison"), "plan": compared.get("plan")}
-        begun, dry_run = context["dag_run"].run_after, context["params"]["dry_run"]
+        begun, dry_run = context["dag_run"].run_after, is_dry_run(context)
         with self.archive() as archive:
             report = write_report(archive, parts, begun, dry_run=dry_run)
         self.log.info("maintenance_report\n%s", report_text(report))

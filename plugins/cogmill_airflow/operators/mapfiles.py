@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from cogmill_airflow.bundle.params import EVERYTHING
 from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks
+from cogmill_airflow.operators.selection import chosen_collections, collection_id, is_dry_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,7 +31,11 @@ class PlanRenderingOperator(ArchiveOperator):
         from cogmill.pipeline import rerender
 
         with self.archive() as archive:
-            ids = rerender.services(archive, context["params"]["collections"] or [])
+            chosen = chosen_collections(archive, context["params"])
+            public = rerender.services(archive, [])
+            # a service by name must be there; of everything only what is
+            ids = sorted({*chosen} & {*public}) if EVERYTHING in context["params"]["collections"] else chosen
+            ids = rerender.services(archive, ids) if ids else []
         self.log.info("rendering_planned services=%d", len(ids))
         parts = [ids[start : start + BATCH_SERVICES] for start in range(0, len(ids), BATCH_SERVICES)] or [[]]
         return [{"label": f"{part[0]} … {part[-1]}" if part else "no service", "ids": part} for part in parts]
@@ -51,12 +57,11 @@ class RenderMapfilesOperator(ArchiveOperator):
         """Return the services that changed or failed."""
         from cogmill.pipeline import rerender
 
-        params = context["params"]
         with self.archive() as archive:
             # all services: those that are there; chosen ones: also one whose mapfile was deleted
-            chosen = bool(params["collections"])
+            chosen = EVERYTHING not in context["params"]["collections"]
             renderings = rerender.render_mapfiles(
-                archive, self.batch["ids"], restore_deleted=chosen, dry_run=params["dry_run"]
+                archive, self.batch["ids"], restore_deleted=chosen, dry_run=is_dry_run(context)
             )
         for rendering in renderings:
             self.log.info("%s changed=%s\n%s", rendering.collection_id, rendering.changed, rendering.diff)
@@ -80,7 +85,7 @@ class ListRenderedOperator(BaseOperator):
         """Return the names."""
         noted = [entry for batch in self.renderings or [] for entry in batch or []]
         changed = [entry["collection_id"] for entry in noted if entry["changed"]]
-        verb = "would_change" if context["params"]["dry_run"] else "changed"
+        verb = "would_change" if is_dry_run(context) else "changed"
         self.log.info("services_%s count=%d %s", verb, len(changed), changed)
         faults = [f"{entry['collection_id']}: {entry['fault']}" for entry in noted if entry["fault"]]
         failed = failed_tasks(context)
@@ -97,9 +102,9 @@ class RollbackOperator(ArchiveOperator):
         """Return what changed."""
         from cogmill.pipeline.rollback import rollback
 
-        params = context["params"]
+        chosen = collection_id(context["params"]["collection"])
         with self.archive() as archive:
-            plan = asdict(rollback(archive, params["collection"], dry_run=params["dry_run"]))
+            plan = asdict(rollback(archive, chosen, dry_run=is_dry_run(context)))
         for name in ("restored", "taken_back"):
             self.log.info("%s frames=%d %s", name, len(plan[name]), plan[name])
         return plan | {name: len(plan[name]) for name in ("restored", "taken_back")}

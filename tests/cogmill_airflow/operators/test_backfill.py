@@ -15,9 +15,12 @@ from cogmill_airflow.operators import backfill
 DAY = timedelta(days=1)
 KEY = "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif"
 FORM = {
-    "collections": None, "prefix": None, "states": ["arrived"], "profile": None, "force": False,
-    "order": "oldest first", "limit": None, "dry_run": False,
+    "collections": ["everything"], "limit": None, "prefix": None, "states": ["arrived"], "profile": None, "force": False,
+    "order": "oldest first", "dry_run": False,
 }  # fmt: skip
+
+
+NAMED = {"collections": ["Travis_USDA_1951_frames"]}
 
 
 def context(broken: dict[str, str] | None = None, **params: Any) -> Any:
@@ -25,7 +28,7 @@ def context(broken: dict[str, str] | None = None, **params: Any) -> Any:
         dag_id="backfill", run_id="manual__1", map_index=0, id="x", xcom_push=lambda **_: None,
         get_task_states=lambda **_: {"manual__1": broken or {}},
     )  # fmt: skip
-    return {"params": FORM | params, "run_id": "manual__1", "ti": ti, "task_instance": ti}
+    return {"params": FORM | NAMED | params, "run_id": "manual__1", "ti": ti, "task_instance": ti}
 
 
 @pytest.fixture
@@ -86,6 +89,14 @@ def test_asks_a_person_when_the_plan_is_large(planned: dict[str, Any], monkeypat
         backfill.ApproveBackfillOperator(task_id="approve", planned=large, wait=DAY).execute(context())
 
     assert asked["body"] == planned["text"]
+
+
+def test_asks_a_person_about_everything_however_little_it_is(planned: dict[str, Any]) -> None:
+    plan = backfill.PlanBackfillOperator(task_id="plan")
+
+    assert plan.execute(context(collections=["everything"]))["ask"]
+    assert not plan.execute(context(collections=["everything"], prefix="bw/Travis/"))["ask"]
+    assert not plan.execute(context(collections=["everything"], states=["failed"]))["ask"], "there is nothing to build"
 
 
 def test_report_is_skipped_when_nothing_was_begun_and_red_when_that_was_our_fault(planned: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from cogmill_airflow.operators import mapfiles
 
 def context(broken: dict[str, str] | None = None, **params: object) -> dict[str, object]:
     ti = SimpleNamespace(dag_id="render_mapfiles", run_id="r", get_task_states=lambda **_: {"r": broken or {}})
-    return {"params": {"collections": None, "dry_run": False} | params, "ti": ti}
+    return {"params": {"collections": ["everything"], "dry_run": False} | params, "ti": ti}
 
 
 def test_plans_one_empty_batch_when_nothing_is_public(connected) -> None:
@@ -44,10 +43,19 @@ def test_says_so_when_a_collection_cannot_be_rolled_back(connected) -> None:
 
 def test_offers_the_collections_of_the_bundle_in_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow.dag_processing.bundles.base.get_bundle_storage_root_path", lambda: tmp_path)
-    assert params.collection_ids() == []
+    assert params.known_collections() == []
     (tmp_path / "collections").mkdir()
     write_shards(tmp_path / "collections", [{"id": "b_usda_1951_frames"}, {"id": "a_usda_1951_frames"}])
     (tmp_path / "collections" / "collections_99.json").write_text("damaged")
 
-    assert params.collection_ids() == ["a_usda_1951_frames", "b_usda_1951_frames"]
-    assert json.dumps(params.collection_ids())
+    assert [entry["id"] for entry in params.known_collections()] == ["a_usda_1951_frames", "b_usda_1951_frames"]
+
+
+def test_a_worker_judges_no_choice_by_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow.dag_processing.bundles.base.get_bundle_storage_root_path", lambda: tmp_path)
+    (tmp_path / "collections").mkdir()
+    write_shards(tmp_path / "collections", [{"id": "a_usda_1951_frames"}])
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "backfill")
+
+    assert params.known_collections() == []
+    assert params.choose_collections("x").resolve(["newer_usda_1951_frames"]) == ["newer_usda_1951_frames"]
