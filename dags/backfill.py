@@ -10,5 +10,5 @@ dag = backfill_dag(
     "Builds chosen frames again, after a plan, in a pool of its own",
     operations_docs.BACKFILL,
     priority=1,
-    max_active_runs=1,
+    max_active_runs=4,  # a question that waits for an answer, or a dry run, holds up no other
 )

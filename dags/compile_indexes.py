@@ -10,7 +10,7 @@ from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS, SCHEDULED_RUN_TIMEOUT
 from cogmill_airflow.names import TAG, task
-from cogmill_airflow.observability import notifications
+from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import archive_index
 
 settings = load_settings()
@@ -30,7 +30,10 @@ with DAG(
     doc_md=operations_docs.COMPILE_INDEXES,
 ) as dag:
     compiled = archive_index.CompileIndexesOperator(
-        **task("compile_indexes"), on_failure_callback=notifications.DigestNotifier(), doc_md=operations_docs.COMPILE
+        **task("compile_indexes"),
+        outlets=[assets.indexes()],
+        on_failure_callback=notifications.DigestNotifier(),
+        doc_md=operations_docs.COMPILE,
     )
     archive_index.CheckCompiledOperator(
         **task("check_compiled"),

@@ -10,7 +10,7 @@ from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS, SCHEDULED_RUN_TIMEOUT
 from cogmill_airflow.names import PUBLISH_POOL, TAG, task
-from cogmill_airflow.observability import notifications
+from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import maintenance
 
 settings = load_settings()
@@ -33,12 +33,17 @@ with DAG(
             description="Only show what would be done. For runs by hand; those by schedule are never dry.",
         )
     },
+    deadline=notifications.run_deadline("maintenance"),
     tags=[TAG],
     doc_md=operations_docs.MAINTENANCE,
 ) as dag:
     compare = maintenance.CompareLayersOperator(**task("compare_layers"), doc_md=operations_docs.COMPARE)
-    repair = maintenance.RepairOperator(**task("repair"), pool=PUBLISH_POOL, doc_md=operations_docs.REPAIR)
-    remove = maintenance.RemoveOperator(**task("remove"), pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE)
+    repair = maintenance.RepairOperator(
+        **task("repair"), pool=PUBLISH_POOL, outlets=[assets.services()], doc_md=operations_docs.REPAIR
+    )
+    remove = maintenance.RemoveOperator(
+        **task("remove"), pool=PUBLISH_POOL, outlets=[assets.services()], doc_md=operations_docs.REMOVE
+    )
     collect = maintenance.CollectGarbageOperator(**task("collect_garbage"), doc_md=operations_docs.COLLECT)
     audit = maintenance.AuditCogsOperator(**task("audit_cogs"), doc_md=operations_docs.AUDIT)
     probe = maintenance.ProbeServicesOperator(**task("probe_services"), doc_md=operations_docs.PROBE)
@@ -63,10 +68,17 @@ with DAG(
         compared=compare.output,
         trigger_rule=TriggerRule.ALL_DONE,
         wait=timedelta(hours=20),
+        on_failure_callback=notifications.DigestNotifier(),
         doc_md=operations_docs.APPROVE,
     )
-    remove_approved = maintenance.RemoveOperator(
-        **task("remove_approved"), approved=compare.output, pool=PUBLISH_POOL, doc_md=operations_docs.REMOVE_APPROVED
+    remove_approved = maintenance.RemoveApprovedOperator(
+        **task("remove_approved"),
+        approved=compare.output,
+        answer=approve.output,
+        pool=PUBLISH_POOL,
+        outlets=[assets.services()],
+        on_failure_callback=notifications.DigestNotifier(),
+        doc_md=operations_docs.REMOVE_APPROVED,
     )
     compare >> repair >> remove >> [collect, audit, probe]
     # nothing may follow the report, else a red one would leave the run green

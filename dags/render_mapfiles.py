@@ -9,6 +9,7 @@ from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import DEFAULTS
 from cogmill_airflow.names import PUBLISH_POOL, TAG, task
+from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import mapfiles
 
 with DAG(
@@ -28,6 +29,7 @@ with DAG(
         ),
         **params.narrow_down(),
     },
+    deadline=notifications.run_deadline("render_mapfiles"),
     tags=[TAG],
     doc_md=operations_docs.RENDER_MAPFILES,
 ) as dag:
@@ -36,11 +38,13 @@ with DAG(
         **task("render"),
         pool=PUBLISH_POOL,
         map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
+        outlets=[assets.services()],
         doc_md=operations_docs.RENDER,
     ).expand(batch=plan.output)
     mapfiles.ListRenderedOperator(
         **task("list_rendered"),
         renderings=render.output,
-        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+        trigger_rule=TriggerRule.ALL_DONE,
+        on_failure_callback=notifications.DigestNotifier(),
         doc_md=operations_docs.LIST_RENDERED,
     )

@@ -13,6 +13,9 @@ from cogmill_airflow.operators import uploads
 from cogmill_airflow.operators.rejections import LABEL_TEMPLATE, ShowRejectedOperator
 from cogmill_airflow.sensors.uploads import NewUploadsSensor
 
+WAIT = timedelta(hours=6)
+"""How long a run waits for uploads before it ends and another one begins."""
+
 with DAG(
     "watch_uploads",
     description="Waits for uploads and triggers runs of their collections",
@@ -21,14 +24,20 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=UTC),
     max_active_runs=1,
     catchup=False,
+    # the next run begins at once: without an end, a wrong setting would fail thousands of them in a night
+    max_consecutive_failed_dag_runs=30,
+    deadline=notifications.run_deadline("watch_uploads", waiting=WAIT),
     is_paused_upon_creation=False,
     dagrun_timeout=SCHEDULED_RUN_TIMEOUT,
     default_args=DEFAULTS,
     tags=[TAG],
     doc_md=collection_docs.WATCH_UPLOADS,
-):
+) as dag:
     wait = NewUploadsSensor(
-        **task("wait_for_uploads"), wait=timedelta(hours=6), doc_md=collection_docs.WAIT_FOR_UPLOADS
+        **task("wait_for_uploads"),
+        wait=WAIT,
+        on_failure_callback=notifications.DigestNotifier(),
+        doc_md=collection_docs.WAIT_FOR_UPLOADS,
     )
     ingest = uploads.IngestUploadsOperator(
         **task("ingest_uploads"),
@@ -40,6 +49,7 @@ with DAG(
         **task("trigger_collections"),
         map_index_template="{{ task.collection_id or 'no collection has work' }}",
         retry_delay=timedelta(seconds=5),
+        on_success_callback=notifications.DigestNotifier(),
         on_failure_callback=notifications.DigestNotifier(),
         doc_md=collection_docs.TRIGGER_COLLECTIONS,
     ).expand(collection_id=ingest.output)

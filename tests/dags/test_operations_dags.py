@@ -27,7 +27,7 @@ from airflow.sdk import DAG
 (dag,) = [value for value in vars(module).values() if isinstance(value, DAG)] or [module.dag]
 heavy = {"rasterio", "osgeo", "numpy", "psycopg", "boto3", "pyarrow"} & set(sys.modules)
 assert dag.dag_id == sys.argv[1], dag.dag_id
-assert dag.max_active_runs == {"retry": 4}.get(dag.dag_id, 1)
+assert dag.max_active_runs == {"retry": 4, "backfill": 4}.get(dag.dag_id, 1)
 assert not dag.catchup
 assert dag.doc_md
 assert all(task.doc_md for task in dag.tasks), [task.task_id for task in dag.tasks if not task.doc_md]
@@ -60,8 +60,8 @@ def parse(dag: str, **environment: str) -> tuple[str, list[str]]:
         ("maintenance", "30 1 * * *", ["remove_approved", "report"]),
         ("render_mapfiles", "None", ["list_rendered"]),
         ("rollback", "None", ["roll_back"]),
-        ("backfill", "None", ["report"]),
-        ("retry", "None", ["report"]),
+        ("backfill", "None", ["rejected_frames", "report"]),
+        ("retry", "None", ["rejected_frames", "report"]),
     ],
 )
 def test_parses_without_network_documents_every_task_and_ends_with_what_turns_red(

@@ -159,6 +159,8 @@ class NotificationSettings(BaseModel):
     """ARN of the SNS topic that receives one message per run. Empty: none."""
     notifiers: list[dict[str, Any]] = []
     """More Airflow notifiers, as JSON: `[{"class": "...SlackNotifier", "kwargs": {"text": "{{ digest_text }}"}}]`."""
+    run_deadline_minutes: int = Field(1440, ge=0)
+    """A run of a collection, of `watch_uploads` (beside its waiting), `maintenance`, `render_mapfiles` or `rollback` that has not ended after this many minutes is reported as late; 0: none is."""
 
 
 class TimeLimitSettings(BaseModel):

@@ -38,6 +38,15 @@ class WaitingFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedAgain:
+    """A frame that a backfill took and that was rejected."""
+
+    source_key: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a backfill has come."""
 
@@ -127,6 +136,10 @@ class Backfills(Part):
         """Return how far a backfill has come."""
         (row,) = self._rows("backfill_progress", id=backfill_id)
         return Progress(**row)
+
+    def rejected(self, backfill_id: str) -> list[RejectedAgain]:
+        """Return the frames of a backfill that were rejected by it and still are, in its order."""
+        return [RejectedAgain(**row) for row in self._rows("backfill_rejections", id=backfill_id)]
 
     def finished(self, backfill_id: str, collection_ids: Sequence[str]) -> list[str]:
         """Return which of these collections are done and wait for publication."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cogmill.aws.s3 import PutOptions, S3Store
@@ -25,6 +25,21 @@ COMMAND = "python -m cogmill.ledger.bucket"
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """A service that shows something else now, whoever changed it."""
+
+    collection_id: str
+    change: str
+    """`published` or `withdrawn`."""
+    revision: int
+    """Revision of the tile index that it shows."""
+    frames: int = 0
+    """Frames that became public with it."""
+    service_url: str = ""
+    """Address of the service up to and including `map=...&`; empty when it was withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Ready clients and settings, opened by the caller."""
 
@@ -33,6 +48,8 @@ class Archive:
     settings: Settings
     queue: EventQueue | None = None
     """Queue of S3 notifications; None: the bucket is listed each time."""
+    changes: list[ServiceChange] = field(default_factory=list, compare=False)
+    """What was done to services since the archive was opened; every step that changes one adds to it."""
 
     def with_settings(self, **changes: Any) -> Archive:
         """Return the same archive with other values of some settings."""

@@ -27,7 +27,7 @@ from cogmill.mapserver.cgi import MapServerRunner
 from cogmill.mapserver.mapfile import Service, render, service_title
 from cogmill.mapserver.urls import service_url
 from cogmill.mapserver.verify_service import verify_service
-from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.archive import Archive, ServiceChange
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,10 @@ def _publish_mapfile(
     levels = drafted.service.overview_levels
     frames = archive.ledger.collections.mark_published(collection_id, state.revision, sha256, levels)
     log.info("mapfile_published collection=%s changed=%s frames=%d", collection_id, changed, frames)
-    return Published(changed, frames, drafted.service.online_resource, drafted.service.extent)
+    url = drafted.service.online_resource
+    if changed or frames or state.mapfile_revision != state.revision:
+        archive.changes.append(ServiceChange(collection_id, "published", state.revision, frames, url))
+    return Published(changed, frames, url, drafted.service.extent)
 
 
 def _withdraw(archive: Archive, collection_id: str, state: CollectionState) -> Published:
@@ -173,6 +176,7 @@ def _withdraw(archive: Archive, collection_id: str, state: CollectionState) -> P
     if changed:
         archive.store.delete(keys.mapfile_key(collection_id))
         archive.ledger.collections.mark_withdrawn(collection_id)
+        archive.changes.append(ServiceChange(collection_id, "withdrawn", state.revision))
         log.warning("service_withdrawn collection=%s", collection_id)
     return Published(changed=changed, frames=0, service_url="", extent=None)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection
 from cogmill.pipeline import publish
-from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.archive import Archive, ServiceChange
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ def withdraw_service(archive: Archive, collection_id: str) -> None:
     """Withdraw a service, before anything it points to."""
     archive.store.delete(keys.mapfile_key(collection_id))
     archive.ledger.collections.mark_withdrawn(collection_id)
+    _note_withdrawal(archive, collection_id)
     log.warning("service_withdrawn collection=%s", collection_id)
 
 
@@ -61,8 +62,14 @@ def unpublish(archive: Archive, collection_id: str) -> int:
     publish.update_tile_index(archive, collection_id)
     _delete_index_files(archive, collection_id)
     withdraw_overviews(archive, collection_id)
+    _note_withdrawal(archive, collection_id)
     log.warning("collection_unpublished collection=%s frames=%d", collection_id, frames)
     return frames
+
+
+def _note_withdrawal(archive: Archive, collection_id: str) -> None:
+    revision = archive.ledger.collections.state(collection_id).revision
+    archive.changes.append(ServiceChange(collection_id, "withdrawn", revision))
 
 
 def withdraw_overviews(archive: Archive, collection_id: str) -> None:

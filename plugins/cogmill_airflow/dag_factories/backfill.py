@@ -8,11 +8,12 @@ from airflow.sdk import DAG, Param, TriggerRule
 from cogmill.cog.profiles import PROFILES
 
 from cogmill_airflow.bundle import params
-from cogmill_airflow.dag_factories import operations_docs
+from cogmill_airflow.dag_factories import collection_docs, operations_docs
 from cogmill_airflow.dag_factories.retries import BATCH_TIMEOUT, DEFAULTS
 from cogmill_airflow.names import BACKFILL_POOL, TAG, task
-from cogmill_airflow.observability import notifications
+from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import backfill
+from cogmill_airflow.operators.rejections import LABEL_TEMPLATE, ShowRejectedOperator
 
 STATES = ("rejected", "failed", "arrived", "built", "published", "everything")
 """States of frames that a form offers."""
@@ -121,21 +122,30 @@ def wire_tasks(priority: int) -> None:
         doc_md=operations_docs.APPROVE_BACKFILL,
     )
     begin = backfill.BeginBackfillOperator(
-        **task("begin_backfill"), planned=plan.output, doc_md=operations_docs.BEGIN_BACKFILL
+        **task("begin_backfill"), planned=plan.output, answer=approve.output, doc_md=operations_docs.BEGIN_BACKFILL
     )
     build = backfill.BuildBackfillOperator.partial(
         **task("build"),
         pool=BACKFILL_POOL,
         priority_weight=priority,
         weight_rule="absolute",
+        outlets=[assets.services()],
         map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
         doc_md=operations_docs.BUILD_BACKFILL,
     ).expand(batch=begin.output)
     report = backfill.ReportBackfillOperator(
         **task("report"),
+        planned=plan.output,
         trigger_rule=TriggerRule.ALL_DONE,
+        outlets=[assets.services()],
         on_success_callback=notifications.DigestNotifier(),
         on_failure_callback=notifications.DigestNotifier(),
         doc_md=operations_docs.REPORT_BACKFILL,
     )
-    plan >> approve >> begin >> build >> report
+    rejected = backfill.ListRejectedAgainOperator(
+        **task("list_rejected"), trigger_rule=TriggerRule.ALL_DONE, doc_md=operations_docs.LIST_REJECTED_AGAIN
+    )
+    ShowRejectedOperator.partial(
+        **task("rejected_frames"), map_index_template=LABEL_TEMPLATE, doc_md=collection_docs.REJECTED_FRAMES
+    ).expand(frame=rejected.output)
+    plan >> approve >> begin >> build >> [report, rejected]

@@ -11,7 +11,7 @@ from cogmill_airflow.dag_factories import collection_docs
 from cogmill_airflow.dag_factories.retries import BATCH_TIMEOUT, DEFAULTS
 from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, TAG, dag_id, dag_title, task
 from cogmill_airflow.observability import assets
-from cogmill_airflow.observability.notifications import DigestNotifier
+from cogmill_airflow.observability.notifications import DigestNotifier, run_deadline
 from cogmill_airflow.operators import collection, reports
 from cogmill_airflow.operators.rejections import LABEL_TEMPLATE, ShowRejectedOperator
 
@@ -31,6 +31,7 @@ def collection_dag(entry: Entry) -> DAG:
     with DAG(
         dag_id(entry["id"]),
         dag_display_name=dag_title(entry),
+        deadline=run_deadline(dag_id(entry["id"])),
         description=f"Frames of {entry['service_name']} to its web map service",
         schedule=None,
         max_active_runs=1,

@@ -46,9 +46,12 @@ PROBE = "Requests the capabilities and a map from some live services each night.
 
 MAINTENANCE_REPORT = "All numbers, what was repaired, what waits. Red only for what needs a person."
 
-APPROVE = "Asks before an unusual amount leaves the map or is written again. Skipped when there is nothing to ask; without an answer nothing is done."
+APPROVE = (
+    "Asks before an unusual amount leaves the map or is written again, and sends the question to those who get messages. Without an "
+    "answer nothing is done."
+)
 
-REMOVE_APPROVED = "Repairs and removes what was approved, finding by finding, and nothing that came since."
+REMOVE_APPROVED = "Repairs and removes what was approved, finding by finding, and nothing that came since; nothing where nobody was asked."
 
 RENDER_MAPFILES = """
 ### render_mapfiles
@@ -100,8 +103,12 @@ PLAN_BACKFILL = "Plans which frames are built, how many bytes, how long, and why
 
 APPROVE_BACKFILL = "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES frames, or takes everything; else passes at once. Without an answer nothing is built."
 
-BEGIN_BACKFILL = "Stores the plan and divides it into batches. Skipped in a dry run."
+BEGIN_BACKFILL = "Stores the plan and divides it into batches; an empty one in a dry run or without approval."
 
 BUILD_BACKFILL = "Builds a batch with low priority; publishes each collection when nothing of it is left to do."
 
-REPORT_BACKFILL = "Reports what became of all frames. Red when some failed or are left; skipped when nothing was begun."
+REPORT_BACKFILL = (
+    "Reports what became of all frames; the plan when nothing was begun. Red when some failed or are left."
+)
+
+LIST_REJECTED_AGAIN = "Reads from the ledger which frames of this backfill were rejected again."

@@ -1,7 +1,9 @@
-"""The service of each collection as an Airflow asset, with an event whenever the service changes."""
+"""The service of each collection, and the index of all, as Airflow assets, with an event whenever they change."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow.sdk import Asset, AssetAlias
@@ -9,11 +11,17 @@ from airflow.sdk import Asset, AssetAlias
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from cogmill.pipeline import Archive
-    from cogmill.pipeline.publish import Published
     from pydantic import JsonValue
 
 ALIAS = "cogmill_services"
 """Alias of all services: a DAG scheduled on it runs after any of them has changed."""
+
+
+INDEX = "compiled_indexes"
+"""Asset of the index of the whole archive."""
+
+INDEX_ALIAS = "cogmill_indexes"
+"""Alias of the index: a DAG scheduled on it runs after its files have changed."""
 
 
 def services() -> AssetAlias:
@@ -29,18 +37,42 @@ def service(collection_id: str) -> Asset:
     return Asset(name=collection_id, uri=f"cogmill://{collection_id}", group="cogmill")
 
 
-def emit_service_changed(context: Context, archive: Archive, collection_id: str, published: Published) -> None:
-    """Emit the event of a service that has changed.
+def indexes() -> AssetAlias:
+    """Return the outlet of the task that compiles the index of the archive."""
+    return AssetAlias(name=INDEX_ALIAS, group="cogmill")
 
-    :param archive: Archive in which it was published.
-    :param collection_id: Collection of the service.
-    :param published: Result of the publication.
+
+def emit_service_changes(context: Context, archive: Archive) -> None:
+    """Emit one event for each service that the task has changed.
+
+    :param archive: What the task has worked on; it knows the changes.
     """
     from cogmill.domain.keys import mapfile_key
+    from cogmill.mapserver.urls import capabilities_url
 
-    extra: dict[str, JsonValue] = {
-        "frames": published.frames,
-        "service_url": published.service_url,
-        "mapfile": f"s3://{archive.store.bucket}/{mapfile_key(collection_id)}",
-    }
-    context["outlet_events"][services()].add(service(collection_id), extra=extra)
+    frames: Counter[str] = Counter()
+    for change in archive.changes:
+        frames[change.collection_id] += change.frames
+    for collection_id, change in {change.collection_id: change for change in archive.changes}.items():
+        extra: dict[str, JsonValue] = {
+            "collection": collection_id,
+            "change": change.change,
+            "revision": change.revision,
+            "frames": frames[collection_id],
+            "service_url": change.service_url,
+            "capabilities_url": capabilities_url(change.service_url) if change.service_url else "",
+            "mapfile": f"s3://{archive.store.bucket}/{mapfile_key(collection_id)}",
+        }
+        context["outlet_events"][services()].add(service(collection_id), extra=extra)
+
+
+def emit_indexes_compiled(context: Context, archive: Archive, keys: Sequence[str], features: int) -> None:
+    """Emit the event of a compiled index of which files have changed.
+
+    :param archive: Whose index it is.
+    :param keys: Files that changed.
+    :param features: Footprints in it.
+    """
+    files: list[JsonValue] = [f"s3://{archive.store.bucket}/{key}" for key in keys]
+    asset = Asset(name=INDEX, uri=f"cogmill://{INDEX}", group="cogmill")
+    context["outlet_events"][indexes()].add(asset, extra={"files": files, "features": features})

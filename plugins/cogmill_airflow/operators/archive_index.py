@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from cogmill_airflow.observability.assets import emit_indexes_compiled
 from cogmill_airflow.operators.base import ArchiveOperator, Templated
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class CompileIndexesOperator(ArchiveOperator):
 
         with self.archive() as archive:
             compiled = asdict(export.compile_indexes(archive))
+            if compiled["uploaded"]:
+                emit_indexes_compiled(context, archive, compiled["uploaded"], compiled["features"])
         broken = compiled["broken"]
         return compiled | {"broken": broken[:MAX_BROKEN], "broken_count": len(broken)}
 

@@ -8,11 +8,13 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
+from cogmill_airflow.observability.assets import emit_service_changes
 from cogmill_airflow.observability.notifications import DIGEST
 from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, task_owner
+from cogmill_airflow.operators.questions import QuestionOperator
+from cogmill_airflow.operators.rejections import rejection_entries
 from cogmill_airflow.operators.selection import chosen_collections, is_dry_run, takes_everything
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class PlanBackfillOperator(ArchiveOperator):
         return {"text": planned.text[:MAX_PLAN_CHARS], "frames": frames, "ask": ask}
 
 
-class ApproveBackfillOperator(ApprovalOperator):
+class ApproveBackfillOperator(QuestionOperator):
     """Show the plan of a large backfill, or of one over everything, and wait for approval; others and a dry run pass.
 
     Without an answer nothing is built.
@@ -81,14 +83,14 @@ class ApproveBackfillOperator(ApprovalOperator):
     template_fields: Sequence[str] = ("subject", "body", "planned")
 
     def __init__(self, *, planned: Templated, wait: timedelta, **kwargs: Any) -> None:
-        super().__init__(subject="Start this backfill?", defaults=self.REJECT, response_timeout=wait, **kwargs)
+        super().__init__(subject="Start this backfill?", response_timeout=wait, **kwargs)
         self.planned = planned
 
     def execute(self, context: Context) -> Any:
         """Ask, or pass."""
         if is_dry_run(context) or not self.planned["ask"]:
             self.log.info("no_approval_needed frames=%d", self.planned["frames"])
-            return None
+            return {"approved": True}
         self.body = self.planned["text"]
         return super().execute(context)
 
@@ -97,20 +99,24 @@ class BeginBackfillOperator(ArchiveOperator):
     """Store the plan and divide it into batches; a run that is cleared continues where it was.
 
     :param planned: Result of the plan; not more frames than it showed are taken. (templated)
+    :param answer: Result of the question. (templated)
     """
 
-    template_fields: Sequence[str] = ("planned",)
+    template_fields: Sequence[str] = ("planned", "answer")
 
-    def __init__(self, *, planned: Templated, **kwargs: Any) -> None:
+    def __init__(self, *, planned: Templated, answer: Templated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.planned = planned
+        self.answer = answer
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return one batch for each mapped task; skipped in a dry run."""
+        """Return one batch for each mapped task; an empty one that says why when nothing is to be built."""
         from cogmill.pipeline import backfill
 
         if is_dry_run(context):
-            raise AirflowSkipException("dry run: nothing is built")
+            return [{"label": "dry run: nothing is built", "frame_ids": []}]
+        if not (self.answer or {}).get("approved"):
+            return [{"label": "not approved: nothing is built", "frame_ids": []}]
         with self.archive() as archive:
             request = request_from(archive, context["params"], limit=self.planned["frames"])
             planned = backfill.plan(archive, request)
@@ -135,15 +141,27 @@ class BuildBackfillOperator(ArchiveOperator):
         """Return the progress of the whole backfill, in words."""
         from cogmill.pipeline import backfill
 
+        if not self.batch["frame_ids"]:
+            return str(self.batch["label"])
         os.nice(NICENESS)  # the process ends with this task
         with self.archive() as archive:
             own_pool = archive.with_settings(build_processes=archive.settings.backfill_processes)
             progress = backfill.build(own_pool, backfill_id(context), self.batch["frame_ids"], task_owner(context))
+            emit_service_changes(context, archive)
         return progress.text
 
 
 class ReportBackfillOperator(ArchiveOperator):
-    """Publish what is left to publish and report what became of the frames; red if any of it was Cogmill's fault."""
+    """Publish what is left to publish and report what became of the frames; red if any of it was Cogmill's fault.
+
+    :param planned: Result of the plan, which is all there is to report when nothing was begun. (templated)
+    """
+
+    template_fields: Sequence[str] = ("planned",)
+
+    def __init__(self, *, planned: Templated, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.planned = planned
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the numbers."""
@@ -154,8 +172,11 @@ class ReportBackfillOperator(ArchiveOperator):
             if not archive.ledger.backfills.is_known(backfill_id(context)):
                 if failed:
                     raise AirflowFailException("nothing was begun: " + "; ".join(failed))
-                raise AirflowSkipException("nothing was begun: a dry run, or nobody approved")
+                why = "a dry run" if is_dry_run(context) else "nobody approved it"
+                self.log.info("nothing_was_begun: %s\n%s", why, self.planned["text"])
+                return {"begun": False, "why": why, "plan": self.planned["text"]}
             published = backfill.publish_finished(archive, backfill_id(context))
+            emit_service_changes(context, archive)
             progress = archive.ledger.backfills.progress(backfill_id(context))
         self.log.info("backfill_done published=%s %s", published, progress.text)
         context["ti"].xcom_push(key=DIGEST, value=progress.text)
@@ -164,3 +185,15 @@ class ReportBackfillOperator(ArchiveOperator):
             faults = "; ".join([f"{progress.failed} frames failed, {left} are left; clear this run to go on", *failed])
             raise AirflowFailException(faults)
         return asdict(progress)
+
+
+class ListRejectedAgainOperator(ArchiveOperator):
+    """List the frames that this backfill found rejected again."""
+
+    def execute(self, context: Context) -> list[dict[str, str]]:
+        """Return one entry per rejected frame; one that says so when there is none."""
+        from cogmill.domain.advice import rejected_frame
+
+        with self.archive() as archive:
+            found = archive.ledger.backfills.rejected(backfill_id(context))
+        return rejection_entries([rejected_frame(one.source_key, one.reason, one.detail) for one in found])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from cogmill_airflow.observability import lineage, metrics
-from cogmill_airflow.observability.assets import emit_service_changed
+from cogmill_airflow.observability.assets import emit_service_changes
 from cogmill_airflow.operators.base import CollectionOperator, run_start, task_owner
 from cogmill_airflow.operators.links import SERVICE_LINKS, service_addresses
 
@@ -128,8 +128,7 @@ class PublishMapfileOperator(CollectionOperator):
             picture = download_url(archive.settings.public_url, thumbnail_key(self.collection_id, max(THUMBNAIL_SIZES)))
             published = publish.publish_mapfile(archive, self.collection_id)
             self._send_metrics(archive, published.frames, context)
-            if published.changed or published.frames:
-                emit_service_changed(context, archive, self.collection_id, published)
+            emit_service_changes(context, archive)
         links = service_addresses(published.service_url, picture)
         self.published = {"changed": published.changed, "frames": published.frames, **links}
         return dict(self.published)

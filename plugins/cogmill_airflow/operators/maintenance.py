@@ -7,11 +7,12 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
+from cogmill_airflow.observability.assets import emit_service_changes
 from cogmill_airflow.observability.notifications import DIGEST
 from cogmill_airflow.operators.base import ArchiveOperator, Templated
+from cogmill_airflow.operators.questions import QuestionOperator
 from cogmill_airflow.operators.selection import is_dry_run
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class RepairOperator(MaintenanceOperator):
         from cogmill.maintenance.repair import repair
 
         with self.archive() as archive:
-            return self.report_actions(repair(archive, dry_run=is_dry_run(context)))
+            actions = repair(archive, dry_run=is_dry_run(context))
+            emit_service_changes(context, archive)
+        return self.report_actions(actions)
 
 
 class RemoveOperator(MaintenanceOperator):
@@ -83,11 +86,33 @@ class RemoveOperator(MaintenanceOperator):
         dry_run, plan_id = is_dry_run(context), self.approved and self.approved["plan"].get("id")
         with self.archive() as archive:
             repaired = repair(archive, approved=plan_id, dry_run=dry_run) if plan_id else []
-            return self.report_actions(repaired + remove(archive, approved=plan_id, dry_run=dry_run))
+            actions = repaired + remove(archive, approved=plan_id, dry_run=dry_run)
+            emit_service_changes(context, archive)
+        return self.report_actions(actions)
 
 
-class ApproveRemovalsOperator(ApprovalOperator):
-    """Ask a person before more leaves the map or is written again than a run may do by itself; skipped when nothing has to be asked.
+class RemoveApprovedOperator(RemoveOperator):
+    """Repair and take off the map what a person approved; nothing, in green, where nobody was asked or the answer was no.
+
+    :param answer: Result of the question. (templated)
+    """
+
+    template_fields: Sequence[str] = (*RemoveOperator.template_fields, "answer")
+
+    def __init__(self, *, answer: Templated, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.answer = answer
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Return what was done."""
+        if not (self.answer or {}).get("approved"):
+            self.log.info("nothing_approved")
+            return []
+        return super().execute(context)
+
+
+class ApproveRemovalsOperator(QuestionOperator):
+    """Ask a person before more leaves the map or is written again than a run may do by itself; passes when nothing has to be asked.
 
     Without an answer nothing is done, and the next night asks again.
 
@@ -98,19 +123,15 @@ class ApproveRemovalsOperator(ApprovalOperator):
     template_fields: Sequence[str] = ("subject", "body", "compared")
 
     def __init__(self, *, compared: Templated, wait: timedelta = timedelta(hours=20), **kwargs: Any) -> None:
-        super().__init__(
-            subject="Maintenance wants to change an unusual amount",
-            defaults=self.REJECT,
-            response_timeout=wait,
-            **kwargs,
-        )
+        super().__init__(subject="Maintenance wants to change an unusual amount", response_timeout=wait, **kwargs)
         self.compared = compared
 
     def execute(self, context: Context) -> Any:
-        """Ask, or skip."""
+        """Ask, or pass."""
         plan: Mapping[str, Any] = (self.compared or {}).get("plan", {})
         if is_dry_run(context) or not plan.get("concerns"):
-            raise AirflowSkipException("nothing to approve")
+            self.log.info("nothing_to_approve")
+            return {"approved": False}
         self.body = plan["text"]
         return super().execute(context)
 

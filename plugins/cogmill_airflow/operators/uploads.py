@@ -104,6 +104,10 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
         ti = context["ti"]
         if self._wait_until_visible(ti):
             self.log.warning("collection_paused dag=%s", self.trigger_dag_id)
+            text = (
+                f"{self.collection_id} has new uploads, but its DAG is paused: nothing is built until it is unpaused."
+            )
+            ti.xcom_push(key=DIGEST, value=text)
         if ti.get_dr_count(dag_id=self.trigger_dag_id, run_ids=[str(self.trigger_run_id)]):
             self.log.info("already_triggered dag=%s run=%s", self.trigger_dag_id, self.trigger_run_id)
             return

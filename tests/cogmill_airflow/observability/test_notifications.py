@@ -51,8 +51,9 @@ def inbox(connected, s3_server, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
 
 def context(dag_id: str = f"collection__{COLLECTION}", digest: str | None = None) -> Any:
     ti = SimpleNamespace(
-        dag_id=dag_id, task_id="report", log_url="http://airflow/run", xcom_pull=lambda task_ids, key: digest
-    )
+        dag_id=dag_id, task_id="report", log_url="http://airflow/run", map_index=-1,
+        xcom_pull=lambda task_ids, key: digest,
+    )  # fmt: skip
     run = SimpleNamespace(start_date=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5))
     return {"ti": ti, "dag_run": run}
 
@@ -121,6 +122,25 @@ def test_says_so_when_a_run_is_late(connected, inbox) -> None:
     (message,) = inbox()
     assert message["Message"] == "compile_indexes has not ended within 60 minutes. Run: scheduled__1"
     assert alert.interval == dt.timedelta(hours=1)
+
+
+def test_runs_have_the_deadline_that_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cogmill.config.settings import load_settings
+
+    alert = notifications.run_deadline("watch_uploads", dt.timedelta(hours=6))
+    assert alert is not None
+    assert alert.interval == dt.timedelta(hours=30)
+    monkeypatch.setenv("COGMILL_RUN_DEADLINE_MINUTES", "0")
+    load_settings.cache_clear()
+    assert notifications.run_deadline("maintenance") is None
+
+
+def test_dags_can_be_tested_by_command_although_airflow_cannot_do_it_with_deadlines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["airflow", "dags", "test", "compile_indexes"])
+
+    assert notifications.deadline("compile_indexes", 60) is None
 
 
 def test_says_that_a_run_failed_although_the_ledger_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,23 @@ from __future__ import annotations
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import OutletEventAccessors
+from cogmill_airflow.observability import assets
 from cogmill_airflow.operators.archive_index import CheckCompiledOperator, CompileIndexesOperator
 
 
 def test_returns_a_small_result_when_an_archive_is_compiled(connected) -> None:
-    result = CompileIndexesOperator(task_id="compile").execute({})
+    events = OutletEventAccessors()
+    result = CompileIndexesOperator(task_id="compile").execute({"outlet_events": events})
+    again = OutletEventAccessors()
+    CompileIndexesOperator(task_id="compile").execute({"outlet_events": again})
 
     assert (result["services"], result["features"], result["broken_count"]) == (0, 0, 0)
     assert len(result["uploaded"]) == 5
+    (event,) = events[assets.indexes()].asset_alias_events
+    assert event.dest_asset_key.name == "compiled_indexes"
+    assert len(event.extra["files"]) == 5
+    assert again[assets.indexes()].asset_alias_events == [], "nothing has changed"
 
 
 def test_turns_red_and_names_the_collection_when_one_is_missing() -> None:

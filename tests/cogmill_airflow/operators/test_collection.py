@@ -175,17 +175,24 @@ def test_report_is_red_and_names_the_task_when_one_failed(batches: list[dict[str
 
 def test_service_is_an_asset_event_when_it_changed(connected: Any) -> None:
     from airflow.sdk.execution_time.context import OutletEventAccessors
-    from cogmill.pipeline.publish import Published
+    from cogmill.pipeline.archive import ServiceChange
     from cogmill_airflow.observability import assets
 
     events = OutletEventAccessors()
-    published = Published(changed=True, frames=3, service_url="http://127.0.0.1/wms/?map=x&", extent=None)
+    url = "http://127.0.0.1/wms/?map=x&"
     with archive_from_connections() as archive:
-        assets.emit_service_changed({"outlet_events": events}, archive, COLLECTION, published)
+        archive.changes.append(ServiceChange(COLLECTION, "published", 6, 1, url))
+        archive.changes.append(ServiceChange(COLLECTION, "published", 7, 2, url))
+        assets.emit_service_changes({"outlet_events": events}, archive)
 
     (event,) = events[assets.services()].asset_alias_events
     assert (event.dest_asset_key.name, event.dest_asset_key.uri) == (COLLECTION, f"cogmill://{COLLECTION}/")
-    assert event.extra["frames"] == 3
+    assert {name: event.extra[name] for name in ("collection", "change", "revision", "frames")} == {
+        "collection": COLLECTION,
+        "change": "published",
+        "revision": 7,
+        "frames": 3,
+    }
     assert event.extra["mapfile"].endswith(f"/mapfiles/{COLLECTION}.map")
 
 

@@ -1,14 +1,35 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskAwaitingInput
+from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from cogmill_airflow.operators import maintenance
 
 PLAN = {"frames": 200, "services": 0, "cogs": 0, "concerns": ["200 frames"], "text": "200 frames leave the map"}
+
+
+HEARD: list[tuple[str, str]] = []
+
+
+class Listener(BaseNotifier):
+    """Remembers subject and first line of each message, and looks for the way to the answer."""
+
+    template_fields = ("text", "title")
+
+    def __init__(self, *, text: str, title: str) -> None:
+        super().__init__()
+        self.text = text
+        self.title = title
+
+    def notify(self, context: Any) -> None:
+        assert "https://airflow.example.org/dags/maintenance/runs/r/tasks/approve/required_actions" in self.text
+        assert PLAN["text"] in self.text
+        HEARD.append((self.title, self.text.partition("\n")[0]))
 
 
 def context(*, dry_run: bool = False) -> Any:
@@ -74,8 +95,16 @@ def test_turns_red_when_a_step_did_not_end(connected) -> None:
 def test_asks_nobody_when_there_is_nothing_to_ask(compared: Any, dry_run: bool) -> None:  # noqa: FBT001
     operator = maintenance.ApproveRemovalsOperator(task_id="approve", compared=compared)
 
-    with pytest.raises(AirflowSkipException):
-        operator.execute(context(dry_run=dry_run))
+    assert operator.execute(context(dry_run=dry_run)) == {"approved": False}
+
+
+@pytest.mark.parametrize("answer", [{"approved": False}, None])
+def test_removes_nothing_in_green_without_a_yes(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance.RemoveOperator, "execute", lambda *_: pytest.fail("nobody said yes"))
+
+    removed = maintenance.RemoveApprovedOperator(task_id="remove", approved={"plan": PLAN}, answer=answer)
+
+    assert removed.execute(context()) == []
 
 
 def test_shows_the_plan_when_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,10 +112,18 @@ def test_shows_the_plan_when_it_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **kwargs: asked.update(kwargs)
     )
-    given = context() | {"task_instance": SimpleNamespace(id="x")}
+    heard = [
+        {"class": f"{__name__}.Listener", "kwargs": {"text": "{{ digest_text }}", "title": "{{ digest_subject }}"}}
+    ]
+    monkeypatch.setenv("COGMILL_NOTIFIERS", json.dumps(heard))
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.org")
+    operator = maintenance.ApproveRemovalsOperator(task_id="approve", compared={"plan": PLAN})
+    ti = SimpleNamespace(id="x", dag_id="maintenance", run_id="r", task_id="approve", map_index=-1)
+    given = context() | {"task_instance": ti, "ti": ti, "task": operator}
 
     with pytest.raises(TaskAwaitingInput):
-        maintenance.ApproveRemovalsOperator(task_id="approve", compared={"plan": PLAN}).execute(given)
+        operator.execute(given)
 
     assert asked["body"] == "200 frames leave the map"
+    assert [("Cogmill: maintenance waits for an answer", asked["subject"])] == HEARD
     assert asked["defaults"] == ["Reject"]

@@ -122,6 +122,7 @@ class TaskInstance:
 
     def __init__(self, *, visible_after: int = 0, queued: int = 0, same_id: int = 0) -> None:
         self.visible_after = visible_after
+        self.paused = False
         self.counts = {"states": queued, "run_ids": same_id}
         self.pushed: dict[str, Any] = {}
 
@@ -137,7 +138,7 @@ class TaskInstance:
         self.visible_after -= 1
         if self.visible_after >= 0:
             raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404}))
-        return SimpleNamespace(dag_id=dag_id, is_paused=False)
+        return SimpleNamespace(dag_id=dag_id, is_paused=self.paused)
 
     def get_dr_count(self, dag_id: str, **asked: Any) -> int:
         (what,) = asked
@@ -195,6 +196,15 @@ def test_trigger_gives_up_with_the_name_when_the_dag_never_appears(monkeypatch: 
 
     with pytest.raises(ServiceUnavailableError, match="collection__travis_usda_1951_frames has not appeared"):
         trigger(visible_within_s=0.1).execute({"ti": TaskInstance(visible_after=10_000)})
+
+
+def test_a_paused_collection_is_told() -> None:
+    ti = TaskInstance(same_id=1)
+    ti.paused = True
+
+    trigger().execute({"ti": ti})
+
+    assert ti.pushed[DIGEST].startswith("travis_usda_1951_frames has new uploads, but its DAG is paused")
 
 
 @pytest.mark.parametrize("there", [{"queued": 1}, {"same_id": 1}])

@@ -97,6 +97,13 @@ SELECT count(*) AS frames, count(b.outcome) AS done, coalesce(sum(b.size), 0)::b
 FROM cogmill.backfill AS s JOIN cogmill.backfill_frame AS b ON b.backfill_id = s.id
 WHERE s.id = :id;
 
+-- name: backfill_rejections(id)
+-- Frames of a backfill that were rejected by it and still are, in its order.
+SELECT f.source_key, f.reason, coalesce(f.detail, '') AS detail
+FROM cogmill.backfill_frame AS b JOIN cogmill.frame AS f ON f.id = b.frame_id
+WHERE b.backfill_id = :id AND b.outcome = 'rejected' AND f.state = 'rejected'
+ORDER BY b.place;
+
 -- name: finished_collections(id, collection_ids)
 -- Of these collections, those in which a backfill has nothing left to do but something to publish.
 SELECT f.collection_id AS id
