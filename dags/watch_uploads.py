@@ -48,6 +48,7 @@ with DAG(
     uploads.TriggerCollectionOperator.partial(
         **task("trigger_collections"),
         map_index_template="{{ task.collection_id or 'no collection has work' }}",
+        ingested=XComArg(ingest, uploads.INGESTED),
         retry_delay=timedelta(seconds=5),
         on_success_callback=notifications.DigestNotifier(),
         on_failure_callback=notifications.DigestNotifier(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from cogmill_airflow.operators.links import SERVICE_LINKS
+from cogmill_airflow.operators.links import SERVICE_LINKS, CollectionRunLink
 from cogmill_airflow.page import PREFIX, page
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ class CogmillPlugin(AirflowPlugin):
     """Buttons that lead from a collection's run to its map, and the page Collections."""
 
     name = "cogmill"
-    operator_extra_links: list[Any] = [*SERVICE_LINKS]
+    operator_extra_links: list[Any] = [*SERVICE_LINKS, CollectionRunLink()]
     fastapi_apps: list[Any] = [{"app": page, "url_prefix": PREFIX, "name": "Cogmill"}]
     external_views: list[Any] = [
         {

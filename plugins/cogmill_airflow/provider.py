@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             f"{_PACKAGE}.operators.links.WmsCapabilitiesLink",
             f"{_PACKAGE}.operators.links.MapPreviewLink",
+            f"{_PACKAGE}.operators.links.CollectionRunLink",
         ],
     }
 

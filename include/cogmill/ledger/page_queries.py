@@ -86,6 +86,26 @@ class FrameSummary:
     date: str | None
     roll: str | None
     frame_num: str | None
+    uploaded_at: dt.datetime
+    cog_key: str | None
+    """COG that was stored last; None before the first."""
+    deleted_at: dt.datetime | None
+    """When a comparison first missed its upload in the bucket; None: it is there, as far as is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """A raw scan as a line of a list."""
+
+    key: str
+    collection_id: str
+    size: int
+    """Bytes of the upload."""
+    uploaded_at: dt.datetime
+    deleted_at: dt.datetime | None
+    """When a comparison first missed it in the bucket."""
+    has_frame: bool
+    """A frame links to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +184,17 @@ class PageQueries(Part):
         rows = self._rows("rejections_page", changed_at=before[0], id=before[1], at_most=size + 1)
         lines = [FrameSummary(**row) for row in rows[:size]]
         return Page(lines, has_previous=before != FIRST_REJECTION, has_next=len(rows) > size)
+
+    def uploads(self, search: str, *, at_most: int) -> tuple[list[FrameSummary], list[ScanSummary]]:
+        """Return frames and scans of the whole archive whose keys contain a text, the latest first, at most so many of each.
+
+        Args:
+            search: Part of a key, lower case.
+            at_most: Lines of each list.
+        """
+        frames = self._rows("frames_found", search=search, at_most=at_most)
+        scans = self._rows("scans_found", search=search, at_most=at_most)
+        return [FrameSummary(**row) for row in frames], [ScanSummary(**row) for row in scans]
 
     def collections_in(self, window: Box, *, search: str, at_most: int) -> list[PlacedCollection]:
         """Return where collections lie that meet a window, at most so many."""

@@ -21,6 +21,9 @@ from cogmill.pipeline.sweep import Sweep, is_sweep_due
 MOST_COLLECTIONS = 200
 """Collections named by one ingest; Airflow maps over a thousand things at most, and the next run names the others."""
 
+MOST_ENTERED = 500
+"""Keys that one ingest tells; counts are complete."""
+
 NO_BYTES = "the upload has 0 bytes"
 
 
@@ -34,6 +37,8 @@ class IngestResult:
     scans: int
     rejected: list[RejectedFrame] = field(default_factory=list)
     """Uploads that no run will ever look at: names that fit no grammar or repeat another's, wrong folders, and empty files."""
+    entered: list[tuple[str, str]] = field(default_factory=list)
+    """Collection and key of what was new or a new version, for people; `MOST_ENTERED` at most."""
 
 
 def has_new_uploads(archive: Archive) -> bool:
@@ -84,7 +89,9 @@ def _ingest(archive: Archive, page: Sequence[StoredObject], result: IngestResult
     archive.ledger.uploads.ingest_scans(parsed.scan_rows())
     rejected = result.rejected + parsed.rejected()
     rejected += [rejected_frame(key, fault.reason, fault.detail) for key, fault in duplicates.items()]
-    return IngestResult([], result.frames + frames, result.scans + len(parsed.scans), rejected)
+    entered = [(u.collection.id, o.key) for o, u in parsed.frames + parsed.scans if o.key not in duplicates]
+    entered = (result.entered + entered)[:MOST_ENTERED]
+    return IngestResult([], result.frames + frames, result.scans + len(parsed.scans), rejected, entered)
 
 
 @dataclass(slots=True)

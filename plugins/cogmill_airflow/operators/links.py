@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
@@ -57,6 +58,27 @@ class MapPreviewLink(BaseOperatorLink):
         :param ti_key: Not used.
         """
         return _published(operator).get("preview_url", "")
+
+
+class CollectionRunLink(BaseOperatorLink):
+    """The run of the collection that takes the uploads: the one that was triggered, else all runs, where one waits already."""
+
+    @property
+    def name(self) -> str:
+        """Text of the button."""
+        return "Run of the collection"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address of the run, or of the list of runs; empty when no collection has work.
+
+        :param operator: The operator that has just run.
+        :param ti_key: Not used.
+        """
+        if not getattr(operator, "collection_id", ""):
+            return ""
+        runs = f"/dags/{operator.trigger_dag_id}/runs"  # type: ignore[attr-defined]
+        found = getattr(operator, "found_run", None)
+        return f"{runs}/{quote(found, safe='')}" if found else runs
 
 
 SERVICE_LINKS = (WmsCapabilitiesLink(), MapPreviewLink())

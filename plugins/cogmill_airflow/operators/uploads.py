@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from cogmill_airflow.airflow_internals import is_not_found
@@ -15,6 +16,7 @@ from cogmill_airflow.names import dag_id
 from cogmill_airflow.observability import metrics
 from cogmill_airflow.observability.notifications import DIGEST, MAX_TEXT_CHARS
 from cogmill_airflow.operators.base import ArchiveOperator, Templated
+from cogmill_airflow.operators.links import CollectionRunLink
 from cogmill_airflow.operators.rejections import rejection_entries
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 NO_COLLECTION = ""
 """Entry of the list of collections when none has work, so that the task succeeds visibly."""
+
+INGESTED = "ingested"
+"""XCom key of when the uploads were entered, and of their keys by collection."""
+
+MOST_KEYS = 20
+"""Keys told to the run of a collection."""
 
 REJECTED = "rejected"
 """XCom key of the uploads that were rejected by name."""
@@ -41,6 +49,13 @@ class IngestUploadsOperator(ArchiveOperator):
         with self.archive() as archive:
             ingested = ingest.ingest_uploads(archive)
             metrics.queue(archive.ledger.queries.queue)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        by_collection: dict[str, list[str]] = {}
+        for collection, key in ingested.entered:
+            self.log.info("upload_ingested key=%s collection=%s", key, collection)
+            by_collection.setdefault(collection, []).append(key)
+        keys = {collection: found[:MOST_KEYS] for collection, found in by_collection.items()}
+        context["ti"].xcom_push(key=INGESTED, value={"at": at, "keys": keys})
         for upload in ingested.rejected:
             self.log.warning("upload_rejected key=%s reason=%s advice=%s", upload.key, upload.reason, upload.advice)
         self.log.info(
@@ -78,22 +93,29 @@ class ListRejectedUploadsOperator(BaseOperator):
 class TriggerCollectionOperator(TriggerDagRunOperator):
     """Trigger a run of a collection's DAG, which may be seconds old or not visible yet.
 
-    A queued run has not planned yet and will include the new frames, so no second one is queued behind it. The run id derives from
-    the id of the run that triggers, so a retry after a lost answer finds its own run and adds none.
+    A queued run has not planned yet and will include the new frames, so no second one is queued behind it. The run id is the time
+    at which the uploads were entered, so a retry after a lost answer finds its own run and adds none. The run's configuration names
+    the first of the uploads.
 
     :param collection_id: The collection; empty when none has work.
+    :param ingested: `at` and `keys` of the ingesting task. (templated)
     :param visible_within_s: Seconds a new collection's DAG may take to appear.
     """
 
-    def __init__(self, *, collection_id: str, visible_within_s: float = 60, **kwargs: Any) -> None:
+    template_fields: Sequence[str] = (*TriggerDagRunOperator.template_fields, "ingested")
+    operator_extra_links: list[BaseOperatorLink] = [CollectionRunLink()]  # noqa: RUF012  # as the base class has it
+    found_run: str | None = None
+    """Run that this task has triggered, or found; the link reads it when the task ends."""
+
+    def __init__(self, *, collection_id: str, ingested: Templated, visible_within_s: float = 60, **kwargs: Any) -> None:
         super().__init__(
             trigger_dag_id=dag_id(collection_id),
-            trigger_run_id="uploads__{{ run_id | replace('scheduled__', '') }}",
             logical_date=None,
             skip_when_already_exists=True,
             **kwargs,
         )
         self.collection_id = collection_id
+        self.ingested = ingested
         self.visible_within_s = visible_within_s
 
     def execute(self, context: Context) -> None:
@@ -102,18 +124,22 @@ class TriggerCollectionOperator(TriggerDagRunOperator):
             self.log.info("nothing_to_trigger")
             return
         ti = context["ti"]
+        self.trigger_run_id = f"uploads__{self.ingested['at']}"
+        self.conf = {"uploads": self.ingested["keys"].get(self.collection_id, [])}
         if self._wait_until_visible(ti):
             self.log.warning("collection_paused dag=%s", self.trigger_dag_id)
             text = (
                 f"{self.collection_id} has new uploads, but its DAG is paused: nothing is built until it is unpaused."
             )
             ti.xcom_push(key=DIGEST, value=text)
-        if ti.get_dr_count(dag_id=self.trigger_dag_id, run_ids=[str(self.trigger_run_id)]):
+        if ti.get_dr_count(dag_id=self.trigger_dag_id, run_ids=[self.trigger_run_id]):
+            self.found_run = self.trigger_run_id
             self.log.info("already_triggered dag=%s run=%s", self.trigger_dag_id, self.trigger_run_id)
             return
         if ti.get_dr_count(dag_id=self.trigger_dag_id, states=["queued"]):
             self.log.info("run_queued_already dag=%s", self.trigger_dag_id)
             return
+        self.found_run = self.trigger_run_id
         super().execute(context)
 
     def _wait_until_visible(self, ti: RuntimeTaskInstanceProtocol) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,10 +21,12 @@ from cogmill_airflow.page.view import Addresses, render
 
 if TYPE_CHECKING:
     from cogmill.ledger import Ledger
-    from cogmill.ledger.page_queries import Page
+    from cogmill.ledger.page_queries import FrameSummary, Page, ScanSummary
 
 COLLECTIONS_PER_PAGE = 40
 FRAMES_PER_PAGE = 50
+UPLOADS_FOUND = 100
+"""Frames and scans that a search shows; with more, it asks for more of the key."""
 MAX_EXTENTS = 4000
 """Collections drawn at a time; with more, the map says so and shows the others when zoomed in."""
 MAX_FOOTPRINTS = 2000
@@ -68,6 +71,26 @@ def rejected(request: Request, may_retry: MayRetry, at: dt.datetime | None = Non
     last = page.rows[-1] if page.rows else None
     links = {"next": {"at": last.changed_at.isoformat(), "frame": last.id}} if last and page.has_next else {}
     return respond(request, "rejected.html.j2", page=page, links=links, may_retry=may_retry)
+
+
+@app.get("/uploads", response_class=HTMLResponse)
+def uploads(request: Request, may_retry: MayRetry, q: Text = "") -> str:
+    """Show what became of every upload whose key contains a text, and what happens next to each."""
+    wanted = unicodedata.normalize("NFC", q.strip()).lower()
+    frames: list[FrameSummary] = []
+    scans: list[ScanSummary] = []
+    if wanted:
+        with read_only_ledger() as ledger:
+            frames, scans = ledger.pages.uploads(wanted, at_most=UPLOADS_FOUND + 1)
+    return respond(
+        request,
+        "uploads.html.j2",
+        frames=frames,
+        scans=scans,
+        at_most=UPLOADS_FOUND,
+        asked=q.strip(),
+        may_retry=may_retry,
+    )
 
 
 @app.get("/dags/{dag_id}", response_class=HTMLResponse)

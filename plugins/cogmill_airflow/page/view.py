@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from cogmill.domain import keys
 from cogmill.domain.advice import advice as advice_on
-from cogmill.domain.lifecycle import HOLD_WORDS
+from cogmill.domain.lifecycle import HOLD_WORDS, Hold, State
 from cogmill.mapserver.urls import capabilities_url, download_url, service_url
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -26,6 +27,9 @@ HERE = Path(__file__).parent
 
 STATES = ("published", "built", "building", "arrived", "rejected", "failed", "withdrawn")
 """States of a frame in the order in which bars and filters show them."""
+
+_WORKER_PATH = re.compile(r"(?:/[^\s/,:]+)+/source\.\w+")
+"""Where a worker keeps the copy of an upload that it reads."""
 
 STATE_LABELS = {
     "published": "on the map",
@@ -69,6 +73,14 @@ class Addresses:
         """Return the address of a service's capabilities."""
         return capabilities_url(self.wms(collection_id))
 
+    def cog(self, frame: FrameSummary) -> str:
+        """Return the address of a frame's COG; empty while it is not on the map."""
+        return (
+            download_url(self.settings.public_url, frame.cog_key)
+            if frame.cog_key and frame.state == "published"
+            else ""
+        )
+
     def thumbnail(self, collection: CollectionSummary) -> str:
         """Return the address of a small picture of the whole collection, a file; empty when nothing is public."""
         if not (collection.is_public and collection.has_picture):
@@ -106,6 +118,45 @@ def advice(frame: FrameSummary) -> str:
     return advice_on(frame.reason, frame.source_key) if frame.reason else ""
 
 
+def is_retriable(frame: FrameSummary) -> bool:
+    """Tell whether building a frame again can help: its upload is there, and it was rejected or failed."""
+    return bool(frame.collection_id) and frame.state in ("rejected", "failed") and frame.deleted_at is None
+
+
+def what_next(frame: FrameSummary, settings: Settings) -> str:
+    """Return what happens to a frame by itself, and when, or what a person has to do."""
+    if frame.deleted_at:
+        leaves = frame.deleted_at + dt.timedelta(hours=settings.grace_hours)
+        place = "the map" if frame.state == State.PUBLISHED else "the ledger"
+        return f"Its upload was deleted. It leaves {place} with the first maintenance after {_utc(leaves)}, unless it comes back under the same name."
+    if frame.hold:
+        return f"Held back: {HOLD_WORDS[Hold(frame.hold)]}."
+    if frame.state == State.REJECTED:
+        return f"{advice(frame)} Nothing happens to it until then."
+    waits = f", not before {_utc(frame.next_try_at)}" if frame.next_try_at > dt.datetime.now(dt.UTC) else ""
+    return {
+        State.PUBLISHED: "Nothing: it is on the map.",
+        State.BUILT: "Its COG is stored; the run that built it puts it on the map.",
+        State.BUILDING: "A worker builds it now.",
+        State.ARRIVED: f"The next run of its collection builds it{waits}.",
+        State.FAILED: f"It failed through no fault of the upload, and is tried again by itself{waits}.",
+        State.WITHDRAWN: "It left the map. Upload it again under the same name, and it comes back.",
+    }[State(frame.state)]
+
+
+def readable(detail: str | None) -> str:
+    """Return what was found wrong without the paths of workers.
+
+    >>> readable("/var/lib/cogmill/tmp/cogmill-x/tmp7/source.tif, band 1: IReadBlock failed")
+    'the file, band 1: IReadBlock failed'
+    """
+    return _WORKER_PATH.sub("the file", detail or "")
+
+
+def _utc(moment: dt.datetime) -> str:
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def extent_text(extent: Box | None) -> str:
     """Return an extent as the map reads it from an attribute: west,south,east,north in meters; empty for none."""
     return ",".join(f"{edge:.1f}" for edge in extent) if extent else ""
@@ -121,7 +172,15 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": formatting.count, "megabytes": formatting.megabytes, "extent": extent_text}
-    environment.globals |= {"state_bar": state_bar, "advice": advice, "STATES": STATES, "STATE_LABELS": STATE_LABELS}
+    environment.filters["readable"] = readable
+    environment.globals |= {
+        "state_bar": state_bar,
+        "advice": advice,
+        "what_next": what_next,
+        "is_retriable": is_retriable,
+        "STATES": STATES,
+        "STATE_LABELS": STATE_LABELS,
+    }
     environment.globals["HOLD_WORDS"] = HOLD_WORDS
     return environment
 

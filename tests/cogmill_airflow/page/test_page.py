@@ -239,3 +239,113 @@ def test_the_client_cannot_choose_which_dag_it_is_asked_about(monkeypatch: pytes
         access.may_read(request(b"dag_id=another"), user=None)
 
     assert asked == ["one"]
+
+
+def found(page: TestClient, typed: str) -> str:
+    """Return the page of uploads whose keys contain what a person types."""
+    answer = page.get("/uploads", params={"q": typed})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def delete_upload(database: dict[str, object], kind: str, key: str) -> None:
+    """Note what a comparison finds when an upload is no longer in the bucket."""
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "INSERT INTO cogmill.finding (kind, subject, first_seen) VALUES (%s, %s, '2026-11-28 11:38Z')", [kind, key]
+        )
+
+
+def test_a_good_upload_is_found_by_any_part_of_its_key(full_page: TestClient, database: dict[str, object]) -> None:
+    with psycopg.connect(**database) as ledger:
+        (key,) = ledger.execute("SELECT source_key FROM cogmill.frame WHERE state = 'published' LIMIT 1").fetchone()
+
+    for part in (key, key.rpartition("/")[2].upper(), f" {key[3:]} "):
+        text = found(full_page, part)
+        assert key in text
+        assert "Nothing: it is on the map." in text
+        assert '">COG</a>' in text
+
+
+def test_a_broken_upload_says_what_to_do_and_one_that_waits_says_when(
+    full_page: TestClient, database: dict[str, object]
+) -> None:
+    reject(database, "bw/County0/USDA_1935/frames/georef/broken.tif")
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "UPDATE cogmill.frame SET state = 'failed', next_try_at = '2100-01-02 03:04Z', detail = %s"
+            " WHERE id = (SELECT min(id) FROM cogmill.frame WHERE collection_id = %s)",
+            ["/var/lib/cogmill/tmp/cogmill-x/tmp7/source.tif, band 1: IReadBlock failed", LARGE_ID],
+        )
+
+    broken, every = found(full_page, "broken.TIF"), found(full_page, "county0/usda_1935")
+
+    assert ADVICE[Reason.NO_CRS] in broken
+    assert 'class="retry"' in broken
+    assert "is tried again by itself, not before 2100-01-02 03:04 UTC" in found(full_page, failed_key(database))
+    assert "/var/lib" not in every
+    assert "There are more than 100: type more of the key." in every
+
+
+def failed_key(database: dict[str, object]) -> str:
+    with psycopg.connect(**database) as ledger:
+        (key,) = ledger.execute("SELECT source_key FROM cogmill.frame WHERE state = 'failed'").fetchone()
+    return key
+
+
+def test_a_misplaced_upload_is_found_with_the_key_where_it_belongs(
+    page: TestClient, database: dict[str, object]
+) -> None:
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "INSERT INTO cogmill.frame (source_key, etag, size, uploaded_at, state, reason, detail)"
+            " VALUES ('bw/Travis/USDA_1951/frames/georef/sub/03-22-51_4-16.tif', 'e', 1, now(), 'rejected', 'wrong_folder', '')"
+        )
+
+    assert "Move it to bw/Travis/USDA_1951/frames/georef/03-22-51_4-16.tif." in found(page, "4-16")
+
+
+def test_a_deleted_upload_says_when_it_leaves_the_map_and_offers_no_retry(
+    full_page: TestClient, database: dict[str, object]
+) -> None:
+    key = "bw/County0/USDA_1935/frames/georef/gone.tif"
+    reject(database, key)
+    delete_upload(database, "rejected_gone", key)
+    with psycopg.connect(**database) as ledger:
+        (shown,) = ledger.execute(
+            "SELECT source_key FROM cogmill.frame WHERE state = 'published' AND collection_id = %s LIMIT 1", [LARGE_ID]
+        ).fetchone()
+    delete_upload(database, "source_missing", shown)
+
+    rejected, published = found(full_page, "gone.tif"), found(full_page, shown)
+
+    assert 'class="retry"' not in rejected
+    assert "upload deleted" in rejected
+    assert "It leaves the map with the first maintenance after 2026-11-2" in published
+    listed = full_page.get(f"/dags/collection__{LARGE_ID}", params={"q": shown.rpartition("/")[2]}).text
+    assert "upload deleted" in listed
+    row = next(row for row in full_page.get("/rejected").text.split("<tr>") if "gone.tif" in row)
+    assert 'class="retry"' not in row
+
+
+def test_a_scan_is_found_and_says_whether_a_frame_links_to_it(page: TestClient, database: dict[str, object]) -> None:
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "INSERT INTO cogmill.collection (id, service_name, folder, agency, year, product)"
+            " VALUES ('travis_usda_1951_frames', 'Travis_USDA_1951_frames', 'Travis', 'USDA', '1951', 'frames')"
+        )
+        ledger.execute(
+            "INSERT INTO cogmill.scan (key, collection_id, bands, stem, etag, size, uploaded_at) VALUES"
+            " ('bw/Travis/USDA_1951/frames/scanned/4-16.tif', 'travis_usda_1951_frames', 'bw', '4-16', 'e', 1, now())"
+        )
+
+    assert "It is linked as soon as a georeferenced frame of its name is uploaded." in found(page, "scanned/4-16")
+
+
+def test_says_what_may_be_wrong_when_no_upload_is_found(page: TestClient) -> None:
+    text = found(page, 'nowhere"><script>alert(1)</script>')
+
+    assert "No upload has this in its key" in text
+    assert 'href="/dags/watch_uploads"' in text
+    assert "<script>alert" not in text
+    assert "Every file that was ever seen" in found(page, "  ")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import os
 import threading
@@ -145,7 +146,9 @@ class TaskInstance:
         return self.counts[what]
 
 
-def test_uploads_are_entered_and_rejections_named_when_ingested(connected: Any) -> None:
+def test_uploads_are_entered_and_rejections_named_when_ingested(
+    connected: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     connected.upload(FRAME)
     connected.upload("bw/Travis/USDA_1951/frames/georef/nonsense.tif")
     ti = TaskInstance()
@@ -153,12 +156,15 @@ def test_uploads_are_entered_and_rejections_named_when_ingested(connected: Any) 
 
     first, second = operator.execute({"ti": ti}), None
     labels = [entry["label"] for entry in ti.pushed[uploads.REJECTED]]
-    digest = ti.pushed.pop(DIGEST)
+    digest, entered = ti.pushed.pop(DIGEST), ti.pushed[uploads.INGESTED]
     second = operator.execute({"ti": ti})
 
     assert DIGEST not in ti.pushed, "a rejection is reported once"
     assert first == ["travis_usda_1951_frames"]
     assert labels == ["nonsense.tif: bad_name"]
+    assert entered["keys"] == {"travis_usda_1951_frames": [FRAME]}
+    assert abs(dt.datetime.fromisoformat(entered["at"]) - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=5)
+    assert f"upload_ingested key={FRAME} collection=travis_usda_1951_frames" in capsys.readouterr().out
     assert "nonsense.tif: bad_name (" in digest
     assert second == [uploads.NO_COLLECTION]
     assert [entry["label"] for entry in ti.pushed[uploads.REJECTED]] == ["none rejected"]
@@ -176,7 +182,10 @@ def test_empty_upload_is_named_when_ingested(connected: Any, monkeypatch: pytest
 
 
 def trigger(collection_id: str = "travis_usda_1951_frames", **kwargs: Any) -> uploads.TriggerCollectionOperator:
-    return uploads.TriggerCollectionOperator(task_id="trigger", collection_id=collection_id, **kwargs)
+    ingested = {"at": "2026-11-28T11:34:16+00:00", "keys": {collection_id: [FRAME]}}
+    return uploads.TriggerCollectionOperator(
+        task_id="trigger", collection_id=collection_id, ingested=ingested, **kwargs
+    )
 
 
 def test_run_is_asked_for_when_the_dag_appears_late(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +198,8 @@ def test_run_is_asked_for_when_the_dag_appears_late(monkeypatch: pytest.MonkeyPa
 
     assert asked.value.trigger_dag_id == "collection__travis_usda_1951_frames"
     assert asked.value.skip_when_already_exists
+    assert asked.value.dag_run_id == "uploads__2026-11-28T11:34:16+00:00"
+    assert asked.value.conf == {"uploads": [FRAME]}
 
 
 def test_trigger_gives_up_with_the_name_when_the_dag_never_appears(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,9 +218,20 @@ def test_a_paused_collection_is_told() -> None:
     assert ti.pushed[DIGEST].startswith("travis_usda_1951_frames has new uploads, but its DAG is paused")
 
 
-@pytest.mark.parametrize("there", [{"queued": 1}, {"same_id": 1}])
-def test_no_run_is_added_when_one_waits_already(there: dict[str, int]) -> None:
-    assert trigger().execute({"ti": TaskInstance(**there)}) is None
+RUNS = "/dags/collection__travis_usda_1951_frames/runs"
+
+
+@pytest.mark.parametrize(
+    ("there", "address"),
+    [({"queued": 1}, RUNS), ({"same_id": 1}, f"{RUNS}/uploads__2026-11-28T11%3A34%3A16%2B00%3A00")],
+)
+def test_no_run_is_added_when_one_waits_already_and_the_link_leads_somewhere(
+    there: dict[str, int], address: str
+) -> None:
+    operator = trigger()
+
+    assert operator.execute({"ti": TaskInstance(**there)}) is None
+    assert [link.get_link(operator, ti_key=None) for link in operator.operator_extra_links] == [address]
 
 
 def test_nothing_is_asked_when_no_collection_has_work() -> None:

@@ -48,16 +48,45 @@ WITH fitting AS MATERIALIZED (
     ORDER BY CASE WHEN :before::text IS NULL THEN source_key END, source_key DESC
     LIMIT :at_most
 )
-SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num
+SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num,
+    uploaded_at, cog_key, (
+        SELECT min(d.first_seen) FROM cogmill.finding AS d WHERE d.kind IN ('source_missing', 'rejected_gone') AND d.subject = source_key
+    ) AS deleted_at
 FROM cogmill.frame JOIN page USING (id)
 ORDER BY source_key;
 
 -- name: rejections_page(changed_at, id, at_most)
 -- One page of rejected uploads, the latest first, those without a collection included.
-SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num
+SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num,
+    uploaded_at, cog_key, (
+        SELECT min(d.first_seen) FROM cogmill.finding AS d WHERE d.kind IN ('source_missing', 'rejected_gone') AND d.subject = source_key
+    ) AS deleted_at
 FROM cogmill.frame
 WHERE state = 'rejected' AND (changed_at, id) < (:changed_at, :id)
 ORDER BY changed_at DESC, id DESC
+LIMIT :at_most;
+
+-- name: frames_found(search, at_most)
+-- Frames of the whole archive whose keys contain a text, the latest upload first, whatever became of them.
+WITH fitting AS MATERIALIZED (
+    SELECT id FROM cogmill.frame WHERE strpos(lower(source_key), :search) > 0 ORDER BY uploaded_at DESC, id LIMIT :at_most
+)
+SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num,
+    uploaded_at, cog_key, (
+        SELECT min(d.first_seen) FROM cogmill.finding AS d WHERE d.kind IN ('source_missing', 'rejected_gone') AND d.subject = source_key
+    ) AS deleted_at
+FROM cogmill.frame JOIN fitting USING (id)
+ORDER BY uploaded_at DESC, id;
+
+-- name: scans_found(search, at_most)
+-- Scans of the whole archive whose keys contain a text, the latest upload first.
+SELECT s.key, s.collection_id, s.size, s.uploaded_at, d.first_seen AS deleted_at, EXISTS (
+        SELECT FROM cogmill.frame AS f
+        WHERE f.collection_id = s.collection_id AND f.bands = s.bands AND f.scan_stem = s.stem AND f.state <> 'withdrawn'
+    ) AS has_frame
+FROM cogmill.scan AS s LEFT JOIN cogmill.finding AS d ON d.kind = 'scan_gone' AND d.subject = s.key
+WHERE strpos(lower(s.key), :search) > 0
+ORDER BY s.uploaded_at DESC, s.key
 LIMIT :at_most;
 
 -- name: collections_in_window(search, west, south, east, north, at_most)
