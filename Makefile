@@ -30,7 +30,8 @@ stop: ## stop the stack; no process, mount or port stays
 clean: ## stop the stack and remove everything it wrote
 	@$(IF_SET_UP) $(SUDO) $(PYTHON) -m demo.stack clean
 
-test: setup lint ## what CI runs: lint, types, every test
+test: setup lint ## what CI runs: lint, types, every test, those in a browser too
+	@setup/install.sh browser
 	@$(SUDO) $(PYTHON) -m pytest -q -p no:cacheprovider
 
 test-long: setup ## the long tests: hours of random work, backfills beside uploads

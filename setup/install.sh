@@ -3,7 +3,7 @@
 # Safe to repeat: when nothing of its inputs changed it ends at once. Root, or a user who may sudo.
 #
 #   setup/install.sh            what the demo and the tests need
-#   setup/install.sh browser    also Chromium, for the screenshots
+#   setup/install.sh browser    also Chromium, for the tests in a browser and the screenshots
 #   COGMILL_SETUP_FORCE=1 ...   again, whatever the stamp says
 set -euo pipefail
 cd "$(dirname "$0")/.."

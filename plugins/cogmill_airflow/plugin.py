@@ -28,7 +28,15 @@ class CogmillPlugin(AirflowPlugin):
             "nav_top_level": True,
             "icon": f"{PREFIX.strip('/')}/static/icon.svg",
             "icon_dark_mode": f"{PREFIX.strip('/')}/static/icon-dark.svg",
-        }
+        },
+        {
+            "name": "Cogmill",
+            "href": f"{PREFIX.strip('/')}/dags/{{DAG_ID}}",  # Airflow puts the id in: the page of a collection, or the findings
+            "url_route": "cogmill",
+            "destination": "dag",
+            "icon": f"{PREFIX.strip('/')}/static/icon.svg",
+            "icon_dark_mode": f"{PREFIX.strip('/')}/static/icon-dark.svg",
+        },
     ]
 
     @classmethod

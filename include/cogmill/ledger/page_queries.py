@@ -196,6 +196,15 @@ class PageQueries(Part):
         scans = self._rows("scans_found", search=search, at_most=at_most)
         return [FrameSummary(**row) for row in frames], [ScanSummary(**row) for row in scans]
 
+    def finding_counts(self) -> dict[str, tuple[int, dt.datetime]]:
+        """Return how much the last comparison found by kind, and when the oldest of each was first seen."""
+        return {row["kind"]: (row["findings"], row["since"]) for row in self._rows("finding_counts")}
+
+    def findings(self, kind: str, after: str, *, size: int) -> Page[Row]:
+        """Return a page of findings of a kind: `subject`, `collection_id`, `detail` and `first_seen`, by subject."""
+        rows = self._rows("findings_page", kind=kind, after=after, at_most=size + 1)
+        return Page(rows[:size], has_previous=bool(after), has_next=len(rows) > size)
+
     def collections_in(self, window: Box, *, search: str, at_most: int) -> list[PlacedCollection]:
         """Return where collections lie that meet a window, at most so many."""
         return [

@@ -52,15 +52,27 @@ def write_report(
 
 
 def report_text(report: Mapping[str, Any]) -> str:
-    """Return the report for a task log: one line per number, then what was done."""
-    lines = ["All layers agree." if report["green"] else "The layers do not agree.", ""]
-    lines += [f"{count:8d}  {KINDS[kind].title}" for kind, count in report["counts"].items()]
+    """Return the report for a task log: faults first, then what is only worth knowing, then what was done, and last what is zero."""
+    counts = {kind: report["counts"][kind] for kind in KINDS if report["counts"].get(kind)}
+    faults = {kind: count for kind, count in counts.items() if kind in report["faults"]}
+    lines = ["All layers agree." if report["green"] else "The layers do not agree.", "", *_numbers(faults)]
+    if len(counts) > len(faults):
+        lines += [
+            "No fault, but worth knowing:",
+            *_numbers({kind: counts[kind] for kind in counts.keys() - faults.keys()}),
+        ]
     lines += [f"No result from {name}." for name in report["unfinished"]]
     waiting = (report["parts"].get("plan") or {}).get("concerns", [])
     lines += [f"Waits for approval: {concern}" for concern in waiting]
     lines += _actions("Repaired", report["parts"].get("repairs")) + _actions("Removed", report["parts"].get("removals"))
     lines += _actions("Read and repaired", (report["parts"].get("audit") or {}).get("damaged"))
-    return "\n".join(lines)
+    zero = [KINDS[kind].title for kind in KINDS if report["counts"].get(kind) == 0]
+    return "\n".join([*lines, *(["", f"None of {len(zero)} other kinds, among them {zero[0]}."] if zero else [])])
+
+
+def _numbers(counts: Mapping[str, int]) -> list[str]:
+    """Return a line for each kind, in the order of the layers."""
+    return [f"{counts[kind]:8d}  {KINDS[kind].title}" for kind in KINDS if kind in counts]
 
 
 def needs_a_person(report: Mapping[str, Any]) -> list[str]:

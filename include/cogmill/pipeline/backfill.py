@@ -197,6 +197,6 @@ def _batches(archive: Archive, backfill_id: str) -> list[FrameBatch]:
         part = waiting[start : start + size]
         collections: Mapping[str, int] = Counter(frame.collection_id for frame in part)
         name = next(iter(collections)) if len(collections) == 1 else f"{len(collections)} collections"
-        label = f"{name}: {part[0].stem} … ({len(part)})"
+        label = f"{name}: {f'{len(part)} frames from ' if len(part) > 1 else ''}{part[0].stem}"
         batches.append(FrameBatch(label=label, frame_ids=[frame.id for frame in part]))
     return batches

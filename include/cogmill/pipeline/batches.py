@@ -53,5 +53,6 @@ def cut(frames: Sequence[DueFrame], at_most: int, at_most_bytes: int) -> list[li
 
 
 def _batch(frames: Sequence[DueFrame]) -> FrameBatch:
-    label = f"{frames[0].stem} … {frames[-1].stem} ({len(frames)})" if len(frames) > 1 else frames[0].stem
+    many = f"{len(frames)} frames: {frames[0].stem} … {frames[-1].stem}"
+    label = many if len(frames) > 1 else frames[0].stem
     return FrameBatch(label=label, frame_ids=[frame.id for frame in frames])

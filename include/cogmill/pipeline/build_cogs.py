@@ -102,7 +102,11 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
     """
     choose = profile_chooser(archive.settings.collections_dir, profile)
     jobs = archive.ledger.frames.claim(frame_ids, owner, archive.settings.lease_seconds)
-    outcomes = [_record(archive, job, owner, build) for job, build in _build_all(archive, jobs, owner, choose)]
+    outcomes: list[_Outcome] = []
+    begun = time.monotonic()
+    for job, build in _build_all(archive, jobs, owner, choose):
+        outcomes.append(_record(archive, job, owner, build))
+        _log_progress(len(outcomes), len(jobs), time.monotonic() - begun)
     for outcome in outcomes:
         if outcome.released_by:
             raise outcome.released_by
@@ -114,6 +118,15 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
         bytes_read=sum(outcome.bytes_read for outcome in outcomes),
         bytes_written=sum(outcome.bytes_written for outcome in outcomes),
     )
+
+
+def _log_progress(done: int, frames: int, seconds: float) -> None:
+    """Log now and then how far a batch has come: about twenty times, and at its end."""
+    if done % max(1, frames // 20) == 0 or done == frames:
+        left = f"{seconds / done * (frames - done) / 60:.1f} min left"
+        log.info(
+            "batch_progress %d of %d frames, %.1f frames/min, %s", done, frames, done / max(seconds, 0.001) * 60, left
+        )
 
 
 def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _Outcome:

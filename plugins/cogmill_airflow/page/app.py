@@ -13,9 +13,11 @@ from cogmill.ledger.page_queries import COLLECTION_FILTERS, FIRST_REJECTION, Pag
 from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from cogmill_airflow.bundle.form_renewal import FORMS
 from cogmill_airflow.names import DAG_PREFIX
 from cogmill_airflow.page.access import MayRetry, Reader
 from cogmill_airflow.page.error_pages import add_error_pages
+from cogmill_airflow.page.finding_lines import files, finding_lines
 from cogmill_airflow.page.static_files import add_static_files
 from cogmill_airflow.page.view import Addresses, render
 
@@ -93,16 +95,51 @@ def uploads(request: Request, may_retry: MayRetry, q: Text = "") -> str:
     )
 
 
+@app.get("/findings", response_class=HTMLResponse)
+def findings(request: Request, kind: Text = "", after: Text = "") -> str:
+    """Show how much the nightly comparison found of each kind, and the findings of one."""
+    with read_only_ledger() as ledger:
+        counts = ledger.pages.finding_counts()
+        page = ledger.pages.findings(kind, after, size=FRAMES_PER_PAGE) if kind else None
+    links = {"next": {"after": page.rows[-1]["subject"]}} if page and page.has_next else {}
+    lines = finding_lines(counts)
+    return respond(
+        request, "findings.html.j2", lines=lines, page=page, kind=kind, links=links, files=files(load_settings())
+    )
+
+
 @app.get("/dags/{dag_id}", response_class=HTMLResponse)
-def collection(
+def page_of_dag(
     request: Request,
-    dag_id: DagId,
+    dag_id: Annotated[str, Path(max_length=250, pattern=r"^[A-Za-z0-9_.-]+$")],
     *,
     may_retry: MayRetry,
     q: Text = "",
     state: State = "",
     after: Text = "",
     before: Text = "",
+) -> str:
+    """Show what belongs to a DAG: a collection, the findings, the uploads, or all collections."""
+    if dag_id.startswith(DAG_PREFIX):
+        return collection(request, dag_id, may_retry=may_retry, q=q, state=state, after=after, before=before)
+    if dag_id in ("maintenance", "compile_indexes"):
+        return findings(request)
+    if dag_id == "watch_uploads":
+        return uploads(request, may_retry)
+    if dag_id in FORMS:
+        return collections(request)
+    raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")
+
+
+def collection(
+    request: Request,
+    dag_id: str,
+    *,
+    may_retry: bool,
+    q: str = "",
+    state: str = "",
+    after: str = "",
+    before: str = "",
 ) -> str:
     """Show one collection and a page of its frames."""
     collection_id = dag_id.removeprefix(DAG_PREFIX)

@@ -51,3 +51,15 @@ def test_asks_for_a_person_when_the_audit_left_damage_alone(sample):
 
     assert needs_a_person(report) == ["bw/x.tif was not repaired: left alone: 200 differ"]
     assert "Not repaired cog_damaged bw/x.tif: left alone" in report_text(report)
+
+
+def test_shows_what_is_not_zero_first_and_no_heap_of_zeros(sample):
+    counts = {"cog_missing": 0, "scan_missing": 939, "row_missing": 0, "upload_unknown": 2}
+
+    text = report_text(write_report(sample.archive, {"comparison": {"counts": counts}}, AT)).splitlines()
+
+    assert text[0] == "The layers do not agree."
+    assert text[2].endswith("2  uploads the ledger does not know")
+    assert text[3] == "No fault, but worth knowing:"
+    assert text[4].endswith("939  published frames without a scan")
+    assert text[-1] == "None of 3 other kinds, among them COGs that are gone."

@@ -168,7 +168,8 @@ def test_wrong_questions_are_rejected_when_nothing_matches(full_page: TestClient
     assert full_page.get("/?only=everything").status_code == 422
     assert full_page.get("/?q=%00").status_code == 422
     assert full_page.get("/dags/collection__nowhere").status_code == 404
-    assert full_page.get("/dags/watch_uploads").status_code == 422
+    assert full_page.get("/dags/somebody_elses").status_code == 404
+    assert full_page.get("/dags/watch%20uploads").status_code == 422
 
 
 def test_settings_are_read_once_when_many_pages_are_asked_for(
@@ -349,3 +350,38 @@ def test_says_what_may_be_wrong_when_no_upload_is_found(page: TestClient) -> Non
     assert 'href="/dags/watch_uploads"' in text
     assert "<script>alert" not in text
     assert "Every file that was ever seen" in found(page, "  ")
+
+
+def test_findings_are_listed_faults_first_with_what_happens_next(page: TestClient, database: dict[str, object]) -> None:
+    key = "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif"
+    delete_upload(database, "scan_missing", key)
+    delete_upload(database, "upload_unknown", "bw/lost.tif")
+
+    text, scans = page.get("/findings").text, page.get("/findings?kind=scan_missing").text
+
+    assert text.index("uploads the ledger does not know") < text.index("published frames without a scan")
+    assert "nothing: worth knowing, and no fault" in text
+    assert "catalog/index.html" in text
+    assert key in scans
+    assert "bw/lost.tif" not in scans
+    assert "There is nothing of this kind." in page.get("/findings?kind=cog_missing").text
+
+
+def test_says_so_when_nothing_was_found(page: TestClient) -> None:
+    assert "All layers agree, and nothing waits for anybody." in page.get("/findings").text
+
+
+def test_each_dag_has_its_page_beside_it(full_page: TestClient) -> None:
+    from airflow import plugins_manager
+
+    (view,) = [view for view in plugins_manager._get_ui_plugins()[0] if view["destination"] == "dag"]
+    shown = {
+        dag: full_page.get(view["href"].removeprefix("cogmill").replace("{DAG_ID}", dag)).text
+        for dag in (f"collection__{LARGE_ID}", "maintenance", "compile_indexes", "watch_uploads", "backfill")
+    }
+
+    assert "County0_USDA_1935_frames" in shown[f"collection__{LARGE_ID}"]
+    assert "nightly comparison" in shown["maintenance"]
+    assert "nightly comparison" in shown["compile_indexes"]
+    assert "Every file that was ever seen" in shown["watch_uploads"]
+    assert "On the map" in shown["backfill"]

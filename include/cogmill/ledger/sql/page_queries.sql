@@ -89,6 +89,16 @@ WHERE strpos(lower(s.key), :search) > 0
 ORDER BY s.uploaded_at DESC, s.key
 LIMIT :at_most;
 
+-- name: finding_counts()
+-- How much the last comparison of all layers found, by kind, and since when.
+SELECT kind, count(*) AS findings, min(first_seen) AS since FROM cogmill.finding GROUP BY kind;
+
+-- name: findings_page(kind, after, at_most)
+-- One page of what the last comparison found of a kind, in the order of its subjects.
+SELECT subject, collection_id, detail, first_seen FROM cogmill.finding
+WHERE kind = :kind AND subject > :after
+ORDER BY subject LIMIT :at_most;
+
 -- name: collections_in_window(search, west, south, east, north, at_most)
 -- Where the collections lie that meet a window, with what is wrong in them.
 SELECT c.id, ARRAY[ST_XMin(c.extent), ST_YMin(c.extent), ST_XMax(c.extent), ST_YMax(c.extent)] AS extent,
