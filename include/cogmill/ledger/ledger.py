@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import psycopg
@@ -18,6 +19,9 @@ from cogmill.ledger.overview_cells import OverviewCells
 from cogmill.ledger.page_queries import PageQueries
 from cogmill.ledger.queries import Queries
 from cogmill.ledger.uploads import Uploads
+
+SECURITY = re.compile(r"ssl\w*|gssencmode|channel_binding|require\w*")
+"""Parameters of libpq that say how a server is verified, and who this client is."""
 
 
 class Ledger:
@@ -68,4 +72,5 @@ class Ledger:
         """Return this connection as an entry of a libpq service file; holds the password."""
         info = self._connection.info
         entry = {"host": info.host, "port": str(info.port), "dbname": info.dbname, "user": info.user}
-        return entry | ({"password": info.password} if info.password else {})
+        secure = {name: value for name, value in info.get_parameters().items() if SECURITY.fullmatch(name)}
+        return entry | secure | ({"password": info.password} if info.password else {})

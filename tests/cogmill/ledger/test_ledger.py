@@ -210,3 +210,27 @@ def test_says_unavailable_when_the_database_is_away(ledger, postgres):
         ledger.collections.all()
     with pytest.raises(ServiceUnavailableError, match="ledger"):
         Ledger.connect(host="127.0.0.1", port=1, dbname="x")
+
+
+def test_who_verifies_a_service_connects_as_safely_as_the_ledger(database, tmp_path, monkeypatch) -> None:
+    certificates = {
+        "sslrootcert": str(tmp_path / "ca.pem"),
+        "sslcert": str(tmp_path / "me.pem"),
+        "sslkey": str(tmp_path / "me.key"),
+    }
+    ledger = Ledger.connect(**database, **certificates, channel_binding="disable")
+    entry = ledger.service_entry()
+    ledger.close()
+
+    (tmp_path / "pg_service.conf").write_text(
+        "\n".join(["[cogmill]", *(f"{name}={value}" for name, value in entry.items())])
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "pg_service.conf"))
+    with psycopg.connect(service="cogmill") as reader:
+        given = reader.info.get_parameters()
+
+    assert certificates.items() <= given.items()
+    assert given["channel_binding"] == "disable"
+    assert Ledger.connect(**database | {"sslmode": "disable"}).service_entry()["sslmode"] == "disable"
+    with pytest.raises(ServiceUnavailableError):
+        Ledger.connect(**entry | {"sslmode": "verify-full"})
