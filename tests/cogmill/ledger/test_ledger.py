@@ -234,3 +234,19 @@ def test_who_verifies_a_service_connects_as_safely_as_the_ledger(database, tmp_p
     assert Ledger.connect(**database | {"sslmode": "disable"}).service_entry()["sslmode"] == "disable"
     with pytest.raises(ServiceUnavailableError):
         Ledger.connect(**entry | {"sslmode": "verify-full"})
+
+
+def test_the_environment_decides_how_the_server_is_verified_where_the_connection_does_not(
+    database, monkeypatch
+) -> None:
+    ledger = Ledger.connect(**database)
+    monkeypatch.setenv("PGSSLMODE", "allow")
+    monkeypatch.setenv("PGSSLROOTCERT", "")  # as roles write it where there is none
+    told = Ledger.connect(**database)
+
+    assert "sslmode" not in ledger.service_entry()
+    assert told.service_entry()["sslmode"] == "allow"
+    assert told.service_entry().get("sslrootcert", "") == ""
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    with pytest.raises(ServiceUnavailableError):
+        Ledger.connect(**database)
