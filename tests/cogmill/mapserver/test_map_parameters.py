@@ -93,6 +93,7 @@ CLIENTS = {
     "owslib": MAP.replace("&STYLES=", ""),
     "old client": f"WMTVER=1.0.0&REQUEST=map&LAYERS=a&SRS=EPSG:4326&BBOX=-98,30,-97,31&WIDTH=64&HEIGHT=64&FORMAT=PNG&{'STYLES='}",
     "arcgis": f"{MAP.replace('VERSION=1.1.1', 'VERSION=1.3.0').replace('SRS=EPSG:3857', 'CRS=urn:ogc:def:crs:EPSG::3857')}&EXCEPTIONS=XML",
+    "other authority": MAP.replace("EPSG:3857", "ESRI:102100"),
     "time": f"{MAP}&TIME=1951-01-29/1951-03-22",
     "times": f"{MAP}&TIME=1951-01-29T00:00:00.000Z,1951-03-22",
     "degrees, latitude first": "SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=a&STYLES=&CRS=EPSG:4326&BBOX=30,-98,31,-94.5"
@@ -183,6 +184,7 @@ WRONG = {
     "NUL": MAP.replace("LAYERS=a", "LAYERS=a%00b"),
     "other request": "SERVICE=WMS&REQUEST=DescribeLayer&LAYERS=a",
     "projection by parameters": MAP.replace("EPSG:3857", "AUTO:42001,9001,-97,30"),
+    "projection by parameters that are left out": MAP.replace("EPSG:3857", "AUTO:42001"),
     "projection by file": MAP.replace("EPSG:3857", "+init=/etc/passwd"),
     "page with a viewer": MAP.replace("image/png", "application/openlayers"),
     "time that is none": f"{MAP}&TIME='%20OR%201=1",
