@@ -171,7 +171,7 @@ function gate.enter()
   local asked, address = parameters(var.args or "")
   local is_picture = string.lower(asked.REQUEST or "") == "getmap" or asked.MODE
   if address and is_picture and var.errors_as_pictures == "0" and var.request_method == "GET" then
-    share(address)
+    share(var.mapfile_id .. "?" .. address) -- the door has taken the map out of the address
   end
   local class, family, ground = cost_class(var.mapfile_id, asked)
   var.gate_class, var.gate_family, var.gate_ground = class, family, ground or ""
