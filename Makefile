@@ -44,6 +44,9 @@ cve: setup ## known holes of MapServer, GDAL, nginx, PostgreSQL, libtiff and cur
 fuzz-maps: setup ## 10,000 random requests to the map host, and every file that MapServer opens meanwhile; 5 minutes
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/test_random_requests.py
 
+faults: setup ## everything fails in turn: S3, PostgreSQL, disks, notifications, and Airflow's components while 300 frames arrive
+	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_killed_stack.py tests/system/test_faults.py tests/faults
+
 test-unit: setup ## all tests but those that start the whole stack
 	@$(PYTHON) -m pytest -q -m "not system"
 
@@ -78,7 +81,7 @@ lock: setup ## resolve requirements again into requirements.lock
 	@$(LOCK) docker/requirements.in -c requirements.lock --python-version 3.13 --no-header --no-annotate \
 	  -o docker/requirements.lock
 
-.PHONY: help setup demo stack status stop clean test test-long cve fuzz-maps test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
+.PHONY: help setup demo stack status stop clean test test-long faults cve fuzz-maps test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible
