@@ -53,7 +53,7 @@ class MapServerRunner:
     environment: Mapping[str, str] = field(repr=False)
     """Its whole environment: where the libpq service `cogmill` is described, and how GDAL reaches S3."""
     program: str = "mapserv"
-    timeout_s: float = 60.0
+    timeout_s: float = 45.0
     """Wall-clock seconds for one answer."""
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
 from cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
+from cogmill.ledger.connection.silence import CONNECT_S
 from cogmill.mapserver.cgi import MapServerRunner
 from cogmill.mapserver.mapfile import Service, render, service_title
 from cogmill.mapserver.urls import service_url
@@ -235,7 +236,11 @@ def _mapserver(archive: Archive) -> Iterator[MapServerRunner]:
         service_file.touch(mode=0o600)
         entry = archive.ledger.service_entry()
         service_file.write_text("\n".join(["[cogmill]", *(f"{name}={value}" for name, value in entry.items()), ""]))
-        environment = {**archive.store.gdal_environment(), "PGSERVICEFILE": str(service_file)}
+        environment = {
+            **archive.store.gdal_environment(),
+            "PGSERVICEFILE": str(service_file),
+            "PGCONNECT_TIMEOUT": str(CONNECT_S),
+        }
         yield MapServerRunner(environment, str(archive.settings.mapserv))
 
 
