@@ -7,6 +7,7 @@ what is right follows from the uploads alone. It is for archives whose uploads a
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from psycopg.rows import dict_row
 
 EXTRA = {"reports/ledger.json"}
 """Objects of the archive as a whole."""
+
+DIGEST = re.compile(r"^(overviews/|.*/cog/).*\.[0-9a-f]{12}\.tif$")
+"""Names of COGs and cells. Maintenance deletes those that nothing names, days later."""
 
 TOLERANCE = 12
 """Gray levels by which a cell of an overview may differ from the frame it shows: it is compressed and drawn at another scale."""
@@ -176,9 +180,11 @@ def _wrong_overviews(layers: Layers, uploads: Mapping[str, bytes]) -> Iterator[s
 
 
 def _left_over(layers: Layers, uploads: Mapping[str, bytes]) -> Iterator[str]:
+    """Say what nobody knows of. Whole objects with a digest in their names, which a run that was interrupted has left, are not shown to anybody."""
     named = {frame["cog_key"] for frame in layers.frames.values()} | {cell["key"] for cell in layers.cells}
     for key in layers.objects.keys() - uploads.keys() - named - layers.retired - EXTRA:
-        if "/tile_index/" not in key and not key.startswith(("mapfiles/", "thumbnails/")):
+        known = "/tile_index/" in key or key.startswith(("mapfiles/", "thumbnails/"))
+        if not known and not DIGEST.search(key):
             yield f"bucket: nobody knows of {key}"
 
 
@@ -236,7 +242,7 @@ def _exported(layers: Layers, key: str) -> list[str]:
     try:
         dataset = ogr.Open(f"{folder}/index.shp")  # must outlive its layer
         return sorted(feature.GetField("location") for feature in dataset.GetLayer())
-    except (RuntimeError, AttributeError):
+    except (RuntimeError, AttributeError, KeyError):
         return ["nothing that can be read"]
     finally:
         for end in (".shp", ".dbf", ".shx"):

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import psycopg
 import pytest
 
 from tests.faults import s3_proxy as faults
@@ -107,6 +108,9 @@ def test_nothing_is_lost_when_s3_fails_at_any_single_request_of_a_run(disturbed)
 
 
 def test_second_installation_on_the_bucket_is_refused_and_changes_nothing(disturbed, database):
+    with psycopg.connect(**database, autocommit=True) as connection:
+        # the databases of the tests are copies of one, with its id
+        connection.execute("UPDATE cogmill.identity SET id = gen_random_uuid()")
     other = type(disturbed)(disturbed.proxy, disturbed.way, disturbed.client, disturbed.bucket, database)
     with faults.s3_proxy(disturbed.proxy.url) as proxy:
         other.proxy = proxy
