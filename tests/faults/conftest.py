@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,9 @@ from tests.faults.relay import Relay, relay
 from tests.faults.s3_proxy import S3Proxy, s3_proxy
 from tests.small_archive import TRAVIS, SmallArchive, geotiff
 
+LONG = bool(os.environ.get("COGMILL_LONG"))
+"""Whether every fault strikes at every moment, as `make faults` does; else some do, within a few minutes."""
+
 BAR_S = 60
 """Within this time each fault is named, in the log or by the error that a task shows."""
 
@@ -39,6 +43,16 @@ LIMITS = TimeLimits(silence_s=2, statement_s=60, lock_s=10, idle_in_transaction_
 
 NOT_YET = {"scan_missing", "upload_unknown", "cog_orphan", "picture_orphan"}
 """Findings of maintenance that are no fault here: nobody uploaded scans, and objects are younger than an hour."""
+
+
+def chosen(cases: Iterable[Any], quick: Container[Any]) -> list[Any]:
+    """Return test parameters of which only those in `quick` run outside of the long lane."""
+    skip = pytest.mark.skipif(not LONG, reason="long: make faults")
+    return [case if case in quick else pytest.param(*_as_tuple(case), marks=skip) for case in cases]
+
+
+def _as_tuple(case: Any) -> tuple[Any, ...]:
+    return case if isinstance(case, tuple) else (case,)
 
 
 @dataclass
@@ -166,6 +180,7 @@ def named(disturbed, caplog) -> Callable[[float], float]:
         if not moments and disturbed.errors:
             moments = [time.time()]
         assert moments, "nobody said that anything is wrong"
+        assert min(moments) - begun < BAR_S
         return min(moments) - begun
 
     return within

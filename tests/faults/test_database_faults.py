@@ -18,7 +18,7 @@ from cogmill.aws.sqs import EventQueue
 from cogmill.pipeline import Archive, build_cogs, ingest, publish
 
 from tests.conftest import wait_until
-from tests.faults.conftest import LIMITS, Disturbed
+from tests.faults.conftest import LIMITS, Disturbed, chosen
 
 
 def slowed(monkeypatch, module, name: str, begun: threading.Event, go_on: threading.Event) -> None:
@@ -57,8 +57,12 @@ def accepts(libpq: dict[str, object]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("fault", ["crash", "silence", "lost connections"])
-@pytest.mark.parametrize("moment", MOMENTS)
+CASES = [(moment, fault) for moment in MOMENTS for fault in ("crash", "silence", "lost connections")]
+
+QUICK = [("a frame is built", "crash"), ("index rows were read", "silence")]
+
+
+@pytest.mark.parametrize(("moment", "fault"), chosen(CASES, QUICK))
 def test_nothing_is_lost_or_wrong_when_the_database_fails_in_the_middle_of_a_run(
     disturbed, named, monkeypatch, moment, fault
 ):
