@@ -157,8 +157,10 @@ def _wrong_collections(layers: Layers) -> Iterator[str]:
         for revision in ("exported_revision", "mapfile_revision", "overview_revision"):
             if rows and collection[revision] != collection["revision"]:
                 yield f"ledger: {revision} of {name} is {collection[revision]} of {collection['revision']}"
-        located = sorted(row["location"] for row in rows)
-        for key in {key for key in layers.objects if "/tile_index/" in key and key.endswith(".shp")}:
+        folders = {row["location"].rpartition("/")[0].split("/", 3)[3] for row in rows}
+        for folder in sorted(folders):
+            located = sorted(row["location"] for row in rows if f"/{folder}/" in row["location"])
+            key = f"{folder}/tile_index/{folder.split('/')[1]}_{'_'.join(folder.split('/')[2:4])}.shp"
             if (exported := _exported(layers, key)) != located:
                 yield f"index files: {key} names {exported}"
 
@@ -241,7 +243,7 @@ def _exported(layers: Layers, key: str) -> list[str]:
         gdal.FileFromMemBuffer(f"{folder}/index{end}", layers.objects.get(key.removesuffix(".shp") + end, b""))
     try:
         dataset = ogr.Open(f"{folder}/index.shp")  # must outlive its layer
-        return sorted(feature.GetField("location") for feature in dataset.GetLayer())
+        return sorted(feature.GetField("location") for feature in dataset.GetLayer() if feature.GetGeometryRef().Area())
     except (RuntimeError, AttributeError, KeyError):
         return ["nothing that can be read"]
     finally:
