@@ -221,10 +221,8 @@ def _build_one(
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
         sha256 = archive.store.download(job.source_key, job.etag, source)
-        if source.stat().st_size != job.size:  # else a good frame would be rejected as truncated
-            raise ServiceUnavailableError(
-                f"s3://{archive.store.bucket}/{job.source_key} came with {source.stat().st_size} of {job.size} bytes"
-            )
+        if (size := source.stat().st_size) != job.size:  # else a good frame would be rejected as truncated
+            raise ServiceUnavailableError(f"{job.source_key} came with {size} of {job.size} bytes")
         same = (job.source_sha256, job.fingerprint) == (sha256, fingerprint)
         if same and job.cog_key is not None and archive.store.find(job.cog_key) is not None:
             return _Built(CogVersion(job.cog_key, sha256, fingerprint), None)
