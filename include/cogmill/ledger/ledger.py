@@ -20,8 +20,9 @@ from cogmill.ledger.page_queries import PageQueries
 from cogmill.ledger.queries import Queries
 from cogmill.ledger.uploads import Uploads
 
-SECURITY = re.compile(r"ssl\w*|gssencmode|channel_binding|require\w*")
-"""Parameters of libpq that say how a server is verified, and who this client is."""
+SECURITY = re.compile(r"ssl(?!certmode|negotiation|keylogfile)\w*|gssencmode|channel_binding|requirepeer")
+"""Parameters of libpq that say how a server is verified, and who this client is. Those that came with libpq 16 and later are left out:
+psycopg brings a newer libpq than MapServer's, which refuses a whole service file for one word that it does not know."""
 
 
 class Ledger:
