@@ -15,7 +15,7 @@ from cogmill.cog.arrays.masks import all_valid
 from cogmill.cog.arrays.polygons import Polygon, area, covers, rasterize, rectangle
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar import detect
-from cogmill.cog.fingerprint import ENGINE_VERSION, build_fingerprint, gdal_version, opencv_version
+from cogmill.cog.fingerprint import ENGINE_VERSION, gdal_version, opencv_version, recipe_digest
 from cogmill.cog.footprint import footprint
 from cogmill.cog.output import verify_cog
 from cogmill.cog.output.levels import build_levels, level_sizes
@@ -205,7 +205,7 @@ def _tags(request: BuildRequest, source_crs: str, transformation: str) -> dict[s
     facts = {
         **request.provenance,
         "profile": request.profile.name,
-        "recipe": build_fingerprint(request.profile),
+        "recipe": recipe_digest(request.profile),
         "engine": ENGINE_VERSION,
         "gdal": gdal_version(),
         "opencv": opencv_version(),

@@ -6,7 +6,10 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping
+from typing import Any
 
+from cogmill.cog.libraries import grids_digest, library_versions
 from cogmill.cog.profiles import Profile
 
 ENGINE_VERSION = "3"
@@ -26,10 +29,28 @@ def opencv_version() -> str:
     return importlib.metadata.version("opencv-python-headless")
 
 
+def recipe_digest(profile: Profile) -> str:
+    """Return a hex digest over what the program itself decides of a COG's bytes: profile, engine, GDAL and OpenCV.
+
+    It stands in each COG as a tag, and was the whole build fingerprint of releases up to 0.1.
+    """
+    return _digest(_recipe(profile))
+
+
 def build_fingerprint(profile: Profile) -> str:
-    """Return a hex digest over everything but the source that decides a COG's bytes."""
+    """Return a hex digest over everything but the source that decides a COG's bytes, the libraries and grids of this host included.
+
+    Not in the COG itself: the tags of a COG stay as they are when only the form of the fingerprint changes.
+    """
+    return _digest(_recipe(profile) | {"libraries": library_versions(), "grids": grids_digest()})
+
+
+def _recipe(profile: Profile) -> dict[str, Any]:
     programs = {"engine": ENGINE_VERSION, "gdal": gdal_version(), "opencv": opencv_version()}
-    values = {"profile": dataclasses.asdict(profile), **programs}
+    return {"profile": dataclasses.asdict(profile), **programs}
+
+
+def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from cogmill.cog.fingerprint import DIGEST_DIGITS, build_fingerprint
+from cogmill.cog.fingerprint import DIGEST_DIGITS, recipe_digest
 from cogmill.cog.profiles import PROFILES, Profile
 from cogmill.domain import keys
 from cogmill.domain.geo import Bounds3857
@@ -55,7 +55,7 @@ class Content:
 @cache
 def _fingerprint() -> str:
     """Return what besides version and members a cell's bytes depend on."""
-    return build_fingerprint(PROFILE)
+    return recipe_digest(PROFILE)
 
 
 def contents(cell: Cell, members: Sequence[Member], *, by_day: bool) -> list[Content]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from cogmill.cog.fingerprint import build_fingerprint, recipe_digest
+from cogmill.cog.profiles import default_profile
 from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
@@ -56,7 +58,13 @@ def test_takes_published_frames_only_when_their_recipe_changed_or_by_force(real)
 
     changed = plan(real, states=["published"], profile="archive_zstd")
 
-    assert why(changed) == [(TRAVIS.id, 2, "its COG was made with another build fingerprint (profile, engine or GDAL)")]
+    assert why(changed) == [
+        (
+            TRAVIS.id,
+            2,
+            "its COG was made with another build fingerprint (profile, engine, GDAL, or a library or grid below it)",
+        )
+    ]
 
 
 def test_estimates_from_the_history_of_the_ledger(real):
@@ -222,3 +230,27 @@ def test_brings_no_doubles_and_no_service_back_that_was_withdrawn(real):
     withdraw.unpublish(real.archive, TRAVIS.id)
     assert plan(real, states=["everything"]).frames == []
     assert real.sql("SELECT unpublished_at IS NOT NULL FROM cogmill.collection") == [(True,)]
+
+
+def test_frames_whose_fingerprint_is_of_the_former_form_are_left_alone_until_somebody_insists(sample):
+    """The form of the fingerprint grew; 10,000 COGs that are right must not be built again for that."""
+    sample.upload_real(1)
+    sample.run()
+    profile = default_profile(Bands.BW, TRAVIS.product)
+    sample.sql("UPDATE cogmill.frame SET recipe = %s", recipe_digest(profile))
+    cogs = [key for key in sample.listed() if "/cog/03-" in key]
+
+    def planned(**request):
+        return len(backfill.plan(sample.archive, backfill.BackfillRequest(states=["everything"], **request)).frames)
+
+    sample.run()
+    assert not ingest.has_new_uploads(sample.archive)
+    assert [key for key in sample.listed() if "/cog/03-" in key] == cogs
+    counts = compare(sample.archive).counts
+    assert {kind for kind, count in counts.items() if count} <= {"scan_missing"}
+    assert (planned(), planned(force=True), planned(profile="archive_zstd")) == (0, 1, 1)
+
+    request = backfill.BackfillRequest(states=["published"], force=True)
+    (batch,) = backfill.begin(sample.archive, "b", request, backfill.plan(sample.archive, request))
+    backfill.build(sample.archive, "b", batch["frame_ids"], "me")
+    assert sample.sql("SELECT recipe, state FROM cogmill.frame") == [(build_fingerprint(profile), "published")]

@@ -1,0 +1,83 @@
+"""What decides a COG's bytes below GDAL: the libraries that compress and transform, and the grids of PROJ that are installed.
+
+None of it is loaded here: the task that names a COG must stay small. Versions are those that Debian's package manager knows, for
+libdeflate and libjpeg-turbo cannot be asked by a program. A rebuilt package with the same upstream version counts as the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+DPKG = Path("/var/lib/dpkg/status")
+
+PACKAGES = {
+    "proj": r"libproj\d+",
+    "geotiff": r"libgeotiff\d+",
+    "tiff": r"libtiff\d+",
+    "deflate": r"libdeflate\d+",
+    "jpeg": r"libjpeg62-turbo|libjpeg-turbo\d+",
+    "zlib": r"zlib1g",
+    "zstd": r"libzstd\d+",
+    "webp": r"libwebp\d+",
+}
+"""Packages of each library, whatever the version in their names; Debian 13 appends `t64` to some."""
+
+UNKNOWN = "unknown"
+"""Version of a library that no package brings."""
+
+PROJ_DATA = Path("/usr/share/proj")
+"""Where Debian's PROJ looks for its database and grids, unless `PROJ_DATA` or `PROJ_LIB` names folders."""
+
+DATABASE = "proj.db"
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the upstream version of each library, `unknown` where no package brings it.
+
+    Examples:
+        >>> sorted(library_versions())
+        ['deflate', 'geotiff', 'jpeg', 'proj', 'tiff', 'webp', 'zlib', 'zstd']
+    """
+    text = DPKG.read_text("utf-8") if DPKG.exists() else ""
+    return {name: _version(text, pattern) for name, pattern in PACKAGES.items()}
+
+
+def _version(status: str, pattern: str) -> str:
+    entries = re.findall(
+        rf"^Package: (?:{pattern})(?:t64)?\nStatus: install ok installed\n((?:.+\n)*)", status, re.MULTILINE
+    )
+    found = {upstream(version) for entry in entries for version in re.findall(r"^Version: (.+)", entry, re.MULTILINE)}
+    return ",".join(sorted(found)) or UNKNOWN
+
+
+def upstream(version: str) -> str:
+    """Return the upstream part of the version of a Debian package.
+
+    Examples:
+        >>> upstream("1:2.1.5-2"), upstream("4.5.0-6+deb12u4"), upstream("1.5.4+dfsg2-5")
+        ('2.1.5', '4.5.0', '1.5.4')
+    """
+    return re.sub(r"[+~](dfsg|ds|really).*", "", version.partition(":")[2] or version).rpartition("-")[0] or version
+
+
+@cache
+def grids_digest() -> str:
+    """Return a digest of PROJ's database by its bytes, and of the grids beside it by name and size.
+
+    They decide which operations there are between two datums, and the best of them is taken: a worker with a grid, and one without,
+    put the same frame in places that differ.
+    """
+    named = os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB") or str(PROJ_DATA)
+    digest = hashlib.sha256()
+    for folder in map(Path, named.split(os.pathsep)):
+        for path in sorted(folder.glob("*")):
+            if path.name == DATABASE:
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+            elif path.is_file():
+                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()
