@@ -81,6 +81,8 @@ class BuildSettings(BaseModel):
     """Maximum number of mapped tasks per run; the next run takes the rest."""
     build_processes: int = Field(2, ge=1)
     """Frames that one task builds at the same time."""
+    worker_tasks: int = Field(2, ge=1)
+    """Tasks that may run at the same time on one worker (host, container or service with a memory limit); its memory is divided among them and their frames."""
     build_threads: int = Field(1, ge=1)
     """GDAL threads per frame. A task takes processes times threads slots of the pool `gdal`, which must have at least that many."""
     lease_seconds: int = Field(900, ge=30)

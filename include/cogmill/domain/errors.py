@@ -70,6 +70,17 @@ class InvalidFrameError(CogmillError):
         return ADVICE[self.reason]
 
 
+class OutOfMemoryError(InvalidFrameError):
+    """The frame needed more memory than it was given: its own fault only where no more can be given."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.TOO_HEAVY, detail)
+
+
+class ShortageError(CogmillError):
+    """Memory or time of ours ran out while a frame was built, which says nothing about the frame."""
+
+
 class SourceChangedError(CogmillError):
     """The upload was replaced or removed while it was being read; the next sweep takes the new version."""
 

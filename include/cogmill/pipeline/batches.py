@@ -1,13 +1,15 @@
-"""Cut the due frames of a collection into batches, one for each mapped task."""
+"""Cut the due frames of a collection into batches, one for each mapped task, and tell what became of one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TypedDict
 
 from cogmill.cog.sandbox.limits import MIB
+from cogmill.domain.model import RejectedFrame
 from cogmill.ledger.frames import DueFrame
 from cogmill.pipeline.archive import Archive
 
@@ -20,6 +22,22 @@ class FrameBatch(TypedDict):
 
     label: str
     frame_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of a batch."""
+
+    built: int = 0
+    unchanged: int = 0
+    """Frames whose upload had the pixels that are published already."""
+    rejected: list[RejectedFrame] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """`<key>: <what happened>` for each failure of ours."""
+    bytes_read: int = 0
+    """Of the uploads that were built or found unchanged."""
+    bytes_written: int = 0
+    """Of the COGs that were stored."""
 
 
 def plan_batches(archive: Archive, collection_id: str) -> list[FrameBatch]:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.cog.fingerprint import build_fingerprint, cog_digest
 from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.sandbox.engine_pool import EnginePool, as_completed
+from cogmill.cog.sandbox.memory import frame_memory, task_memory
 from cogmill.config.collection_files import ProfileChooser, profile_chooser
 from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
@@ -27,12 +27,15 @@ from cogmill.domain.errors import (
     ConfigurationError,
     ConflictingObjectError,
     InvalidFrameError,
+    OutOfMemoryError,
     ServiceUnavailableError,
+    ShortageError,
     SourceChangedError,
 )
 from cogmill.domain.model import BuiltCog, RejectedFrame
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.batches import BatchResult
 
 log = logging.getLogger(__name__)
 
@@ -46,22 +49,6 @@ next sweep ingests the other at once."""
 PATIENT_TRIES = 3
 """Tries of a frame that an outage may cut short. From then on an outage that meets this frame alone is its own failure: storage that
 cannot read one object answers for it as if it were sick."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """What became of a batch."""
-
-    built: int = 0
-    unchanged: int = 0
-    """Frames whose upload had the pixels that are published already."""
-    rejected: list[RejectedFrame] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    """`<key>: <what happened>` for each failure of ours."""
-    bytes_read: int = 0
-    """Of the uploads that were built or found unchanged."""
-    bytes_written: int = 0
-    """Of the COGs that were stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,37 +171,48 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Out
 def _build_all(
     archive: Archive, jobs: Sequence[Job], owner: str, choose: ProfileChooser
 ) -> Iterator[tuple[Job, Future[_Built]]]:
-    """Run as many builds in parallel as the settings say; only the caller's thread uses the ledger."""
+    """Build frames side by side, and those for which our memory or time did not suffice once more, one at a time with all of it."""
     if not jobs:
         return
-    workers = min(archive.settings.build_processes, len(jobs))
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="cogmill-")))
-        engines: SimpleQueue[Engine] = SimpleQueue()  # one warm worker process each
-        for _ in range(workers):
-            engines.put(stack.enter_context(Engine(Limits(), archive.settings.build_threads, scratch)))
-        pool = stack.enter_context(ThreadPoolExecutor(workers))
-        stack.callback(pool.shutdown, cancel_futures=True)
-        futures = {pool.submit(_build_one, archive, job, engines, choose, scratch): job for job in jobs}
-        for future in _as_completed(archive, futures, owner):
+    processes, task_bytes = archive.settings.build_processes, task_memory(archive.settings.worker_tasks)
+    alone: list[Job] = []
+    for job, future in _build_some(
+        archive, jobs, owner, choose, (processes, frame_memory(task_bytes, processes)), alone
+    ):
+        if isinstance(future.exception(), (ShortageError, OutOfMemoryError)):
+            log.warning("frame_waits_to_be_built_alone key=%s why=%s", job.source_key, future.exception())
+            alone.append(job)
+        else:
+            yield job, future
+    if alone:
+        yield from _build_some(archive, alone, owner, choose, (1, frame_memory(task_bytes, 1)), ())
+
+
+def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a time, and who waits meanwhile
+    archive: Archive,
+    jobs: Sequence[Job],
+    owner: str,
+    choose: ProfileChooser,
+    at_a_time: tuple[int, int],
+    waiting: Sequence[Job],
+) -> Iterator[tuple[Job, Future[_Built]]]:
+    """Build so many frames at a time with so many bytes of memory each, and keep the leases of all that are not done.
+
+    Only the caller's thread uses the ledger.
+    """
+    processes, memory_bytes = at_a_time
+    lease_s = archive.settings.lease_seconds
+
+    def renew(pending: Iterable[Future[_Built]]) -> None:
+        archive.ledger.frames.renew([*(futures[future] for future in pending), *waiting], owner, lease_s)
+
+    with EnginePool(min(processes, len(jobs)), memory_bytes, archive.settings.build_threads) as pool:
+        futures = {pool.submit(partial(_build_one, archive, job, choose)): job for job in jobs}
+        for future in as_completed(futures, lease_s * RENEWED_AT, renew):
             yield futures[future], future
 
 
-def _as_completed(archive: Archive, futures: Mapping[Future[_Built], Job], owner: str) -> Iterator[Future[_Built]]:
-    """Yield what is done as soon as it is, and keep the leases of the rest: a batch may take longer than one lasts."""
-    lease_s = archive.settings.lease_seconds
-    pending, renewed = set(futures), time.monotonic()
-    while pending:
-        done, pending = wait(pending, timeout=lease_s * RENEWED_AT, return_when=FIRST_COMPLETED)
-        yield from done
-        if pending and time.monotonic() - renewed >= lease_s * RENEWED_AT:
-            archive.ledger.frames.renew([futures[future] for future in pending], owner, lease_s)
-            renewed = time.monotonic()
-
-
-def _build_one(
-    archive: Archive, job: Job, engines: SimpleQueue[Engine], choose: ProfileChooser, scratch: Path
-) -> _Built:
+def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engine, scratch: Path) -> _Built:
     """Build one frame with one GET, one pixel pass and one PUT."""
     profile = choose(job.collection.id, job.collection.product, job.bands)
     fingerprint = build_fingerprint(profile)
@@ -229,13 +227,9 @@ def _build_one(
         # Nothing but the bytes themselves: a COG's key names bytes and fingerprint, and the same key must hold the same bytes,
         # whatever name and ETag they come under.
         provenance = {"SOURCE_SHA256": sha256}
-        engine = engines.get()
-        try:
-            cog = engine.build(
-                source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
-            )
-        finally:
-            engines.put(engine)
+        cog = engine.build(
+            source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
+        )
         return _Built(_store(archive, job, target, cog, (sha256, fingerprint)), cog)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cogmill.ledger.queries import Queue
-    from cogmill.pipeline.build_cogs import BatchResult
+    from cogmill.pipeline.batches import BatchResult
     from cogmill.pipeline.update_overviews import OverviewChange
 
 MAX_LATENCIES = 200

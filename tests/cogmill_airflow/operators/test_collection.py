@@ -200,7 +200,7 @@ def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pyte
     from airflow.sdk._shared.observability.metrics import stats
     from airflow.sdk.observability.metrics import stats_utils
     from cogmill.ledger.queries import Queue
-    from cogmill.pipeline.build_cogs import BatchResult
+    from cogmill.pipeline.batches import BatchResult
     from cogmill.pipeline.update_overviews import OverviewChange
     from cogmill_airflow.observability import metrics
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.handover import handed_over
-from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.sandbox.limits import MIB, Limits
 from cogmill.cog.sandbox.protocol import (
     Answer,
     BuildRequest,
@@ -22,8 +22,15 @@ from cogmill.cog.sandbox.protocol import (
     Unavailable,
     Unverified,
 )
-from cogmill.cog.sandbox.worker_process import WorkerExit, WorkerProcess
-from cogmill.domain.errors import InvalidFrameError, Reason, ServiceUnavailableError, VerificationError
+from cogmill.cog.sandbox.worker_process import Shortage, WorkerExit, WorkerProcess
+from cogmill.domain.errors import (
+    InvalidFrameError,
+    OutOfMemoryError,
+    Reason,
+    ServiceUnavailableError,
+    ShortageError,
+    VerificationError,
+)
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import Bands, BuiltCog
 
@@ -83,6 +90,8 @@ class Engine:
         Raises:
             InvalidFrameError: The frame is at fault.
             VerificationError: The COG is not what it should be; our fault.
+            OutOfMemoryError: It needed more memory than the limits give; an InvalidFrameError.
+            ShortageError: The worker was killed from outside, or had too little CPU time: no fault of the frame.
             ServiceUnavailableError: No worker could be started, or the scratch disk is full.
         """
         with handed_over(source, target, self._folder()) as frame:
@@ -91,7 +100,7 @@ class Engine:
             if isinstance(answer, WorkerExit):
                 # Fewer threads need less memory and take other paths through the libraries.
                 answer = self._ask(dataclasses.replace(request, threads=1))
-            built = _built_or_raise(answer)
+            built = _built_or_raise(answer, self._limits)
             frame.take_back(target)
         return dataclasses.replace(built, path=str(target.resolve()))
 
@@ -101,10 +110,10 @@ class Engine:
             raise RuntimeError("the engine is used outside of its `with` block")
         return Path(self._scratch.name)
 
-    def _ask(self, request: BuildRequest) -> Answer | WorkerExit:
+    def _ask(self, request: BuildRequest) -> Answer | WorkerExit | Shortage:
         """Return what the worker answers, or why it could not; in that case the next frame gets a new one."""
         worker = self._warm_worker()
-        answer: Answer | WorkerExit | None
+        answer: Answer | WorkerExit | Shortage | None
         try:
             worker.send(request)
             answer = worker.receive(self._limits.wall_s) or worker.explain_exit()
@@ -116,8 +125,8 @@ class Engine:
             self._end_worker()
             raise
         if isinstance(answer, ResourceLimit):
-            answer = WorkerExit(Reason.TOO_HEAVY, answer.detail)
-        if isinstance(answer, (WorkerExit, Failed)) or worker.frames >= FRAMES_PER_WORKER:
+            answer = WorkerExit(Reason.TOO_HEAVY, answer.detail, memory=True)
+        if isinstance(answer, (WorkerExit, Shortage, Failed)) or worker.frames >= FRAMES_PER_WORKER:
             self._end_worker()
         return answer
 
@@ -141,11 +150,15 @@ class Engine:
             worker.kill()
 
 
-def _built_or_raise(answer: Answer | WorkerExit) -> BuiltCog:
+def _built_or_raise(answer: Answer | WorkerExit | Shortage, limits: Limits) -> BuiltCog:
     """Return a good answer, or raise what another one means."""
     match answer:
         case BuiltCog():
             return answer
+        case WorkerExit(memory=True):
+            raise OutOfMemoryError(f"it needs more than {limits.memory_bytes // MIB} MiB of memory ({answer.detail})")
+        case Shortage():
+            raise ShortageError(answer.detail)
         case WorkerExit() | Rejected():
             raise InvalidFrameError(answer.reason, answer.detail)
         case Unavailable():

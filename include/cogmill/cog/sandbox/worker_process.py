@@ -39,11 +39,28 @@ STDERR_TAIL = 300
 READ_BYTES = 65536
 
 
+FAIR_SHARE = 0.8
+"""Share of the wall clock that a worker must have spent computing before its slowness is the frame's: less says that the machine was busy,
+suspended, or waited for its disk."""
+
+OUT_OF_MEMORY = ("bad_alloc", "out of memory", "cannot allocate")
+"""What a library prints, in lower case, when it aborts because memory was refused to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerExit:
-    """The worker ended, or had to be ended, instead of building the frame."""
+    """The worker ended, or had to be ended, by what the frame did to it."""
 
     reason: Reason
+    detail: str
+    memory: bool = False
+    """It had reached the limit of its memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """The worker ended, or had to be ended, by something outside of it: no fault of the frame."""
+
     detail: str
 
 
@@ -62,6 +79,8 @@ class WorkerProcess:
         self._limits = limits
         self._log = scratch / "worker.log"
         self._unread = b""
+        self._cpu_before = 0.0
+        self._cpu_in_time: float | None = None
         open_to_worker(scratch)
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -101,6 +120,7 @@ class WorkerProcess:
             BrokenPipeError: The process has ended.
         """
         self.frames += 1
+        self._cpu_before = self._cpu_seconds()
         _pipe(self._process.stdin).write(encode_request(request))
 
     def receive(self, seconds: float) -> Answer | None:
@@ -114,6 +134,7 @@ class WorkerProcess:
         while b"\n" not in self._unread:
             ready, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
+                self._cpu_in_time = self._cpu_seconds() - self._cpu_before
                 self._process.kill()
                 self._process.wait()
                 return None
@@ -124,8 +145,19 @@ class WorkerProcess:
         line, _, self._unread = self._unread.partition(b"\n")
         return decode_answer(line)
 
-    def explain_exit(self) -> WorkerExit:
+    def _cpu_seconds(self) -> float:
+        """Return the CPU seconds of the process so far, all threads together; 0 when it has ended."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def explain_exit(self) -> WorkerExit | Shortage:
         """Say why a process that did not answer has ended.
+
+        Nobody but the kernel, when memory runs out, and the task itself, when time does, kills it. A machine that was suspended or busy
+        is told from a slow frame by the CPU time: no clock on the wall can do that, for some of them stand still meanwhile.
 
         Raises:
             VerificationError: It ended by itself, with a Python error: our fault.
@@ -133,12 +165,26 @@ class WorkerProcess:
         code = self._process.wait()
         tail = self.stderr_tail()
         if code == -signal.SIGKILL:
-            return WorkerExit(Reason.TOO_HEAVY, f"it took longer than {self._limits.wall_s:g} s, or all memory")
+            return self._explain_kill()
         if code == -signal.SIGXCPU:
             return WorkerExit(Reason.TOO_HEAVY, f"it took more than {self._limits.cpu_s} s of CPU time")
         if code >= 0:
             raise VerificationError(f"the engine's worker gave up with exit code {code}: {tail}")
+        if any(words in tail.lower() for words in OUT_OF_MEMORY):
+            return WorkerExit(Reason.TOO_HEAVY, tail, memory=True)
         return WorkerExit(Reason.CRASHED_READER, f"the reader ended with signal {signal.Signals(-code).name}: {tail}")
+
+    def _explain_kill(self) -> WorkerExit | Shortage:
+        cpu_s, wall_s = self._cpu_in_time, self._limits.wall_s
+        if cpu_s is None:
+            return Shortage(
+                "the worker process was killed, as the kernel does when the memory of host or container runs out"
+            )
+        if cpu_s < FAIR_SHARE * wall_s:
+            return Shortage(
+                f"{wall_s:g} s passed, of which the worker process computed {cpu_s:.0f}: the machine was busy or suspended"
+            )
+        return WorkerExit(Reason.TOO_HEAVY, f"it took longer than {wall_s:g} s")
 
     def stderr_tail(self) -> str:
         """Return the end of what the process printed."""

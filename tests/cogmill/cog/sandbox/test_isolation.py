@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from cogmill.cog.profiles import PROFILES, Profile
+from cogmill.cog.sandbox import worker_process
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import GIB, MIB, Limits
 from cogmill.config.places import IMPORT_ROOT
-from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.domain.errors import InvalidFrameError, OutOfMemoryError, Reason, ShortageError
 from cogmill.domain.model import Bands
 
 from tests.cogmill.cog.engine_scenes import AREA, photograph, upload
@@ -49,7 +50,8 @@ def reason_of(engine: Engine, source: Path, profile: Profile = PLAIN) -> Reason:
     return rejection.value.reason
 
 
-def test_rejects_as_too_heavy_when_the_wall_clock_runs_out_and_goes_on(small, large):
+def test_rejects_as_too_heavy_when_the_wall_clock_runs_out_and_goes_on(small, large, monkeypatch):
+    monkeypatch.setattr(worker_process, "FAIR_SHARE", 0.0)  # this machine may be busy
     with Engine(Limits(wall_s=0.6)) as engine:
         assert reason_of(engine, large, SLOW) is Reason.TOO_HEAVY
         assert build(engine, small).size > 0
@@ -70,8 +72,8 @@ def test_rejects_as_too_heavy_when_memory_runs_out_and_goes_on(small, tmp_path):
         assert build(engine, small).size > 0
 
 
-def crash(engine: Engine, times: int) -> threading.Thread:
-    """Send the worker a segmentation fault in each of its next frames."""
+def crash(engine: Engine, times: int, blow: signal.Signals = signal.SIGSEGV) -> threading.Thread:
+    """Send the worker a signal, a segmentation fault by default, in each of its next frames."""
 
     def strike() -> None:
         struck: set[int] = set()
@@ -79,7 +81,7 @@ def crash(engine: Engine, times: int) -> threading.Thread:
             worker = engine._worker
             if worker is not None and worker.frames and worker.pid not in struck:
                 time.sleep(0.3)
-                os.kill(worker.pid, signal.SIGSEGV)
+                os.kill(worker.pid, blow)
                 struck.add(worker.pid)
             time.sleep(0.01)
 
@@ -101,6 +103,54 @@ def test_rejects_as_crashed_when_the_worker_crashes_twice_and_goes_on(small, lar
         assert reason_of(engine, large, SLOW) is Reason.CRASHED_READER
         thread.join()
         assert build(engine, small).size > 0
+
+
+def test_blames_no_frame_when_the_kernel_kills_the_worker(small, large):
+    with Engine(Limits()) as engine:
+        thread = crash(engine, times=1, blow=signal.SIGKILL)
+        with pytest.raises(ShortageError, match="memory of host or container"):
+            build(engine, large, SLOW)
+        thread.join()
+        assert build(engine, small).size > 0
+
+
+def test_blames_no_frame_when_the_worker_stood_still(small, large):
+    """As on a machine that was suspended, or had no time for it."""
+    with Engine(Limits(wall_s=3.0)) as engine:
+        build(engine, small)
+        thread = crash(engine, times=1, blow=signal.SIGSTOP)
+        with pytest.raises(ShortageError, match="busy or suspended"):
+            build(engine, large, SLOW)
+        thread.join()
+        assert build(engine, small).size > 0
+
+
+def test_says_how_much_memory_was_not_enough(tmp_path):
+    huge = upload(tmp_path / "huge.tif", photograph(9000, 9000))
+    with (
+        Engine(Limits(memory_bytes=330 * MIB, in_memory_bytes=GIB)) as engine,
+        pytest.raises(OutOfMemoryError, match="more than 330 MiB of memory"),
+    ):
+        build(engine, huge)
+
+
+@pytest.mark.parametrize(
+    ("printed", "memory"),
+    [("terminate called after throwing an instance of 'std::bad_alloc'", True), ("free(): invalid pointer", False)],
+)
+def test_an_abort_for_want_of_memory_is_no_crash_of_the_reader(tmp_path, printed, memory):
+    program = f"import os, sys; print({printed!r}, file=sys.stderr, flush=True); os.abort()"
+    process = worker_process.WorkerProcess(Limits(), tmp_path)
+    process.kill()
+    with (tmp_path / "worker.log").open("wb") as log:
+        process._process = subprocess.Popen(
+            [sys.executable, "-c", program], stderr=log, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+    exit_ = process.explain_exit()
+    process.kill()
+
+    assert exit_.memory == memory
+    assert exit_.reason is (Reason.TOO_HEAVY if memory else Reason.CRASHED_READER)
 
 
 def test_passes_no_secret_to_the_worker(small, monkeypatch):
