@@ -17,6 +17,7 @@ from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, BuiltCog, Collection, Product
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, index_row
+from cogmill.ledger.collections import Candidate
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline import Archive, build_cogs, ingest, publish, update_overviews
 from cogmill.pipeline.batches import plan_batches
@@ -85,18 +86,9 @@ class SmallArchive:
 
     def publish(self, collection: Collection = TRAVIS, mapfile: str = MAPFILE) -> None:
         ledger = self.archive.ledger
-        rows = []
-        scans = ledger.collections.unlinked_scans(collection.id)
-        for frame in ledger.collections.index_candidates(collection.id):
-            zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
-            address = IndexAddress(
-                collection.product, self.archive.store.bucket, self.archive.settings.public_url, zip_key
-            )
-            known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
-            values = asdict(index_row(known, address))
-            del values["geom_wkb"]
-            rows.append(values)
-        ledger.collections.change_index(collection.id, rows, scans)
+        ledger.collections.change_index(
+            collection.id, lambda frames: [self._row(collection, frame) for frame in frames]
+        )
         revision = ledger.collections.state(collection.id).revision
         for bands in ledger.collections.bands_of(collection.id):
             for key in keys.index_file_keys(collection, bands):
@@ -108,6 +100,14 @@ class SmallArchive:
         for size in keys.THUMBNAIL_SIZES:
             self.put(keys.thumbnail_key(collection.id, size))
         self.sql("UPDATE cogmill.collection SET overview_revision = revision WHERE id = %s", collection.id)
+
+    def _row(self, collection: Collection, frame: Candidate) -> dict[str, Any]:
+        zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
+        address = IndexAddress(collection.product, self.archive.store.bucket, self.archive.settings.public_url, zip_key)
+        known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
+        values = asdict(index_row(known, address))
+        del values["geom_wkb"]
+        return values
 
     def upload_real(self, number: int, collection: Collection = TRAVIS, seed: int = 1) -> str:
         """Upload a small real frame, 128 px of 2 m, beside its neighbours."""

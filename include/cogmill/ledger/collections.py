@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection, FrameName, Product
 from cogmill.ledger.connection import Part, Row, as_json
@@ -97,30 +99,45 @@ class Collections(Part):
         return [_candidate(row) for row in self._rows("index_candidates", collection_id=collection_id)]
 
     def change_index(
-        self, collection_id: str, rows: Sequence[Mapping[str, Any]], scans: Sequence[str] = ()
+        self, collection_id: str, rows_of: Callable[[Sequence[Candidate]], Sequence[Mapping[str, Any]]]
     ) -> tuple[int, int]:
         """Change the tile index in one transaction; readers see all of it or nothing.
 
-        A transaction-scoped advisory lock orders concurrent runs of one collection and vanishes with its connection.
+        A transaction-scoped advisory lock orders concurrent runs of one collection and vanishes with its connection. What the rows are
+        made from is read below that lock, and a row whose frame was withdrawn or built anew since is not written.
 
         Args:
             collection_id: Whose index.
-            rows: New or changed rows, columns of the tile index without geometry.
-            scans: Keys of the scans that these rows take into account.
+            rows_of: Makes the new or changed rows, columns of the tile index without geometry, from the frames that may need one.
 
         Returns:
             How many rows were written and how many were removed.
         """
-        encoded = as_json(rows)
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
+            scans = self.unlinked_scans(collection_id)
+            encoded = as_json(rows_of(self.index_candidates(collection_id)))
             removed = len(self._rows("delete_withdrawn_rows", collection_id=collection_id))
             self._rows("retire_replaced_cogs", rows=encoded)
             written = len(self._rows("upsert_index_rows", rows=encoded))
-            self._rows("link_scans", keys=list(scans))
+            self._rows("link_scans", keys=scans)
             if written or removed:
                 self._rows("advance_revision", collection_id=collection_id)
         return written, removed
+
+    @contextmanager
+    def export(self, collection_id: str) -> Iterator[CollectionState]:
+        """Let nobody else write the index files of a collection within the block, which gets its state as it is then.
+
+        So an older export never overtakes a newer one. The lock belongs to the connection and vanishes with it: no transaction is
+        open while files are uploaded.
+        """
+        self._rows("lock_export", collection_id=collection_id)
+        try:
+            yield self.state(collection_id)
+        finally:
+            with suppress(ServiceUnavailableError):
+                self._rows("unlock_export", collection_id=collection_id)
 
     def bands_of(self, collection_id: str) -> list[Bands]:
         """Return the bands folders that have frames in the tile index."""

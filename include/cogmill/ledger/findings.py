@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,9 +197,15 @@ class Findings(Part):
         """Return retired COGs whose time is up and which nothing names again."""
         return [row["key"] for row in self._rows("due_retired", grace_s=grace_s, at_most=at_most)]
 
-    def forget_retired(self, cog_keys: Sequence[str]) -> None:
-        """Forget retired COGs that were deleted."""
-        self._rows("forget_retired", keys=list(cog_keys))
+    @contextmanager
+    def deletion(self, cog_key: str) -> Iterator[bool]:
+        """Forget a retired COG, which is to be deleted within the block; yields False when something names it again.
+
+        Within the block no frame can be recorded to have this COG. Where the deletion fails the COG stays on the list.
+        """
+        with self._transaction():
+            self._rows("lock_cog", key=cog_key)
+            yield bool(self._rows("forget_retired", key=cog_key))
 
     def due_audit(self, nights: int) -> list[AuditJob]:
         """Return the COGs whose turn it is, those not read for longest first."""

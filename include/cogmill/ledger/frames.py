@@ -87,11 +87,15 @@ class Frames(Part):
             "cpu_s": cog.cpu_s,
             "outline_margin_m": cog.outline_margin_m,
         }
-        return self._finish("mark_built", job, owner, **values)
+        with self._transaction():
+            self._rows("lock_cog", key=version.key)  # a deletion that has begun ends first
+            return self._finish("mark_built", job, owner, **values)
 
     def mark_unchanged(self, job: Job, owner: str) -> bool:
         """Record that this version has the pixels the present COG was built from."""
-        return self._finish("mark_unchanged", job, owner)
+        with self._transaction():
+            self._rows("lock_cog", key=job.cog_key)
+            return self._finish("mark_unchanged", job, owner)
 
     def mark_rejected(self, job: Job, owner: str, fault: InvalidFrameError) -> bool:
         """Record a rejection with its reason and detail."""

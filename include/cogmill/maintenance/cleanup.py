@@ -47,9 +47,7 @@ def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
     cells: list[str] = []
     folders = _stale_folders()
     if not dry_run:
-        for key in cogs:
-            archive.store.delete(key)
-        archive.ledger.findings.forget_retired(cogs)
+        cogs = [key for key in cogs if _delete_cog(archive, key)]
         archive.ledger.history.forget(grace_s)
         cells = delete_retired_cells(archive, grace_s)
         uploads = archive.store.abort_uploads(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=A_DAY_S))
@@ -57,6 +55,14 @@ def collect(archive: Archive, *, dry_run: bool = False) -> Collected:
             shutil.rmtree(folder, ignore_errors=True)
     log.info("garbage_collected cogs=%d uploads=%d folders=%d", len(cogs), len(uploads), len(folders))
     return Collected(cogs, uploads, [str(folder) for folder in folders], cells)
+
+
+def _delete_cog(archive: Archive, key: str) -> bool:
+    """Delete a retired COG unless something has come to name it since the list was read; tell whether it was."""
+    with archive.ledger.findings.deletion(key) as is_due:
+        if is_due:
+            archive.store.delete(key)
+        return is_due
 
 
 def _stale_folders() -> list[Path]:

@@ -57,6 +57,8 @@ class _Built:
 
     version: CogVersion
     cog: BuiltCog | None
+    stored: bool = True
+    """False when the bucket had it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +146,11 @@ def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _O
 
 def _is_alone(archive: Archive, job: Job) -> bool:
     """Tell whether an outage meets this frame alone: it was met at each of several tries, and S3 answers."""
-    if job.tries < PATIENT_TRIES:
-        return False
     try:
         archive.store.require_answer()
     except ServiceUnavailableError:
         return False
-    return True
+    return job.tries >= PATIENT_TRIES
 
 
 def _record_failed(archive: Archive, job: Job, owner: str, err: Exception) -> _Outcome:
@@ -162,8 +162,15 @@ def _record_failed(archive: Archive, job: Job, owner: str, err: Exception) -> _O
 def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Outcome:
     if built.cog is None:
         recorded = archive.ledger.frames.mark_unchanged(job, owner)
+    else:
+        recorded = archive.ledger.frames.mark_built(job, owner, built.version, built.cog)
+    if recorded and not built.stored and archive.store.sha256(built.version.key) is None:
+        # it was retired, and deleted between the look at the bucket and the record, which nothing can follow any more
+        archive.ledger.findings.rebuild_lost([built.version.key])
+        log.warning("cog_was_deleted_meanwhile key=%s", built.version.key)
+        return _Outcome()
+    if built.cog is None:
         return _Outcome(unchanged=recorded, bytes_read=job.size)
-    recorded = archive.ledger.frames.mark_built(job, owner, built.version, built.cog)
     log.info("cog_built key=%s bytes=%d cpu_s=%.1f", built.version.key, built.cog.size, built.cog.cpu_s)
     return _Outcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size)
 
@@ -223,22 +230,22 @@ def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engin
             raise ServiceUnavailableError(f"{job.source_key} came with {size} of {job.size} bytes")
         same = (job.source_sha256, job.fingerprint) == (sha256, fingerprint)
         if same and job.cog_key is not None and archive.store.find(job.cog_key) is not None:
-            return _Built(CogVersion(job.cog_key, sha256, fingerprint), None)
+            return _Built(CogVersion(job.cog_key, sha256, fingerprint), None, stored=False)
         # Nothing but the bytes themselves: a COG's key names bytes and fingerprint, and the same key must hold the same bytes,
         # whatever name and ETag they come under.
         provenance = {"SOURCE_SHA256": sha256}
         cog = engine.build(
             source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
         )
-        return _Built(_store(archive, job, target, cog, (sha256, fingerprint)), cog)
+        return _store(archive, job, target, cog, (sha256, fingerprint))
 
 
-def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tuple[str, str]) -> CogVersion:
+def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tuple[str, str]) -> _Built:
     """Store a COG under the key that names the upload's hash and the build fingerprint.
 
-    Where that key holds other bytes, the key names the COG's own hash too. Whatever is there stays as it is: somebody may be reading
-    it, a former revision may need it, and two workers whose libraries differ would take each other's COGs away for ever. So a key
-    still has the same bytes always, and the same bytes find their key again. Maintenance retires what nothing names.
+    Where that key holds other bytes, the key names the COG's own hash too. Whatever is there stays: somebody may be reading it, a former
+    revision may need it, and two workers whose libraries differ would take each other's COGs away for ever. So a key has the same
+    bytes always, and the same bytes find their key again. Maintenance retires what nothing names.
 
     Raises:
         ObjectRefusedError: S3 takes it under neither key.
@@ -246,9 +253,9 @@ def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tup
     options = PutOptions("image/tiff", acl=archive.settings.public_acl)
     key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*made_from))
     try:
-        archive.store.create(key, file, cog.sha256, options)
+        stored = archive.store.create(key, file, cog.sha256, options)
     except ConflictingObjectError as conflict:
         key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*made_from, cog.sha256))
         log.warning("cog_key_taken detail=%s instead=%s", conflict, key)
-        archive.store.create(key, file, cog.sha256, options)
-    return CogVersion(key, *made_from)
+        stored = archive.store.create(key, file, cog.sha256, options)
+    return _Built(CogVersion(key, *made_from), cog, stored)

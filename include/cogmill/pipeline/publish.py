@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -70,24 +70,25 @@ class MapfileDraft:
 
 def update_tile_index(archive: Archive, collection_id: str) -> IndexChange:
     """Update the tile index from the ledger, in one transaction; the work is proportional to what changed."""
-    state = archive.ledger.collections.state(collection_id)
-    scans = archive.ledger.collections.unlinked_scans(collection_id)
-    candidates = archive.ledger.collections.index_candidates(collection_id)
-    rows = [_values(_index_row(archive, state.collection, candidate)) for candidate in candidates]
-    written, removed = archive.ledger.collections.change_index(collection_id, rows, scans)
+    collection = archive.ledger.collections.state(collection_id).collection
+
+    def rows(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+        return [_values(_index_row(archive, collection, candidate)) for candidate in candidates]
+
+    written, removed = archive.ledger.collections.change_index(collection_id, rows)
     log.info("tile_index_updated collection=%s written=%d removed=%d", collection_id, written, removed)
     return IndexChange(written, removed)
 
 
 def export_index(archive: Archive, collection_id: str) -> list[str]:
     """Write the downloadable index files of each bands folder when the index has changed; return the keys written."""
-    state = archive.ledger.collections.state(collection_id)
-    if state.exported_revision == state.revision:
-        return []
-    written = []
-    for bands in archive.ledger.collections.bands_of(collection_id):
-        written += _export(archive, state.collection, bands)
-    archive.ledger.collections.mark_exported(collection_id, state.revision)
+    written: list[str] = []
+    with archive.ledger.collections.export(collection_id) as state:
+        if state.exported_revision == state.revision:
+            return written
+        for bands in archive.ledger.collections.bands_of(collection_id):
+            written += _export(archive, state.collection, bands)
+        archive.ledger.collections.mark_exported(collection_id, state.revision)
     return written
 
 

@@ -50,6 +50,10 @@ def rollback(archive: Archive, collection_id: str, *, dry_run: bool = False) -> 
     plan = Rollback(collection_id, revision, sorted(restored), sorted(r.source_key for r in rows if not r.cog_key))
     if not dry_run:
         archive.ledger.history.restore(collection_id, revision)
+        # one whose time was over may have been deleted since; from now on they are named, and stay
+        lost = [cog_key for cog_key in restored.values() if archive.store.sha256(cog_key) is None]
+        if lost:
+            archive.ledger.findings.rebuild_lost(lost)
         publish.export_index(archive, collection_id)
         publish.publish_mapfile(archive, collection_id, restore_deleted=True)
         log.warning("rolled_back collection=%s revision=%d frames=%d", collection_id, revision, len(rows))

@@ -65,7 +65,11 @@ def test_queries_stand_in_the_file_of_the_module_that_runs_them():
 
     strangers = {(module, call.args[0].value) for module, _, call in runs() if homes[call.args[0].value] != module}
 
-    assert {name for _, name in strangers} == {"lock_collection", "advance_revision"}  # history uses them too
+    assert {name for _, name in strangers} == {
+        "lock_collection",
+        "advance_revision",
+        "lock_cog",
+    }  # of history, and of frames
     assert len(set(homes.values())) <= 10
 
 

@@ -102,7 +102,7 @@ ACTS: dict[str, Callable[[Scene], object]] = {
     "release": lambda s: s.ledger.frames.release([s.job], "me"),
     "mark_published": lambda s: s.ledger.collections.mark_published(TRAVIS.id, 1, "h"),
     "mark_withdrawn": lambda s: s.ledger.collections.mark_withdrawn(TRAVIS.id),
-    "change_index": lambda s: s.ledger.collections.change_index(TRAVIS.id, []),
+    "change_index": lambda s: s.ledger.collections.change_index(TRAVIS.id, lambda frames: []),
     "end_leases": lambda s: s.ledger.findings.end_leases(),
     "rebuild_lost": lambda s: s.ledger.findings.rebuild_lost([COG]),
     "rebuild_lost in quarantine": lambda s: s.ledger.findings.rebuild_lost([COG], quarantined=True),

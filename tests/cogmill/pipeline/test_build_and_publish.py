@@ -419,20 +419,22 @@ def test_newest_mapfile_wins_when_another_run_publishes_while_one_is_proved(arch
     assert calls[0].encode() != newest
 
 
-def test_links_a_scan_that_is_registered_while_rows_are_written(archive, upload, monkeypatch):
+def test_links_a_scan_that_is_registered_while_rows_are_written(archive, upload, database, monkeypatch):
     upload("4-173")
     ingest.ingest_uploads(archive)
     for batch in plan_batches(archive, ID):
         build_cogs.build_batch(archive, batch["frame_ids"], "run/1")
-    change = archive.ledger.collections.change_index
+    values = publish._values
 
-    def late(*arguments):
+    def late(row):
         scan = FRAMES + "scanned/03-22-51_4-173.tif"
         archive.store._client.put_object(Bucket=archive.store.bucket, Key=scan, Body=b"x")
-        ingest.ingest_uploads(archive)
-        return change(*arguments)
+        ledger = Ledger.connect(**database | {"user": "cogmill_writer"})
+        ingest.ingest_uploads(replace(archive, ledger=ledger))
+        ledger.close()
+        return values(row)
 
-    monkeypatch.setattr(archive.ledger.collections, "change_index", late)
+    monkeypatch.setattr(publish, "_values", late)
     publish.update_tile_index(archive, ID)
     monkeypatch.undo()
 

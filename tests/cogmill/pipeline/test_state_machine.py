@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -100,7 +100,7 @@ class ArchiveMachine(RuleBasedStateMachine):
             " RESTART IDENTITY CASCADE"
         )
         self.reader.execute("UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'")
-        self.ledger = Ledger.connect(**self.connection)
+        self.ledger, self.second = (Ledger.connect(**self.connection) for _ in range(2))
         archive = Archive(S3Store(self.client, name), self.ledger, Settings(_env_file=None, bucket=name, grace_hours=0))
         self.sample = KeptArchive(archive, self.client, self.connection, self.reader)
         self.acts_until_crash = 0
@@ -130,6 +130,7 @@ class ArchiveMachine(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "sample"):
             self.ledger.close()
+            self.second.close()
             self.reader.close()
 
     @rule(number=NUMBERS, body=BODIES)
@@ -174,6 +175,35 @@ class ArchiveMachine(RuleBasedStateMachine):
     @rule()
     def publish(self):
         self._publish()
+
+    @rule(act=st.sampled_from(["ingest", "build", "withdraw", "collect"]))
+    def publish_while_a_second_worker_acts(self, act):
+        """The second acts after the first has read what it makes rows of, and before it writes them."""
+        values, left = publish._values, [act]
+
+        def late(row):
+            if left:
+                self._act_of_the_second(left.pop())
+            return values(row)
+
+        publish._values = late
+        try:
+            self._publish()
+        finally:
+            publish._values = values
+
+    def _act_of_the_second(self, act):
+        archive = replace(self.sample.archive, ledger=self.second)
+        if act == "ingest":
+            ingest.ingest_uploads(archive)
+        elif act == "build":
+            replace(self.sample, archive=archive).build()
+        elif act == "withdraw":
+            known = self.sample.sql("SELECT source_key FROM cogmill.frame")
+            gone = [key for (key,) in known if key not in self.sources]
+            self.second.findings.withdraw_frames(gone, "the upload was deleted")
+        else:
+            collect(archive)
 
     @rule(acts=st.integers(1, 6))
     def publish_and_crash_before_the_overviews_are_shown(self, acts):

@@ -37,6 +37,14 @@ ORDER BY f.cog_key;
 -- Order concurrent changes of one collection; the lock ends with the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('cogmill ' || :collection_id, 0));
 
+-- name: lock_export(collection_id)
+-- Order concurrent exports of one collection; the lock ends with the connection at the latest.
+SELECT pg_advisory_lock(hashtextextended('cogmill export ' || :collection_id, 0));
+
+-- name: unlock_export(collection_id)
+-- The export is done.
+SELECT pg_advisory_unlock(hashtextextended('cogmill export ' || :collection_id, 0));
+
 -- name: delete_withdrawn_rows(collection_id)
 -- A row leaves the index before its COG is retired, in the same transaction.
 WITH gone AS (
@@ -56,11 +64,13 @@ INSERT INTO cogmill.retired_cog (key, frame_id)
 SELECT t.cog_key, t.oid
 FROM cogmill.tile_index AS t
 JOIN jsonb_to_recordset(:rows::jsonb) AS r (oid bigint, location text) ON r.oid = t.oid
+JOIN cogmill.frame AS f ON f.id = r.oid AND f.state IN ('built', 'published') AND right(r.location, length(f.cog_key) + 1) = '/' || f.cog_key
 WHERE r.location <> t.location
 ON CONFLICT (key) DO UPDATE SET retired_at = now();
 
 -- name: upsert_index_rows(rows)
--- Geometry goes from ledger to index inside the database. Rows that say the same already are not touched.
+-- Geometry goes from ledger to index inside the database. Rows that say the same already are not touched, and none is written whose frame
+-- was withdrawn, or got another COG, since it was read.
 INSERT INTO cogmill.tile_index AS t (
     oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired
 )
@@ -70,7 +80,8 @@ FROM jsonb_to_recordset(:rows::jsonb) AS r (
     oid bigint, location text, src_srs text, date text, roll text, frame_num text,
     dl_orig text, dl_georef text, dl_index text, acquired date
 )
-JOIN cogmill.frame AS f ON f.id = r.oid
+JOIN cogmill.frame AS f ON f.id = r.oid AND f.state IN ('built', 'published')
+    AND right(r.location, length(f.cog_key) + 1) = '/' || f.cog_key
 ON CONFLICT (oid) DO UPDATE SET
     location = excluded.location, src_srs = excluded.src_srs, date = excluded.date, roll = excluded.roll,
     frame_num = excluded.frame_num, dl_orig = excluded.dl_orig, dl_georef = excluded.dl_georef,

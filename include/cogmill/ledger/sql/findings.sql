@@ -338,9 +338,17 @@ WHERE r.retired_at <= now() - make_interval(secs => :grace_s) AND r.key NOT IN (
 ORDER BY r.retired_at, r.key
 LIMIT :at_most;
 
--- name: forget_retired(keys)!
--- Retired COGs that were deleted.
-DELETE FROM cogmill.retired_cog WHERE key = ANY(:keys);
+-- name: lock_cog(key)
+-- Between the deletion of a COG and a frame that is about to name it; the lock ends with the transaction.
+SELECT pg_advisory_xact_lock(hashtextextended('cogmill cog ' || :key, 0));
+
+-- name: forget_retired(key)
+-- A retired COG that is deleted next, unless something names it again.
+DELETE FROM cogmill.retired_cog AS r
+WHERE r.key = :key
+    AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = r.key AND f.state NOT IN ('withdrawn', 'rejected'))
+    AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.cog_key = r.key)
+RETURNING r.key;
 
 -- name: due_audit(nights)
 -- The COGs whose turn it is: those not read for longest, a fixed share of all.
