@@ -41,8 +41,8 @@ class UploadSettings(BaseModel):
 
     poke_seconds: float = Field(5, gt=0)
     """Pause between two checks for new uploads, in seconds."""
-    settle_seconds: int = Field(60, ge=0)
-    """An empty object counts as a failed upload once it is this old; s3fs writes an empty object before the data."""
+    settle_seconds: int = Field(600, ge=0)
+    """An empty object counts as a failed upload, and is reported, once it is this old. s3fs writes an empty object before the data: allow the time that copying the largest upload takes."""
     full_sweep_seconds: int = Field(3600, ge=1)
     """At least this often every key is compared with the ledger, whatever its modification time."""
     watermark_margin_seconds: int = Field(3600, ge=60)

@@ -167,6 +167,10 @@ class Collections(Part):
         frames: int = row["frames"]
         return frames
 
+    def mark_unpublishable(self, collection_id: str) -> None:
+        """Record that the service could not be published, through no outage; frames that wait for it ask for a run later each time."""
+        self._rows("mark_unpublishable", collection_id=collection_id)
+
     def mark_withdrawn(self, collection_id: str) -> None:
         """Record that the mapfile was taken away: the service is not public any more."""
         self._rows("mark_withdrawn", collection_id=collection_id)

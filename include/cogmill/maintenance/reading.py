@@ -15,6 +15,7 @@ class ReadObject:
     key: str
     size: int
     """Bytes."""
+    sha256: str
     is_right: bool
     """It has the hash that was expected."""
 
@@ -29,4 +30,4 @@ def read_again(store: S3Store, hashes: Mapping[str, str]) -> Iterator[ReadObject
     for key, sha256 in hashes.items():
         found = store.digest(key)
         if found is not None:
-            yield ReadObject(key, found[1], found[0] == sha256)
+            yield ReadObject(key, found[1], found[0], found[0] == sha256)

@@ -19,6 +19,7 @@ from typing import Any
 from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
+from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection
 from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index_row, write_index_files
@@ -138,7 +139,11 @@ def publish_mapfile(archive: Archive, collection_id: str, *, restore_deleted: bo
     frames, changed = 0, False
     while True:
         state = archive.ledger.collections.state(collection_id)
-        published = _publish_mapfile(archive, collection_id, state, restore_deleted=restore_deleted)
+        try:
+            published = _publish_mapfile(archive, collection_id, state, restore_deleted=restore_deleted)
+        except (VerificationError, ConfigurationError):
+            archive.ledger.collections.mark_unpublishable(collection_id)
+            raise
         frames, changed = frames + published.frames, changed or published.changed
         # Another run may have changed the index and published since this one read it: then this mapfile is the older one.
         if archive.ledger.collections.state(collection_id).revision == state.revision:

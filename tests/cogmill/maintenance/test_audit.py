@@ -120,3 +120,38 @@ def test_nobody_builds_a_damaged_frame_before_its_cog_was_put_aside(published, m
     assert [action.subject for action in remove(archive)] == [damaged]
     assert damaged not in published.listed(COGS)
     assert len(archive.ledger.frames.due(TRAVIS.id, 10)) == 1
+
+
+def misread(sample, monkeypatch, *answers):
+    """Let the first reads of one COG give these hashes; return its key."""
+    key, left, digest = sample.listed(COGS)[0], list(answers), sample.archive.store.digest
+
+    def read(wanted):
+        found = digest(wanted)
+        return (left.pop(0), found[1]) if wanted == key and left else found
+
+    monkeypatch.setattr(sample.archive.store, "digest", read)
+    return key
+
+
+def test_one_bad_read_takes_nothing_off_the_map(published, monkeypatch):
+    misread(published, monkeypatch, "0" * 64)
+
+    result = audit(with_settings(published, audit_nights=1))
+
+    assert (result.read, result.damaged) == (3, [])
+    assert published.states() == ["published"] * 3
+    assert published.listed("quarantine/") == []
+    assert published.sql("SELECT count(*) FROM cogmill.frame WHERE audited_at IS NULL") == [(0,)]
+
+
+def test_bytes_that_differ_from_read_to_read_are_reported_and_not_touched(published, monkeypatch):
+    key = misread(published, monkeypatch, "0" * 64, "1" * 64)
+
+    result = audit(with_settings(published, audit_nights=1))
+
+    assert [(action.subject, action.failed) for action in result.damaged] == [(key, True)]
+    assert "wrong in two ways" in result.damaged[0].done
+    assert published.states() == ["published"] * 3
+    assert published.listed("quarantine/") == []
+    assert len(published.sql("SELECT oid FROM cogmill.tile_index")) == 3

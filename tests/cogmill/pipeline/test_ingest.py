@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import time
 from dataclasses import replace
 
@@ -237,3 +238,18 @@ def test_opens_a_scan_again_when_the_same_bytes_were_uploaded_again(archive, put
     grants = archive.store._client.get_object_acl(Bucket=archive.store.bucket, Key=scan)["Grants"]
     assert "READ" in [grant["Permission"] for grant in grants if "AllUsers" in grant["Grantee"].get("URI", "")]
     assert not ingest.has_new_uploads(public)
+
+
+@pytest.mark.parametrize(("minutes", "rejected"), [(2, 0), (9, 0), (11, 1)])
+def test_an_empty_object_has_ten_minutes_before_anybody_is_told(sample, monkeypatch, minutes, rejected):
+    """s3fs writes an empty object first, and the copy of a large file takes longer than one minute."""
+    sample.put("bw/Travis/USDA_1951/frames/georef/03-22-51_4-1.tif", b"")
+    pages = sample.archive.store.pages
+
+    def later(*args):
+        for page in pages(*args):
+            yield replace(page, at=page.at + dt.timedelta(minutes=minutes))
+
+    monkeypatch.setattr(sample.archive.store, "pages", later)
+
+    assert len(ingest.ingest_uploads(sample.archive).rejected) == rejected

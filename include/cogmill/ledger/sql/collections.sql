@@ -154,9 +154,16 @@ WITH shown AS (
     RETURNING f.id
 )
 UPDATE cogmill.collection SET mapfile_sha256 = :sha256, mapfile_revision = :revision, mapfile_levels = :levels,
-    published_at = now()
+    published_at = now(), publish_failures = 0, publish_after = NULL
 WHERE id = :collection_id
 RETURNING (SELECT count(*) FROM shown) AS frames;
+
+-- name: mark_unpublishable(collection_id)!
+-- The service cannot be published as it is: frames that only wait for that ask for a run after 5 minutes, 10, 20 and so on, at most six
+-- hours. New uploads ask for one at once, and with it the service is tried too.
+UPDATE cogmill.collection SET publish_failures = publish_failures + 1,
+    publish_after = now() + least(interval '6 hours', interval '5 minutes' * 2 ^ least(publish_failures, 10))
+WHERE id = :collection_id;
 
 -- name: mark_withdrawn(collection_id)!
 -- The mapfile was taken away because the collection has nothing to show.

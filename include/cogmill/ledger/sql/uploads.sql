@@ -120,7 +120,8 @@ WHERE (
     EXISTS (
         SELECT FROM cogmill.frame AS f
         WHERE f.collection_id = c.id AND f.hold IS NULL AND f.next_try_at <= now()
-            AND (f.state IN ('arrived', 'built', 'failed') OR (f.state = 'building' AND f.lease_until < now()))
+            AND (f.state IN ('arrived', 'failed') OR (f.state = 'building' AND f.lease_until < now())
+                OR (f.state = 'built' AND (c.publish_after IS NULL OR c.publish_after <= now())))
             AND (c.triggered_at IS NULL OR c.triggered_at < greatest(f.arrived_at, f.next_try_at)
                 OR c.triggered_at < now() - make_interval(secs => :retrigger_s))
     ) OR (
