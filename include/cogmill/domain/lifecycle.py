@@ -29,7 +29,7 @@ class Hold(StrEnum):
     """Why no run takes a frame although its state says that it is due."""
 
     ROLLED_BACK = "rolled_back"
-    """A rollback took it off the map; it waits for a new upload or a forced backfill. Only in state `failed`."""
+    """A rollback took it off the map; it waits for an upload, of the same bytes too, or for Retry. Only in state `failed`."""
     QUARANTINE = "quarantine"
     """Its damaged COG is still at its key; it waits until that is in quarantine. Only in state `arrived`."""
 
@@ -38,7 +38,7 @@ HELD_STATE: Mapping[Hold, State] = {Hold.ROLLED_BACK: State.FAILED, Hold.QUARANT
 """The only state in which a frame may be held back for a reason."""
 
 HOLD_WORDS: Mapping[Hold, str] = {
-    Hold.ROLLED_BACK: "taken back by a rollback; upload it again, or start a backfill with force",
+    Hold.ROLLED_BACK: "taken back by a rollback; upload it again, the same file will do, or press Retry",
     Hold.QUARANTINE: "waits until its damaged COG is in quarantine; the next maintenance run moves it",
 }
 """What people are told about a frame that is held back."""
@@ -68,11 +68,11 @@ TRANSITIONS: Mapping[tuple[State, State], str] = {
     (State.PUBLISHED, State.REJECTED): "new version that is empty",
     (State.PUBLISHED, State.FAILED): "rollback to before it",
     (State.PUBLISHED, State.WITHDRAWN): "upload or mapfile deleted",
-    (State.REJECTED, State.ARRIVED): "new version, backfill, or the frame with its name was withdrawn",
+    (State.REJECTED, State.ARRIVED): "uploaded again, backfill, or the frame with its name was withdrawn",
     (State.REJECTED, State.BUILT): "rollback",
     (State.REJECTED, State.WITHDRAWN): "upload deleted",
     (State.FAILED, State.BUILDING): "claim after the wait",
-    (State.FAILED, State.ARRIVED): "new version, or backfill",
+    (State.FAILED, State.ARRIVED): "uploaded again, or backfill",
     (State.FAILED, State.REJECTED): "new version that is empty",
     (State.FAILED, State.BUILT): "rollback",
     (State.FAILED, State.WITHDRAWN): "upload or mapfile deleted",

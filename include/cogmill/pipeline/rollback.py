@@ -32,7 +32,7 @@ def rollback(archive: Archive, collection_id: str, *, dry_run: bool = False) -> 
     The mapfile is rendered from the current template, not from that of the time: a rollback restores what a collection shows. A
     template belongs to all services and to the hosts of today, and the next publication would bring it back anyway.
 
-    Frames that came since then wait in state `failed` for a new upload or a forced backfill. Doing it twice goes forward again.
+    Frames that came since then wait in state `failed` for an upload, of the same bytes too, or for Retry. Doing it twice goes forward again.
 
     Raises:
         ConfigurationError: There is no such collection, or nothing to go back to.

@@ -4,6 +4,7 @@ import pytest
 from cogmill.cog.fingerprint import build_fingerprint, recipe_digest
 from cogmill.cog.profiles import default_profile
 from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
+from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
 from cogmill.pipeline import backfill, ingest, withdraw
@@ -254,3 +255,35 @@ def test_frames_whose_fingerprint_is_of_the_former_form_are_left_alone_until_som
     (batch,) = backfill.begin(sample.archive, "b", request, backfill.plan(sample.archive, request))
     backfill.build(sample.archive, "b", batch["frame_ids"], "me")
     assert sample.sql("SELECT recipe, state FROM cogmill.frame") == [(build_fingerprint(profile), "published")]
+
+
+NOWHERE = (10.0, 50.0, 11.0, 51.0)
+
+
+def rejected_by_a_setting(sample):
+    """A frame that was rejected only because a setting of ours was wrong; its key."""
+    key = sample.upload_real(1)
+    wrong = sample.archive.with_settings(area=Bounds4326(*NOWHERE))
+    type(sample)(wrong, sample.client, sample.libpq).run()
+    assert sample.sql("SELECT state, reason FROM cogmill.frame") == [("rejected", "outside_area")]
+    return key
+
+
+def test_retry_takes_a_frame_that_was_rejected_by_a_setting_of_ours(sample):
+    key = rejected_by_a_setting(sample)
+
+    run(sample, states=["rejected"], prefix=key)
+
+    assert sample.states() == ["published"]
+
+
+def test_the_same_file_uploaded_again_is_looked_at_again_when_it_was_rejected(sample):
+    key = rejected_by_a_setting(sample)
+    assert not ingest.has_new_uploads(sample.archive)
+    sample.sql("UPDATE cogmill.frame SET uploaded_at = uploaded_at - interval '2 seconds'")
+
+    sample.put(key, sample.archive.store.read(key))
+    assert ingest.has_new_uploads(sample.archive)
+    sample.run()
+
+    assert sample.states() == ["published"]

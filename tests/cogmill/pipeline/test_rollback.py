@@ -8,7 +8,7 @@ from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove
-from cogmill.pipeline import publish
+from cogmill.pipeline import backfill, ingest, publish
 from cogmill.pipeline.rollback import rollback
 
 from tests.small_archive import TRAVIS
@@ -48,6 +48,43 @@ def test_goes_back_to_what_was_published_before_a_replaced_and_a_new_frame(real)
     rollback(real.archive, TRAVIS.id)
     assert shown(real) == after
     assert faults(real) == {}
+
+
+def taken_back(real):
+    """Roll a third frame back; return the key of its upload."""
+    key = real.upload_real(3)
+    real.run()
+    rollback(real.archive, TRAVIS.id)
+    real.run()  # it follows by itself, for the overviews
+    assert real.states() == ["published", "published", "failed"]
+    return key
+
+
+def test_the_same_file_uploaded_again_comes_back_on_the_map(real):
+    key = taken_back(real)
+    assert not ingest.has_new_uploads(real.archive), "nothing happens by itself"
+    real.sql(
+        "UPDATE cogmill.frame SET uploaded_at = uploaded_at - interval '2 seconds'"
+    )  # the test is quicker than people
+
+    real.put(key, real.archive.store.read(key))
+    assert ingest.has_new_uploads(real.archive)
+    real.run()
+
+    assert real.states() == ["published"] * 3
+    assert len(shown(real)) == 3
+    assert faults(real) == {}
+
+
+def test_retry_brings_a_frame_back_that_was_taken_back(real):
+    key = taken_back(real)
+
+    request = backfill.BackfillRequest(prefix=key, states=["failed"])  # what the button asks for
+    (batch,) = backfill.begin(real.archive, "retry", request, backfill.plan(real.archive, request))
+    backfill.build(real.archive, "retry", batch["frame_ids"], "me")
+
+    assert real.states() == ["published"] * 3
+    assert len(shown(real)) == 3
 
 
 def test_stays_as_it_is_after_the_next_run(real):

@@ -2,12 +2,14 @@
 
 -- name: unknown_versions(keys, etags, modified)
 -- Which of these (key, etag) the ledger has never seen. A withdrawn frame that is back counts as new, unless its whole service
--- was taken away on purpose: then only a new version is.
+-- was taken away on purpose: then only a new version is. So do the same bytes uploaded again where they were rejected, failed, or taken
+-- back by a rollback: whoever does that wants an answer. A HEAD tells the time in whole seconds.
 SELECT u.key
 FROM unnest(:keys::text[], :etags::text[], :modified::timestamptz[]) AS u (key, etag, modified)
 WHERE NOT EXISTS (
     SELECT FROM cogmill.frame AS f LEFT JOIN cogmill.collection AS c ON c.id = f.collection_id
     WHERE f.source_key = u.key AND f.etag = u.etag AND (f.state <> 'withdrawn' OR c.unpublished_at IS NOT NULL)
+        AND NOT (f.state IN ('rejected', 'failed') AND u.modified >= f.uploaded_at + interval '1 second')
 ) AND NOT EXISTS (
     -- also the same bytes again: S3 has forgotten who may read the scan. A HEAD tells the time in whole seconds.
     SELECT FROM cogmill.scan AS s
@@ -50,7 +52,8 @@ WHERE c.id = r.id AND c.service_name <> r.service_name AND c.revision = 0 AND c.
 RETURNING c.id;
 
 -- name: ingest_frames(rows)
--- Take in uploads: new keys, and new versions of known keys, start from the beginning; a version already known changes nothing.
+-- Take in uploads: new keys, new versions of known keys, and the same version uploaded again where it was rejected or failed, start from
+-- the beginning; another version already known changes nothing.
 -- What is on the map stays there until its successor is published. A service that was withdrawn on purpose comes back.
 WITH taken AS (
     INSERT INTO cogmill.frame AS f (
@@ -75,6 +78,7 @@ WITH taken AS (
         state = excluded.state, reason = excluded.reason, detail = excluded.detail,
         tries = 0, failures = 0, failing_since = NULL, next_try_at = now(), hold = NULL, lease_owner = NULL, lease_until = NULL, arrived_at = now(), changed_at = now()
     WHERE f.etag <> excluded.etag OR f.state = 'withdrawn'
+        OR (f.state IN ('rejected', 'failed') AND excluded.uploaded_at >= f.uploaded_at + interval '1 second')
     RETURNING f.id, f.collection_id, f.state
 ), back AS (
     UPDATE cogmill.collection SET unpublished_at = NULL
