@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cogmill_airflow.bundle.shards import write_shards
 
 from tests.airflow_home import ENVIRONMENT, ROOT
@@ -82,3 +84,19 @@ def test_every_run_that_the_next_one_waits_for_has_a_time_limit(dags: dict[str, 
     assert limits.keys() == {"watch_uploads", "compile_indexes", "maintenance"}
     for dag_id, limit in limits.items():
         assert limit > max(seconds for _, seconds in dags[dag_id]["tasks"].values()), dag_id
+
+
+def visibility_timeouts() -> dict[str, int]:
+    """How long Celery waits in each deployment until a task that was not confirmed is given to another worker, in seconds."""
+    compose = (ROOT / "docker-compose.yaml").read_text()
+    roles = yaml.safe_load((ROOT / "ansible/roles/airflow_worker/vars/main.yml").read_text())["__airflow_worker_celery"]
+    chart = yaml.safe_load((ROOT / "helm/values.yaml").read_text())["config"]["celery_broker_transport_options"]
+    variable = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
+    (given,) = re.findall(rf'^    {variable}: "(\d+)"', compose, re.MULTILINE)
+    return {"compose": int(given), "ansible": int(roles[variable]), "helm": int(chart["visibility_timeout"])}
+
+
+def test_celery_gives_no_task_to_a_second_worker_while_the_first_may_still_run_it(dags: dict[str, Any]) -> None:
+    longest = max(limit for dag in dags.values() for _, limit in dag["tasks"].values())
+
+    assert {where: seconds for where, seconds in visibility_timeouts().items() if seconds <= longest} == {}
