@@ -203,10 +203,7 @@ def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a 
     at_a_time: tuple[int, int],
     waiting: Sequence[Job],
 ) -> Iterator[tuple[Job, Future[_Built]]]:
-    """Build so many frames at a time with so many bytes of memory each, and keep the leases of all that are not done.
-
-    Only the caller's thread uses the ledger.
-    """
+    """Build so many frames at a time with so many bytes each, and keep all leases; only the caller's thread uses the ledger."""
     processes, memory_bytes = at_a_time
     lease_s = archive.settings.lease_seconds
 
