@@ -11,6 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
 
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.overviews.build import BuiltCell, build_cell
@@ -25,8 +27,39 @@ Keep = Callable[[Content, BuiltCell, Path], None]
 """Stores the COG of a cell; called by several threads."""
 
 
+class CellProcesses:
+    """Processes that compose cells: they start with the first cells and serve all levels of a run. Use as a context manager."""
+
+    def __init__(self, most: int) -> None:
+        """Prepare; nothing starts yet.
+
+        Args:
+            most: Cells composed at a time, at least 1.
+        """
+        self.most = most
+        # processes, not threads: GDAL calls back into Python through two bindings, which may wait for each other for ever
+        spawn = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(most, spawn, _end_with_parent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def build(self, picture: Picture, parts: Sequence[CogPart], target: Path) -> BuiltCell | None:
+        """Do what `build_cell` does in one of the processes, and wait for it.
+
+        Raises:
+            BrokenProcessPool: A process was ended from outside; the others are ended too.
+        """
+        return self._pool.submit(build_cell, picture, parts, target).result()
+
+
 def build_cells(
-    contents: Sequence[Content], read: ReadRange, keep: Keep, processes: int
+    contents: Sequence[Content], read: ReadRange, keep: Keep, processes: CellProcesses
 ) -> Iterator[tuple[Content, BuiltCell | None]]:
     """Build cells and keep each as soon as it is written; yield them in their order, with None for one without valid pixels.
 
@@ -34,21 +67,17 @@ def build_cells(
         contents: What each cell shows.
         read: Reads from the bucket; called by several threads.
         keep: Stores a COG; the file is removed afterwards.
-        processes: Cells composed at a time.
+        processes: Compose the cells.
 
     Raises:
         ServiceUnavailableError: A member cannot be read now, or a process was ended from outside.
         VerificationError: A COG is not what was to be written.
     """
-    processes = min(len(contents), processes)
-    if not processes:
+    if not contents:
         return
-    # processes, not threads: GDAL calls back into Python through two bindings, which may wait for each other for ever
-    spawn = multiprocessing.get_context("spawn")
     with (
         TemporaryDirectory(prefix="cogmill-overviews-") as folder,
-        ProcessPoolExecutor(processes, spawn, _end_with_parent) as pool,
-        ThreadPoolExecutor(processes * FETCHES) as threads,
+        ThreadPoolExecutor(min(len(contents), processes.most) * FETCHES) as threads,
     ):
 
         def one(number: int) -> BuiltCell | None:
@@ -56,7 +85,7 @@ def build_cells(
             place.mkdir()
             parts = fetch_parts(read, content.members, content.cell.picture, place)
             target = place / "cell.tif"
-            built = pool.submit(build_cell, content.cell.picture, parts, target).result()
+            built = processes.build(content.cell.picture, parts, target)
             if built is not None:
                 keep(content, built, target)
             for path in place.iterdir():

@@ -12,7 +12,7 @@ from cogmill.ledger.overview_cells import OverviewCells, ShownCell
 from cogmill.overviews.build import BuiltCell
 from cogmill.overviews.contents import Content, Member, contents, contents_of_cells
 from cogmill.overviews.grid import Cell
-from cogmill.overviews.pool import build_cells
+from cogmill.overviews.pool import CellProcesses, build_cells
 from cogmill.overviews.pyramid import NEW, Pyramid, cell_of, keys_of, member_of, row_of
 
 
@@ -26,8 +26,8 @@ class Renewal:
     pyramid: Pyramid
     by_day: bool
     """Clients may ask for a day, so each day needs pictures of its own."""
-    processes: int
-    """Cells composed at a time."""
+    processes: CellProcesses
+    """Compose the cells of all levels."""
 
     def renew(self, touched: Sequence[Cell], finer: int | None) -> set[Cell]:
         """Work out the touched cells of one level; return the cells of the next level that this touches.

@@ -19,6 +19,7 @@ from cogmill.domain.geo import Bounds3857
 from cogmill.ledger.collections import ServiceFacts
 from cogmill.ledger.overview_cells import OverviewState
 from cogmill.overviews.grid import MOST_FRAMES, Cell, cells, finest_level, levels, resolution
+from cogmill.overviews.pool import CellProcesses
 from cogmill.overviews.pyramid import Pyramid, cell_of, member_of
 from cogmill.overviews.renewal import Renewal, frames_in
 from cogmill.overviews.thumbnail import draw_thumbnails, level_for
@@ -94,8 +95,9 @@ def build_overviews(archive: Archive, collection_id: str, places: Sequence[Seque
         VerificationError: A cell is not what was to be written.
     """
     facts = archive.ledger.collections.service_facts(collection_id)
-    renewal = _renewal(archive, collection_id, facts, Pyramid({}))
-    renewal.renew([Cell(*place) for place in places], None)
+    with _processes(archive) as processes:
+        renewal = _renewal(archive, collection_id, facts, Pyramid({}), processes)
+        renewal.renew([Cell(*place) for place in places], None)
     built = len(renewal.pyramid.added) - len(renewal.pyramid.taken_back)
     log.info("cells_built collection=%s cells=%d built=%d", collection_id, len(places), built)
     return built
@@ -190,13 +192,14 @@ def _worked_out(
     for cell in pyramid.shown:
         if cell.level not in {*wanted, *state.levels}:
             pyramid.next[cell] = []
-    renewal = _renewal(archive, collection_id, facts, pyramid)
     known = _is_traceable(state, wanted)
     touched = _touched(archive, collection_id, state, wanted)
-    for finer, level in zip([None, *wanted], wanted, strict=False):
-        if finer is not None and not (known and level in state.levels):
-            touched = {cell_of(row).parent for row in pyramid.of_level(finer)} | pyramid.of(level)
-        touched = renewal.renew(sorted(touched), finer)
+    with _processes(archive) as processes:
+        renewal = _renewal(archive, collection_id, facts, pyramid, processes)
+        for finer, level in zip([None, *wanted], wanted, strict=False):
+            if finer is not None and not (known and level in state.levels):
+                touched = {cell_of(row).parent for row in pyramid.of_level(finer)} | pyramid.of(level)
+            touched = renewal.renew(sorted(touched), finer)
     return pyramid
 
 
@@ -217,8 +220,14 @@ def _touched(archive: Archive, collection_id: str, state: OverviewState, wanted:
     return {cell for bounds in changed for cell in cells(wanted[0], bounds)}
 
 
-def _renewal(archive: Archive, collection_id: str, facts: ServiceFacts, pyramid: Pyramid) -> Renewal:
-    processes = archive.settings.build_processes * archive.settings.build_threads
+def _processes(archive: Archive) -> CellProcesses:
+    """Return as many processes as a task has slots; they take seconds to start, so one run starts them once."""
+    return CellProcesses(archive.settings.build_processes * archive.settings.build_threads)
+
+
+def _renewal(
+    archive: Archive, collection_id: str, facts: ServiceFacts, pyramid: Pyramid, processes: CellProcesses
+) -> Renewal:
     index, store = archive.ledger.overview_cells, archive.store
     return Renewal(index, store, collection_id, pyramid, by_day=not facts.undated, processes=processes)
 
