@@ -34,7 +34,7 @@ COUNT, CLIENTS, SEED = (10_000 if LONG else 400), 4, int(os.environ.get("COGMILL
 
 OWN_PATHS = (
     r"/(?:usr/)?lib(?:64)?/|/usr/share/(?:proj|gdal|fonts|mapserver|locale|zoneinfo)\b|/etc/(?:ld\.so|localtime|fonts|ssl|gss|krb5"
-    r"|nsswitch\.conf|host\.conf|hosts|resolv\.conf|gai\.conf|passwd$|group$|services|machine-id|python3|ldap)|/proc/(?:self|sys|meminfo|cpuinfo|stat|\d+/(?:fd|statm?)$|filesystems)"
+    r"|nsswitch\.conf|host\.conf|hosts|resolv\.conf|gai\.conf|passwd$|group$|services|machine-id|python3|ldap)|/proc/(?:self|sys|meminfo|cpuinfo|stat|\d+/(?:fd|io|statm?)$|filesystems)"
     r"|/sys/(?:fs/cgroup|devices/system/(?:cpu|node)|class/dmi|devices/virtual/dmi)|/dev/(?:null|urandom|random)|/usr/bin/|/usr/local/lib/python"
 )
 """What programs of Debian open when they start, and the data of PROJ and GDAL."""
