@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from cogmill.cog import leftovers
+from cogmill.cog.sandbox.engine import Engine
+from cogmill.cog.sandbox.limits import Limits
 from cogmill.config.settings import Settings
 from cogmill.domain.model import Bands
-from cogmill.maintenance import cleanup
 from cogmill.maintenance.cleanup import collect
 
 from tests.small_archive import TRAVIS
@@ -91,8 +93,20 @@ def test_removes_forgotten_folders_of_workers_and_nothing_else(published, tmp_pa
     assert left == ["cogmill-demo", "cogmill-zzzz9999", "somebody-elses"]
 
 
+def test_a_build_removes_forgotten_folders_of_its_own_host(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("cogmill-abcd1234", "cogmill-zzzz9999"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / "cogmill-abcd1234", (0, 0))
+
+    with Engine(Limits()):
+        assert not (tmp_path / "cogmill-abcd1234").exists()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["cogmill-zzzz9999"]
+
+
 def test_knows_every_private_folder_that_the_program_makes():
-    program = Path(cleanup.__file__).parents[1]
+    program = Path(leftovers.__file__).parents[1]
     made = {
         prefix
         for file in program.rglob("*.py")
@@ -100,4 +114,4 @@ def test_knows_every_private_folder_that_the_program_makes():
     }
 
     assert len(made) >= 4
-    assert [prefix for prefix in sorted(made) if not cleanup.TEMP.fullmatch(f"{prefix}abcd1234")] == []
+    assert [prefix for prefix in sorted(made) if not leftovers.NAMES.fullmatch(f"{prefix}abcd1234")] == []
