@@ -60,6 +60,7 @@ bench: setup ## the benchmarks of COG building
 
 bench-scale: setup ## an archive of a million frames in a ledger, and Airflow with 3,000 collections, measured against their bars
 	@$(SUDO) $(PYTHON) -m bench.scale
+	@$(SUDO) $(PYTHON) -m bench.watching
 	@$(SUDO) $(PYTHON) -m bench.scale_airflow
 
 bench-getmap: setup ## GetMap over 10 to 10,000 frames beside titiler and GDAL's GTI; writes docs/maps.md, 12 minutes

@@ -91,13 +91,14 @@ def measure(stack: Stack, size: Size) -> Iterator[Figure]:
         yield from _growth(stack, archive, size)
     finally:
         ledger.close()
-    environment = {**os.environ, **{f"PG{_PG[name]}": str(value) for name, value in libpq.items()}}
+    environment = {**os.environ, **{f"PG{PG_VARIABLES[name]}": str(value) for name, value in libpq.items()}}
     yield from _pages(environment)
     yield from _sweep(environment)
     yield from _compile(environment, stack.settings.s3_url)
 
 
-_PG = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "password": "PASSWORD"}
+PG_VARIABLES = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "password": "PASSWORD"}
+"""What libpq's environment calls the parameters of a connection, behind `PG`."""
 
 
 def _plans(archive: Archive) -> Iterator[Figure]:

@@ -233,6 +233,9 @@ def test_the_archive_comes_back_from_its_bucket_when_the_ledger_is_lost(live_sta
     database.make_ledger(
         live_stack.paths, live_stack.settings
     )  # the migrations of docs/install.md on an empty database
+    ledger = Ledger.connect(conninfo=live_stack.dsn("owner"))
+    ledger.binding.give_to(live_stack.settings.bucket, take_over=True)  # as docs/operations.md says
+    ledger.close()
     wait_for_states(live_stack, collection, states, PATIENCE_S)
     print(f"back {time.monotonic() - begun:.0f} s after the loss")
     wait_until(api.is_quiet, PATIENCE_S)

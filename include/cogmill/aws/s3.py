@@ -5,19 +5,17 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-
-from botocore.utils import parse_timestamp
 
 from cogmill.aws import unfinished_uploads
 from cogmill.aws.botocore_internals import set_timestamp_parser
 from cogmill.aws.create_once import create_once
 from cogmill.aws.gdal_environment import SigningCredentials, gdal_environment
+from cogmill.aws.listing import Listing, list_pages, parse_time
 from cogmill.aws.s3_errors import translated
 from cogmill.domain.errors import (
     ConflictingObjectError,
@@ -32,15 +30,6 @@ CHUNK = 1 << 20
 
 SHA256 = "sha256"
 """Metadata key under which every COG carries its own hash."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One page of a bucket listing."""
-
-    objects: list[StoredObject]
-    at: dt.datetime
-    """The store's own clock when it answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +58,17 @@ class S3Store:
         self._client = client
         self.bucket = bucket
         self._credentials = SigningCredentials(client)
-        set_timestamp_parser(client, _timestamp)
+        set_timestamp_parser(client, parse_time)
 
-    def pages(self, prefix: str = "") -> Iterator[Listing]:
-        """List keys page by page, one LIST call per 1,000 keys and no other request."""
-        paginator = self._client.get_paginator("list_objects_v2")
-        with translated(f"list s3://{self.bucket}/{prefix}"):
-            for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix):
-                headers = page["ResponseMetadata"]["HTTPHeaders"]
-                yield Listing([_stored(entry) for entry in page.get("Contents", [])], _clock(headers.get("date", "")))
+    def pages(self, prefix: str = "", skip: Callable[[str], str | None] | None = None) -> Iterator[Listing]:
+        """List keys page by page, one LIST call per 1,000 keys and no other request.
+
+        Args:
+            prefix: Where the keys begin.
+            skip: Returns the folder of a key of which the rest need not be listed, None for others. A page that ends in such a folder is
+                followed by the one behind the folder, so skipping never costs a request.
+        """
+        return list_pages(self._client, self.bucket, prefix, skip)
 
     def download(self, key: str, etag: str, target: Path) -> str:
         """Fetch exactly this version into a file with one GET and return its sha256.
@@ -242,19 +233,3 @@ class S3Store:
             with translated(f"head s3://{self.bucket}"):
                 self._client.head_bucket(Bucket=self.bucket)
         return gdal_environment(self._client, self._credentials.current())
-
-
-def _stored(entry: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
-
-
-def _timestamp(value: Any) -> dt.datetime:
-    """Parse a time as S3 writes it; botocore's parser for every format takes two thirds of the time of a listing."""
-    if isinstance(value, str) and value.endswith("Z"):
-        return dt.datetime.fromisoformat(value)
-    other: dt.datetime = parse_timestamp(value)
-    return other
-
-
-def _clock(header: str) -> dt.datetime:
-    return parsedate_to_datetime(header) if header else dt.datetime.now(dt.UTC)

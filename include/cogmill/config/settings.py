@@ -41,6 +41,8 @@ class UploadSettings(BaseModel):
 
     poke_seconds: float = Field(5, gt=0)
     """Pause between two checks for new uploads, in seconds."""
+    list_requests_per_hour: int = Field(3600, ge=1)
+    """Maximum number of LIST requests per hour that looking for uploads costs, for 1,000 keys each: the more keys, the longer the pause between two sweeps of the bucket."""
     settle_seconds: int = Field(600, ge=0)
     """An empty object counts as a failed upload, and is reported, once it is this old. s3fs writes an empty object before the data: allow the time that copying the largest upload takes."""
     full_sweep_seconds: int = Field(3600, ge=1)
@@ -55,7 +57,7 @@ class EventSettings(BaseModel):
     """S3 event notifications."""
 
     events: Literal["", "sqs"] = ""
-    """`sqs`: notifications announce uploads, and the bucket is listed only every `COGMILL_SWEEP_SECONDS`. Empty: it is listed at every check."""
+    """`sqs`: notifications announce uploads, and the bucket is listed only every `COGMILL_SWEEP_SECONDS`. Empty: it is listed as often as `COGMILL_LIST_REQUESTS_PER_HOUR` allows."""
     events_queue_url: str = ""
     """URL of the SQS queue that receives the bucket's ObjectCreated notifications."""
     events_dead_letter_url: str = ""

@@ -47,6 +47,16 @@ def is_upload(key: str) -> bool:
     return not _DERIVED.match(key)
 
 
+def derived_folder(key: str) -> str | None:
+    """Return the folder in which a key lies and no upload does, with a slash at its end; None when there is none.
+
+    >>> derived_folder("bw/Travis/USDA_1951/frames/cog/tile_index/x.shp"), derived_folder("bw/Travis/USDA_1951/frames/georef/x.tif")
+    ('bw/Travis/USDA_1951/frames/cog/', None)
+    """
+    match = _DERIVED.match(key)
+    return match and match.group()
+
+
 def is_below_cog(key: str) -> bool:
     """Tell whether a key lies below the `cog/` folder of a collection.
 

@@ -20,7 +20,21 @@ class Watermark:
     known_until: dt.datetime | None
     """Keys last modified before this are in the ledger; None when nothing is known."""
     full_at: dt.datetime | None
-    """When every key was compared for the last time, by the store's clock."""
+    """When every key was compared for the last time, by the ledger's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListingAccount:
+    """What looking at the bucket has cost, against the budget of requests per hour."""
+
+    moment: dt.datetime
+    """Now, by the ledger's clock."""
+    wanted: bool
+    """A sweep has seen something new and was not completed: the next ingest lists the bucket whatever that costs."""
+    idle_s: float | None
+    """Seconds since the last sweep; None when there was none."""
+    debt_s: float
+    """Seconds until the requests that were made are within the budget."""
 
 
 class Uploads(Part):
@@ -68,13 +82,28 @@ class Uploads(Part):
         self._rows("ingest_scans", rows=as_json(rows))
 
     def watermark(self) -> Watermark:
-        """Return up to where the bucket is known."""
+        """Return up to where the bucket is known; what is ahead of the ledger's clock counts as not known."""
         (row,) = self._rows("read_watermark")
         return Watermark(row["known_until"], row["full_at"])
 
     def set_watermark(self, mark: Watermark) -> None:
-        """Remember a completed sweep. It only ever moves forward."""
+        """Remember a completed sweep. It only ever moves forward, and never ahead of the ledger's clock."""
         self._rows("advance_watermark", known_until=mark.known_until, full_at=mark.full_at)
+
+    def listing_account(self) -> ListingAccount:
+        """Return what sweeps have cost so far."""
+        (row,) = self._rows("listing_account")
+        return ListingAccount(**row)
+
+    def count_listing(self, requests: int, per_hour: int, *, wanted: bool) -> None:
+        """Add the requests of a sweep to the account.
+
+        Args:
+            requests: How many there were.
+            per_hour: The budget.
+            wanted: The sweep was not completed, and the next ingest is to list the bucket in any case.
+        """
+        self._rows("count_listing", requests=requests, per_hour=per_hour, wanted=wanted)
 
     def due_collections(self, retrigger_s: int, at_most: int) -> list[str]:
         """Return collections with unfinished frames that nobody has been asked to finish lately, those that wait longest first."""

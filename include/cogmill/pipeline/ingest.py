@@ -16,7 +16,7 @@ from cogmill.domain.lifecycle import State
 from cogmill.domain.model import RejectedFrame, Stage, StoredObject, UploadKey
 from cogmill.pipeline import ingest_events
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.sweep import Sweep, is_sweep_due
+from cogmill.pipeline.sweep import Sweep, is_sweep_due, is_sweep_wanted
 
 MOST_COLLECTIONS = 200
 """Collections named by one ingest; Airflow maps over a thousand things at most, and the next run names the others."""
@@ -44,8 +44,9 @@ class IngestResult:
 def has_new_uploads(archive: Archive) -> bool:
     """Tell whether the ledger would change by `ingest_uploads`, or a collection waits for a run nobody asked for.
 
-    Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys. With a queue of events it costs
-    one HEAD per key in the queue instead, and the bucket is listed only now and then.
+    Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys, but lists the bucket no more often
+    than the budget of requests allows. With a queue of events it costs one HEAD per key in the queue instead, and the bucket is listed
+    only now and then.
     """
     if archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, 1):
         return True
@@ -53,10 +54,10 @@ def has_new_uploads(archive: Archive) -> bool:
         return True
     if not is_sweep_due(archive):
         return False
-    sweep = Sweep(archive)
-    found = any(sweep.unknown_pages())
-    if not found:
-        sweep.complete()
+    with Sweep(archive) as sweep:
+        found = any(sweep.unknown_pages())
+        if not found:
+            sweep.complete()
     return found
 
 
@@ -67,11 +68,11 @@ def ingest_uploads(archive: Archive) -> IngestResult:
         for notified in ingest_events.read_notifications(archive, archive.queue):
             result = _ingest(archive, notified.uploads, result)
             archive.queue.delete(notified.messages)
-    if is_sweep_due(archive):
-        sweep = Sweep(archive)
-        for page in sweep.unknown_pages():
-            result = _ingest(archive, page, result)
-        sweep.complete()
+    if is_sweep_wanted(archive) or is_sweep_due(archive):
+        with Sweep(archive) as sweep:
+            for page in sweep.unknown_pages():
+                result = _ingest(archive, page, result)
+            sweep.complete()
     due = archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, MOST_COLLECTIONS)
     # marked before the runs exist: a trigger that gets lost is repeated after `retrigger_seconds`, never at once and for ever
     archive.ledger.uploads.mark_triggered(due)

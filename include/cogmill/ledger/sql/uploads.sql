@@ -109,12 +109,30 @@ WHERE s.etag <> excluded.etag OR s.uploaded_at < excluded.uploaded_at;
 
 -- name: read_watermark()
 -- Up to where every key of the bucket is known, and when all of them were compared for the last time.
-SELECT nullif(watermark, '-infinity') AS known_until, nullif(full_at, '-infinity') AS full_at FROM cogmill.sweep;
+-- One that is ahead of the ledger's own clock was never true.
+SELECT CASE WHEN watermark <= now() THEN nullif(watermark, '-infinity') END AS known_until,
+    CASE WHEN full_at <= now() THEN nullif(full_at, '-infinity') END AS full_at
+FROM cogmill.sweep;
 
 -- name: advance_watermark(known_until, full_at)!
--- Remember a completed sweep; a watermark never moves backwards.
+-- Remember a completed sweep; a watermark never moves backwards, unless it is ahead of the ledger's own clock, and never goes ahead of that.
 UPDATE cogmill.sweep SET
-    watermark = greatest(watermark, :known_until), full_at = greatest(full_at, coalesce(:full_at, full_at));
+    watermark = least(now(), greatest(CASE WHEN watermark <= now() THEN watermark ELSE '-infinity' END, :known_until::timestamptz)),
+    full_at = least(now(), greatest(CASE WHEN full_at <= now() THEN full_at ELSE '-infinity' END, :full_at::timestamptz));
+
+-- name: listing_account()
+-- The ledger's clock, what sweeps have cost and how long ago; a count that is ahead of the clock says nothing.
+SELECT now() AS moment, wanted,
+    CASE WHEN counted_at <= now() THEN extract(epoch FROM now() - counted_at)::float8 END AS idle_s,
+    CASE WHEN counted_at <= now() THEN greatest(0, debt_s - extract(epoch FROM now() - counted_at)::float8) ELSE 0 END AS debt_s
+FROM cogmill.sweep;
+
+-- name: count_listing(requests, per_hour, wanted)!
+-- Add requests to the account: each takes its share of the hour.
+UPDATE cogmill.sweep SET counted_at = now(), wanted = :wanted,
+    debt_s = :requests * 3600.0 / :per_hour + CASE
+        WHEN counted_at <= now() THEN greatest(0, debt_s - extract(epoch FROM now() - counted_at)::float8) ELSE 0
+    END;
 
 -- name: due_collections(retrigger_s, at_most)
 -- Collections with work that nobody has been asked to do lately: new arrivals, lost triggers, vanished workers, failures to retry.
