@@ -6,9 +6,10 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -27,8 +28,8 @@ ENDINGS = tuple(f"_{product.value}.yaml" for product in Product)
 
 YAML = (".yaml", ".yml")
 
-ProfileChooser = Callable[[str, Product, Bands], Profile]
-"""Returns the profile of a collection's frames, by its id, its product and the bands folder."""
+ProfileChooser = Callable[[str, Product, Bands, str], Profile]
+"""Returns the profile of a frame, by the id of its collection, its product, the bands folder and its name without extension."""
 
 
 class _Strict(BaseModel):
@@ -64,6 +65,8 @@ class CollectionConfig(_Strict):
     """Profile of the COGs of each bands folder, such as `{bw: bw_jpeg}`: `bw`, `nc`, `bw_jpeg`, `archive_zstd` or `webp_lossless`."""
     collar: bool | None = None
     """Whether film collars are removed. Default: `true` for frames, `false` for index sheets and mosaics."""
+    keep_rim: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Frames in which no film collar is looked for, because their rim is picture: names without extension, or patterns such as `[03-22-51_4-17*]`."""
     nodata: Nodata | None = None
     """Which pixels of the nodata value are masked: `edge` for those connected to the edge, `everywhere` for all."""
     resampling: Resampling | None = None
@@ -75,8 +78,8 @@ class CollectionConfig(_Strict):
     product: Product = Field(default=Product.FRAMES, exclude=True)
     """Taken from the file's name; not a key of the file."""
 
-    def profile(self, bands: Bands) -> Profile:
-        """Return the profile of one bands folder of the collection."""
+    def profile(self, bands: Bands, stem: str = "") -> Profile:
+        """Return the profile of a frame in one bands folder of the collection, by the frame's file name without extension."""
         name = getattr(self.profiles, bands.value)
         default = default_profile(bands, self.product)
         changed: dict[str, Any] = {
@@ -84,6 +87,8 @@ class CollectionConfig(_Strict):
             for key in ("collar", "nodata", "resampling", "grid")
             if (value := getattr(self, key)) is not None
         }
+        if any(fnmatchcase(stem, pattern) for pattern in self.keep_rim):
+            changed["collar"] = False
         if self.scaling is not None:
             changed["scaling"] = Scaling(self.scaling.low, self.scaling.high)
         chosen = default if name is None else replace(PROFILES[name], collar=default.collar)
@@ -166,9 +171,9 @@ def profile_chooser(folder: Path, override: str | None = None) -> ProfileChooser
         raise ConfigurationError(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
     read = cache(partial(load_collection_config, folder))
 
-    def choose(collection_id: str, product: Product, bands: Bands) -> Profile:
+    def choose(collection_id: str, product: Product, bands: Bands, stem: str) -> Profile:
         config = read(collection_id)
-        own = config.profile(bands) if config else default_profile(bands, product)
+        own = config.profile(bands, stem) if config else default_profile(bands, product)
         return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
 
     return choose

@@ -6,6 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
+MUCH_COLLAR = 0.3
+"""Share of a frame's valid area from which on people are told that it was cut off; film of 9 inches with half an inch of
+collar around loses a fifth."""
+
 
 class Bands(StrEnum):
     """First segment of a key: what a frame's channels show."""
@@ -128,6 +132,10 @@ class BuiltCog:
     outline_margin_m: float | None = None
     """Valid pixels and outline differ only within this distance of the outline, EPSG:3857 meters: what lies further inside is all
     valid. None when they differ elsewhere too, as holes or separate parts make them."""
+    collar_share: float = 0.0
+    """Share of the frame's valid area that was cut off as film collar, 0 to 1."""
+    adjustments: str = ""
+    """What was done otherwise than the profile says, or once did, because of this very frame; empty for most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class CandidateFrame:
     collection_id: str
     product: Product
     bands: Bands
+    stem: str
+    """File name of the upload without its extension."""
     size: int
     """Bytes of the upload."""
     state: str

@@ -86,6 +86,8 @@ class Frames(Part):
             "transformation": cog.transformation,
             "cpu_s": cog.cpu_s,
             "outline_margin_m": cog.outline_margin_m,
+            "collar_share": cog.collar_share,
+            "adjustments": cog.adjustments or None,
         }
         with self._transaction():
             self._rows("lock_cog", key=version.key)  # a deletion that has begun ends first

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cogmill.cog.fingerprint import build_fingerprint, recipe_digest
+from cogmill.cog.profiles import Profile
 from cogmill.config.collection_files import ProfileChooser, profile_chooser
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.lifecycle import State
@@ -100,7 +101,7 @@ def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
     cost = archive.ledger.backfills.cpu_s_per_byte()
     shares: dict[tuple[str, str], BackfillShare] = {}
     frames: list[tuple[int, int]] = []
-    fingerprints: dict[tuple[str, str], set[str]] = {}
+    fingerprints: dict[Profile, set[str]] = {}
     for frame in archive.ledger.backfills.candidates(
         request.collections, request.prefix, _states(request), request.order
     ):
@@ -170,10 +171,7 @@ def _states(request: BackfillRequest) -> list[str]:
 
 
 def _why(
-    frame: CandidateFrame,
-    request: BackfillRequest,
-    choose: ProfileChooser,
-    fingerprints: dict[tuple[str, str], set[str]],
+    frame: CandidateFrame, request: BackfillRequest, choose: ProfileChooser, fingerprints: dict[Profile, set[str]]
 ) -> str | None:
     """Return why a frame is taken; None when there is no reason to."""
     if frame.state == State.REJECTED:
@@ -182,12 +180,11 @@ def _why(
         return "it failed and is tried again"
     if frame.state == State.ARRIVED:
         return "it waits to be built"
-    key = (frame.collection_id, frame.bands)
-    if key not in fingerprints:
-        profile = choose(frame.collection_id, frame.product, frame.bands)
+    profile = choose(frame.collection_id, frame.product, frame.bands, frame.stem)
+    if profile not in fingerprints:
         # COGs of releases up to 0.1 do not name their libraries, and are no worse for that
-        fingerprints[key] = {build_fingerprint(profile), recipe_digest(profile)}
-    if frame.fingerprint not in fingerprints[key]:
+        fingerprints[profile] = {build_fingerprint(profile), recipe_digest(profile)}
+    if frame.fingerprint not in fingerprints[profile]:
         return "its COG was made with another build fingerprint (profile, engine, GDAL, or a library or grid below it)"
     return "by force: it is read again, and its COG stays when nothing differs" if request.force else None
 

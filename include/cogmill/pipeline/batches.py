@@ -38,6 +38,8 @@ class BatchResult:
     """Of the uploads that were built or found unchanged."""
     bytes_written: int = 0
     """Of the COGs that were stored."""
+    much_cut: int = 0
+    """Frames of which much was cut off as film collar."""
 
 
 def plan_batches(archive: Archive, collection_id: str) -> list[FrameBatch]:

@@ -32,7 +32,7 @@ from cogmill.domain.errors import (
     ShortageError,
     SourceChangedError,
 )
-from cogmill.domain.model import BuiltCog, RejectedFrame
+from cogmill.domain.model import MUCH_COLLAR, BuiltCog, RejectedFrame
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.batches import BatchResult
@@ -72,6 +72,8 @@ class _Outcome:
     """`<key>: <what happened>`; empty when nothing of ours failed."""
     bytes_read: int = 0
     bytes_written: int = 0
+    much_cut: bool = False
+    """Whether much of the frame was cut off as film collar."""
     released_by: ServiceUnavailableError | ConfigurationError | None = None
     """Why the frame was given back to be built by a later try."""
 
@@ -106,6 +108,7 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
         failed=[outcome.failed for outcome in outcomes if outcome.failed],
         bytes_read=sum(outcome.bytes_read for outcome in outcomes),
         bytes_written=sum(outcome.bytes_written for outcome in outcomes),
+        much_cut=sum(outcome.much_cut for outcome in outcomes),
     )
 
 
@@ -172,7 +175,11 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Out
     if built.cog is None:
         return _Outcome(unchanged=recorded, bytes_read=job.size)
     log.info("cog_built key=%s bytes=%d cpu_s=%.1f", built.version.key, built.cog.size, built.cog.cpu_s)
-    return _Outcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size)
+    much_cut = built.cog.collar_share >= MUCH_COLLAR
+    if much_cut or built.cog.adjustments:
+        facts = (job.source_key, built.cog.collar_share, built.cog.adjustments)
+        log.info("cog_adjusted key=%s collar_share=%.2f adjustments=%s", *facts)
+    return _Outcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size, much_cut=much_cut)
 
 
 def _build_all(
@@ -218,7 +225,7 @@ def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a 
 
 def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engine, scratch: Path) -> _Built:
     """Build one frame with one GET, one pixel pass and one PUT."""
-    profile = choose(job.collection.id, job.collection.product, job.bands)
+    profile = choose(job.collection.id, job.collection.product, job.bands, job.stem)
     fingerprint = build_fingerprint(profile)
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"

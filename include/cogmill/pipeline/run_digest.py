@@ -10,7 +10,7 @@ from typing import Any
 from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
-from cogmill.domain.model import Bands, RejectedFrame
+from cogmill.domain.model import MUCH_COLLAR, Bands, RejectedFrame
 from cogmill.pipeline.archive import Archive
 
 
@@ -44,6 +44,8 @@ class Digest:
     """`<key>: <why>`, taken by no run until that is over."""
     missing_scans: list[MissingScan]
     """Newly published frames whose raw scan is not in `scanned/`."""
+    much_cut: list[str]
+    """`<key>: <how much>` of newly published frames of which much was cut off as film collar."""
 
     @property
     def text(self) -> str:
@@ -56,19 +58,26 @@ class Digest:
             f"No scan for {missing.key}; please upload the original as {missing.scan_key}."
             for missing in self.missing_scans
         ]
+        lines += [
+            f"Cut off as film collar from {frame}; if that is picture, add the frame to keep_rim in {self.collection_id}.yaml."
+            for frame in self.much_cut
+        ]
         return "\n".join(lines)
 
 
 def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
     """Return what became of a collection since a moment."""
-    row = archive.ledger.collections.digest(collection_id, since)
+    row = archive.ledger.collections.digest(collection_id, since, MUCH_COLLAR)
     rejected = [rejected_frame(entry["key"], entry["reason"], entry["detail"]) for entry in row["rejected"]]
     failed = {_failure(entry): entry for entry in row["failed"]}
     first = [text for text, entry in failed.items() if entry["first"]]
     again = not first and any(entry["tried"] for entry in failed.values())
     held = [f"{entry['key']}: {HOLD_WORDS[Hold(entry['hold'])]}" for entry in row["held"]]
     scans = _missing_scans(archive, collection_id, row["missing_scans"])
-    return Digest(collection_id, row["published"], row["total"], rejected, [*failed], first, again, held, scans)
+    much_cut = [f"{entry['key']}: {entry['share']:.0%} of it" for entry in row["much_cut"]]
+    return Digest(
+        collection_id, row["published"], row["total"], rejected, [*failed], first, again, held, scans, much_cut
+    )
 
 
 def _failure(entry: Mapping[str, Any]) -> str:

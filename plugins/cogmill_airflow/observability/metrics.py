@@ -27,6 +27,7 @@ METRICS = {
     "cogmill.frames.unchanged": ("counter", "uploads with the same pixels as the present COG"),
     "cogmill.frames.rejected": ("counter", "frames rejected"),
     "cogmill.frames.failed": ("counter", "frames that failed through no fault of the upload"),
+    "cogmill.frames.much_cut": ("counter", "frames of which 30 % or more was cut off as film collar"),
     "cogmill.frames.published": ("counter", "frames that became public"),
     "cogmill.frames_per_second": ("gauge", "frames per second of the batch that ended last"),
     "cogmill.bytes.read": ("counter", "bytes of uploads built or found unchanged"),
@@ -64,6 +65,7 @@ def batch_done(collection_id: str, result: BatchResult, seconds: float) -> None:
         "cogmill.frames.unchanged": result.unchanged,
         "cogmill.frames.rejected": len(result.rejected),
         "cogmill.frames.failed": len(result.failed),
+        "cogmill.frames.much_cut": result.much_cut,
         "cogmill.bytes.read": result.bytes_read,
         "cogmill.bytes.written": result.bytes_written,
     }

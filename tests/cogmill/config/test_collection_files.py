@@ -80,3 +80,12 @@ def test_names_both_files_when_names_differ_by_case_only(tmp_path):
 
     with pytest.raises(ConfigurationError, match=r"A_B_1951_frames\.yaml and a_b_1951_frames\.yaml"):
         load_collection_config(tmp_path, "a_b_1951_frames")
+
+
+def test_looks_for_no_collar_in_frames_whose_names_fit_a_pattern(tmp_path):
+    (tmp_path / "a_b_1951_frames.yaml").write_text("keep_rim: ['03-22-51_4-17*', 03-22-51_5-1]\n", encoding="utf-8")
+
+    config = load_collection_config(tmp_path, "a_b_1951_frames")
+
+    stems = ("03-22-51_4-173", "03-22-51_5-1", "03-22-51_5-11", "03-22-51_4-18")
+    assert [config.profile(Bands.BW, stem).collar for stem in stems] == [False, False, True, True]

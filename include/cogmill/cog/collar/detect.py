@@ -2,10 +2,13 @@
 
 A collar is a frame: near-black or near-white, connected to the edge, ending along four straight lines. So the lines are
 looked for, not the pixels: the inside of the polygon stays untouched, whatever black water or white roof touches the
-collar, and everything outside goes, whatever is written there (frame number, clock, fiducial marks).
+collar, and everything outside goes, whatever is written there (frame number, clock, fiducial marks). Fields and lakes end
+along straight lines too: what lies outside is a collar only where `margin` says so.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -13,37 +16,12 @@ from numpy.typing import NDArray
 
 from cogmill.cog.arrays.polygons import Polygon, area, clockwise, intersect_sides, rectangle, shrink, sides
 from cogmill.cog.arrays.scratch import ScratchArrays
-from cogmill.cog.collar.line_fit import Line, fit_line
-from cogmill.cog.collar.preview import Preview, reduce_frame, sample_intensity
+from cogmill.cog.collar.edges import find_edge
+from cogmill.cog.collar.line_fit import Line
+from cogmill.cog.collar.margin import Margin, is_film, is_written_fill
+from cogmill.cog.collar.preview import Preview, reduce_frame
 from cogmill.cog.collar.rotation import find_rotated_frame
 from cogmill.cog.source.decode import Pixels
-
-PROFILES_PER_SIDE = 240
-"""Lines of pixels, perpendicular to a side, along which the end of the collar is looked for."""
-
-INSET = 0.06
-"""Share of a side left out at each end, where the neighboring collar is."""
-
-MAX_DEPTH = 0.16
-"""Widest collar, as a share of the frame's shorter side: film of 9 inches shows at most 1.2 inches of collar."""
-
-MAX_SLOPE = 0.1
-"""Steepest angle between collar and side, 6 degrees; more is taken out beforehand with the rotation fill."""
-
-DARK, BRIGHT = 70.0, 40.0
-"""Largest median intensity of a collar's outermost pixels, counted from black and from white."""
-
-GRAIN = 4.0
-"""Standard deviations of the collar's own grain that still are collar."""
-
-MIN_STEP, MAX_STEP = 12.0, 45.0
-"""Bounds, in gray levels, of what the grain allows."""
-
-SUSTAINED = 0.012
-"""The photograph has begun where it stays for this share of the shorter side; lettering is smaller."""
-
-MOSTLY = 0.75
-"""Share of that stretch which must be lighter than the collar; the rest may be dark things in the photograph."""
 
 ROUNDS = 3
 """Collars inside each other: rotation fill, white of the scanner's lid, film."""
@@ -54,15 +32,28 @@ FILL_RIM = 3
 MARGIN_PX = 1.0
 """Blur of the collar's edge, cut off with it."""
 
-EDGE_TOLERANCE_PX = 3.0
-"""How far the film's edge may bend away from a straight line; the cut follows its innermost bend."""
+THIN, THIN_PX = 0.0025, 3.0
+"""Depth, as a share of the shorter side and in pixels, of a dark or bright edge that goes without a question: programs draw
+such lines around what they export, and no picture is lost with them."""
 
 MIN_PHOTOGRAPH = 0.4
 """A result smaller than this share of what lies inside the rotation fill is a mistake, and the frame is left as it is."""
 
 
-def find_photograph(pixels: Pixels, kernel_radius_px: float, scratch: ScratchArrays) -> Polygon:
-    """Return the outline of the photograph, convex, in pixels of the frame; the whole frame when no collar is found.
+@dataclass(frozen=True, slots=True)
+class PhotographOutline:
+    """Where the photograph lies in a frame, and what was decided about its rim."""
+
+    polygon: Polygon
+    """Outline, convex, in pixels of the frame; the whole frame when no collar is found."""
+    collar_share: float
+    """Share of what lies inside the rotation fill that is cut off with the collar, 0 to 1."""
+    kept_rim: bool
+    """Whether a straight edge was found that is not taken for a collar's, so that all inside of it stays."""
+
+
+def find_photograph(pixels: Pixels, kernel_radius_px: float, scratch: ScratchArrays) -> PhotographOutline:
+    """Return the outline of the photograph.
 
     Args:
         pixels: The frame. Rotation fill around a frame that is no rectangle is written into its mask.
@@ -73,19 +64,82 @@ def find_photograph(pixels: Pixels, kernel_radius_px: float, scratch: ScratchArr
     whole = rectangle(width, height)
     preview = reduce_frame(pixels, scratch)
     box = find_rotated_frame(pixels, preview, scratch)
-    polygon, cut = (whole, np.zeros(4, bool)) if box is None else (_rimmed(box, preview), np.ones(4, bool))
-    bend = np.zeros(4)
+    outside = whole if box is None else _rimmed(box, preview)
+    outline, kept_rim = _search(pixels, preview, outside, rotated=box is not None)
+    inside = whole if box is None else box
+    found = _inside(outline.cut(kernel_radius_px), whole, least=MIN_PHOTOGRAPH * area(inside))
+    return PhotographOutline(found, max(0.0, 1 - area(found) / area(inside)), kept_rim)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """A polygon whose sides close in on the photograph."""
+
+    polygon: Polygon
+    """Shape (4, 2), in pixels of the frame."""
+    bend: NDArray[np.float64]
+    """Shape (4,), pixels: how far inwards each side's film bends beyond its line."""
+    moved: NDArray[np.bool_]
+    """Shape (4,): sides that are no longer those of the frame."""
+
+    def cut(self, kernel_radius_px: float) -> Polygon:
+        """Return the polygon with the blur, the bend and the kernel's radius taken off the sides that moved."""
+        along, inward = sides(self.polygon)
+        off = self.moved * (MARGIN_PX + kernel_radius_px + self.bend)
+        return intersect_sides(self.polygon + inward * off[:, None], along)
+
+    def move(self, lines: list[Line | None]) -> _Outline:
+        """Return the outline whose sides are the lines found, one per side; a side without one stays."""
+        polygon, bend = _move(self.polygon, lines, self.bend)
+        return _Outline(polygon, bend, self.moved | np.array([line is not None for line in lines]))
+
+
+def _search(pixels: Pixels, preview: Preview, outside: Polygon, *, rotated: bool) -> tuple[_Outline, bool]:
+    """Return the innermost outline around which all is collar, and whether lines further in were given up.
+
+    Args:
+        pixels: The frame.
+        preview: Of the frame.
+        outside: Where the search begins, shape (4, 2).
+        rotated: Whether `outside` lies in rotation fill, which goes in any case.
+    """
+    outline = _Outline(outside, np.zeros(4), np.zeros(4, bool))
+    margins: list[Margin | None] = [None] * 4
+    accepted, kept_rim = outline, False
     for attempt in range(ROUNDS):
-        lines = [_find_edge(pixels, preview, polygon, side) for side in range(4)]
-        if box is not None and attempt == 0:
-            lines = [line or _box_edge(preview) for line in lines]
-        if not any(lines):
+        edges = [find_edge(pixels, preview, outline.polygon, side) for side in range(4)]
+        if not any(edges) and not (rotated and attempt == 0):
             break
-        polygon, bend = _move(polygon, lines, bend)
-        cut |= np.array([line is not None for line in lines])
-    along, inward = sides(polygon)
-    polygon = intersect_sides(polygon + inward * (cut * (MARGIN_PX + kernel_radius_px + bend))[:, None], along)
-    return _inside(polygon, whole, least=MIN_PHOTOGRAPH * area(whole if box is None else box))
+        lines = [edge and edge[0] for edge in edges]
+        fill = rotated and attempt == 0
+        if outline is accepted:
+            thin = [_thin(line, preview, fill=fill) for line in lines]
+            accepted = outline.move(thin)
+            kept_rim = any(line is not None and slim is not line for line, slim in zip(lines, thin, strict=True))
+        if fill:
+            lines = [line or _box_edge(preview) for line in lines]
+        outline = outline.move(lines)
+        margins = [edge[1] if edge else margin for edge, margin in zip(edges, margins, strict=True)]
+        if is_film(margins) or (rotated and is_written_fill(margins, FILL_RIM + 2)):
+            accepted, kept_rim = outline, False
+        elif not kept_rim:
+            outline = accepted
+    return accepted, kept_rim
+
+
+def _thin(line: Line | None, preview: Preview, *, fill: bool) -> Line | None:
+    """Return what goes in any case: the fill of a rotation, or a line drawn along the edge."""
+    if fill:
+        deepest = (FILL_RIM + 2) * preview.factor
+        return line if line is not None and _depth(line, preview) <= deepest else _box_edge(preview)
+    thin = max(THIN_PX, THIN * preview.factor * min(preview.data.shape[1:]))
+    return line if line is not None and _depth(line, preview) <= thin else None
+
+
+def _depth(line: Line, preview: Preview) -> float:
+    """Return the largest depth of a line along a side, pixels of the frame."""
+    ends = np.array([0.0, preview.factor * min(preview.data.shape[1:])])
+    return float(line.depth(ends).max())
 
 
 def _inside(polygon: Polygon, whole: Polygon, least: float) -> Polygon:
@@ -101,101 +155,9 @@ def _rimmed(box: Polygon, preview: Preview) -> Polygon:
     return shrink(box, -FILL_RIM * preview.factor)
 
 
-def _deepest(preview: Preview, polygon: Polygon) -> int:
-    """Return the largest depth below a side, in pixels of the preview, at which a collar may end."""
-    return int(MAX_DEPTH * min(np.linalg.norm(np.roll(polygon, -1, axis=0) - polygon, axis=1)) / preview.factor)
-
-
 def _box_edge(preview: Preview) -> Line:
     """Return the edge of the rotation fill itself, where nothing better is known: its rim, and a pixel of the preview of doubt."""
     return Line((FILL_RIM + 1.0) * preview.factor, 0.0, np.ones(1, bool))
-
-
-def _find_edge(pixels: Pixels, preview: Preview, polygon: Polygon, side: int) -> Line | None:
-    """Return the depth below a side at which the photograph begins, places and depths in pixels; None without a collar."""
-    for bright in (False, True):
-        rough = _rough_edge(preview, polygon, side, bright=bright)
-        if rough is not None:
-            fine = _fine_edge(pixels, preview, polygon, side, rough, bright=bright)
-            if fine is not None:
-                return fine
-    return None
-
-
-def _places(polygon: Polygon, side: int, count: int) -> NDArray[np.float64]:
-    """Return places along a side, shape (count,), in pixels from its first corner."""
-    length = float(np.linalg.norm(polygon[(side + 1) % 4] - polygon[side]))
-    return np.linspace(INSET * length, (1 - INSET) * length, count)
-
-
-def _rough_edge(preview: Preview, polygon: Polygon, side: int, *, bright: bool) -> Line | None:
-    """Return where the collar ends in the preview, places and depths in its pixels; None without a collar."""
-    small = polygon / preview.factor
-    along, inward = sides(small)
-    places = _places(small, side, PROFILES_PER_SIDE)
-    steps = np.arange(_deepest(preview, polygon)) + 0.5
-    if len(steps) < 3:  # noqa: PLR2004
-        return None
-    points = small[side] + places[:, None, None] * along[side] + steps[None, :, None] * inward[side]
-    intensities = sample_intensity(preview.data, points, bright=bright, nodata=preview.nodata)
-    rim = intensities[:, :2]
-    level = float(np.median(rim))
-    if level > (BRIGHT if bright else DARK):
-        return None
-    # The median absolute deviation of a normal distribution is 1/1.4826 of its standard deviation.
-    grain = 1.4826 * float(np.median(np.abs(rim - level)))
-    begun = intensities > level + np.clip(GRAIN * grain, MIN_STEP, MAX_STEP)
-    stretch = max(3, round(SUSTAINED * min(preview.data.shape[1:])))
-    line = fit_line(places, _first_sustained(begun, stretch), tolerance=1.25, max_slope=MAX_SLOPE)
-    return None if line is None or line.depth(places).max() < 1 else line
-
-
-def _first_sustained(begun: NDArray[np.bool_], stretch: int) -> NDArray[np.float64]:
-    """Return for each profile the first step that begins a stretch of photograph, shape (profiles,); NaN for none.
-
-    Args:
-        begun: Shape (profiles, steps), True where a sample differs from the collar.
-        stretch: Length of a stretch in steps.
-    """
-    padded = np.pad(begun, ((0, 0), (0, stretch - 1)), mode="edge").astype(np.float32)
-    total = np.cumsum(np.pad(padded, ((0, 0), (1, 0))), axis=1)
-    begins = begun & (total[:, stretch:] - total[:, :-stretch] >= MOSTLY * stretch)
-    return np.where(begins.any(axis=1), begins.argmax(axis=1).astype(float), np.nan)
-
-
-def _fine_edge(  # noqa: PLR0913 - the same search as above, begun elsewhere
-    pixels: Pixels, preview: Preview, polygon: Polygon, side: int, rough: Line, *, bright: bool
-) -> Line | None:
-    """Return where the collar ends, near the line found in the preview, places and depths in pixels of the frame."""
-    along, inward = sides(polygon)
-    places = _places(polygon, side, 2 * PROFILES_PER_SIDE)
-    near = rough.depth(places / preview.factor) * preview.factor
-    width = 2 * preview.factor + 4
-    steps = np.arange(-width, width + 1) + 0.5
-    depths = near[:, None] + steps[None]
-    points = polygon[side] + places[:, None, None] * along[side] + depths[..., None] * inward[side]
-    intensities = np.mean(
-        [sample_intensity(pixels.data, points + beside * along[side], bright=bright) for beside in (-1, 0, 1)], axis=0
-    )
-    breaks = _break(intensities)
-    return fit_line(places, near + breaks - width, tolerance=EDGE_TOLERANCE_PX, max_slope=MAX_SLOPE)
-
-
-def _break(intensities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each profile the number of samples before its strongest rise, shape (profiles,); NaN where none is clear.
-
-    The split with the largest difference of means, weighted by sqrt(n1 * n2): the least-squares fit of a step.
-
-    Args:
-        intensities: Shape (profiles, samples), from the collar inwards.
-    """
-    count = intensities.shape[1]
-    before = np.arange(1, count)
-    sums = np.cumsum(intensities, axis=1)
-    rise = (sums[:, -1:] - sums[:, :-1]) / (count - before) - sums[:, :-1] / before
-    best = np.argmax(rise * np.sqrt(before * (count - before)), axis=1)
-    clear = rise[np.arange(len(intensities)), best] >= MIN_STEP / 2
-    return np.where(clear, before[best].astype(float), np.nan)
 
 
 def _move(polygon: Polygon, lines: list[Line | None], bend: NDArray[np.float64]) -> tuple[Polygon, NDArray[np.float64]]:

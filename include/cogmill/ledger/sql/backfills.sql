@@ -3,7 +3,7 @@
 -- name: backfill_candidates(collection_ids, prefix, states, order)
 -- Frames that a backfill may take, in the wanted order: none whose name another frame has, and none of a service that was
 -- withdrawn on purpose.
-SELECT f.id, f.collection_id, c.product, f.bands, f.size, f.state, f.reason, f.recipe AS fingerprint
+SELECT f.id, f.collection_id, c.product, f.bands, f.stem, f.size, f.state, f.reason, f.recipe AS fingerprint
 FROM cogmill.frame AS f
 JOIN cogmill.collection AS c ON c.id = f.collection_id AND c.unpublished_at IS NULL
 WHERE NOT (f.state = 'rejected' AND EXISTS (

@@ -170,7 +170,7 @@ WHERE id = :collection_id;
 UPDATE cogmill.collection SET mapfile_sha256 = NULL, mapfile_revision = revision, published_at = NULL
 WHERE id = :collection_id;
 
--- name: digest(since, collection_id)
+-- name: digest(since, much, collection_id)
 -- What became of a collection since a moment, and which of its frames have no scan.
 SELECT
     count(*) FILTER (WHERE state = 'published' AND published_at >= :since) AS published,
@@ -186,6 +186,8 @@ SELECT
         FILTER (WHERE state = 'published' AND published_at >= :since AND scan_stem IS NOT NULL AND NOT EXISTS (
             SELECT FROM cogmill.scan AS s
             WHERE s.collection_id = f.collection_id AND s.bands = f.bands AND s.stem = f.scan_stem
-        )), '[]') AS missing_scans
+        )), '[]') AS missing_scans,
+    coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'share', collar_share) ORDER BY source_key)
+        FILTER (WHERE state = 'published' AND published_at >= :since AND collar_share >= :much), '[]') AS much_cut
 FROM cogmill.frame AS f
 WHERE collection_id = :collection_id;

@@ -24,7 +24,8 @@ WITH former AS (
     UPDATE cogmill.frame AS f SET state = 'built', reason = NULL, detail = NULL, changed_at = now(), next_try_at = now(), hold = NULL,
         cog_key = g.key, cog_size = g.size, cog_sha256 = g.sha256, source_sha256 = g.source_sha256, recipe = g.recipe,
         footprint = g.footprint, width = g.width, height = g.height, gsd_m = g.gsd_m, source_crs = g.source_crs,
-        transformation = g.transformation, cpu_s = g.cpu_s, audited_at = NULL
+        transformation = g.transformation, cpu_s = g.cpu_s,
+        collar_share = g.collar_share, adjustments = g.adjustments, audited_at = NULL
     FROM former AS o JOIN cogmill.former_cog AS g ON g.key = o.cog_key
     WHERE f.id = o.oid AND f.cog_key <> g.key AND f.state NOT IN ('arrived', 'building')
 ), same AS (

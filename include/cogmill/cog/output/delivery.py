@@ -1,0 +1,100 @@
+"""Write the COG of a placed frame, verify it, and only then give it its name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+
+from cogmill.cog.arrays.scratch import ScratchArrays
+from cogmill.cog.fingerprint import ENGINE_VERSION, gdal_version, opencv_version, recipe_digest
+from cogmill.cog.footprint import footprint
+from cogmill.cog.output import verify_cog
+from cogmill.cog.output.levels import build_levels
+from cogmill.cog.output.outline import outline_margin
+from cogmill.cog.output.writer import write_cog
+from cogmill.cog.sandbox.protocol import BuildRequest
+from cogmill.cog.source.crs import proj_version
+from cogmill.cog.warp.resample import Warped
+from cogmill.domain.model import BuiltCog
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the coordinates of a frame came from."""
+
+    source_crs: str
+    """`EPSG:26914`, or the name of a CRS without a code."""
+    transformation: str
+    """Name of the operation to EPSG:3857; `none` for a source that is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFrame:
+    """A frame on the grid of its COG."""
+
+    warped: Warped
+    reference: verify_cog.ReferenceSamples
+    """What its coarsest level must show."""
+    collar_share: float
+    """Share of its valid area that was cut off as film collar, 0 to 1."""
+    adjustments: tuple[str, ...]
+    """What was done otherwise than the profile says, or once did, because of this very frame."""
+
+
+def write_verified(placed: PlacedFrame, request: BuildRequest, origin: Origin, scratch: ScratchArrays) -> BuiltCog:
+    """Write the COG beside its target, verify it, and rename it; what it cost is left for the worker to fill in.
+
+    Raises:
+        VerificationError: It is not what it should be.
+    """
+    profile, threads, warped = request.profile, request.threads, placed.warped
+    data = warped.data
+    if profile.rgb and len(data) == 1:
+        data = np.broadcast_to(data, (3, *data.shape[1:]))  # three names for the same pixels
+    levels = build_levels(data, warped.mask, scratch, threads)
+    height, width = warped.mask.shape
+    part = request.target.with_name(request.target.name + ".part")
+    write_cog(levels, warped.transform, part, profile, _tags(request, origin, placed.adjustments), threads=threads)
+    verify_cog.verify_layout(part, width, height)
+    sha256 = verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
+    last = len(levels) - 1
+    if placed.reference.values.size:
+        verify_cog.verify_samples(part, last, placed.reference)
+    outline = footprint(levels[last].mask != 0, warped.transform @ Affine.scale(2**last))
+    size = part.stat().st_size
+    os.replace(part, request.target)  # noqa: PTH105
+    return BuiltCog(
+        path=str(request.target),
+        size=size,
+        sha256=sha256,
+        footprint_wkb=outline,
+        width=width,
+        height=height,
+        gsd_m=warped.transform.a,
+        source_crs=origin.source_crs,
+        transformation=origin.transformation,
+        outline_margin_m=outline_margin(outline, warped.mask, warped.transform, 2**last),
+        collar_share=round(placed.collar_share, 4),
+        adjustments=" ".join(placed.adjustments),
+    )
+
+
+def _tags(request: BuildRequest, origin: Origin, adjustments: tuple[str, ...]) -> dict[str, str]:
+    """Return what the COG says about its origin; no clock, so that the same source gives the same bytes."""
+    facts = {
+        **request.provenance,
+        "profile": request.profile.name,
+        "recipe": recipe_digest(request.profile),
+        "engine": ENGINE_VERSION,
+        "gdal": gdal_version(),
+        "opencv": opencv_version(),
+        "proj": proj_version(),
+        "source_crs": origin.source_crs,
+        "transformation": origin.transformation,
+    }
+    if adjustments:
+        facts["adjustments"] = " ".join(adjustments)
+    return {f"COGMILL_{key.upper()}": value for key, value in facts.items()}

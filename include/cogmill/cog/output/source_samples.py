@@ -1,0 +1,85 @@
+"""Sample the source of a COG at a lattice of its coarsest level, to be compared with what was written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cogmill.cog.arrays.scratch import ScratchArrays
+from cogmill.cog.output.levels import level_sizes
+from cogmill.cog.output.verify_cog import ReferenceSamples
+from cogmill.cog.source.decode import Bytes
+
+POINTS = 24
+"""Points a side at which the COG is compared with its source."""
+
+MOST_STEPS = 32
+"""Samples a side of the source that make one of those points; as many as the point has pixels, where these are fewer."""
+
+ToPixel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""From pixel coordinates of the COG, shape (n, 2) as (column, row), to those of the source."""
+
+
+def sample_source(data: Bytes, mask: Bytes, to_pixel: ToPixel, scratch: ScratchArrays) -> ReferenceSamples:
+    """Return what the coarsest level of a COG must show, as the mean of the source below each of its pixels.
+
+    The source is read between its pixels where the pixels of the COG lie, each taken through the projection: so fine lines,
+    rows of crops and pixels that are not square give the same mean as the COG's own, whatever its angle.
+
+    Args:
+        data: The source, shape (bands, rows, columns).
+        mask: Of the COG at full resolution, shape (rows, columns), 255 where valid; only where all that a pixel of the
+            coarsest level covers is valid there is a sample.
+        to_pixel: From the COG to the source.
+        scratch: Holds both.
+    """
+    rows, columns = mask.shape
+    scale = 2 ** (len(level_sizes(columns, rows)) - 1)
+    steps = (np.arange(POINTS) + 0.5) / POINTS
+    mesh = np.stack(np.meshgrid(steps * columns, steps * rows), axis=-1).astype(int) // scale * scale
+    corners = [corner for row in scratch.sweep(mesh) for corner in row if _is_valid(mask, corner, scale)]
+    if not corners:
+        return ReferenceSamples(np.zeros((0, 2)), np.zeros((len(data), 0)))
+    at = np.array(corners, float)
+    unit = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], float)
+    found = to_pixel((at[:, None] + unit * scale).reshape(-1, 2)).reshape(-1, 4, 2)
+    weights = _weights(min(scale, MOST_STEPS))
+    values = [_mean_between_pixels(data, weights @ cell) for cell in scratch.sweep(found)]
+    return ReferenceSamples(at + scale / 2, np.array(values).T)
+
+
+def _is_valid(mask: Bytes, corner: NDArray[np.int64], scale: int) -> bool:
+    """Whether a pixel of the coarsest level lies inside the COG, and all below it is valid."""
+    column, row = corner.tolist()
+    below = mask[row : row + scale, column : column + scale]
+    return below.shape == (scale, scale) and bool(below.all())
+
+
+def _weights(steps: int) -> NDArray[np.float64]:
+    """Return the shares of four corners in each of `steps` x `steps` points between them, shape (points, 4)."""
+    share = (np.arange(steps) + 0.5) / steps
+    x, y = (each.ravel() for each in np.meshgrid(share, share))
+    return np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], axis=1)
+
+
+def _mean_between_pixels(data: Bytes, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of an image at points, by linear interpolation; its outermost pixels go on forever.
+
+    Args:
+        data: Shape (bands, rows, columns).
+        points: Shape (n, 2) as (column, row), pixel centers at .5.
+
+    Returns:
+        Shape (bands,).
+    """
+    low = np.floor(points - 0.5)
+    share = points - 0.5 - low
+    height, width = data.shape[1:]
+    left, top = low.astype(int).T
+    total = np.zeros(len(data))
+    for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        weight = np.abs(1 - right - share[:, 0]) * np.abs(1 - below - share[:, 1])
+        total += data[:, (top + below).clip(0, height - 1), (left + right).clip(0, width - 1)] @ weight
+    return total / len(points)
