@@ -31,7 +31,8 @@ from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import BuiltCog
 
 MIN_COVERAGE = 0.2
-"""Least share of the photograph's outline that must be valid; a mask below that hides the photograph."""
+"""Least share of a photograph's outline that must be valid; a mask below that hides the photograph. Mosaics and sheets may be
+strips along a river."""
 
 
 def build_frame(request: BuildRequest, limits: Limits) -> BuiltCog:
@@ -89,7 +90,7 @@ def _find_photograph(
         pixels.mask &= rasterize(polygon, scratch.zeros((height, width)), scratch)
         check_not_blank(pixels.data, pixels.mask, scratch)
         share = np.count_nonzero(pixels.mask) / area(polygon)
-        if share < MIN_COVERAGE:
+        if request.profile.collar and share < MIN_COVERAGE:
             raise InvalidFrameError(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
         if declared:
             found = replace(found, collar_share=1 - np.count_nonzero(pixels.mask) / declared)

@@ -13,6 +13,7 @@ from osgeo import gdal
 from cogmill.cog.arrays.masks import keep_edge_connected, mask_from_nodata, strips
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.profiles import Nodata, Profile, Scaling
+from cogmill.cog.source.complaints import listen
 from cogmill.cog.source.gdal_types import Band, SpatialReference
 from cogmill.cog.source.inspect import SourceRaster
 from cogmill.domain.errors import InvalidFrameError, Reason
@@ -58,10 +59,14 @@ def read_pixels(raster: SourceRaster, profile: Profile, scratch: ScratchArrays) 
         InvalidFrameError: truncated, unreadable_block, wrong_depth or all_blank.
     """
     try:
-        mask = _read_mask(raster, profile.nodata, scratch)
-        data = _read_samples(raster, profile.scaling, mask, scratch)
+        with listen() as complaints:
+            mask = _read_mask(raster, profile.nodata, scratch)
+            data = _read_samples(raster, profile.scaling, mask, scratch)
     except RuntimeError as err:
-        raise _why_unreadable(raster, str(err)) from err
+        raise _why_unreadable(raster, complaints.text or str(err)) from err
+    if complaints.count:
+        raise _why_unreadable(raster, complaints.text)
+    _check_all_written(raster, mask)
     check_not_blank(data, mask, scratch)
     return Pixels(data, mask, raster.transform, raster.srs)
 
@@ -88,6 +93,21 @@ def check_not_blank(data: Bytes, mask: Bytes | None, scratch: ScratchArrays) -> 
         raise InvalidFrameError(Reason.ALL_BLANK, "no valid pixel")
     if used[-1] - used[0] <= BLANK_RANGE:
         raise InvalidFrameError(Reason.ALL_BLANK, f"every pixel is about {used[0]}")
+
+
+def _check_all_written(raster: SourceRaster, mask: Bytes | None) -> None:
+    """Check that blocks which were never written are nodata: those of a sparse mosaic are, those of a broken export not.
+
+    Raises:
+        InvalidFrameError: unreadable_block.
+    """
+    possible = raster.nodata is not None and 0 <= raster.nodata <= np.iinfo(np.uint16).max
+    declared = possible or mask is not None
+    for number in raster.indexes:
+        flags, share = raster.dataset.GetRasterBand(number).GetDataCoverageStatus(0, 0, raster.width, raster.height)
+        if flags & gdal.GDAL_DATA_COVERAGE_STATUS_EMPTY and not declared:
+            detail = f"{100 - share:.0f} % of its blocks were never written; the export was interrupted, or it has no nodata value"
+            raise InvalidFrameError(Reason.UNREADABLE_BLOCK, detail)
 
 
 def _read_samples(raster: SourceRaster, scaling: Scaling | None, mask: Bytes | None, scratch: ScratchArrays) -> Bytes:
