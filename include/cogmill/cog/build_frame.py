@@ -21,7 +21,7 @@ from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import BuildRequest
 from cogmill.cog.source.crs import choose_operation, crs_name, is_web_mercator
 from cogmill.cog.source.decode import Bytes, Pixels, check_not_blank, read_pixels
-from cogmill.cog.source.extent import apply_transform, check_area, degree_bounds
+from cogmill.cog.source.extent import apply_transform, check_area, degree_bounds, pixel_size_m
 from cogmill.cog.source.inspect import SourceRaster, open_upload
 from cogmill.cog.source.libproj import Operation
 from cogmill.cog.warp import resample
@@ -52,7 +52,10 @@ def build_frame(request: BuildRequest, limits: Limits) -> BuiltCog:
     )
     bounds = degree_bounds(raster)
     check_area(bounds, request.area)
-    operation = None if is_web_mercator(raster.srs) else choose_operation(raster.srs, bounds, limits.area_error_m)
+    operation = None
+    if not is_web_mercator(raster.srs):
+        # Nobody sees a shift of less than a pixel.
+        operation = choose_operation(raster.srs, bounds, max(limits.area_error_m, pixel_size_m(raster)))
     decoded = raster.width * raster.height * raster.count
     folder = Path(tempfile.gettempdir()) if decoded > limits.in_memory_bytes else None
     with ScratchArrays(folder, decoded) as scratch:
@@ -67,12 +70,14 @@ def _build(
     origin = Origin(crs_name(raster.srs), "none" if operation is None else operation.name)
     # Rectilinear and in EPSG:3857: such a frame keeps its pixels, though it may be mirrored or south up.
     axis_aligned = operation is None and raster.transform.b == raster.transform.d == 0
+    read = raster.adjustments
     del raster
     if axis_aligned:
         placed = _flip_to_north_up(pixels, request, scratch)
     else:
         placed = _reproject(pixels, operation, request, limits, scratch)
     del pixels  # the source's share of memory is free before overviews and COG take theirs
+    placed = replace(placed, adjustments=(*read, *placed.adjustments))
     return write_verified(placed, request, origin, scratch)
 
 

@@ -94,6 +94,11 @@ PROFILES: dict[str, Profile] = {
 """Every profile by its name."""
 
 
+def without_loss(profile: Profile) -> Profile:
+    """Return a profile that differs in its codec only, and is lossless."""
+    return replace(profile, compress="DEFLATE", predictor=True, level=6, quality=None)
+
+
 def default_profile(bands: Bands, product: Product = Product.FRAMES) -> Profile:
     """Return the profile of a collection that declares none.
 

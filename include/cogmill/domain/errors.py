@@ -27,6 +27,8 @@ class Reason(StrEnum):
     TOO_HEAVY = "too_heavy"
     ALL_BLANK = "all_blank"
     OUTSIDE_AREA = "outside_area"
+    BEYOND_WEB_MERCATOR = "beyond_web_mercator"
+    SEVERAL_PAGES = "several_pages"
     CRASHED_READER = "crashed_reader"
 
 
@@ -47,6 +49,8 @@ ADVICE: dict[Reason, str] = {
     Reason.TOO_HEAVY: "Reading this image took too much memory or time; export it again as a plain tiled GeoTIFF, or cut it into tiles.",
     Reason.ALL_BLANK: "The image holds no picture, only one value or no valid pixel; export it again and look at it before uploading.",
     Reason.OUTSIDE_AREA: "It lies outside the area this archive covers; check the coordinate system chosen at export.",
+    Reason.BEYOND_WEB_MERCATOR: "Web maps end at latitude 85.06 north and south, and are cut at longitude 180; cut the raster there and upload the parts.",
+    Reason.SEVERAL_PAGES: "The file holds several pictures; export each as a GeoTIFF of its own.",
     Reason.CRASHED_READER: "The image reader gave up on this file; export it again as a plain tiled GeoTIFF.",
 }
 """One sentence per reason for the person who uploaded the frame."""

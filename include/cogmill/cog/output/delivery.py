@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from affine import Affine
@@ -12,9 +13,11 @@ from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.fingerprint import ENGINE_VERSION, gdal_version, opencv_version, recipe_digest
 from cogmill.cog.footprint import footprint
 from cogmill.cog.output import verify_cog
-from cogmill.cog.output.levels import build_levels
+from cogmill.cog.output.levels import Level, build_levels
 from cogmill.cog.output.outline import outline_margin
 from cogmill.cog.output.writer import write_cog
+from cogmill.cog.output.written_level import LossError
+from cogmill.cog.profiles import Profile, without_loss
 from cogmill.cog.sandbox.protocol import BuildRequest
 from cogmill.cog.source.crs import proj_version
 from cogmill.cog.warp.resample import Warped
@@ -50,16 +53,21 @@ def write_verified(placed: PlacedFrame, request: BuildRequest, origin: Origin, s
     Raises:
         VerificationError: It is not what it should be.
     """
-    profile, threads, warped = request.profile, request.threads, placed.warped
+    profile, adjustments, warped = request.profile, placed.adjustments, placed.warped
     data = warped.data
     if profile.rgb and len(data) == 1:
         data = np.broadcast_to(data, (3, *data.shape[1:]))  # three names for the same pixels
-    levels = build_levels(data, warped.mask, scratch, threads)
-    height, width = warped.mask.shape
+    levels = build_levels(data, warped.mask, scratch, request.threads)
     part = request.target.with_name(request.target.name + ".part")
-    write_cog(levels, warped.transform, part, profile, _tags(request, origin, placed.adjustments), threads=threads)
-    verify_cog.verify_layout(part, width, height)
-    sha256 = verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
+    try:
+        sha256 = _write(part, levels, warped, profile, _tags(request, origin, adjustments), threads=request.threads)
+    except LossError:
+        if profile.lossless:
+            raise
+        # Sharp saturated edges, as in maps and legends: the codec carries them at no quality.
+        profile, adjustments = without_loss(profile), (*adjustments, "lossless")
+        sha256 = _write(part, levels, warped, profile, _tags(request, origin, adjustments), threads=request.threads)
+    height, width = warped.mask.shape
     last = len(levels) - 1
     if placed.reference.values.size:
         verify_cog.verify_samples(part, last, placed.reference)
@@ -78,8 +86,21 @@ def write_verified(placed: PlacedFrame, request: BuildRequest, origin: Origin, s
         transformation=origin.transformation,
         outline_margin_m=outline_margin(outline, warped.mask, warped.transform, 2**last),
         collar_share=round(placed.collar_share, 4),
-        adjustments=" ".join(placed.adjustments),
+        adjustments=" ".join(adjustments),
     )
+
+
+def _write(  # noqa: PLR0913 - a file, what goes into it, and how
+    part: Path, levels: list[Level], warped: Warped, profile: Profile, tags: dict[str, str], *, threads: int
+) -> str:
+    """Write a COG, verify its layout and every block, and return the sha256 of its bytes.
+
+    Raises:
+        VerificationError: It is not what was to be written; `LossError` when the codec lost too much.
+    """
+    write_cog(levels, warped.transform, part, profile, tags, threads=threads)
+    verify_cog.verify_layout(part, levels[0].width, levels[0].height)
+    return verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
 
 
 def _tags(request: BuildRequest, origin: Origin, adjustments: tuple[str, ...]) -> dict[str, str]:

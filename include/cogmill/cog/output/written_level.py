@@ -30,6 +30,10 @@ Window = tuple[int, int, int, int]
 """Column, row, width and height of a part of a level, pixels."""
 
 
+class LossError(VerificationError):
+    """A lossy codec changed the picture by more than its quality explains: damage, or edges that it cannot carry."""
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenLevel:
     """A level in the file, and what it must decode to."""
@@ -123,4 +127,4 @@ def _compare(found: Samples, wanted: Bytes, *, lossless: bool) -> None:
     padded = np.pad(loss, ((0, 0), (0, height - loss.shape[1]), (0, width - loss.shape[2])))
     worst = padded.reshape(len(loss), height // CELL, CELL, width // CELL, CELL).mean(axis=(2, 4)).max()
     if worst > LOSS_LEVELS:
-        raise VerificationError(f"it differs by {worst:.0f} gray levels in a place: more than its quality explains")
+        raise LossError(f"it differs by {worst:.0f} gray levels in a place: more than its quality explains")

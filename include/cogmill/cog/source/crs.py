@@ -77,7 +77,7 @@ def _why_none(crs: str, found: list[Operation], error_m: float) -> str:
         return f"no operation leads from {crs} to EPSG:3857"
     best = next((each for each in found if each.instantiable), found[0])
     if not _is_known(best):
-        return f"from {crs} only {best.name!r}, which is a guess"
+        return f"from {crs} only {best.name!r}, which is a guess: set the datum it was made in (NAD27, NAD83, WGS 84 ...) at export"
     missing = [each.name for each in found if not each.instantiable and 0 <= each.accuracy_m <= error_m]
     hint = f"; {missing[0]!r} would do, but its grid is not installed" if missing else ""
     return f"from {crs} only {best.name!r}, accurate to {best.accuracy_m:g} m ({error_m:g} m asked){hint}"

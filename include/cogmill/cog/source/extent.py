@@ -11,10 +11,13 @@ from cogmill.cog.arrays.polygons import densify, rectangle
 from cogmill.cog.source.crs import crs_name, from_epsg
 from cogmill.cog.source.inspect import SourceRaster
 from cogmill.domain.errors import InvalidFrameError, Reason
-from cogmill.domain.geo import Bounds4326
+from cogmill.domain.geo import EARTH_RADIUS_M, Bounds4326
 
 FARTHEST_DEGREES, FARTHEST_UNITS = 720.0, 1e9
 """Largest coordinate that can mean anything; PROJ turns longitudes of 1e53 degrees round and round for ever."""
+
+HALF_TURN, POLE, ROUNDING = 180.0, 90.000001, 1e-6
+"""Degrees."""
 
 MAX_LATITUDE = 85.06
 """Where the square of web mercator ends, degrees."""
@@ -43,22 +46,44 @@ def degree_bounds(raster: SourceRaster) -> Bounds4326:
     try:
         to_degrees = osr.CoordinateTransformation(raster.srs, from_epsg(Bounds4326.EPSG))
     except RuntimeError as err:
-        raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"{crs_name(raster.srs)} leads nowhere ({err})") from err
+        detail = f"no operation that is installed leads from {crs_name(raster.srs)} to WGS 84 ({str(err) or 'PROJ knows none'})"
+        raise InvalidFrameError(Reason.NO_TRANSFORMATION, detail) from err
     try:
         moved = np.array(to_degrees.TransformPoints(corners.tolist()))[:, :2]
     except RuntimeError as err:
         raise InvalidFrameError(
             Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system ({err})"
         ) from err
+    _check_web_mercator(moved)
     west, south = moved.min(axis=0).tolist()
     east, north = moved.max(axis=0).tolist()
-    try:
-        bounds = Bounds4326(west, south, east, north)
-    except ValueError as err:
-        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its corners lie nowhere: {err}") from err
-    if south < -MAX_LATITUDE or north > MAX_LATITUDE:
-        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its corners lie at {_degrees(bounds)}")
-    return bounds
+    return Bounds4326(max(west, -HALF_TURN), south, min(east, HALF_TURN), north)
+
+
+def _check_web_mercator(corners: NDArray[np.float64]) -> None:
+    """Check that an outline in degrees, shape (n, 2), lies in the square of web mercator and is not cut by its sides.
+
+    Raises:
+        InvalidFrameError: beyond_web_mercator; outside_area where there is no Earth at all.
+    """
+    longitudes, latitudes = corners.T
+    if not np.isfinite(corners).all() or np.abs(latitudes).max() > POLE:
+        raise InvalidFrameError(Reason.OUTSIDE_AREA, f"its corners lie nowhere, such as {corners[0]}")
+    if np.abs(latitudes).max() > MAX_LATITUDE:
+        detail = f"it reaches from latitude {latitudes.min():.2f} to {latitudes.max():.2f}"
+        raise InvalidFrameError(Reason.BEYOND_WEB_MERCATOR, detail)
+    steps = np.abs(np.diff(longitudes, append=longitudes[0]))
+    if steps.max() > HALF_TURN + ROUNDING or np.abs(longitudes).max() > HALF_TURN + ROUNDING:
+        raise InvalidFrameError(Reason.BEYOND_WEB_MERCATOR, "it lies across longitude 180")
+
+
+def pixel_size_m(raster: SourceRaster) -> float:
+    """Return the size of a pixel on the ground in meters, about: the side of a square of its area."""
+    transform = raster.transform
+    side = abs(transform.a * transform.e - transform.b * transform.d) ** 0.5
+    if raster.srs.IsGeographic():
+        return float(side * raster.srs.GetAngularUnits() * EARTH_RADIUS_M)
+    return float(side * raster.srs.GetLinearUnits())
 
 
 def check_area(bounds: Bounds4326, allowed: Bounds4326 | None) -> None:

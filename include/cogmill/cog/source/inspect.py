@@ -6,16 +6,18 @@ Only the GTiff driver sees the file, only from the local disk, and nothing besid
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from osgeo import gdal, osr
+from osgeo import gdal
 
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.gdal_types import Band, Dataset, SpatialReference
+from cogmill.cog.source.pages import choose_page
+from cogmill.cog.source.position import read_position
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
@@ -47,6 +49,8 @@ class SourceRaster:
     """From (column, row) to the units of `srs` (x, y)."""
     srs: SpatialReference
     """Horizontal part only, x before y."""
+    adjustments: tuple[str, ...] = ()
+    """What is read otherwise than the file says, or besides: a page that is not its first, a datum that it does not name."""
 
     @property
     def count(self) -> int:
@@ -68,18 +72,18 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, 
         InvalidFrameError: With one of the reasons that need no pixels.
     """
     _check_size(path, limits)
-    dataset = _open(path, threads)
-    _check_limits(path, dataset, limits)
     try:
-        return _inspect(path, dataset, bands, allow_16bit=allow_16bit)
+        dataset, page = choose_page(_open(path, threads), lambda name: _open_name(name, threads))
+        _check_limits(path, dataset, limits)
+        raster = _inspect(path, dataset, bands, allow_16bit=allow_16bit)
+        return raster if page == 1 else replace(raster, adjustments=(f"page_{page}", *raster.adjustments))
     except RuntimeError as err:
         raise InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
 
 
 def _inspect(path: Path, dataset: Dataset, bands: Bands, *, allow_16bit: bool) -> SourceRaster:
     """Return the raster, or raise the first reason against it."""
-    transform = _transform(dataset)
-    srs = _horizontal_srs(dataset)
+    position = read_position(dataset)
     indexes, alpha, palette = _choose_bands(dataset, bands)
     _check_depth(dataset, allow_16bit=allow_16bit)
     return SourceRaster(
@@ -91,8 +95,9 @@ def _inspect(path: Path, dataset: Dataset, bands: Bands, *, allow_16bit: bool) -
         alpha=alpha,
         palette=palette,
         nodata=dataset.GetRasterBand(1).GetNoDataValue(),
-        transform=transform,
-        srs=srs,
+        transform=position.transform,
+        srs=position.srs,
+        adjustments=position.assumptions,
     )
 
 
@@ -108,14 +113,19 @@ def _check_size(path: Path, limits: Limits) -> None:
 def _open(path: Path, threads: int) -> Dataset:
     """Open a local file with the GTiff driver and no other, without anything that lies beside it."""
     try:
-        dataset: Dataset = gdal.OpenEx(
-            str(path),
-            gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR,
-            allowed_drivers=["GTiff"],
-            open_options=["GEOREF_SOURCES=INTERNAL", f"NUM_THREADS={threads}"],
-        )
+        return _open_name(str(path), threads)
     except RuntimeError as err:
         raise _why_not_opened(path, str(err)) from err
+
+
+def _open_name(name: str, threads: int) -> Dataset:
+    """Open a path, or a page of a file by GDAL's name of it."""
+    dataset: Dataset = gdal.OpenEx(
+        name,
+        gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR,
+        allowed_drivers=["GTiff"],
+        open_options=["GEOREF_SOURCES=INTERNAL", f"NUM_THREADS={threads}"],
+    )
     return dataset
 
 
@@ -154,34 +164,6 @@ def _check_limits(path: Path, dataset: Dataset, limits: Limits) -> None:
     blocks = -(-width // block_width) * -(-height // block_height) * count
     if blocks > limits.blocks:
         raise InvalidFrameError(Reason.TOO_LARGE, f"{blocks} blocks, at most {limits.blocks}")
-
-
-def _transform(dataset: Dataset) -> Affine:
-    """Return the transform from (column, row) to map coordinates (x, y); its pixels must have an area."""
-    found = dataset.GetGeoTransform(can_return_null=True)
-    if found is None:
-        what = "only control points" if dataset.GetGCPCount() else "no geotransform"
-        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"{what} in the file")
-    determinant = found[1] * found[5] - found[2] * found[4]
-    if not np.isfinite(found).all() or determinant == 0:
-        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"degenerate geotransform {found}")
-    return Affine.from_gdal(*found)
-
-
-def _horizontal_srs(dataset: Dataset) -> SpatialReference:
-    """Return the projected or geographic CRS of the file, without its heights, x before y."""
-    found = dataset.GetSpatialRef()
-    if found is None or not found.ExportToWkt():
-        raise InvalidFrameError(Reason.NO_CRS, "no coordinate system in the file")
-    srs = osr.SpatialReference()
-    srs.ImportFromWkt(found.ExportToWkt())
-    if srs.IsCompound() or srs.IsVertical():
-        srs.DemoteTo2D()
-    if not (srs.IsProjected() or srs.IsGeographic()):
-        raise InvalidFrameError(Reason.NO_CRS, f"{srs.GetName()!r} is neither a projected nor a geographic system")
-    srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    horizontal: SpatialReference = srs
-    return horizontal
 
 
 def _choose_bands(dataset: Dataset, bands: Bands) -> tuple[tuple[int, ...], int | None, NDArray[np.uint8] | None]:

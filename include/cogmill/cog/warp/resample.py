@@ -38,8 +38,9 @@ KERNEL_RADIUS_PX = {Resampling.BILINEAR: 1.0, Resampling.CUBIC: 2.0}
 
 KERNELS = {Resampling.BILINEAR: cv2.INTER_LINEAR, Resampling.CUBIC: cv2.INTER_CUBIC}
 
-TILES_PX = (1024, 512, 256, 128, 64, 32)
-"""Sides of tiles, the first with a small enough error is taken; 1024 bends less than 0.01 px for frames of 9 inches."""
+TILES_PX = (1024, 512, 256, 128, 64, 32, 16, 8, 4)
+"""Sides of tiles, the first with a small enough error is taken; 1024 bends less than 0.01 px for frames of 9 inches. The last ones
+are for pixels of hundreds of meters."""
 
 MARGIN_PX = 3
 """Pixels around a tile's window of the source that a kernel, or the mask's, may look at."""
@@ -135,7 +136,7 @@ def _affine_maps(
     """Return the affine map to the source of every tile, and the largest error in pixels of the source.
 
     An affine map is the mean of the four corners' differences. It is furthest from the projection in the corners, by
-    the twist of their quadrangle, or in the middle, by the bend.
+    the twist of their quadrangle, or in the middle, by the bend; or halfway between, where a tile holds the equator.
 
     Args:
         transformer: Of the frame.
@@ -152,8 +153,13 @@ def _affine_maps(
     right = ((ne - nw) + (se - sw)) / (2 * np.diff(columns)[None, :, None])
     down = ((sw - nw) + (se - ne)) / (2 * np.diff(rows)[:, None, None])
     middle = (nw + ne + sw + se) / 4
-    error = max(np.abs(nw - ne - sw + se).max() / 4, np.abs(middles - middle).max())
     width, height = np.diff(columns)[None, :, None], np.diff(rows)[:, None, None]
+    bends = [np.abs(nw - ne - sw + se).max() / 4, np.abs(middles - middle).max()]
+    for x, y in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+        places = columns[:-1] + (2 + x) * np.diff(columns) / 4, rows[:-1] + (2 + y) * np.diff(rows) / 4
+        quarter = middle + x * right * width / 4 + y * down * height / 4
+        bends.append(np.abs(source_pixels(target_grid, *places, transformer) - quarter).max())
+    error = max(bends)
     # From corners of pixels to their centers: half a pixel on either side.
     start = middle - right * (width - 1) / 2 - down * (height - 1) / 2 - 0.5
     return np.stack([right, down, start], axis=-1), float(error)

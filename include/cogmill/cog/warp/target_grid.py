@@ -21,11 +21,20 @@ from cogmill.domain.errors import InvalidFrameError, Reason
 WEB_EXTENT_M = 20037508.342789244
 """Half the side of the web-mercator square, meters."""
 
+INSIDE_M = WEB_EXTENT_M - 1e-3
+"""A millimeter from longitude 180, meters."""
+
 WEB_TILE_PX = 256
 
 ZOOM_SLACK = 1.1
 """A zoom level may be coarser than the frame by this factor: nobody sees it, and the next finer one has four times the
 pixels."""
+
+ELONGATED = 1.8
+"""How much longer than wide a pixel is that has an axis worth keeping; degrees are, at 56 degrees of latitude."""
+
+MOST_FINER = 4.0
+"""How much finer than a square of the pixel's area that axis may be kept."""
 
 OUTLINE_STEPS = 64
 """Points per side of an outline on its way through the projection: its bend between two of them is below 0.01 px."""
@@ -92,8 +101,11 @@ class PixelTransformer:
         return self._transform(points, inverse=False)
 
     def to_pixel(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return columns and rows, shape (n, 2), for x and y in meters of EPSG:3857 of that shape."""
-        return self._transform(points, inverse=True)
+        """Return columns and rows, shape (n, 2), for x and y in meters of EPSG:3857 of that shape.
+
+        What lies beyond longitude 180 counts as 180: PROJ would take it for the other end of the world.
+        """
+        return self._transform(np.stack([points[:, 0].clip(-INSIDE_M, INSIDE_M), points[:, 1]], axis=1), inverse=True)
 
     def _transform(self, points: NDArray[np.float64], *, inverse: bool) -> NDArray[np.float64]:
         """Return transformed points, shape (n, 2), for points of that shape."""
@@ -131,11 +143,16 @@ def choose_target_grid(transformer: PixelTransformer, polygon: Polygon, grid: Gr
 
 
 def _native_resolution(transformer: PixelTransformer, polygon: Polygon) -> float:
-    """Return the resolution of the frame: the side, in meters, of a square with the area of its middle pixel."""
+    """Return the resolution of the frame, meters: the side of a square with the area of its middle pixel.
+
+    Pixels that are much longer than wide keep the detail of their finer axis, at no more than 16 times the pixels.
+    """
     x, y = polygon.mean(axis=0)
     corners = transformer.to_map(np.array([(x, y), (x + 1, y), (x, y + 1)]))
     (ax, ay), (bx, by) = corners[1] - corners[0], corners[2] - corners[0]
-    return math.sqrt(abs(ax * by - ay * bx))
+    side = math.sqrt(abs(ax * by - ay * bx))
+    fine, coarse = sorted((math.hypot(ax, ay), math.hypot(bx, by)))
+    return side if coarse < ELONGATED * fine else max(fine, side / MOST_FINER)
 
 
 def _zoom_resolution(resolution: float) -> float:

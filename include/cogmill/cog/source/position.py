@@ -1,0 +1,124 @@
+"""Read where an upload says it lies: its transform and its coordinate system, with a word for every way to say it wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from affine import Affine
+from osgeo import osr
+
+from cogmill.cog.source.gdal_types import Dataset, SpatialReference
+from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.domain.geo import EARTH_RADIUS_M, Bounds4326
+
+UNKNOWN_DATUM = re.compile(r"unknown|not.?specified|unspecified|undefined", re.IGNORECASE)
+"""Names of datums that older programs wrote when they knew the ellipsoid only."""
+
+ITRF = re.compile(r"International.Terrestrial.Reference.Frame|^ITRF", re.IGNORECASE)
+"""Names of the frames to which WGS 84 has been fitted, within a decimeter, since 1994."""
+
+MODERN_AXIS_M, MODERN_FLATTENING = EARTH_RADIUS_M, (298.25722, 298.25723)
+"""Semi-major axis, and range of the inverse flattening, of the ellipsoids of WGS 84 and GRS 1980: datums on them agree within
+two meters."""
+
+MOST_DEGREES = 720.0
+"""Longitude beyond which a raster is nowhere."""
+
+ASSUMED = "datum_assumed_wgs84"
+"""How an assumed datum is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a raster lies."""
+
+    transform: Affine
+    """From (column, row) to the units of `srs` (x, y)."""
+    srs: SpatialReference
+    """Horizontal part only, x before y."""
+    assumptions: tuple[str, ...]
+    """What the file does not say, in words of the COG's tag."""
+
+
+def read_position(dataset: Dataset) -> Position:
+    """Return where a file lies.
+
+    Raises:
+        InvalidFrameError: not_georeferenced or no_crs, naming what was found instead.
+    """
+    transform = _transform(dataset)
+    srs = _horizontal_srs(dataset)
+    assumed = _assume_datum(srs)
+    return Position(_turned(transform, srs, dataset), srs, (ASSUMED,) if assumed else ())
+
+
+def _transform(dataset: Dataset) -> Affine:
+    """Return the transform from (column, row) to map coordinates (x, y); its pixels must have an area."""
+    found = dataset.GetGeoTransform(can_return_null=True)
+    if found is None:
+        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, _instead_of_transform(dataset))
+    determinant = found[1] * found[5] - found[2] * found[4]
+    if not np.isfinite(found).all() or determinant == 0:
+        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"degenerate geotransform {found}")
+    return Affine.from_gdal(*found)
+
+
+def _instead_of_transform(dataset: Dataset) -> str:
+    """Return what a file has that is no position yet, and which step is missing."""
+    if points := dataset.GetGCPCount():
+        return (
+            f"only control points ({points} of them): it was marked and never rectified. Rectify it and upload the result "
+            "(QGIS: Georeferencer, Start Georeferencing; ArcGIS: Rectify, not Update Georeferencing; GDAL: gdalwarp)"
+        )
+    if dataset.GetMetadata("RPC"):
+        return "only the camera model of a satellite (RPC): orthorectify it with an elevation model and upload the result (gdalwarp -rpc)"
+    return "no geotransform in the file"
+
+
+def _horizontal_srs(dataset: Dataset) -> SpatialReference:
+    """Return the projected or geographic CRS of the file, without its heights, x before y."""
+    found = dataset.GetSpatialRef()
+    if found is None or not found.ExportToWkt():
+        raise InvalidFrameError(Reason.NO_CRS, "no coordinate system in the file")
+    srs = osr.SpatialReference()
+    srs.ImportFromWkt(found.ExportToWkt())
+    if srs.IsCompound() or srs.IsVertical():
+        srs.DemoteTo2D()
+    if not (srs.IsProjected() or srs.IsGeographic()):
+        raise InvalidFrameError(Reason.NO_CRS, f"{srs.GetName()!r} is neither a projected nor a geographic system")
+    srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    horizontal: SpatialReference = srs
+    return horizontal
+
+
+def _assume_datum(srs: SpatialReference) -> bool:
+    """Give a CRS the datum WGS 84 where it names none and its ellipsoid leaves no other reading, in place.
+
+    Returns:
+        Whether that was done.
+    """
+    datum = srs.GetAttrValue("DATUM") or ""
+    low, high = MODERN_FLATTENING
+    modern = abs(srs.GetSemiMajor() - MODERN_AXIS_M) < 1 and low < srs.GetInvFlattening() < high
+    greenwich = float(srs.GetAttrValue("PRIMEM", 1) or 0) == 0
+    if not (modern and greenwich and (UNKNOWN_DATUM.search(datum) or ITRF.search(datum))):
+        return False
+    wgs84 = osr.SpatialReference()
+    wgs84.ImportFromEPSG(Bounds4326.EPSG)
+    if srs.IsProjected():
+        srs.CopyGeogCSFrom(wgs84)
+    else:
+        srs.ImportFromWkt(wgs84.ExportToWkt())
+        srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return True
+
+
+def _turned(transform: Affine, srs: SpatialReference, dataset: Dataset) -> Affine:
+    """Return a transform in degrees with the middle of the raster between -180 and 180: 262 degrees east are 98 west."""
+    if not srs.IsGeographic() or abs(srs.GetAngularUnits() - np.pi / 180) > 1e-9:  # noqa: PLR2004 - degrees
+        return transform
+    middle, _ = transform @ (dataset.RasterXSize / 2, dataset.RasterYSize / 2)
+    turns = int(np.floor((middle + 180) / 360)) if abs(middle) <= MOST_DEGREES else 0
+    return Affine.translation(-360.0 * turns, 0) @ transform if turns else transform
