@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cogmill.aws.s3 import PutOptions, S3Store
 from cogmill.aws.sqs import EventQueue
 from cogmill.config.settings import Settings
-from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
+from cogmill.domain.errors import CogmillError, ConfigurationError, InvalidFrameError, ServiceUnavailableError
 from cogmill.domain.keys import LEDGER_MARK
+from cogmill.domain.sidecars import MISSING_POSITION, sidecar_prefix, with_sidecars
 from cogmill.ledger import Ledger
 from cogmill.ledger.bucket import Identity
 
@@ -54,6 +56,15 @@ class Archive:
     def with_settings(self, **changes: Any) -> Archive:
         """Return the same archive with other values of some settings."""
         return replace(self, settings=self.settings.model_copy(update=changes))
+
+
+def explain_position(store: S3Store, key: str, fault: InvalidFrameError) -> InvalidFrameError:
+    """Return the rejection of an upload with what lies beside it, where its position is missing and S3 lists it."""
+    with suppress(CogmillError):
+        if fault.reason in MISSING_POSITION:
+            beside = next(store.pages(sidecar_prefix(key)))
+            return with_sidecars(fault, key, [each.key for each in beside.objects])
+    return fault
 
 
 def open_archive(store: S3Store, ledger: Ledger, settings: Settings, queue: EventQueue | None = None) -> Archive:

@@ -34,7 +34,7 @@ from cogmill.domain.errors import (
 )
 from cogmill.domain.model import MUCH_COLLAR, BuiltCog, RejectedFrame
 from cogmill.ledger.frames import CogVersion, Job
-from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.archive import Archive, explain_position
 from cogmill.pipeline.batches import BatchResult
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,8 @@ def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _O
     frames = archive.ledger.frames
     try:
         built = build.result()
-    except InvalidFrameError as fault:
+    except InvalidFrameError as found:
+        fault = explain_position(archive.store, job.source_key, found)
         frames.mark_rejected(job, owner, fault)
         rejected = rejected_frame(job.source_key, fault.reason, fault.detail)
         log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, rejected.advice)
@@ -177,8 +178,12 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Out
     log.info("cog_built key=%s bytes=%d cpu_s=%.1f", built.version.key, built.cog.size, built.cog.cpu_s)
     much_cut = built.cog.collar_share >= MUCH_COLLAR
     if much_cut or built.cog.adjustments:
-        facts = (job.source_key, built.cog.collar_share, built.cog.adjustments)
-        log.info("cog_adjusted key=%s collar_share=%.2f adjustments=%s", *facts)
+        log.info(
+            "cog_adjusted key=%s collar_share=%.2f adjustments=%s",
+            job.source_key,
+            built.cog.collar_share,
+            built.cog.adjustments,
+        )
     return _Outcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size, much_cut=much_cut)
 
 

@@ -84,6 +84,18 @@ def test_a_pattern_of_the_collection_file_switches_the_search_off_for_a_frame(sa
     assert sample.sql("SELECT collar_share > 0.4 FROM cogmill.former_cog") == [(True,)]
 
 
+def test_a_rejection_names_the_world_file_beside_the_upload(sample, tmp_path):
+    key = f"{TRAVIS.prefix(Bands.BW)}georef/03-22-51_4-1.tif"
+    sample.put(key, upload(tmp_path / "a.tif", photograph(50, 50), epsg=None, georeferenced=False).read_bytes())
+    sample.put(key.replace(".tif", ".tfw"), b"1\n0\n0\n-1\n600000\n3300000\n")
+
+    build(Scratch(sample, tmp_path))
+
+    reason, detail = sample.sql("SELECT reason, detail FROM cogmill.frame")[0]
+    assert reason == "not_georeferenced"
+    assert "03-22-51_4-1.tfw beside it is a world file, which is not read" in detail
+
+
 def begun(archive, planned):
     """Begin a backfill; return its id, its frames and who builds them."""
     (batch,) = backfill.begin(archive, "tests", BackfillRequest(states=["published"]), planned)
