@@ -58,6 +58,10 @@ lint: setup ## ruff and mypy
 bench: setup ## the benchmarks of COG building
 	@$(PYTHON) -m bench.engine
 
+.PHONY: fuzz-uploads
+fuzz-uploads: setup ## 2,000 spoiled uploads in all codecs, each of which must end as a verified COG or rejected; 7 minutes
+	@$(PYTHON) -m bench.mutations
+
 bench-scale: setup ## an archive of a million frames in a ledger, and Airflow with 3,000 collections, measured against their bars
 	@$(SUDO) $(PYTHON) -m bench.scale
 	@$(SUDO) $(PYTHON) -m bench.watching
