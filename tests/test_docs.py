@@ -35,6 +35,7 @@ OTHERS = {
     "COGMILL_DOCKER_HOME": "docker/engine.sh",
     "COGMILL_BASE_CA": "docker/base.sh",
     "COGMILL_TRANSFORMATION": "include/cogmill/domain/model.py",
+    "COGMILL_ADJUSTMENTS": "include/cogmill/domain/model.py",
     "COGMILL_SETUP_FORCE": "setup/install.sh",
 }
 """`COGMILL_` names that are no settings of the program, and the file that reads or writes them."""

@@ -15,7 +15,7 @@ from cogmill.cog.arrays.polygons import area, covers, rasterize, rectangle
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.collar import detect
 from cogmill.cog.collar.detect import PhotographOutline
-from cogmill.cog.output.delivery import Origin, PlacedFrame, write_verified
+from cogmill.cog.output.delivery import GriddedFrame, Origin, write_verified
 from cogmill.cog.output.source_samples import sample_source
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import BuildRequest
@@ -104,7 +104,7 @@ def _find_photograph(
 
 def _reproject(
     pixels: Pixels, operation: Operation | None, request: BuildRequest, limits: Limits, scratch: ScratchArrays
-) -> PlacedFrame:
+) -> GriddedFrame:
     """Mask all but the photograph, and resample both onto a north-up grid of EPSG:3857."""
     profile = request.profile
     found = _find_photograph(pixels, resample.KERNEL_RADIUS_PX[profile.resampling], request, scratch)
@@ -122,10 +122,10 @@ def _reproject(
         return transformer.to_pixel(apply_transform(warped.transform, points))
 
     reference = sample_source(pixels.data, warped.mask, to_pixel, scratch)
-    return PlacedFrame(warped, reference, found.collar_share, _adjustments(found))
+    return GriddedFrame(warped, reference, found.collar_share, _adjustments(found))
 
 
-def _flip_to_north_up(pixels: Pixels, request: BuildRequest, scratch: ScratchArrays) -> PlacedFrame:
+def _flip_to_north_up(pixels: Pixels, request: BuildRequest, scratch: ScratchArrays) -> GriddedFrame:
     """Mask all but the photograph, and flip an axis-aligned frame of EPSG:3857 north up, bit for bit."""
     found = _find_photograph(pixels, 0.0, request, scratch)
     polygon = found.polygon
@@ -147,7 +147,7 @@ def _flip_to_north_up(pixels: Pixels, request: BuildRequest, scratch: ScratchArr
         return np.where(flip, (width, height) - points, points)
 
     reference = sample_source(pixels.data, warped.mask, to_pixel, scratch)
-    return PlacedFrame(warped, reference, found.collar_share, _adjustments(found))
+    return GriddedFrame(warped, reference, found.collar_share, _adjustments(found))
 
 
 def _adjustments(found: PhotographOutline) -> tuple[str, ...]:

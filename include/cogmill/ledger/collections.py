@@ -10,7 +10,7 @@ from typing import Any
 
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.geo import Bounds3857
-from cogmill.domain.model import Bands, Collection, FrameName, Product
+from cogmill.domain.model import MUCH_COLLAR, Bands, Collection, FrameName, Product
 from cogmill.ledger.connection import Part, Row, as_json
 
 NO_REVISION = -1
@@ -175,7 +175,7 @@ class Collections(Part):
         """Record that the mapfile was taken away: the service is not public any more."""
         self._rows("mark_withdrawn", collection_id=collection_id)
 
-    def digest(self, collection_id: str, since: dt.datetime, much: float) -> Row:
+    def digest(self, collection_id: str, since: dt.datetime, much: float = MUCH_COLLAR) -> Row:
         """Return what became of a collection since a moment; `much` is the share of a frame whose cutting off is told."""
         (row,) = self._rows("digest", collection_id=collection_id, since=since, much=much)
         return row

@@ -210,7 +210,9 @@ def test_metrics_reach_a_statsd_server_when_airflow_sends_them(monkeypatch: pyte
         for name, value in {"ON": "True", "HOST": "127.0.0.1", "PORT": str(ear.getsockname()[1])}.items():
             monkeypatch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)
         stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=True)
-        result = BatchResult(built=2, unchanged=1, failed=["x"], bytes_read=52_000_000, bytes_written=20_000_000)
+        result = BatchResult(
+            built=2, unchanged=1, failed=["x"], bytes_read=52_000_000, bytes_written=20_000_000, much_cut=1
+        )
 
         metrics.batch_done(COLLECTION, replace(result, rejected=[None]), 2.5)  # type: ignore[list-item]
         metrics.published(COLLECTION, 2, lambda: [31.5])

@@ -35,7 +35,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedFrame:
+class GriddedFrame:
     """A frame on the grid of its COG."""
 
     warped: Warped
@@ -47,7 +47,7 @@ class PlacedFrame:
     """What was done otherwise than the profile says, or once did, because of this very frame."""
 
 
-def write_verified(placed: PlacedFrame, request: BuildRequest, origin: Origin, scratch: ScratchArrays) -> BuiltCog:
+def write_verified(placed: GriddedFrame, request: BuildRequest, origin: Origin, scratch: ScratchArrays) -> BuiltCog:
     """Write the COG beside its target, verify it, and rename it; what it cost is left for the worker to fill in.
 
     Raises:
