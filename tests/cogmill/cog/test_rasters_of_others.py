@@ -56,6 +56,15 @@ def test_a_map_that_jpeg_cannot_carry_gets_a_lossless_cog(engine, tmp_path):
     assert gdal.Info(cog.path, format="json")["metadata"]["IMAGE_STRUCTURE"]["COMPRESSION"] == "DEFLATE"
 
 
+def test_a_single_row_of_colors_gets_a_lossless_cog(engine, tmp_path):
+    picture = np.random.default_rng(1).integers(0, 256, (3, 1, 450)).astype(np.uint8)
+
+    cog = build(engine, upload(tmp_path / "a.tif", picture, epsg=3857), NC, Bands.NC)
+
+    assert cog.adjustments == "lossless"
+    assert np.array_equal(read_cog(cog.path)[0], picture)
+
+
 def test_a_photograph_stays_jpeg(engine, tmp_path):
     cog = build(engine, upload(tmp_path / "a.tif", colour(400, 400), epsg=3857), NC, Bands.NC)
 

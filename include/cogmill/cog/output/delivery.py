@@ -60,17 +60,15 @@ def write_verified(placed: GriddedFrame, request: BuildRequest, origin: Origin, 
     levels = build_levels(data, warped.mask, scratch, request.threads)
     part = request.target.with_name(request.target.name + ".part")
     try:
-        sha256 = _write(part, levels, warped, profile, _tags(request, origin, adjustments), threads=request.threads)
+        sha256 = _write(part, levels, placed, profile, _tags(request, origin, adjustments), threads=request.threads)
     except LossError:
         if profile.lossless:
             raise
         # Sharp saturated edges, as in maps and legends: the codec carries them at no quality.
         profile, adjustments = without_loss(profile), (*adjustments, "lossless")
-        sha256 = _write(part, levels, warped, profile, _tags(request, origin, adjustments), threads=request.threads)
+        sha256 = _write(part, levels, placed, profile, _tags(request, origin, adjustments), threads=request.threads)
     height, width = warped.mask.shape
     last = len(levels) - 1
-    if placed.reference.values.size:
-        verify_cog.verify_samples(part, last, placed.reference)
     outline = footprint(levels[last].mask != 0, warped.transform @ Affine.scale(2**last))
     size = part.stat().st_size
     os.replace(part, request.target)  # noqa: PTH105
@@ -91,16 +89,19 @@ def write_verified(placed: GriddedFrame, request: BuildRequest, origin: Origin, 
 
 
 def _write(  # noqa: PLR0913 - a file, what goes into it, and how
-    part: Path, levels: list[Level], warped: Warped, profile: Profile, tags: dict[str, str], *, threads: int
+    part: Path, levels: list[Level], placed: GriddedFrame, profile: Profile, tags: dict[str, str], *, threads: int
 ) -> str:
-    """Write a COG, verify its layout and every block, and return the sha256 of its bytes.
+    """Write a COG, verify its layout, every block and samples of the source, and return the sha256 of its bytes.
 
     Raises:
         VerificationError: It is not what was to be written; `LossError` when the codec lost too much.
     """
-    write_cog(levels, warped.transform, part, profile, tags, threads=threads)
+    write_cog(levels, placed.warped.transform, part, profile, tags, threads=threads)
     verify_cog.verify_layout(part, levels[0].width, levels[0].height)
-    return verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
+    sha256 = verify_cog.verify_pixels(part, levels, lossless=profile.lossless, threads=threads)
+    if placed.reference.values.size:
+        verify_cog.verify_samples(part, len(levels) - 1, placed.reference)
+    return sha256
 
 
 def _tags(request: BuildRequest, origin: Origin, adjustments: tuple[str, ...]) -> dict[str, str]:

@@ -18,6 +18,9 @@ POINTS = 24
 MOST_STEPS = 32
 """Samples a side of the source that make one of those points; as many as the point has pixels, where these are fewer."""
 
+MOST_BEND_PX = 0.1
+"""Pixels of the source by which the projection may bend within a point, for its corners to stand for all of it."""
+
 ToPixel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """From pixel coordinates of the COG, shape (n, 2) as (column, row), to those of the source."""
 
@@ -46,6 +49,10 @@ def sample_source(data: Bytes, mask: Bytes, to_pixel: ToPixel, scratch: ScratchA
     unit = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], float)
     found = to_pixel((at[:, None] + unit * scale).reshape(-1, 2)).reshape(-1, 4, 2)
     weights = _weights(min(scale, MOST_STEPS))
+    bend = float(np.abs(to_pixel(at + scale / 2) - found.mean(axis=1)).max())
+    if bend > MOST_BEND_PX:  # so coarse a raster that its projection bends below one of those pixels
+        places = (at[:, None] + (weights @ unit) * scale).reshape(-1, 2)
+        found, weights = to_pixel(places).reshape(len(at), -1, 2), np.eye(len(weights))
     values = [_mean_between_pixels(data, weights @ cell) for cell in scratch.sweep(found)]
     return ReferenceSamples(at + scale / 2, np.array(values).T)
 

@@ -17,7 +17,7 @@ from cogmill.cog.arrays.masks import strips
 from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.output.levels import BLOCK_PX, Level, level_sizes
 from cogmill.cog.output.tiff import Directory, read_directories
-from cogmill.cog.output.written_level import WrittenLevel, open_level
+from cogmill.cog.output.written_level import LossError, WrittenLevel, open_level
 from cogmill.domain.errors import VerificationError
 
 MAX_DIFFERENCE = 0.35
@@ -158,6 +158,4 @@ def verify_samples(path: Path, level: int, reference: ReferenceSamples) -> None:
     difference = float(np.abs(pixels - reference.values).mean())
     allowed = max(MIN_TOLERANCE, MAX_DIFFERENCE * float(reference.values.std()))
     if difference > allowed:
-        raise VerificationError(
-            f"an overview differs from the source by {difference:.1f} gray levels, {allowed:.1f} allowed"
-        )
+        raise LossError(f"an overview differs from the source by {difference:.1f} gray levels, {allowed:.1f} allowed")

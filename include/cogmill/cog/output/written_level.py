@@ -31,7 +31,7 @@ Window = tuple[int, int, int, int]
 
 
 class LossError(VerificationError):
-    """A lossy codec changed the picture by more than its quality explains: damage, or edges that it cannot carry."""
+    """The COG shows something else: damage, another picture, or, by a lossy codec, edges that it cannot carry."""
 
 
 @dataclass(frozen=True, slots=True)

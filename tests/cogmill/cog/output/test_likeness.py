@@ -76,6 +76,23 @@ def test_accepts_pixels_that_are_fifty_times_as_long_as_wide(engine, tmp_path):
     assert build(engine, source).size > 0
 
 
+def test_samples_follow_a_projection_that_bends_within_a_point():
+    source = np.ascontiguousarray(rows_of_crops(4000)[None, :, ::-1])
+
+    def to_pixel(points: np.ndarray) -> np.ndarray:
+        return np.stack([points[:, 0], points[:, 1]], axis=1) ** 2 / 1000
+
+    samples = sample_source(source, np.full((2000, 2000), 255, np.uint8), to_pixel, ScratchArrays(None))
+
+    at = samples.points[:, None] + np.stack(np.meshgrid(np.arange(4) - 1.5, np.arange(4) - 1.5), axis=-1).reshape(-1, 2)
+    columns = to_pixel(at.reshape(-1, 2))[:, 0] - 0.5
+    low = np.floor(columns).astype(int).clip(0, 3998)
+    row = source[0, 0].astype(float)
+    wanted = (row[low] * (1 - columns + low) + row[low + 1] * (columns - low)).reshape(len(at), -1).mean(axis=1)
+    inside = to_pixel(samples.points)[:, 0] > 4
+    assert np.abs(samples.values[0] - wanted)[inside].max() < 1
+
+
 @pytest.mark.parametrize("degrees", [0, 30, 77])
 def test_samples_are_the_mean_below_each_pixel_of_the_coarsest_level(degrees):
     source = np.ascontiguousarray(sheet(1500)[None])
