@@ -9,12 +9,30 @@ from itertools import accumulate
 from typing import TypedDict
 
 from cogmill.cog.sandbox.limits import MIB
+from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError
 from cogmill.domain.model import RejectedFrame
 from cogmill.ledger.frames import DueFrame
 from cogmill.pipeline.archive import Archive
 
 ROUNDING = 1e-9
 """Largest error of a sum of a thousand shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOutcome:
+    """What became of one frame."""
+
+    built: bool = False
+    unchanged: bool = False
+    rejected: RejectedFrame | None = None
+    failed: str = ""
+    """`<key>: <what happened>`; empty when nothing of ours failed."""
+    bytes_read: int = 0
+    bytes_written: int = 0
+    much_cut: bool = False
+    """Whether much of the frame was cut off as film collar."""
+    released_by: ServiceUnavailableError | ConfigurationError | None = None
+    """Why the frame was given back to be built by a later try."""
 
 
 class FrameBatch(TypedDict):
@@ -40,6 +58,19 @@ class BatchResult:
     """Of the COGs that were stored."""
     much_cut: int = 0
     """Frames of which much was cut off as film collar."""
+
+
+def add_up(outcomes: Sequence[FrameOutcome]) -> BatchResult:
+    """Return what became of a batch, from what became of its frames."""
+    return BatchResult(
+        built=sum(outcome.built for outcome in outcomes),
+        unchanged=sum(outcome.unchanged for outcome in outcomes),
+        rejected=[outcome.rejected for outcome in outcomes if outcome.rejected],
+        failed=[outcome.failed for outcome in outcomes if outcome.failed],
+        bytes_read=sum(outcome.bytes_read for outcome in outcomes),
+        bytes_written=sum(outcome.bytes_written for outcome in outcomes),
+        much_cut=sum(outcome.much_cut for outcome in outcomes),
+    )
 
 
 def plan_batches(archive: Archive, collection_id: str) -> list[FrameBatch]:

@@ -32,10 +32,10 @@ from cogmill.domain.errors import (
     ShortageError,
     SourceChangedError,
 )
-from cogmill.domain.model import MUCH_COLLAR, BuiltCog, RejectedFrame
+from cogmill.domain.model import MUCH_COLLAR, BuiltCog
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive, explain_position
-from cogmill.pipeline.batches import BatchResult
+from cogmill.pipeline.batches import BatchResult, FrameOutcome, add_up
 
 log = logging.getLogger(__name__)
 
@@ -61,23 +61,6 @@ class _Built:
     """False when the bucket had it already."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What became of one frame."""
-
-    built: bool = False
-    unchanged: bool = False
-    rejected: RejectedFrame | None = None
-    failed: str = ""
-    """`<key>: <what happened>`; empty when nothing of ours failed."""
-    bytes_read: int = 0
-    bytes_written: int = 0
-    much_cut: bool = False
-    """Whether much of the frame was cut off as film collar."""
-    released_by: ServiceUnavailableError | ConfigurationError | None = None
-    """Why the frame was given back to be built by a later try."""
-
-
 def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profile: str | None = None) -> BatchResult:
     """Build the COGs of a batch and record each; no frame's fault costs another frame anything.
 
@@ -93,7 +76,7 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
     """
     choose = profile_chooser(archive.settings.collections_dir, profile)
     jobs = archive.ledger.frames.claim(frame_ids, owner, archive.settings.lease_seconds)
-    outcomes: list[_Outcome] = []
+    outcomes: list[FrameOutcome] = []
     begun = time.monotonic()
     for job, build in _build_all(archive, jobs, owner, choose):
         outcomes.append(_record(archive, job, owner, build))
@@ -101,15 +84,7 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
     for outcome in outcomes:
         if outcome.released_by:
             raise outcome.released_by
-    return BatchResult(
-        built=sum(outcome.built for outcome in outcomes),
-        unchanged=sum(outcome.unchanged for outcome in outcomes),
-        rejected=[outcome.rejected for outcome in outcomes if outcome.rejected],
-        failed=[outcome.failed for outcome in outcomes if outcome.failed],
-        bytes_read=sum(outcome.bytes_read for outcome in outcomes),
-        bytes_written=sum(outcome.bytes_written for outcome in outcomes),
-        much_cut=sum(outcome.much_cut for outcome in outcomes),
-    )
+    return add_up(outcomes)
 
 
 def _log_progress(done: int, frames: int, seconds: float) -> None:
@@ -121,7 +96,7 @@ def _log_progress(done: int, frames: int, seconds: float) -> None:
         )
 
 
-def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _Outcome:
+def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> FrameOutcome:
     """Record in the ledger what became of a frame; whatever went wrong with it concerns no other frame."""
     frames = archive.ledger.frames
     try:
@@ -131,15 +106,15 @@ def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> _O
         frames.mark_rejected(job, owner, fault)
         rejected = rejected_frame(job.source_key, fault.reason, fault.detail)
         log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, rejected.advice)
-        return _Outcome(rejected=rejected)
+        return FrameOutcome(rejected=rejected)
     except SourceChangedError as change:
         frames.release([job], owner, GONE_S)
         log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
-        return _Outcome()
+        return FrameOutcome()
     except (ServiceUnavailableError, ConfigurationError) as err:
         if isinstance(err, ConfigurationError) or not _is_alone(archive, job):
             frames.release([job], owner)
-            return _Outcome(released_by=err)
+            return FrameOutcome(released_by=err)
         log.exception("frame_failed key=%s", job.source_key)
         return _record_failed(archive, job, owner, err)
     except Exception as err:
@@ -157,13 +132,13 @@ def _is_alone(archive: Archive, job: Job) -> bool:
     return job.tries >= PATIENT_TRIES
 
 
-def _record_failed(archive: Archive, job: Job, owner: str, err: Exception) -> _Outcome:
+def _record_failed(archive: Archive, job: Job, owner: str, err: Exception) -> FrameOutcome:
     """Record a failure of ours: the frame waits for its next try, and no other frame waits for it."""
     archive.ledger.frames.mark_failed(job, owner, f"{type(err).__name__}: {err}")
-    return _Outcome(failed=f"{job.source_key}: {type(err).__name__}: {err}")
+    return FrameOutcome(failed=f"{job.source_key}: {type(err).__name__}: {err}")
 
 
-def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Outcome:
+def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> FrameOutcome:
     if built.cog is None:
         recorded = archive.ledger.frames.mark_unchanged(job, owner)
     else:
@@ -172,9 +147,9 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Out
         # it was retired, and deleted between the look at the bucket and the record, which nothing can follow any more
         archive.ledger.findings.rebuild_lost([built.version.key])
         log.warning("cog_was_deleted_meanwhile key=%s", built.version.key)
-        return _Outcome()
+        return FrameOutcome()
     if built.cog is None:
-        return _Outcome(unchanged=recorded, bytes_read=job.size)
+        return FrameOutcome(unchanged=recorded, bytes_read=job.size)
     log.info("cog_built key=%s bytes=%d cpu_s=%.1f", built.version.key, built.cog.size, built.cog.cpu_s)
     much_cut = built.cog.collar_share >= MUCH_COLLAR
     if much_cut or built.cog.adjustments:
@@ -184,7 +159,7 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> _Out
             built.cog.collar_share,
             built.cog.adjustments,
         )
-    return _Outcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size, much_cut=much_cut)
+    return FrameOutcome(built=recorded, bytes_read=job.size, bytes_written=built.cog.size, much_cut=much_cut)
 
 
 def _build_all(
