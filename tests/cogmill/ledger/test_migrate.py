@@ -63,6 +63,12 @@ def rows(libpq, query):
         return connection.execute(query).fetchall()
 
 
+def test_numbers_of_migrations_go_up_by_one_and_none_stands_twice():
+    numbers = [int(file.name[:4]) for file in sorted(MIGRATIONS.glob("*.sql"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_applies_what_is_missing_once(old):
     with psycopg.connect(**old) as connection:
         expected = [file.stem for file in sorted(MIGRATIONS.glob("*.sql"))][OLD_MIGRATIONS:]

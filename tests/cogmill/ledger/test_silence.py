@@ -35,6 +35,11 @@ def behind(database, way):
     return database | {"user": "cogmill_writer", "port": way.port}
 
 
+def no_rows(candidates: object) -> list[dict[str, object]]:
+    """Nothing in the index is to change."""
+    return []
+
+
 def run_query(ledger: Ledger) -> str:
     try:
         ledger.collections.all()
@@ -106,8 +111,8 @@ def test_statement_and_lock_end_when_their_limits_are_over(behind, database):
     with other.collections._transaction():
         other.collections._rows("lock_collection", collection_id=TRAVIS.id)
         with pytest.raises(ServiceUnavailableError, match="lock timeout"):
-            ledger.collections.change_index(TRAVIS.id, [])
-    assert ledger.collections.change_index(TRAVIS.id, []) == (0, 0)
+            ledger.collections.change_index(TRAVIS.id, no_rows)
+    assert ledger.collections.change_index(TRAVIS.id, no_rows) == (0, 0)
 
 
 def test_lock_of_a_client_that_vanished_inside_the_index_change_comes_free(behind, way, database, sample):
@@ -121,7 +126,7 @@ def test_lock_of_a_client_that_vanished_inside_the_index_change_comes_free(behin
     done: list[tuple[int, int]] = []
     living = Ledger.connect(**database | {"user": "cogmill_writer"})
 
-    worker = threading.Thread(target=lambda: done.append(living.collections.change_index(TRAVIS.id, [])), daemon=True)
+    worker = threading.Thread(target=lambda: done.append(living.collections.change_index(TRAVIS.id, no_rows)), daemon=True)
     worker.start()
     worker.join(BAR_S)
 
