@@ -126,7 +126,9 @@ def test_lock_of_a_client_that_vanished_inside_the_index_change_comes_free(behin
     done: list[tuple[int, int]] = []
     living = Ledger.connect(**database | {"user": "cogmill_writer"})
 
-    worker = threading.Thread(target=lambda: done.append(living.collections.change_index(TRAVIS.id, no_rows)), daemon=True)
+    worker = threading.Thread(
+        target=lambda: done.append(living.collections.change_index(TRAVIS.id, no_rows)), daemon=True
+    )
     worker.start()
     worker.join(BAR_S)
 
