@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cogmill_airflow.bundle.shards import write_shards
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from tests import airflow_home
@@ -84,5 +85,10 @@ def airflow_server() -> Iterator[TestClient]:
 
 @pytest.fixture
 def airflow_ui(airflow_server: TestClient) -> Iterator[AirflowUi]:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
     yield AirflowUi(airflow_server)
     shutil.rmtree(STORAGE, ignore_errors=True)
+    with create_session() as session:
+        session.execute(update(DagModel).values(is_stale=True))  # as the DAG processor does when a file is gone
