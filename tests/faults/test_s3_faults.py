@@ -131,7 +131,6 @@ def ahead(days: int) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
 
 
-@pytest.mark.xfail(reason="open in docs/audit.md: the watermark follows a clock that is ahead", strict=False)
 def test_uploads_are_seen_when_the_clock_of_s3_was_ahead_for_a_while(disturbed):
     with disturbed.proxy.suffering(faults.dated(ahead(400))):
         disturbed.run()
