@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cogmill.domain.public_access import COMPILED, PAGE, SERVICES
 from cogmill.mapserver.urls import download_url
-from cogmill.pipeline.export import COMPILED, PAGE, SERVICES
 
 from demo.maps import Service
 from demo.survey.generate import generate

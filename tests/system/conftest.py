@@ -74,6 +74,7 @@ def airflow_stack(statsd: StatsdServer) -> Iterator[Stack]:
         # the stack hands its caller's settings on to Airflow when it starts; no other test must meet them
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("COGMILL_AREA", TEXAS)
+            environment.setenv("COGMILL_SETTLE_SECONDS", "30")  # an empty upload is rejected soon
             running = kept.enter_context(temporary_stack(airflow=True, statsd_port=statsd.port))
         yield running
 

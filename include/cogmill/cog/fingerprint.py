@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from cogmill.cog.libraries import grids_digest, library_versions
@@ -19,11 +20,13 @@ DIGEST_DIGITS = 12
 """Hex digits of a COG's digest in its key: 48 bits, so a stem would need millions of versions to meet itself."""
 
 
+@cache
 def gdal_version() -> str:
     """Return the version of GDAL that the engine runs on, without loading it."""
     return importlib.metadata.version("GDAL")
 
 
+@cache
 def opencv_version() -> str:
     """Return the version of OpenCV that the engine resamples with, without loading it."""
     return importlib.metadata.version("opencv-python-headless")

@@ -20,6 +20,18 @@ PUBLIC_PATTERNS = (
 """Keys that anybody may read, `*` standing for any text, slashes too: scans, COGs with the index files below them, the compiled
 index, the list of services and the pictures of collections. Not `georef/`: such an upload may have been rejected, and no published address leads to it."""
 
+COMPILED = "geojson/compiled_historical_indexes"
+"""Key of the compiled index, before its extension."""
+
+FORMATS = {
+    ".geojson": "application/geo+json",
+    ".fgb": "application/vnd.flatgeobuf",
+    ".parquet": "application/vnd.apache.parquet",
+}
+"""Extensions and content types of the compiled index."""
+
+SERVICES, PAGE = "catalog/services.json", "catalog/index.html"
+"""Keys of the list of services, for programs and for people."""
 
 READ = "s3:GetObject"
 

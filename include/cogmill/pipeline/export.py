@@ -14,6 +14,7 @@ from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Collection
+from cogmill.domain.public_access import COMPILED, FORMATS, PAGE, SERVICES
 from cogmill.index.catalog import CatalogEntry, services_json, services_page
 from cogmill.index.columnar import write_columnar
 from cogmill.index.geojson import GeoJsonWriter, feature_batches, property_names
@@ -24,19 +25,6 @@ from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
-
-COMPILED = "geojson/compiled_historical_indexes"
-"""Key of the compiled index, before its extension."""
-
-FORMATS = {
-    ".geojson": "application/geo+json",
-    ".fgb": "application/vnd.flatgeobuf",
-    ".parquet": "application/vnd.apache.parquet",
-}
-"""Extensions and content types of the compiled index."""
-
-SERVICES = "catalog/services.json"
-PAGE = "catalog/index.html"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cogmill.domain.public_access import COMPILED, FORMATS, PAGE
 from cogmill.maintenance.checks import KINDS, Treatment
 from cogmill.mapserver.urls import download_url
-from cogmill.pipeline.export import COMPILED, FORMATS, PAGE
 
 if TYPE_CHECKING:
     import datetime as dt

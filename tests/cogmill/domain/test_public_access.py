@@ -13,10 +13,9 @@ from botocore.exceptions import ClientError
 from cogmill.domain import keys
 from cogmill.domain.keys import QUARANTINE, index_file_keys
 from cogmill.domain.model import Bands, Collection, Product
-from cogmill.domain.public_access import bucket_policy
+from cogmill.domain.public_access import COMPILED, FORMATS, PAGE, SERVICES, bucket_policy
 from cogmill.maintenance.report import REPORTS
 from cogmill.mapserver.urls import download_url
-from cogmill.pipeline.export import COMPILED, FORMATS, PAGE, SERVICES
 
 from tests.system import strangers
 

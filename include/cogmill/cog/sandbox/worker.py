@@ -2,24 +2,32 @@
 
 Reads requests from standard input and writes answers to standard output, see `protocol`. Whatever an upload does to it
 (crash, exhaust memory, hang) ends with this process and is judged by its parent, `engine`.
+
+What libraries would import with the first frame is imported here: later the worker may not read where they are, as when the task runs
+as root from an environment that is closed to all others.
 """
 
 from __future__ import annotations
 
 import contextlib
+import email.parser  # noqa: F401
+import encodings.ascii  # noqa: F401
 import os
 import queue
 import resource
 import sys
 import threading
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
-from osgeo import gdal, ogr, osr
+import numpy.ma  # noqa: F401
+from osgeo import gdal, gdal_array, ogr, osr  # noqa: F401
 
 from cogmill.cog.build_frame import build_frame
+from cogmill.cog.fingerprint import gdal_version, opencv_version
 from cogmill.cog.sandbox.confinement import confine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
@@ -64,13 +72,19 @@ def main() -> None:
     limits = decode_limits(sys.argv[1])
     _limit(limits)
     _configure()
+    gdal_version(), opencv_version()  # read from where the packages are, and remembered
     refused = confine(Path(os.environ["TMPDIR"]), MAPPED * limits.decoded_bytes)
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints must not look like an answer
         lines = _listen()
         _send(answers, Ready(gdal.VersionInfo("RELEASE_NAME"), ", ".join(refused)))
-        while True:
-            _send(answers, _answer(decode_request(lines.get()), limits))
+        try:
+            while True:
+                _send(answers, _answer(decode_request(lines.get()), limits))
+        except Exception:  # noqa: BLE001 - whatever it is
+            # Our fault. Python would end by SIGABRT here, since a thread still waits for input, and a signal is the upload's.
+            traceback.print_exc()
+            os._exit(1)
 
 
 def _limit(limits: Limits) -> None:

@@ -15,8 +15,9 @@ from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.handover import handed_over, open_to_worker
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.config.places import IMPORT_ROOT
+from cogmill.domain.errors import VerificationError
 
-from tests.cogmill.cog.engine_scenes import photograph, upload
+from tests.cogmill.cog.engine_scenes import colour, photograph, upload
 from tests.cogmill.cog.sandbox.test_isolation import build
 
 PROGRAM = """
@@ -157,3 +158,47 @@ def test_hands_over_one_file_and_leaves_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "out.tif").read_bytes() == b"made"
     assert list(folder.iterdir()) == []
     assert source.read_bytes() == b"II*"
+
+
+FIRST_FRAMES = """
+import sys
+from pathlib import Path
+from cogmill.cog.sandbox import worker
+from cogmill.cog.profiles import PROFILES
+from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.sandbox.protocol import BuildRequest
+from cogmill.domain.model import Bands, BuiltCog
+
+worker._configure()
+loaded = set(sys.modules)
+for name, source in zip(("bw", "bw", "nc"), sys.argv[1:]):
+    request = BuildRequest(Path(source), Path(source + ".cog"), Bands(name), PROFILES[name], {}, None, 1)
+    assert isinstance(worker._answer(request, Limits()), BuiltCog)
+print(sorted(set(sys.modules) - loaded))
+"""
+
+
+def test_nothing_is_imported_once_the_worker_is_confined(tmp_path):
+    sources = [
+        upload(tmp_path / "bw.tif", photograph(600, 700), degrees=3, nodata=0),
+        upload(tmp_path / "mercator.tif", photograph(600, 700), epsg=3857),
+        upload(tmp_path / "nc.tif", colour(600, 700), epsg=4326),
+    ]
+
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_FRAMES, *map(str, sources)],
+        cwd=IMPORT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_error_of_ours_is_never_the_fault_of_a_frame(tmp_path, monkeypatch):
+    """A worker that ends with a Python error, here since it is sent what it cannot read."""
+    monkeypatch.setattr(worker_process, "encode_request", lambda _: b"nonsense\n")
+
+    with Engine(Limits()) as engine, pytest.raises(VerificationError, match="exit code 1"):
+        build(engine, upload(tmp_path / "frame.tif", photograph(600, 700)), tmp_path)
