@@ -41,10 +41,15 @@ class Complaints:
 
 @contextmanager
 def listen() -> Iterator[Complaints]:
-    """Collect what decoders complain about, in all threads, until the block ends."""
+    """Collect what decoders complain about, in all threads, until the block ends.
+
+    GDAL 3.6 calls the one handler in its own threads and the other in this one; 3.10 gathers what its threads say and says it here.
+    """
     heard = Complaints()
     gdal.SetErrorHandler(heard.hear)
+    gdal.PushErrorHandler(heard.hear)
     try:
         yield heard
     finally:
+        gdal.PopErrorHandler()
         gdal.SetErrorHandler("CPLDefaultErrorHandler")
