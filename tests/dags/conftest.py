@@ -88,7 +88,7 @@ def airflow_ui(airflow_server: TestClient) -> Iterator[AirflowUi]:
     from airflow.models.dag import DagModel
     from airflow.utils.session import create_session
 
+    with create_session() as session:
+        session.execute(update(DagModel).values(is_stale=True))  # those of other tests, as when their files are gone
     yield AirflowUi(airflow_server)
     shutil.rmtree(STORAGE, ignore_errors=True)
-    with create_session() as session:
-        session.execute(update(DagModel).values(is_stale=True))  # as the DAG processor does when a file is gone
