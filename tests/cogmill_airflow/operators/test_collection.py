@@ -19,7 +19,7 @@ GEOREF = "bw/Travis/USDA_1951/frames/georef/"
 
 
 class TaskInstance:
-    """What Airflow hands to a task, as far as it is used here."""
+    """What Airflow hands to a task, as far as it is used here. It names the states of mapped tasks `<task>_<index>`."""
 
     dag_id = f"collection__{COLLECTION}"
     run_id = "uploads__1"
@@ -128,14 +128,14 @@ def test_report_is_red_but_no_news_when_frames_fail_again_that_had_failed_before
     fail(first)
 
     with pytest.raises(reports.StillFailingError, match=r"2 times, next try 20\d\d-"):
-        run(reports.ReportOperator, context(build_cogs="failed"))
+        run(reports.ReportOperator, context(build_cogs_0="failed"))
     with pytest.raises(AirflowFailException) as other:
-        run(reports.ReportOperator, context(build_cogs="failed", publish_mapfile="failed"))
+        run(reports.ReportOperator, context(build_cogs_0="failed", publish_mapfile="failed"))
     assert not isinstance(other.value, reports.StillFailingError)
 
     fail(second)
     with pytest.raises(AirflowFailException) as news:
-        run(reports.ReportOperator, context(build_cogs="failed"))
+        run(reports.ReportOperator, context(build_cogs_0="failed"))
     assert not isinstance(news.value, reports.StillFailingError)
 
 
@@ -147,7 +147,7 @@ def test_a_batch_that_failed_for_another_reason_is_news(batches: list[dict[str, 
         )
 
     with pytest.raises(AirflowFailException) as news:
-        run(reports.ReportOperator, context(build_cogs="failed"))
+        run(reports.ReportOperator, context(build_cogs_0="failed"))
 
     assert not isinstance(news.value, reports.StillFailingError)
 
