@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.bundle.params import EVERYTHING
 from cogmill_airflow.observability.assets import emit_service_changes
 from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks
-from cogmill_airflow.operators.selection import chosen_collections, collection_id, is_dry_run
+from cogmill_airflow.operators.selection import chosen_collections, collection_id, is_dry_run, names_everything
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,10 +32,10 @@ class PlanRenderingOperator(ArchiveOperator):
 
         with self.archive() as archive:
             chosen = chosen_collections(archive, context["params"])
-            public = rerender.services(archive, [])
-            # a service by name must be there; of everything only what is
-            ids = sorted({*chosen} & {*public}) if EVERYTHING in context["params"]["collections"] else chosen
-            ids = rerender.services(archive, ids) if ids else []
+            if names_everything(context["params"]):
+                ids = sorted({*chosen} & {*rerender.services(archive, [])})
+            else:
+                ids = rerender.services(archive, chosen)  # a service by name must be there
         self.log.info("rendering_planned services=%d", len(ids))
         parts = [ids[start : start + BATCH_SERVICES] for start in range(0, len(ids), BATCH_SERVICES)] or [[]]
         return [{"label": f"{part[0]} … {part[-1]}" if part else "no service", "ids": part} for part in parts]
@@ -60,9 +59,9 @@ class RenderMapfilesOperator(ArchiveOperator):
 
         with self.archive() as archive:
             # all services: those that are there; chosen ones: also one whose mapfile was deleted
-            chosen = EVERYTHING not in context["params"]["collections"]
+            by_name = not names_everything(context["params"])
             renderings = rerender.render_mapfiles(
-                archive, self.batch["ids"], restore_deleted=chosen, dry_run=is_dry_run(context)
+                archive, self.batch["ids"], restore_deleted=by_name, dry_run=is_dry_run(context)
             )
             emit_service_changes(context, archive)
         for rendering in renderings:

@@ -22,10 +22,15 @@ def is_dry_run(context: Context) -> bool:
     return bool(context["params"]["dry_run"]) and str(getattr(run, "run_type", "manual")) != "scheduled"
 
 
+def names_everything(params: Mapping[str, Any]) -> bool:
+    """Tell whether a form names all collections, of which other fields may leave some."""
+    return EVERYTHING in _named(params)
+
+
 def takes_everything(params: Mapping[str, Any]) -> bool:
     """Tell whether a form asks for the whole archive, with nothing that narrows it down."""
     narrowed = any(params.get(name) for name in (*NARROWING, "first_year", "last_year", "prefix", "limit"))
-    return EVERYTHING in params["collections"] and not narrowed
+    return names_everything(params) and not narrowed
 
 
 def chosen_collections(archive: Archive, params: Mapping[str, Any]) -> list[str]:
@@ -41,7 +46,7 @@ def chosen_collections(archive: Archive, params: Mapping[str, Any]) -> list[str]
     from cogmill.domain.errors import ConfigurationError
 
     known = {row["id"]: row for row in archive.ledger.collections.all()}
-    wanted = [collection_id(name) for name in params["collections"] or []]
+    wanted = _named(params)
     if not wanted:
         raise ConfigurationError(f"collections: none is chosen; choose some, or {EVERYTHING!r}")
     for name in wanted:
@@ -63,6 +68,11 @@ def collection_id(name: str) -> str:
     'hays_ams_1950_frames'
     """
     return name.strip().replace(" ", "_").lower()
+
+
+def _named(params: Mapping[str, Any]) -> list[str]:
+    """Return the ids that a form names, and `EVERYTHING` in any case of letters."""
+    return [collection_id(name) for name in params["collections"] or []]
 
 
 def _meant(name: str, known: Sequence[str]) -> str:

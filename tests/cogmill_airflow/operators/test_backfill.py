@@ -140,6 +140,7 @@ def test_asks_a_person_about_everything_however_little_it_is(planned: dict[str, 
     plan = backfill.PlanBackfillOperator(task_id="plan")
 
     assert plan.execute(context(collections=["everything"]))["ask"]
+    assert plan.execute(context(collections=["Everything"]))["ask"], "a name is taken in any case"
     assert not plan.execute(context(collections=["everything"], prefix="bw/Travis/"))["ask"]
     assert not plan.execute(context(collections=["everything"], states=["failed"]))["ask"], "there is nothing to build"
 

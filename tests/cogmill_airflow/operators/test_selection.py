@@ -7,7 +7,12 @@ import pytest
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import Collection, Product
 from cogmill_airflow.connections import archive_from_connections
-from cogmill_airflow.operators.selection import chosen_collections, is_dry_run, takes_everything
+from cogmill_airflow.operators.selection import (
+    chosen_collections,
+    is_dry_run,
+    names_everything,
+    takes_everything,
+)
 
 HAYS, TRAVIS, MISSION = "hays_ams_1950_frames", "travis_usda_1951_frames", "stratmap_border_ams_cm8_mosaic"
 
@@ -73,8 +78,10 @@ def test_a_run_by_schedule_is_never_dry() -> None:
     assert not is_dry_run({"params": {"dry_run": False}, "dag_run": by_hand})
 
 
-def test_everything_is_all_only_without_anything_that_narrows_it_down() -> None:
-    assert takes_everything({"collections": ["everything"], "counties": None, "limit": None})
-    assert not takes_everything({"collections": ["everything"], "counties": ["Hays"]})
-    assert not takes_everything({"collections": ["everything"], "prefix": "bw/Hays/"})
+@pytest.mark.parametrize("name", ["everything", " Everything"])
+def test_everything_is_all_only_without_anything_that_narrows_it_down(name: str) -> None:
+    assert takes_everything({"collections": [name], "counties": None, "limit": None})
+    assert names_everything({"collections": [name], "counties": ["Hays"]})
+    assert not takes_everything({"collections": [name], "counties": ["Hays"]})
+    assert not takes_everything({"collections": [name], "prefix": "bw/Hays/"})
     assert not takes_everything({"collections": [HAYS]})
