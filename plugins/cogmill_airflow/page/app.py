@@ -127,7 +127,7 @@ def page_of_dag(
     if dag_id == "watch_uploads":
         return uploads(request, may_retry)
     if dag_id in FORMS:
-        return collections(request)
+        return collections(request, q=q, after=after, before=before)
     raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")
 
 

@@ -84,17 +84,24 @@ def test_every_collection_can_be_reached_when_all_pages_are_followed(full_page: 
     assert all(full_page.get(path).status_code == 200 for path in shown)
 
 
-def test_pages_of_frames_follow_each_other_when_next_is_clicked(full_page: TestClient) -> None:
-    path, keys, pages = f"/dags/collection__{LARGE_ID}", [], 0
-    address = path
-    while address:
-        text = full_page.get(address).text
-        keys += re.findall(r'title="(bw/[^"]+)"', text)
-        pages += 1
+def pages_from(page: TestClient, path: str, pattern: str) -> list[list[str]]:
+    """Return what matches on a page and on those behind it, as when *Next* is clicked; never more than ten."""
+    found, query = [], ""
+    for _ in range(10):
+        text = page.get(path + query).text
+        found.append(re.findall(pattern, text))
         following = re.search(r'rel="next" href="([^"]+)"', text)
-        address = path + following.group(1).replace("&amp;", "&") if following else ""
+        if not following:
+            break
+        query = following.group(1).replace("&amp;", "&")
+    return found
 
-    assert (pages, len(keys), len(set(keys))) == (3, 120, 120)
+
+def test_pages_of_frames_follow_each_other_when_next_is_clicked(full_page: TestClient) -> None:
+    pages = pages_from(full_page, f"/dags/collection__{LARGE_ID}", r'title="(bw/[^"]+)"')
+
+    keys = [key for page in pages for key in page]
+    assert (len(pages), len(keys), len(set(keys))) == (3, 120, 120)
 
 
 def test_every_name_is_escaped_when_it_is_hostile(full_page: TestClient, database: dict[str, object]) -> None:
@@ -385,3 +392,15 @@ def test_each_dag_has_its_page_beside_it(full_page: TestClient) -> None:
     assert "nightly comparison" in shown["compile_indexes"]
     assert "Every file that was ever seen" in shown["watch_uploads"]
     assert "On the map" in shown["backfill"]
+
+
+def test_pages_of_collections_follow_each_other_beside_a_dag_too(
+    full_page: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cogmill_airflow.page import app
+
+    monkeypatch.setattr(app, "COLLECTIONS_PER_PAGE", 4)
+
+    first, second = pages_from(full_page, "/dags/backfill", r'<tr data-id="([^"]+)"')
+
+    assert (len(first), len({*first, *second})) == (4, 6)
