@@ -83,6 +83,10 @@ def test_every_task_that_changes_a_service_says_so_to_other_dags(name: str) -> N
     assert {task.task_id for task in dag.tasks if assets.services() in task.outlets} == PUBLISHERS[name]
 
 
+def test_the_index_of_the_archive_is_an_asset_of_the_task_that_compiles_it() -> None:
+    assert read("compile_indexes").get_task("compile_indexes").outlets == [assets.indexes()]
+
+
 def test_the_example_that_listens_is_a_dag() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     example = text.partition("```python\n")[2].partition("```")[0]

@@ -172,6 +172,9 @@ def test_a_backfill_that_published_something_says_so(planned: dict[str, Any], mo
     monkeypatch.setattr(pipeline, "publish_finished", publish)
 
     backfill.BuildBackfillOperator(task_id="build", batch=batch).execute(given)
+    reported = context()
+    report(planned, reported)
 
-    (event,) = given["outlet_events"][assets.services()].asset_alias_events
-    assert event.dest_asset_key.name == "travis_usda_1951_frames"
+    for task in (given, reported):
+        (event,) = task["outlet_events"][assets.services()].asset_alias_events
+        assert event.dest_asset_key.name == "travis_usda_1951_frames"
