@@ -65,6 +65,10 @@ def test_rejected_frames_are_listed_by_their_run_when_built(batches: list[dict[s
     ]
 
 
+def test_a_batch_is_labeled_with_its_first_and_its_last_frame(batches: list[dict[str, Any]]) -> None:
+    assert [batch["label"] for batch in batches] == ["2 frames: 03-22-51_4-173 … 03-22-51_4-174"]
+
+
 def test_each_event_is_logged_once_when_a_task_ends(
     batches: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +86,7 @@ def test_each_event_is_logged_once_when_a_task_ends(
     for event in ("batch_done", "tile_index_updated", "index_exported", "mapfile_published"):
         assert len([line for line in lines if event in line]) <= 1
     assert [line for line in lines if "batch_done" in line and "rejected=2 failed=0" in line]
+    assert [line for line in lines if "batch_progress 2 of 2 frames" in line]
 
 
 def test_plan_says_so_when_nothing_is_to_be_built(batches: list[dict[str, Any]]) -> None:
