@@ -151,10 +151,7 @@ def _digest(ti: RuntimeTaskInstanceProtocol, context: Context) -> str:
 
     if not ti.dag_id.startswith(DAG_PREFIX):
         # a mapped task that names no index gets what all of them have pushed
-        mapped: dict[str, Any] = (
-            {"map_indexes": ti.map_index} if isinstance(ti.map_index, int) and ti.map_index >= 0 else {}
-        )
-        return ti.xcom_pull(task_ids=ti.task_id, key=DIGEST, **mapped) or ""
+        return ti.xcom_pull(task_ids=ti.task_id, key=DIGEST, map_indexes=ti.map_index) or ""
     try:
         return _collection_digest(ti.dag_id.removeprefix(DAG_PREFIX), context)
     except CogmillError as err:

@@ -49,10 +49,10 @@ def inbox(connected, s3_server, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
     return lambda: [json.loads(m["Body"]) for m in sqs.receive_message(QueueUrl=url).get("Messages", [])]
 
 
-def context(dag_id: str = f"collection__{COLLECTION}", digest: str | None = None) -> Any:
+def context(dag_id: str = f"collection__{COLLECTION}", digest: str | None = None, map_index: int = -1) -> Any:
     ti = SimpleNamespace(
-        dag_id=dag_id, task_id="report", log_url="http://airflow/run", map_index=-1,
-        xcom_pull=lambda task_ids, key: digest,
+        dag_id=dag_id, task_id="report", log_url="http://airflow/run", map_index=map_index,
+        xcom_pull=lambda task_ids, key, map_indexes: {map_index: digest}[map_indexes],
     )  # fmt: skip
     run = SimpleNamespace(start_date=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5))
     return {"ti": ti, "dag_run": run}
@@ -104,12 +104,16 @@ def test_tells_of_a_failed_frame_once_and_not_after_every_try(connected, inbox) 
     assert inbox() == []
 
 
-def test_sends_what_a_task_left_and_why_it_failed_by_any_other_notifier(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("map_index", [-1, 3], ids=["task", "mapped task"])
+def test_sends_what_a_task_left_and_why_it_failed_by_any_other_notifier(
+    monkeypatch: pytest.MonkeyPatch, map_index: int
+) -> None:
     HEARD.clear()
     kwargs = {"text": "{{ digest_text }}", "title": "{{ digest_subject }}"}
     monkeypatch.setenv("COGMILL_NOTIFIERS", json.dumps([{"class": f"{__name__}.Listener", "kwargs": kwargs}]))
 
-    notifications.DigestNotifier()(context("maintenance", "3 COGs that are gone") | {"exception": ValueError("red")})
+    ended = context("maintenance", "3 COGs that are gone", map_index)
+    notifications.DigestNotifier()(ended | {"exception": ValueError("red")})
 
     assert HEARD == [("Cogmill: maintenance failed", "red\n3 COGs that are gone\n\nRun: http://airflow/run")]
 
