@@ -18,8 +18,7 @@ NARROWING = {"counties": "county", "agencies": "agency", "products": "product"}
 
 def is_dry_run(context: Context) -> bool:
     """Tell whether a run only shows what it would do. Forms ask for that by default; a run by schedule never is one."""
-    run = context.get("dag_run")
-    return bool(context["params"]["dry_run"]) and str(getattr(run, "run_type", "manual")) != "scheduled"
+    return bool(context["params"]["dry_run"]) and context["dag_run"].run_type != "scheduled"
 
 
 def names_everything(params: Mapping[str, Any]) -> bool:

@@ -32,6 +32,7 @@ def context(broken: dict[str, str] | None = None, **params: Any) -> Any:
     )  # fmt: skip
     return {
         "outlet_events": OutletEventAccessors(),
+        "dag_run": SimpleNamespace(run_type="manual"),
         "params": FORM | NAMED | params,
         "run_id": "manual__1",
         "ti": ti,

@@ -13,7 +13,8 @@ from cogmill_airflow.operators import mapfiles
 
 def context(broken: dict[str, str] | None = None, **params: object) -> dict[str, object]:
     ti = SimpleNamespace(dag_id="render_mapfiles", run_id="r", get_task_states=lambda **_: {"r": broken or {}})
-    return {"params": {"collections": ["everything"], "dry_run": False} | params, "ti": ti}
+    form = {"collections": ["everything"], "dry_run": False}
+    return {"params": form | params, "ti": ti, "dag_run": SimpleNamespace(run_type="manual")}
 
 
 def test_plans_one_empty_batch_when_nothing_is_public(connected) -> None:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.utils.types import DagRunType
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import Collection, Product
 from cogmill_airflow.connections import archive_from_connections
@@ -71,7 +72,7 @@ def test_never_returns_nothing(known: None) -> None:
 
 
 def test_a_run_by_schedule_is_never_dry() -> None:
-    by_hand, by_schedule = (SimpleNamespace(run_type=kind) for kind in ("manual", "scheduled"))
+    by_hand, by_schedule = (SimpleNamespace(run_type=DagRunType(kind)) for kind in ("manual", "scheduled"))
 
     assert is_dry_run({"params": {"dry_run": True}, "dag_run": by_hand})
     assert not is_dry_run({"params": {"dry_run": True}, "dag_run": by_schedule})
