@@ -20,7 +20,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     """The frame's fault, with a reason: never tried again by itself."""
     FAILED = "failed"
-    """Our fault: tried again after a wait that grows with each try."""
+    """Our fault: tried again after a wait that grows with each failure."""
     WITHDRAWN = "withdrawn"
     """Its upload or its mapfile was deleted: its index row leaves, and later its COG."""
 
