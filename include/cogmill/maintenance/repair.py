@@ -151,7 +151,7 @@ def _delete_index_files(archive: Archive, findings: list[Finding]) -> Iterator[t
 
 def _withdraw_service(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     for collection_id in _subjects(findings):
-        withdraw.withdraw_service(archive, collection_id)
+        publish.withdraw_service(archive, collection_id)
         withdraw.withdraw_overviews(archive, collection_id)
         yield collection_id, "service withdrawn"
 

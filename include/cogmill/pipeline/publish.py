@@ -155,7 +155,10 @@ def _publish_mapfile(
 ) -> Published:
     drafted = draft_mapfile(archive, collection_id)
     if drafted is None:
-        return _withdraw(archive, collection_id, state)
+        changed = state.mapfile_sha256 is not None
+        if changed:
+            withdraw_service(archive, collection_id)
+        return Published(changed=changed, frames=0, service_url="", extent=None)
     body = drafted.text.encode()
     key = keys.mapfile_key(collection_id)
     present = archive.store.read(key)
@@ -177,15 +180,13 @@ def _publish_mapfile(
     return Published(changed, frames, url, drafted.service.extent)
 
 
-def _withdraw(archive: Archive, collection_id: str, state: CollectionState) -> Published:
-    """Delete the mapfile of a collection that has no frame to show."""
-    changed = state.mapfile_sha256 is not None
-    if changed:
-        archive.store.delete(keys.mapfile_key(collection_id))
-        archive.ledger.collections.mark_withdrawn(collection_id)
-        archive.changes.append(ServiceChange(collection_id, "withdrawn", state.revision))
-        log.warning("service_withdrawn collection=%s", collection_id)
-    return Published(changed=changed, frames=0, service_url="", extent=None)
+def withdraw_service(archive: Archive, collection_id: str) -> None:
+    """Withdraw a service, before anything it points to."""
+    archive.store.delete(keys.mapfile_key(collection_id))
+    archive.ledger.collections.mark_withdrawn(collection_id)
+    revision = archive.ledger.collections.state(collection_id).revision
+    archive.changes.append(ServiceChange(collection_id, "withdrawn", revision))
+    log.warning("service_withdrawn collection=%s", collection_id)
 
 
 def _index_row(archive: Archive, collection: Collection, frame: Candidate) -> IndexRow:

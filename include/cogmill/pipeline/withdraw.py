@@ -30,7 +30,7 @@ def withdraw_frames(archive: Archive, collection_id: str | None, source_keys: Se
         return archive.ledger.findings.withdraw_frames(gone, detail)
     shown, staying = archive.ledger.findings.count_rows(collection_id, gone)
     if shown and not staying:
-        withdraw_service(archive, collection_id)
+        publish.withdraw_service(archive, collection_id)
     withdrawn = archive.ledger.findings.withdraw_frames(gone, detail)
     change = publish.update_tile_index(archive, collection_id)
     if staying or change.written:
@@ -41,14 +41,6 @@ def withdraw_frames(archive: Archive, collection_id: str | None, source_keys: Se
         withdraw_overviews(archive, collection_id)
     log.warning("frames_withdrawn collection=%s frames=%d staying=%d", collection_id, len(withdrawn), staying)
     return withdrawn
-
-
-def withdraw_service(archive: Archive, collection_id: str) -> None:
-    """Withdraw a service, before anything it points to."""
-    archive.store.delete(keys.mapfile_key(collection_id))
-    archive.ledger.collections.mark_withdrawn(collection_id)
-    _note_withdrawal(archive, collection_id)
-    log.warning("service_withdrawn collection=%s", collection_id)
 
 
 def unpublish(archive: Archive, collection_id: str) -> int:
@@ -62,14 +54,10 @@ def unpublish(archive: Archive, collection_id: str) -> int:
     publish.update_tile_index(archive, collection_id)
     _delete_index_files(archive, collection_id)
     withdraw_overviews(archive, collection_id)
-    _note_withdrawal(archive, collection_id)
-    log.warning("collection_unpublished collection=%s frames=%d", collection_id, frames)
-    return frames
-
-
-def _note_withdrawal(archive: Archive, collection_id: str) -> None:
     revision = archive.ledger.collections.state(collection_id).revision
     archive.changes.append(ServiceChange(collection_id, "withdrawn", revision))
+    log.warning("collection_unpublished collection=%s frames=%d", collection_id, frames)
+    return frames
 
 
 def withdraw_overviews(archive: Archive, collection_id: str) -> None:

@@ -375,13 +375,13 @@ def test_a_frame_is_published_when_its_builder_was_killed_and_the_lease_is_over(
 
 
 def withdraw_the_service_last(monkeypatch):
-    frames, service = withdraw.withdraw_frames, withdraw.withdraw_service
+    frames, service = withdraw.withdraw_frames, publish.withdraw_service
 
     def wrong(archive, collection_id, *args):
         frames(archive, collection_id, *args)
         service(archive, collection_id)
 
-    monkeypatch.setattr(withdraw, "withdraw_service", lambda *args: None)
+    monkeypatch.setattr(publish, "withdraw_service", lambda *args: None)
     monkeypatch.setattr(withdraw, "withdraw_frames", wrong)
 
 
