@@ -125,11 +125,13 @@ def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> Fr
 
 def _is_alone(archive: Archive, job: Job) -> bool:
     """Tell whether an outage meets this frame alone: it was met at each of several tries, and S3 answers."""
+    if job.tries < PATIENT_TRIES:
+        return False
     try:
         archive.store.require_answer()
     except ServiceUnavailableError:
         return False
-    return job.tries >= PATIENT_TRIES
+    return True
 
 
 def _record_failed(archive: Archive, job: Job, owner: str, err: Exception) -> FrameOutcome:

@@ -146,8 +146,11 @@ def test_a_task_that_is_retried_does_not_try_a_frame_before_its_time(sample, thr
     ],
 )
 def test_an_outage_fails_no_frame_however_long_it_lasts(sample, three, fault):
+    asked = []
+
     class Away(Proxy):
         def __getattr__(self, name):
+            asked.append(name)
             return self.refuse if name in ("get_object", "head_bucket") else super().__getattr__(name)
 
         def refuse(self, **_):
@@ -159,6 +162,9 @@ def test_an_outage_fails_no_frame_however_long_it_lasts(sample, three, fault):
         with pytest.raises(ServiceUnavailableError):
             build_cogs.build_batch(replace(sample.archive, store=store), batch["frame_ids"], f"run/{number}")
         assert sample.states() == ["arrived"] * 3
+        assert ("head_bucket" in asked) is (number + 1 >= build_cogs.PATIENT_TRIES), (
+            "who waits for no answer need not ask"
+        )
 
     assert run(sample.archive).built == 3
 
