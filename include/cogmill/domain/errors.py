@@ -68,11 +68,6 @@ class InvalidFrameError(CogmillError):
         self.reason = reason
         self.detail = detail
 
-    @property
-    def advice(self) -> str:
-        """What the person who uploaded the frame should do next."""
-        return ADVICE[self.reason]
-
 
 class OutOfMemoryError(InvalidFrameError):
     """The frame needed more memory than it was given: its own fault only where no more can be given."""

@@ -175,9 +175,9 @@ class Collections(Part):
         """Record that the mapfile was taken away: the service is not public any more."""
         self._rows("mark_withdrawn", collection_id=collection_id)
 
-    def digest(self, collection_id: str, since: dt.datetime, much: float = MUCH_COLLAR) -> Row:
-        """Return what became of a collection since a moment; `much` is the share of a frame whose cutting off is told."""
-        (row,) = self._rows("digest", collection_id=collection_id, since=since, much=much)
+    def digest(self, collection_id: str, since: dt.datetime) -> Row:
+        """Return what became of a collection since a moment."""
+        (row,) = self._rows("digest", collection_id=collection_id, since=since, much=MUCH_COLLAR)
         return row
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
-from cogmill.domain.model import MUCH_COLLAR, Bands, RejectedFrame
+from cogmill.domain.model import Bands, RejectedFrame
 from cogmill.pipeline.archive import Archive
 
 
@@ -67,7 +67,7 @@ class Digest:
 
 def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
     """Return what became of a collection since a moment."""
-    row = archive.ledger.collections.digest(collection_id, since, MUCH_COLLAR)
+    row = archive.ledger.collections.digest(collection_id, since)
     rejected = [rejected_frame(entry["key"], entry["reason"], entry["detail"]) for entry in row["rejected"]]
     failed = {_failure(entry): entry for entry in row["failed"]}
     first = [text for text, entry in failed.items() if entry["first"]]

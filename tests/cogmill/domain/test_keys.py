@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from cogmill.domain import keys
+from cogmill.domain.advice import advice
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
@@ -69,7 +70,7 @@ def test_rejects_alone_what_lies_in_no_folder_for_uploads(key):
         keys.parse_upload(key)
 
     assert caught.value.reason == Reason.WRONG_FOLDER
-    assert caught.value.advice
+    assert advice(caught.value.reason, key)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_rejects_alone_what_fits_no_grammar(key):
         keys.parse_upload(key)
 
     assert caught.value.reason == Reason.BAD_NAME
-    assert caught.value.advice
+    assert advice(caught.value.reason, key)
 
 
 def test_takes_folders_for_the_same_collection_whatever_their_capital_letters():
