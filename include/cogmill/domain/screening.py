@@ -6,11 +6,13 @@ Keys come from the bucket and from messages about it; whoever may write there ch
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 from cogmill.domain.keys import MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAILS
 from cogmill.domain.model import Bands, Product, Stage
+from cogmill.domain.sidecars import POSITION_FILES
 
-SIDECARS = (".tfw", ".tfwx", ".tifw", ".aux.xml", ".ovr", ".xml", ".prj", ".cpg", ".dbf", ".rrd", ".msk", ".txt")
+SIDECARS = (*chain.from_iterable(POSITION_FILES), ".ovr", ".xml", ".cpg", ".dbf", ".rrd", ".msk", ".txt")
 """What GIS programs leave beside a raster. Never read, never reported."""
 
 TIFFS = (".tif", ".tiff")

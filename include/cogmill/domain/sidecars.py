@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cogmill.domain.errors import InvalidFrameError, Reason
 
-SIDECARS = {
+POSITION_FILES = {
     (".tfw", ".tifw", ".tfwx", ".wld"): (
         "a world file",
         "write it into the TIFF with its coordinate system (gdal_translate -a_srs EPSG:<code> <file> <new file>, with both side by side)",
@@ -50,7 +50,7 @@ def with_sidecars(fault: InvalidFrameError, key: str, listed: Iterable[str]) -> 
     found = {
         f"{name.rpartition('/')[2]} beside it is {what}, which is not read: {step}"
         for name in listed
-        for endings, (what, step) in SIDECARS.items()
+        for endings, (what, step) in POSITION_FILES.items()
         if any(name.casefold() == f"{start}{ending}" for start in beginnings for ending in endings)
     }
     return InvalidFrameError(fault.reason, "; ".join([fault.detail, *sorted(found)])) if found else fault

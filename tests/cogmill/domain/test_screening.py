@@ -15,6 +15,9 @@ FRAMES = "bw/Travis/USDA_1951/frames/"
         (FRAMES + "georef/", False),
         (FRAMES + "georef/x.tif.aux.xml", False),
         (FRAMES + "georef/x.tfw", False),
+        (FRAMES + "georef/x.tif.points", False),
+        (FRAMES + "scanned/x.wld", False),
+        (FRAMES + "georef/x.RPB", False),
         # wherever else a TIFF lies, somebody has put it there
         (FRAMES + "georef/sub/x.tif", True),
         (FRAMES + "Georef/x.tif", True),
