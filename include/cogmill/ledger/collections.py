@@ -168,7 +168,7 @@ class Collections(Part):
         return frames
 
     def mark_unpublishable(self, collection_id: str) -> None:
-        """Record that the service could not be published, through no outage; frames that wait for it ask for a run later each time."""
+        """Record that the service could not be published, through no outage; what waits for it asks for a run later each time."""
         self._rows("mark_unpublishable", collection_id=collection_id)
 
     def mark_withdrawn(self, collection_id: str) -> None:

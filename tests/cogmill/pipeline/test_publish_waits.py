@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cogmill.domain.errors import ConfigurationError, ServiceUnavailableError, VerificationError
-from cogmill.pipeline import ingest, publish
+from cogmill.pipeline import ingest, publish, update_overviews
 
 from tests.small_archive import TRAVIS
 
@@ -54,6 +54,19 @@ def test_new_uploads_do_not_wait_for_it(stuck):
     ingest.ingest_uploads(stuck.archive)
 
     assert is_due(stuck)
+
+
+def test_waits_with_other_levels_of_overviews_as_well(sample):
+    sample.published()
+    sample.sql("UPDATE cogmill.collection SET mapfile_levels = '{13}'")
+    assert is_due(sample)
+
+    with pytest.raises(VerificationError):
+        update_overviews.update_overviews(sample.archive.with_settings(mapserv="/bin/true"), TRAVIS.id)
+
+    assert not is_due(sample)
+    sample.sql("UPDATE cogmill.collection SET publish_after = now()")
+    assert is_due(sample)
 
 
 def test_waits_with_a_wrong_collection_file_as_well(stuck, tmp_path):

@@ -159,8 +159,8 @@ WHERE id = :collection_id
 RETURNING (SELECT count(*) FROM shown) AS frames;
 
 -- name: mark_unpublishable(collection_id)!
--- The service cannot be published as it is: frames that only wait for that ask for a run after 5 minutes, 10, 20 and so on, at most six
--- hours. New uploads ask for one at once, and with it the service is tried too.
+-- The service cannot be published as it is: frames and overviews that only wait for that ask for a run after 5 minutes, 10, 20 and so on,
+-- at most six hours. New uploads ask for one at once, and with it the service is tried too.
 UPDATE cogmill.collection SET publish_failures = publish_failures + 1,
     publish_after = now() + least(interval '6 hours', interval '5 minutes' * 2 ^ least(publish_failures, 10))
 WHERE id = :collection_id;

@@ -156,6 +156,7 @@ WHERE (
         -- outside of one
         (c.overview_revision <> c.revision OR c.mapfile_levels <> c.overview_levels)
         AND c.mapfile_revision = c.revision AND c.mapfile_sha256 IS NOT NULL
+        AND (c.publish_after IS NULL OR c.publish_after <= now())
         AND (c.triggered_at IS NULL OR c.triggered_at < now() - make_interval(secs => :retrigger_s))
     )
 )
