@@ -6,10 +6,10 @@ import base64
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cogmill.aws import unfinished_uploads
 from cogmill.aws.botocore_internals import set_timestamp_parser
@@ -185,19 +185,21 @@ class S3Store:
         with translated(f"delete s3://{self.bucket}/{key}"):
             self._client.delete_object(Bucket=self.bucket, Key=key)
 
-    def digest(self, key: str) -> tuple[str, int] | None:
-        """Read a whole object and return the sha256 and number of its bytes; None when there is none."""
+    def digest(self, key: str, copy: Path | None = None) -> tuple[str, int] | None:
+        """Read a whole object, into a file too where one is named, and return the sha256 and number of its bytes; None when there is none."""
         try:
-            with translated(f"get s3://{self.bucket}/{key}"):
-                return self._digest(key)
+            with translated(f"get s3://{self.bucket}/{key}"), copy.open("wb") if copy else nullcontext() as out:
+                return self._digest(key, out)
         except SourceChangedError:
             return None
 
-    def _digest(self, key: str) -> tuple[str, int]:
+    def _digest(self, key: str, out: BinaryIO | None = None) -> tuple[str, int]:
         found, size = hashlib.sha256(), 0
         for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
             found.update(chunk)
             size += len(chunk)
+            if out:
+                out.write(chunk)
         return found.hexdigest(), size
 
     def require_answer(self) -> None:

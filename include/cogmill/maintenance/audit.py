@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cogmill.ledger.findings import AuditJob
 from cogmill.maintenance.cells import rebuild_damaged_cells
-from cogmill.maintenance.outlines import learn_outlines
-from cogmill.maintenance.reading import read_again
+from cogmill.maintenance.outlines import learn_outline
+from cogmill.maintenance.reading import ReadObject, read_again
 from cogmill.maintenance.repair import Action, rebuild_damaged
 from cogmill.pipeline.archive import Archive
 
@@ -40,9 +43,17 @@ def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
     result = Audit()
     jobs = {job.cog_key: job for job in archive.ledger.findings.due_audit(archive.settings.audit_nights)}
     hashes = {key: job.cog_sha256 for key, job in jobs.items()}
-    bad = _read(archive, result, "cog", hashes, lambda key: archive.ledger.findings.mark_audited([jobs[key].id]))
-    if not dry_run:
-        learn_outlines(archive, sorted(jobs.keys() - set(bad)))
+    outlines = {} if dry_run else dict(archive.ledger.findings.unknown_outlines(list(jobs)))
+    with TemporaryDirectory(prefix="cogmill-outline-") as folder:
+        file = Path(folder) / "cog.tif"
+
+        def mark_right(key: str) -> None:
+            if key in outlines:
+                learn_outline(archive, key, outlines[key], file)
+            archive.ledger.findings.mark_audited([jobs[key].id])
+
+        read = partial(read_again, archive.store, copies=dict.fromkeys(outlines, file))
+        bad = _read(read, result, "cog", hashes, mark_right)
     damaged = [jobs[key] for key in bad]
     result.damaged = _answer(archive, damaged, dry_run=dry_run) + _audit_cells(archive, result, dry_run=dry_run)
     result.damaged += result.unsteady
@@ -51,7 +62,11 @@ def audit(archive: Archive, *, dry_run: bool = False) -> Audit:
 
 
 def _read(
-    archive: Archive, result: Audit, what: str, hashes: Mapping[str, str], mark_right: Callable[[str], None]
+    read: Callable[[Mapping[str, str]], Iterator[ReadObject]],
+    result: Audit,
+    what: str,
+    hashes: Mapping[str, str],
+    mark_right: Callable[[str], None],
 ) -> list[str]:
     """Read objects, count them, and mark each that is right; return the keys of the others. What is gone the comparison reports.
 
@@ -59,7 +74,7 @@ def _read(
     only bytes that are wrong in the same way twice are those of the store.
     """
     suspects: dict[str, str] = {}
-    for each in read_again(archive.store, hashes):
+    for each in read(hashes):
         result.read += 1
         result.bytes += each.size
         if each.is_right:
@@ -67,7 +82,7 @@ def _read(
         else:
             suspects[each.key] = each.sha256
     damaged = []
-    for again in read_again(archive.store, {key: hashes[key] for key in suspects}):
+    for again in read({key: hashes[key] for key in suspects}):
         if again.is_right:
             log.warning("%s_read_wrong_once key=%s", what, again.key)
             mark_right(again.key)
@@ -84,7 +99,8 @@ def _audit_cells(archive: Archive, result: Audit, *, dry_run: bool) -> list[Acti
     """Read the cells whose turn it is; rebuild those that differ, unless they are too many."""
     cells = archive.ledger.overview_cells
     hashes = cells.due_audit(archive.settings.audit_nights)
-    damaged = _read(archive, result, "cell", hashes, lambda key: cells.mark_audited([key]))
+    read = partial(read_again, archive.store)
+    damaged = _read(read, result, "cell", hashes, lambda key: cells.mark_audited([key]))
     if dry_run:
         return [Action("cell_damaged", key, "would be built again") for key in damaged]
     if len(damaged) > archive.settings.removal_frames:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import rasterio
 
@@ -16,36 +14,28 @@ from cogmill.pipeline.archive import Archive
 log = logging.getLogger(__name__)
 
 
-def learn_outlines(archive: Archive, cog_keys: Sequence[str]) -> int:
-    """Compare the mask of COGs with their outline, where that is not known yet; return how many were compared.
+def learn_outline(archive: Archive, cog_key: str, outline: bytes, file: Path) -> None:
+    """Compare the mask of a COG with its outline.
 
     A frame hides those below it from maps only when this is known (`frames_on_map`). A COG that cannot be read is left for the next
     time: its turn comes again.
 
     Args:
         archive: Clients and settings.
-        cog_keys: COGs that were read and are right.
+        cog_key: A COG whose bytes are right.
+        outline: Its outline, WKB in EPSG:3857 meters.
+        file: Its bytes.
 
     Raises:
-        ServiceUnavailableError: S3 or the ledger went away.
+        ServiceUnavailableError: The ledger went away.
     """
-    learned = 0
-    for cog_key, outline in archive.ledger.findings.unknown_outlines(cog_keys):
-        data = archive.store.read(cog_key)
-        if data is None:
-            continue
-        with TemporaryDirectory(prefix="cogmill-outline-") as folder:
-            path = Path(folder) / "frame.tif"
-            path.write_bytes(data)
-            try:
-                margin = _margin(path, outline)
-            except rasterio.errors.RasterioError as err:
-                log.warning("outline_not_learned key=%s error=%s", cog_key, err)
-                continue
-        archive.ledger.findings.note_outline(cog_key, margin)
-        learned += 1
-    log.info("outlines_learned cogs=%d", learned)
-    return learned
+    try:
+        margin = _margin(file, outline)
+    except rasterio.errors.RasterioError as err:
+        log.warning("outline_not_learned key=%s error=%s", cog_key, err)
+        return
+    archive.ledger.findings.note_outline(cog_key, margin)
+    log.info("outline_learned key=%s margin_m=%s", cog_key, margin)
 
 
 def _margin(path: Path, outline: bytes) -> float | None:

@@ -63,9 +63,14 @@ def test_learns_of_cogs_that_are_there_already_whether_their_outline_tells_which
 
     audit(archive, dry_run=True)
     assert sample.sql(outlines) == []
+    read = []
+    sample.client.meta.events.register(
+        "provide-client-params.s3.GetObject", lambda params, **_: read.append(params["Key"])
+    )
     audit(archive)
 
     assert sample.sql(outlines) == built
+    assert [read.count(key) for key, _ in built] == [1, 1]
 
 
 def spoil(sample, count):
@@ -126,8 +131,8 @@ def misread(sample, monkeypatch, *answers):
     """Let the first reads of one COG give these hashes; return its key."""
     key, left, digest = sample.listed(COGS)[0], list(answers), sample.archive.store.digest
 
-    def read(wanted):
-        found = digest(wanted)
+    def read(wanted, *copy):
+        found = digest(wanted, *copy)
         return (left.pop(0), found[1]) if wanted == key and left else found
 
     monkeypatch.setattr(sample.archive.store, "digest", read)
