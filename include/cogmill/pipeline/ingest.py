@@ -16,7 +16,7 @@ from cogmill.domain.lifecycle import State
 from cogmill.domain.model import RejectedFrame, Stage, StoredObject, UploadKey
 from cogmill.pipeline import ingest_events
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.sweep import Sweep, is_sweep_due, is_sweep_wanted
+from cogmill.pipeline.sweep import Sweep, is_sweep_due
 
 MOST_COLLECTIONS = 200
 """Collections named by one ingest; Airflow maps over a thousand things at most, and the next run names the others."""
@@ -52,9 +52,10 @@ def has_new_uploads(archive: Archive) -> bool:
         return True
     if archive.queue is not None and ingest_events.has_new_uploads(archive, archive.queue):
         return True
-    if not is_sweep_due(archive):
+    account = archive.ledger.uploads.listing_account()
+    if not is_sweep_due(archive, account):
         return False
-    with Sweep(archive) as sweep:
+    with Sweep(archive, account) as sweep:
         found = any(sweep.unknown_pages())
         if not found:
             sweep.complete()
@@ -68,8 +69,9 @@ def ingest_uploads(archive: Archive) -> IngestResult:
         for notified in ingest_events.read_notifications(archive, archive.queue):
             result = _ingest(archive, notified.uploads, result)
             archive.queue.delete(notified.messages)
-    if is_sweep_wanted(archive) or is_sweep_due(archive):
-        with Sweep(archive) as sweep:
+    account = archive.ledger.uploads.listing_account()
+    if account.wanted or is_sweep_due(archive, account):
+        with Sweep(archive, account) as sweep:
             for page in sweep.unknown_pages():
                 result = _ingest(archive, page, result)
             sweep.complete()

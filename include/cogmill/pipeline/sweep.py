@@ -10,7 +10,7 @@ from typing import Self
 from cogmill.aws.listing import Listing
 from cogmill.domain.model import StoredObject
 from cogmill.domain.screening import MAX_KEY_BYTES, derived_folder, is_upload, key_fault
-from cogmill.ledger.uploads import Watermark
+from cogmill.ledger.uploads import ListingAccount, Watermark
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -19,18 +19,12 @@ MOST_DEBT_S = 60.0
 """A small bucket is listed at every check: only requests that take more than a minute of the hourly budget delay the next sweep."""
 
 
-def is_sweep_due(archive: Archive) -> bool:
+def is_sweep_due(archive: Archive, account: ListingAccount) -> bool:
     """Tell whether the bucket is to be listed: as often as the budget allows, but with events only every `sweep_seconds`."""
-    account = archive.ledger.uploads.listing_account()
     if account.debt_s > MOST_DEBT_S:
         return False
     pause_s = 0 if archive.queue is None else archive.settings.sweep_seconds
     return account.idle_s is None or account.idle_s >= pause_s
-
-
-def is_sweep_wanted(archive: Archive) -> bool:
-    """Tell whether a sweep has seen something new that the ledger does not know yet."""
-    return archive.ledger.uploads.listing_account().wanted
 
 
 def ledger_can_hold(key: str) -> bool:
@@ -51,10 +45,10 @@ class Sweep:
     request; what strangers leave there is maintenance's to find.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, account: ListingAccount) -> None:
         self._archive = archive
         self._old = archive.ledger.uploads.watermark()
-        self._begun = archive.ledger.uploads.listing_account().moment
+        self._begun = account.moment
         self._newest: dt.datetime | None = None
         self._unsettled: dt.datetime | None = None
         self._requests = 0
