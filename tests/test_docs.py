@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 
 import cogmill
@@ -49,6 +51,14 @@ LINKED = sorted(
     ]
 )
 """Pages whose links are checked."""
+
+EXAMPLES = sorted(
+    ".".join(file.relative_to(folder).with_suffix("").parts)
+    for folder in (tables.ROOT / "include", tables.ROOT / "plugins")
+    for file in folder.rglob("*.py")
+    if ">>> " in file.read_text()
+)
+"""Modules with examples in their docstrings."""
 
 
 @pytest.mark.parametrize(("page", "expected"), tables.PAGES.items(), ids=[page.name for page in tables.PAGES])
@@ -155,3 +165,8 @@ def test_changelog_begins_with_the_version_of_the_package():
 
     assert newest is not None
     assert newest[1] == cogmill.__version__
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
+def test_examples_in_docstrings_hold(module):
+    assert doctest.testmod(importlib.import_module(module)).failed == 0

@@ -59,10 +59,12 @@ def upstream(version: str) -> str:
     """Return the upstream part of the version of a Debian package.
 
     Examples:
-        >>> upstream("1:2.1.5-2"), upstream("4.5.0-6+deb12u4"), upstream("1.5.4+dfsg2-5")
-        ('2.1.5', '4.5.0', '1.5.4')
+        >>> upstream("1:2.1.5-2"), upstream("4.5.0-6+deb12u4"), upstream("1.5.4+dfsg2-5"), upstream("2.0+really1.9-1")
+        ('2.1.5', '4.5.0', '1.5.4', '2.0+really1.9')
     """
-    return re.sub(r"[+~](dfsg|ds|really).*", "", version.partition(":")[2] or version).rpartition("-")[0] or version
+    without_epoch = version.partition(":")[2] or version
+    without_revision = without_epoch.rpartition("-")[0] or without_epoch
+    return re.sub(r"[+~](dfsg|ds).*", "", without_revision)
 
 
 @cache

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-import doctest
 import math
 
 import pytest
-from cogmill.domain import geo
 from cogmill.domain.geo import Bounds3857, Bounds4326
 
 TEXAS = Bounds4326(-107.0, 25.0, -93.0, 37.0)
-
-
-def test_examples_are_true():
-    assert doctest.testmod(geo).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-import doctest
 from itertools import pairwise
 
 import pytest
 from cogmill.domain.geo import Bounds3857
-from cogmill.overviews import grid
 from cogmill.overviews.grid import Cell, cells, finest_level, levels, resolution
 
 TEXAS = Bounds3857(-11_000_000, 3_500_000, -10_900_000, 3_600_000)
-
-
-def test_examples_are_right():
-    assert doctest.testmod(grid).failed == 0
 
 
 def test_cells_cover_a_rectangle_without_gap_or_overlap():
