@@ -26,6 +26,9 @@ PACKAGES = {
 }
 """Packages of each library, whatever the version in their names; Debian 13 appends `t64` to some."""
 
+INSTALLED = re.compile(r"^Package: (.+)\nStatus: (?:install|hold) ok installed\n(?:.+\n)*?Version: (.+)", re.MULTILINE)
+"""Name and version of an installed package, be it on hold, in the status of Debian's package manager."""
+
 UNKNOWN = "unknown"
 """Version of a library that no package brings."""
 
@@ -43,15 +46,13 @@ def library_versions() -> dict[str, str]:
         >>> sorted(library_versions())
         ['deflate', 'geotiff', 'jpeg', 'proj', 'tiff', 'webp', 'zlib', 'zstd']
     """
-    text = DPKG.read_text("utf-8") if DPKG.exists() else ""
-    return {name: _version(text, pattern) for name, pattern in PACKAGES.items()}
+    installed = INSTALLED.findall(DPKG.read_text("utf-8") if DPKG.exists() else "")
+    return {name: _version(installed, pattern) for name, pattern in PACKAGES.items()}
 
 
-def _version(status: str, pattern: str) -> str:
-    entries = re.findall(
-        rf"^Package: (?:{pattern})(?:t64)?\nStatus: install ok installed\n((?:.+\n)*)", status, re.MULTILINE
-    )
-    found = {upstream(version) for entry in entries for version in re.findall(r"^Version: (.+)", entry, re.MULTILINE)}
+def _version(installed: list[tuple[str, str]], pattern: str) -> str:
+    """Return the version of the packages of one library, whose names match a pattern, among names and versions of all."""
+    found = {upstream(version) for package, version in installed if re.fullmatch(rf"(?:{pattern})(?:t64)?", package)}
     return ",".join(sorted(found)) or UNKNOWN
 
 

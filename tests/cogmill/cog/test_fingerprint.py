@@ -38,19 +38,24 @@ def test_names_each_library(monkeypatch, tmp_path, library):
     assert fingerprint.recipe_digest(BW) == recipe, "the tag in the file, and with it golden bytes, stay"
 
 
-def test_a_package_that_was_only_rebuilt_is_the_same_library(monkeypatch, tmp_path):
+def test_a_package_that_was_only_rebuilt_or_held_is_the_same_library(monkeypatch, tmp_path):
     status = tmp_path / "status"
     monkeypatch.setattr(libraries, "DPKG", status)
     found = []
-    for version in ("4.5.0-6+deb12u4", "4.5.0-6+deb12u5", "4.7.0-3"):
+    for wish, version in (
+        ("install", "4.5.0-6+deb12u4"),
+        ("install", "4.5.0-6+deb12u5"),
+        ("hold", "4.5.0-6+deb12u5"),
+        ("install", "4.7.0-3"),
+    ):
         libraries.library_versions.cache_clear()
         status.write_text(
-            f"Package: libtiff6t64\nStatus: install ok installed\nVersion: {version}\n\n"
+            f"Package: libtiff6t64\nStatus: {wish} ok installed\nPriority: optional\nVersion: {version}\n\n"
             "Package: libdeflate0\nStatus: deinstall ok config-files\nVersion: 1.14-1\n\n"
         )
         found.append((libraries.library_versions()["tiff"], libraries.library_versions()["deflate"]))
 
-    assert found == [("4.5.0", "unknown"), ("4.5.0", "unknown"), ("4.7.0", "unknown")]
+    assert found == [("4.5.0", "unknown")] * 3 + [("4.7.0", "unknown")]
 
 
 def test_names_database_and_grids_of_proj(monkeypatch, tmp_path):
