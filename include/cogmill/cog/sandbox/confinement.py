@@ -35,7 +35,7 @@ READABLE_FILES = ("/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/filesys
 WRITABLE_FILES = ("/dev/null",)
 
 DATA_VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "LD_LIBRARY_PATH")
-"""Variables that name more folders to read."""
+"""Variables that say where libraries find their data: all that the worker gets of its parent's environment, and more folders to read."""
 
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 4, 22, 38, 2
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
@@ -43,7 +43,7 @@ LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 4
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 READ_ONLY = EXECUTE | READ_FILE | READ_DIR
-TRUNCATE, REFER, IOCTL_DEV = 1 << 14, 1 << 13, 1 << 15
+TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
 RIGHTS_BY_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """Rights over files that a version of Landlock knows; those of the newest version that is not newer."""
 NETWORK_ABI, SCOPE_ABI = 4, 6

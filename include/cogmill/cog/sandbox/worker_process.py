@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from cogmill.cog.sandbox.confinement import DATA_VARIABLES
 from cogmill.cog.sandbox.handover import open_to_worker
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
@@ -30,14 +31,10 @@ from cogmill.domain.errors import Reason, VerificationError
 
 log = logging.getLogger(__name__)
 
-PASSED_ON = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "LD_LIBRARY_PATH")
-"""Variables that say where libraries find their data; nothing else of the parent's environment reaches the worker."""
-
 STDERR_TAIL = 300
 """Characters of a worker's standard error that are kept."""
 
 READ_BYTES = 65536
-
 
 FAIR_SHARE = 0.8
 """Share of the wall clock that a worker must have spent computing before its slowness is the frame's: less says that the machine was busy,
@@ -227,5 +224,5 @@ def _environment(scratch: str) -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",  # as do malloc's arenas
         "MALLOC_TRIM_THRESHOLD_": "8388608",  # else each freed block goes back to the kernel, to be faulted in again
         "MALLOC_MMAP_THRESHOLD_": "4194304",  # else glibc learns to keep a frame's arrays for the next frame
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        **{name: os.environ[name] for name in DATA_VARIABLES if name in os.environ},
     }
