@@ -20,7 +20,7 @@ from cogmill.cog.arrays.masks import VALID
 from cogmill.cog.output.levels import BLOCK_PX
 from cogmill.cog.output.tiff import Coding, Directory
 from cogmill.cog.source.decode import Bytes
-from cogmill.cog.source.loaded import loaded_library
+from cogmill.cog.source.loaded import Pointer, Signatures, bind_loaded
 from cogmill.domain.errors import VerificationError
 
 GRAY = Coding(compression=8, predictor=2, bits=(8,), photometric=1)
@@ -35,8 +35,7 @@ FRAME = 4
 GRAY_BYTES = BLOCK_PX * BLOCK_PX
 MASK_BYTES = BLOCK_PX * BLOCK_PX // 8
 
-Pointer = ctypes.c_void_p
-SIGNATURES = {
+SIGNATURES: Signatures = {
     "libdeflate_alloc_decompressor": (Pointer, []),
     "libdeflate_free_decompressor": (None, [Pointer]),
     "libdeflate_zlib_decompress": (
@@ -50,14 +49,7 @@ SIGNATURES = {
 @cache
 def _library() -> ctypes.CDLL | None:
     """Return the libdeflate that libgdal has loaded; None where it was built without."""
-    path = loaded_library("libdeflate")
-    if path is None:
-        return None
-    library = ctypes.CDLL(path)
-    for name, (result, arguments) in SIGNATURES.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
+    return bind_loaded("libdeflate", SIGNATURES)
 
 
 def readable(directory: Directory, coding: Coding) -> bool:

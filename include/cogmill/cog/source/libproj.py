@@ -14,9 +14,8 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from cogmill.cog.source.loaded import loaded_library
+from cogmill.cog.source.loaded import Pointer, Signatures, bind_loaded
 from cogmill.domain.geo import Bounds4326
 
 PARTIAL_INTERSECTION = 1
@@ -25,8 +24,7 @@ PARTIAL_INTERSECTION = 1
 PROJ_5 = 0
 """PJ_PROJ_5: the syntax of the exported pipeline."""
 
-Pointer = ctypes.c_void_p
-SIGNATURES: dict[str, tuple[type[Any] | None, list[type[Any]]]] = {
+SIGNATURES: Signatures = {
     "proj_context_create": (Pointer, []),
     "proj_log_level": (ctypes.c_int, [Pointer, ctypes.c_int]),
     "proj_create": (Pointer, [Pointer, ctypes.c_char_p]),
@@ -118,13 +116,9 @@ def _library() -> ctypes.CDLL:
     Raises:
         RuntimeError: None is loaded.
     """
-    path = loaded_library("libproj")
-    if path is None:
+    library = bind_loaded("libproj", SIGNATURES)
+    if library is None:
         raise RuntimeError("no libproj is loaded; import osgeo.osr first")
-    library = ctypes.CDLL(path)
-    for name, (result, arguments) in SIGNATURES.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
     return library
 
 
