@@ -15,7 +15,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
-from cogmill.cog.output.tiff import Directory, read_directories
+from cogmill.cog.output.tiff import FRAME, Directory, read_directories
 from cogmill.domain.errors import ServiceUnavailableError, VerificationError
 from cogmill.domain.geo import Bounds3857
 from cogmill.overviews.contents import Member
@@ -26,9 +26,6 @@ HEAD_BYTES = 1 << 16
 
 GAP_BYTES = 1 << 16
 """Blocks that lie no further apart are fetched with one request."""
-
-LEADER_BYTES = 4
-"""The COG driver writes the length of a block before it and its last bytes again after it; GDAL looks at both."""
 
 MARGIN_PX = 2
 """Pixels of the level around what a cell shows that its outermost averages may need."""
@@ -133,7 +130,7 @@ def _extents(level: Directory, rows: range, columns: range) -> NDArray[np.int64]
     blocks = (down[:, None] * across + right[None, :]).ravel()
     offsets, lengths = level.offsets[blocks], level.lengths[blocks]
     offsets, lengths = offsets[lengths > 0], lengths[lengths > 0]
-    extents: NDArray[np.int64] = np.stack([offsets - LEADER_BYTES, offsets + lengths + LEADER_BYTES], axis=1)
+    extents: NDArray[np.int64] = np.stack([offsets - FRAME, offsets + lengths + FRAME], axis=1)
     return extents
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from cogmill.cog.arrays.masks import VALID
 from cogmill.cog.output.levels import BLOCK_PX
-from cogmill.cog.output.tiff import Coding, Directory
+from cogmill.cog.output.tiff import FRAME, Coding, Directory
 from cogmill.cog.source.decode import Bytes
 from cogmill.cog.source.loaded import Pointer, Signatures, bind_loaded
 from cogmill.domain.errors import VerificationError
@@ -28,9 +28,6 @@ GRAY = Coding(compression=8, predictor=2, bits=(8,), photometric=1)
 
 MASK = Coding(compression=8, predictor=1, bits=(1,), photometric=4)
 """A mask of one bit, eight pixels to a byte, compressed with DEFLATE."""
-
-FRAME = 4
-"""Bytes before each block, which say its length, and behind it, which repeat its last ones: readers rely on both."""
 
 GRAY_BYTES = BLOCK_PX * BLOCK_PX
 MASK_BYTES = BLOCK_PX * BLOCK_PX // 8

@@ -31,6 +31,10 @@ IS_MASK = 4
 BIG = 43
 """Version number of BigTIFF."""
 
+FRAME = 4
+"""Bytes that GDAL's COG driver writes before each block, which say its length, and behind it, which repeat its last ones: readers rely on
+both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coding:

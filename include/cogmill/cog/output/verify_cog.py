@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cogmill.cog.arrays.masks import strips
 from cogmill.cog.arrays.threads import map_threaded
 from cogmill.cog.output.levels import BLOCK_PX, Level, level_sizes
-from cogmill.cog.output.tiff import Directory, read_directories
+from cogmill.cog.output.tiff import FRAME, Directory, read_directories
 from cogmill.cog.output.written_level import LossError, WrittenLevel, open_level
 from cogmill.domain.errors import VerificationError
 
@@ -81,8 +81,7 @@ def _verify_order(path: Path, directories: list[Directory], images: list[Directo
         raise VerificationError("overviews do not lie before the levels they reduce")
     end = max(int((each.offsets + each.lengths).max()) for each in directories)
     size = path.stat().st_size
-    # GDAL ends each block with four bytes that repeat its last ones.
-    if end + 4 != size:
+    if end + FRAME != size:
         raise VerificationError(f"the last block ends at byte {end} of {size}")
 
 

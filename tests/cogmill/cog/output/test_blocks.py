@@ -13,9 +13,9 @@ from affine import Affine
 from cogmill.cog.arrays.masks import all_valid
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output import blocks
-from cogmill.cog.output.blocks import FRAME, GRAY, MASK, readable, verify_mask
+from cogmill.cog.output.blocks import GRAY, MASK, readable, verify_mask
 from cogmill.cog.output.levels import Level, build_levels
-from cogmill.cog.output.tiff import PREDICTOR, Directory, read_directories
+from cogmill.cog.output.tiff import FRAME, PREDICTOR, Directory, read_directories
 from cogmill.cog.output.verify_cog import verify_pixels
 from cogmill.cog.output.writer import write_cog
 from cogmill.cog.output.written_level import WrittenLevel
