@@ -62,6 +62,6 @@ def cog_digest(*named: str) -> str:
 
     Args:
         named: What the key names: the hash of the upload and the build fingerprint; and the hash of the COG, where the key without
-            it is taken by other bytes.
+            it is taken by other bytes. For a cell what its bytes depend on.
     """
     return hashlib.sha256("\n".join(named).encode()).hexdigest()[:DIGEST_DIGITS]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from cogmill.cog.fingerprint import DIGEST_DIGITS, recipe_digest
+from cogmill.cog.fingerprint import cog_digest, recipe_digest
 from cogmill.cog.profiles import PROFILES, Profile
 from cogmill.domain import keys
 from cogmill.domain.geo import Bounds3857
@@ -47,8 +46,7 @@ class Content:
 
     def key(self, collection_id: str) -> str:
         """Return the key of the cell's COG: `overviews/<id>/<level>/<x>_<y>.<digest>.tif`."""
-        names = "\n".join([VERSION, _fingerprint(), *(member.key for member in self.members)])
-        digest = hashlib.sha256(names.encode()).hexdigest()[:DIGEST_DIGITS]
+        digest = cog_digest(VERSION, _fingerprint(), *(member.key for member in self.members))
         return f"{keys.OVERVIEWS}{collection_id}/{self.cell.level}/{self.cell.x}_{self.cell.y}.{digest}.tif"
 
 
