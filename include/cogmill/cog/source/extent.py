@@ -10,11 +10,13 @@ from osgeo import osr
 from cogmill.cog.arrays.polygons import densify, rectangle
 from cogmill.cog.source.crs import crs_name, from_epsg
 from cogmill.cog.source.inspect import SourceRaster
+from cogmill.cog.source.position import MOST_DEGREES
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds4326
 
-FARTHEST_DEGREES, FARTHEST_UNITS = 720.0, 1e9
-"""Largest coordinate that can mean anything; PROJ turns longitudes of 1e53 degrees round and round for ever."""
+MOST_UNITS = 1e9
+"""Largest coordinate that can mean anything in meters or feet. `MOST_DEGREES` is that in degrees: PROJ turns longitudes of 1e53 degrees
+round and round for ever."""
 
 HALF_TURN, POLE, ROUNDING = 180.0, 90.000001, 1e-6
 """Degrees."""
@@ -39,7 +41,7 @@ def degree_bounds(raster: SourceRaster) -> Bounds4326:
         InvalidFrameError: outside_area when its coordinates are impossible, no_transformation when its CRS leads nowhere.
     """
     corners = apply_transform(raster.transform, densify(rectangle(raster.width, raster.height), 2))
-    if np.abs(corners).max() > (FARTHEST_DEGREES if raster.srs.IsGeographic() else FARTHEST_UNITS):
+    if np.abs(corners).max() > (MOST_DEGREES if raster.srs.IsGeographic() else MOST_UNITS):
         raise InvalidFrameError(
             Reason.OUTSIDE_AREA, f"its corners are impossible in its coordinate system: {corners[0]}"
         )

@@ -9,6 +9,7 @@ import numpy as np
 from affine import Affine
 from osgeo import osr
 
+from cogmill.cog.source.crs import from_epsg
 from cogmill.cog.source.gdal_types import Dataset, SpatialReference
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds4326
@@ -24,7 +25,7 @@ MODERN_AXIS_M, MODERN_FLATTENING = EARTH_RADIUS_M, (298.25722, 298.25723)
 two meters."""
 
 MOST_DEGREES = 720.0
-"""Longitude beyond which a raster is nowhere."""
+"""Largest coordinate in degrees that can mean anything: two whole turns."""
 
 ASSUMED = "datum_assumed_wgs84"
 """How an assumed datum is recorded."""
@@ -105,8 +106,7 @@ def _assume_datum(srs: SpatialReference) -> bool:
     greenwich = float(srs.GetAttrValue("PRIMEM", 1) or 0) == 0
     if not (modern and greenwich and (UNKNOWN_DATUM.search(datum) or ITRF.search(datum))):
         return False
-    wgs84 = osr.SpatialReference()
-    wgs84.ImportFromEPSG(Bounds4326.EPSG)
+    wgs84 = from_epsg(Bounds4326.EPSG)
     if srs.IsProjected():
         srs.CopyGeogCSFrom(wgs84)
     else:
