@@ -94,11 +94,12 @@ def _find_photograph(
     if pixels.mask is not None:
         pixels.mask &= rasterize(polygon, scratch.zeros((height, width)), scratch)
         check_not_blank(pixels.data, pixels.mask, scratch)
-        share = np.count_nonzero(pixels.mask) / area(polygon)
+        kept = np.count_nonzero(pixels.mask)
+        share = kept / area(polygon)
         if request.profile.collar and share < MIN_COVERAGE:
             raise InvalidFrameError(Reason.ALL_BLANK, f"only {100 * share:.1f} % of it is picture, the rest is masked")
         if declared:
-            found = replace(found, collar_share=1 - np.count_nonzero(pixels.mask) / declared)
+            found = replace(found, collar_share=1 - kept / declared)
     return found
 
 

@@ -107,11 +107,11 @@ def _search(pixels: Pixels, preview: Preview, outside: Polygon, *, rotated: bool
     margins: list[Margin | None] = [None] * 4
     accepted, kept_rim = outline, False
     for attempt in range(ROUNDS):
+        fill = rotated and attempt == 0
         edges = [find_edge(pixels, preview, outline.polygon, side) for side in range(4)]
-        if not any(edges) and not (rotated and attempt == 0):
+        if not any(edges) and not fill:
             break
         lines = [edge and edge[0] for edge in edges]
-        fill = rotated and attempt == 0
         if outline is accepted:
             thin = [_thin(line, preview, fill=fill) for line in lines]
             accepted = outline.move(thin)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cogmill.cog.arrays.polygons import Polygon, sides
 from cogmill.cog.collar.line_fit import Line, fit_line
-from cogmill.cog.collar.margin import Margin, describe_margin
+from cogmill.cog.collar.margin import DEVIATION, Margin, describe_margin
 from cogmill.cog.collar.preview import Preview, sample_intensity
 from cogmill.cog.source.decode import Pixels
 
@@ -79,8 +79,7 @@ def _rough_edge(preview: Preview, polygon: Polygon, side: int, *, bright: bool) 
     level = float(np.median(rim))
     if level > (BRIGHT if bright else DARK):
         return None
-    # The median absolute deviation of a normal distribution is 1/1.4826 of its standard deviation.
-    grain = 1.4826 * float(np.median(np.abs(rim - level)))
+    grain = DEVIATION * float(np.median(np.abs(rim - level)))
     begun = intensities > level + np.clip(GRAIN * grain, MIN_STEP, MAX_STEP)
     stretch = max(3, round(SUSTAINED * min(preview.data.shape[1:])))
     line = fit_line(places, _first_sustained(begun, stretch), tolerance=1.25, max_slope=MAX_SLOPE)
