@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from cogmill.cog import leftovers
-from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.sandbox.engine_pool import EnginePool
+from cogmill.cog.sandbox.limits import MIB
 from cogmill.config.settings import Settings
 from cogmill.domain.model import Bands
 from cogmill.maintenance.cleanup import collect
@@ -99,7 +99,7 @@ def test_a_build_removes_forgotten_folders_of_its_own_host(tmp_path, monkeypatch
         (tmp_path / name).mkdir()
     os.utime(tmp_path / "cogmill-abcd1234", (0, 0))
 
-    with Engine(Limits()):
+    with EnginePool(2, MIB, threads=1):
         assert not (tmp_path / "cogmill-abcd1234").exists()
 
     assert [path.name for path in tmp_path.iterdir()] == ["cogmill-zzzz9999"]

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cogmill.cog.leftovers import remove_stale_folders
 from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.handover import handed_over
 from cogmill.cog.sandbox.limits import MIB, Limits
@@ -57,7 +56,6 @@ class Engine:
         self._worker: WorkerProcess | None = None
 
     def __enter__(self) -> Self:
-        remove_stale_folders()  # of this host, which maintenance may never run on
         self._scratch = tempfile.TemporaryDirectory(prefix="cogmill-", dir=self._scratch_parent)
         return self
 

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self, TypeVar
 
+from cogmill.cog.leftovers import remove_stale_folders
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 
@@ -50,6 +51,7 @@ class EnginePool:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        remove_stale_folders()  # of this host, which maintenance may never run on
         self._scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix="cogmill-")))
         for _ in range(self._count):
             self._idle.put(self._stack.enter_context(Engine(self._limits, self._threads, self._scratch)))
