@@ -30,9 +30,9 @@ def stale_folders() -> list[Path]:
 
 
 def remove_stale_folders() -> list[Path]:
-    """Remove what vanished workers left on this host, and return it; what cannot be removed is left."""
+    """Remove what vanished workers left on this host, and return what is gone; what cannot be removed is left and named in the log."""
     folders = stale_folders()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-        log.info("stale_folder_removed folder=%s", folder)
-    return folders
+        log.info("stale_folder_%s folder=%s", "left" if folder.exists() else "removed", folder)
+    return [folder for folder in folders if not folder.exists()]

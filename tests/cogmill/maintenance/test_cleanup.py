@@ -6,10 +6,12 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from botocore.exceptions import ClientError
 from cogmill.cog import leftovers
+from cogmill.cog.sandbox.confinement import WORKER_ID
 from cogmill.cog.sandbox.engine_pool import EnginePool
 from cogmill.cog.sandbox.limits import MIB
 from cogmill.config.settings import Settings
@@ -103,6 +105,28 @@ def test_a_build_removes_forgotten_folders_of_its_own_host(tmp_path, monkeypatch
         assert not (tmp_path / "cogmill-abcd1234").exists()
 
     assert [path.name for path in tmp_path.iterdir()] == ["cogmill-zzzz9999"]
+
+
+def test_does_not_say_that_a_folder_of_somebody_else_was_removed(monkeypatch, caplog):
+    with TemporaryDirectory() as place, caplog.at_level("INFO"):
+        monkeypatch.setattr("tempfile.tempdir", place)
+        folder = Path(place) / "cogmill-abcd1234"
+        folder.mkdir()
+        os.utime(folder, (0, 0))
+        Path(place).chmod(0o555)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(WORKER_ID)  # root may remove everything
+        try:
+            assert leftovers.remove_stale_folders() == []
+        finally:
+            if root:
+                os.seteuid(0)
+            Path(place).chmod(0o755)
+
+        assert folder.exists()
+    assert f"stale_folder_left folder={folder}" in caplog.text
+    assert "removed" not in caplog.text
 
 
 def test_knows_every_private_folder_that_the_program_makes():
