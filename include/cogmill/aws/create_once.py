@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from cogmill.aws.unfinished_uploads import abort
+from cogmill.domain.errors import ServiceUnavailableError
+
+log = logging.getLogger(__name__)
 
 MULTIPART_FROM = 1 << 30
 """Bytes of a file from which on it is sent in parts. Smaller ones go with one PUT, whose hash the store checks as a whole."""
@@ -68,5 +74,13 @@ def _create_in_parts(client: Any, target: Mapping[str, str], source: Path, argum
                 parts.append({**about, "ETag": client.upload_part(**upload, Body=part, **about)["ETag"]})
         client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
     except BaseException:
-        client.abort_multipart_upload(**upload)
+        _give_up(client, target, begun["UploadId"])
         raise
+
+
+def _give_up(client: Any, target: Mapping[str, str], upload_id: str) -> None:
+    """Abort an upload; when that fails too, say so and let the cause be raised: maintenance aborts what nobody finished."""
+    try:
+        abort(client, target["Bucket"], {"Key": target["Key"], "UploadId": upload_id})
+    except ServiceUnavailableError as err:
+        log.warning("upload_not_aborted fault=%s", err)

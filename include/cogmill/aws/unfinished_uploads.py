@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -21,10 +21,11 @@ def abort_uploads(client: Any, bucket: str, before: dt.datetime) -> list[str]:
     """Abort multipart uploads begun before a moment and return their keys; one that was finished meanwhile is left alone."""
     with translated(f"abort uploads of s3://{bucket}"):
         old = [upload for upload in _uploads(client, bucket) if upload["Initiated"] < before]
-        return [upload["Key"] for upload in old if _abort(client, bucket, upload)]
+        return [upload["Key"] for upload in old if abort(client, bucket, upload)]
 
 
-def _abort(client: Any, bucket: str, upload: dict[str, Any]) -> bool:
+def abort(client: Any, bucket: str, upload: Mapping[str, Any]) -> bool:
+    """Abort one upload; return False when there is none any more."""
     try:
         with translated(f"abort the upload of s3://{bucket}/{upload['Key']!a}"):
             client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -11,7 +11,9 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import EndpointConnectionError
 from botocore.utils import parse_timestamp
+from cogmill.aws import create_once
 from cogmill.aws.s3 import PutOptions, S3Store
 from cogmill.domain.errors import (
     ConflictingObjectError,
@@ -77,6 +79,24 @@ def test_refuses_to_overwrite_other_bytes(store, file):
         store.create("cog/x.tif", file, digest(b"pixels"), TIFF)
 
     assert store.read("cog/x.tif") == b"stranger"
+
+
+def test_an_interrupted_upload_is_an_interruption_though_its_parts_cannot_be_given_up(store, file, monkeypatch, caplog):
+    def fails_with(error):
+        def fail(**_):
+            raise error
+
+        return fail
+
+    monkeypatch.setattr(create_once, "MULTIPART_FROM", 1)
+    events = store._client.meta.events
+    events.register("before-call.s3.UploadPart", fails_with(KeyboardInterrupt()))
+    events.register("before-call.s3.AbortMultipartUpload", fails_with(EndpointConnectionError(endpoint_url="s3")))
+
+    with pytest.raises(KeyboardInterrupt):
+        store.create("cog/x.tif", file, digest(b"pixels"), TIFF)
+
+    assert "upload_not_aborted" in caplog.text
 
 
 def test_answers_none_for_what_is_not_there(store):
