@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from cogmill.cog.profiles import PROFILES, Nodata, Profile, Scaling
 from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 from osgeo import gdal, osr
@@ -20,12 +19,6 @@ from tests.cogmill.cog.engine_scenes import AREA, colour, photograph, read_cog, 
 
 BW = dataclasses.replace(PROFILES["bw"], collar=False)
 NC = dataclasses.replace(PROFILES["archive_zstd"], collar=False)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine(Limits()) as warm:
-        yield warm
 
 
 def build(engine: Engine, source: Path, bands: Bands = Bands.BW, profile: Profile | None = None):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from cogmill.cog.profiles import PROFILES
 from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.errors import ADVICE, InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 from osgeo import gdal, osr
@@ -19,12 +18,6 @@ from tests.cogmill.cog.engine_scenes import colour, photograph, read_cog, upload
 
 BW = dataclasses.replace(PROFILES["bw"], collar=False)
 NC = dataclasses.replace(PROFILES["nc"], collar=False)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine(Limits()) as warm:
-        yield warm
 
 
 def build(engine: Engine, source: Path, profile=BW, bands: Bands = Bands.BW):

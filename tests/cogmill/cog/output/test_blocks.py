@@ -21,7 +21,6 @@ from cogmill.cog.output.writer import write_cog
 from cogmill.cog.output.written_level import WrittenLevel
 from cogmill.cog.profiles import PROFILES
 from cogmill.domain.errors import VerificationError
-from osgeo import gdal
 
 from tests.cogmill.cog.engine_scenes import colour, photograph
 
@@ -29,15 +28,7 @@ GRID = Affine.from_gdal(-10_881_745.0, 1.0, 0.0, 3_539_044.0, 0.0, -1.0)
 
 SHAPE = (1100, 1300)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_in_the_worker():
-    """Give this process the two settings of the worker that writing needs."""
-    gdal.SetConfigOption("GDAL_MEM_ENABLE_OPEN", "YES")
-    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
-    yield
-    gdal.SetConfigOption("GDAL_MEM_ENABLE_OPEN", None)
-    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", None)
+pytestmark = pytest.mark.usefixtures("as_in_the_worker")
 
 
 def partly_valid() -> np.ndarray:

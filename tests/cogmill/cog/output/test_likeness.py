@@ -12,18 +12,11 @@ from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output.source_samples import sample_source
 from cogmill.cog.profiles import PROFILES
 from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.model import Bands
 
 from tests.cogmill.cog.engine_scenes import photograph, upload
 
 BW = dataclasses.replace(PROFILES["bw"], collar=False)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine(Limits()) as warm:
-        yield warm
 
 
 def sheet(side: int) -> np.ndarray:

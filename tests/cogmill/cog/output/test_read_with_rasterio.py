@@ -11,7 +11,6 @@ import shapely
 from affine import Affine
 from cogmill.cog.profiles import PROFILES
 from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.model import Bands, BuiltCog
 from rasterio.enums import Compression, Interleaving, MaskFlags
 from rasterio.features import geometry_mask, shapes
@@ -27,12 +26,6 @@ CODECS = {
     "archive_zstd": Compression.zstd,
     "webp_lossless": Compression.webp,
 }
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine(Limits()) as warm:
-        yield warm
 
 
 def build(engine: Engine, folder: Path, name: str) -> BuiltCog:

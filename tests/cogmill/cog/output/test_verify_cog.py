@@ -21,15 +21,7 @@ from tests.cogmill.cog.engine_scenes import colour, photograph
 
 GRID = Affine.from_gdal(-10_881_745.0, 1.0, 0.0, 3_539_044.0, 0.0, -1.0)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def as_in_the_worker():
-    """Give this process the two settings of the worker that writing needs."""
-    gdal.SetConfigOption("GDAL_MEM_ENABLE_OPEN", "YES")
-    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
-    yield
-    gdal.SetConfigOption("GDAL_MEM_ENABLE_OPEN", None)
-    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", None)
+pytestmark = pytest.mark.usefixtures("as_in_the_worker")
 
 
 def frame(bands: int) -> list[Level]:

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 import pytest
 from cogmill.cog.profiles import PROFILES
-from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.crs import choose_operation
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import Bands
@@ -106,12 +104,6 @@ def shift(found: np.ndarray, wanted: np.ndarray, valid: np.ndarray) -> float:
     difference = found[valid].astype(np.float64) - wanted[valid]
     moved, *_ = np.linalg.lstsq(slopes, difference, rcond=None)
     return float(np.hypot(*moved))
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine(Limits()) as warm:
-        yield warm
 
 
 def test_there_are_sixty_of_them():
