@@ -88,7 +88,7 @@ def make_ledger(paths: StackPaths, settings: StackSettings) -> None:
         connection.execute("CREATE DATABASE cogmill OWNER cogmill_owner")
         connection.execute("REVOKE TEMPORARY ON DATABASE cogmill FROM PUBLIC")
     with connect(paths, settings, "cogmill") as connection:
-        connection.execute("CREATE EXTENSION postgis; CREATE EXTENSION btree_gist")
+        connection.execute("CREATE EXTENSION postgis; CREATE EXTENSION btree_gist; CREATE EXTENSION pg_trgm")
     migrate_ledger(settings)
 
 

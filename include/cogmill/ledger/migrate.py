@@ -20,6 +20,7 @@ MIGRATIONS = SQL / "migrations"
 _PREPARE = """
 CREATE EXTENSION IF NOT EXISTS postgis;
 CREATE EXTENSION IF NOT EXISTS btree_gist;
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE SCHEMA IF NOT EXISTS cogmill;
 CREATE TABLE IF NOT EXISTS cogmill.migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -192,8 +193,9 @@ class PageQueries(Part):
             search: Part of a key, lower case.
             at_most: Lines of each list.
         """
-        frames = self._rows("frames_found", search=search, at_most=at_most)
-        scans = self._rows("scans_found", search=search, at_most=at_most)
+        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", search) + "%"
+        frames = self._rows("frames_found", pattern=pattern, at_most=at_most)
+        scans = self._rows("scans_found", pattern=pattern, at_most=at_most)
         return [FrameSummary(**row) for row in frames], [ScanSummary(**row) for row in scans]
 
     def finding_counts(self) -> dict[str, tuple[int, dt.datetime]]:

@@ -98,6 +98,31 @@ def test_search_means_letters_and_not_patterns_when_it_holds_a_wildcard(ledger):
     assert found["%"].rows == []
 
 
+def test_search_of_uploads_means_letters_and_not_patterns(ledger):
+    (some,), _ = ledger.pages.uploads("/georef/", at_most=1)
+    key = some.source_key.lower()
+
+    found = {search: ledger.pages.uploads(search, at_most=5) for search in (key, key[:-1] + "_", key[:-1] + "%", "\\")}
+
+    assert [frame.source_key for frame in found.pop(key)[0]] == [some.source_key]
+    assert set(map(str, found.values())) == {"([], [])"}
+
+
+def test_search_of_uploads_reads_an_index_whatever_is_asked_for(ledger):
+    """Both a part that few keys have and one that all have: a look at every key takes seconds when there are a million."""
+    for pattern in ("%no such upload%", "%/georef/%"):
+        with ledger._connection.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off")
+            cursor.execute(
+                "EXPLAIN SELECT id FROM cogmill.frame WHERE lower(source_key) LIKE %s ORDER BY uploaded_at DESC, id LIMIT 50",
+                [pattern],
+            )
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            cursor.execute("RESET enable_seqscan")
+        assert "frame_by_key_part" in plan or "frame_latest" in plan
+        assert "Seq Scan" not in plan
+
+
 def test_every_frame_is_seen_once_when_pages_of_one_state_are_turned(ledger):
     read = lambda turn: ledger.pages.frames(LARGE_ID, turn, search="", state="published", size=25)  # noqa: E731
 

@@ -66,10 +66,10 @@ WHERE state = 'rejected' AND (changed_at, id) < (:changed_at, :id)
 ORDER BY changed_at DESC, id DESC
 LIMIT :at_most;
 
--- name: frames_found(search, at_most)
--- Frames of the whole archive whose keys contain a text, the latest upload first, whatever became of them.
+-- name: frames_found(pattern, at_most)
+-- Frames of the whole archive whose keys fit a pattern of LIKE, the latest upload first, whatever became of them.
 WITH fitting AS MATERIALIZED (
-    SELECT id FROM cogmill.frame WHERE strpos(lower(source_key), :search) > 0 ORDER BY uploaded_at DESC, id LIMIT :at_most
+    SELECT id FROM cogmill.frame WHERE lower(source_key) LIKE :pattern ORDER BY uploaded_at DESC, id LIMIT :at_most
 )
 SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, size, arrived_at, changed_at, published_at, date, roll, frame_num,
     uploaded_at, cog_key, (
@@ -78,14 +78,14 @@ SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, 
 FROM cogmill.frame JOIN fitting USING (id)
 ORDER BY uploaded_at DESC, id;
 
--- name: scans_found(search, at_most)
--- Scans of the whole archive whose keys contain a text, the latest upload first.
+-- name: scans_found(pattern, at_most)
+-- Scans of the whole archive whose keys fit a pattern of LIKE, the latest upload first.
 SELECT s.key, s.collection_id, s.size, s.uploaded_at, d.first_seen AS deleted_at, EXISTS (
         SELECT FROM cogmill.frame AS f
         WHERE f.collection_id = s.collection_id AND f.bands = s.bands AND f.scan_stem = s.stem AND f.state <> 'withdrawn'
     ) AS has_frame
 FROM cogmill.scan AS s LEFT JOIN cogmill.finding AS d ON d.kind = 'scan_gone' AND d.subject = s.key
-WHERE strpos(lower(s.key), :search) > 0
+WHERE lower(s.key) LIKE :pattern
 ORDER BY s.uploaded_at DESC, s.key
 LIMIT :at_most;
 
