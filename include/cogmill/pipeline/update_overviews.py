@@ -156,7 +156,8 @@ def _waits(state: OverviewState) -> bool:
 
 def _told(collection_id: str, wanted: list[int], pyramid: Pyramid, seconds: float) -> OverviewChange:
     """Log and return what a run did."""
-    built = [row for row in pyramid.added if row["key"] not in set(pyramid.taken_back)]
+    taken_back = set(pyramid.taken_back)
+    built = [row for row in pyramid.added if row["key"] not in taken_back]
     change = OverviewChange(
         levels=wanted,
         built=len(built),
