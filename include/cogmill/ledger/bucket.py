@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.ledger.connection import Part
 from cogmill.ledger.connection.silence import SILENCE_S, TimeLimits, watch
 
@@ -72,8 +73,14 @@ def main(arguments: list[str] | None = None) -> int:
         with psycopg.connect(**TimeLimits().parameters(autocommit=True)) as connection:
             watch(connection, SILENCE_S)
             sys.stdout.write(_answer(BucketBinding(connection), asked.bucket, take_over=asked.take_over))
-    except psycopg.OperationalError as err:
+    except (psycopg.OperationalError, ServiceUnavailableError) as err:
         sys.stderr.write(f"cannot reach the database named by the PG* variables: {err}\n")
+        return 1
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as err:
+        sys.stderr.write(
+            f"the database named by the PG* variables has no ledger of this release, or not for this role: {err}\n"
+            "Run `python -m cogmill.ledger.migrate` as its owner first.\n"
+        )
         return 1
     return 0
 

@@ -138,6 +138,13 @@ def test_the_command_tells_where_the_ledger_belongs(sample, command, capsys, mon
     assert command([]) == 1
 
 
+def test_the_command_says_what_to_do_where_the_schema_is_missing(sample, command, capsys):
+    sample.sql("DROP SCHEMA cogmill CASCADE")
+
+    assert command([]) == 1
+    assert "cogmill.ledger.migrate" in capsys.readouterr().err
+
+
 def test_a_ledger_in_use_belongs_to_the_bucket_of_its_rows_after_the_migration(sample):
     sample.published()
     sample.sql("DROP TABLE cogmill.identity")
