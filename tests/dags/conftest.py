@@ -18,6 +18,9 @@ from tests import airflow_home
 
 STORAGE = airflow_home.HOME / "bundles" / "collections"
 
+OPERATIONS = sorted(file.stem for file in (airflow_home.ROOT / "dags").glob("*.py"))
+"""Ids of the DAGs of the program: each has a file of its name."""
+
 
 def entry(county: str, agency: str = "USDA", year: str = "1951", source: str = "") -> dict[str, Any]:
     """Return a collection as the bundle writes it."""

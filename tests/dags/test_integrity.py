@@ -13,6 +13,7 @@ import pytest
 from cogmill_airflow.bundle.shards import write_shards
 
 from tests.airflow_home import ENVIRONMENT, ROOT
+from tests.dags.conftest import entry
 
 HEAVY = {"rasterio", "osgeo", "cv2", "boto3", "botocore", "psycopg", "numpy", "shapely"}
 
@@ -57,19 +58,7 @@ def parse(file: Path, **environment: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
-    entries = [
-        {
-            "id": f"county{number}_usda_1951_frames",
-            "service_name": f"County{number}_USDA_1951_frames",
-            "county": f"County{number}",
-            "agency": "USDA",
-            "year": "1951",
-            "product": "frames",
-            "gdal_slots": 2,
-        }
-        for number in range(3000)
-    ]
-    write_shards(folder, entries)
+    write_shards(folder, [entry(f"County{number}") for number in range(3000)])
     return max(folder.glob("*.py"), key=lambda file: file.with_suffix(".json").stat().st_size)
 
 

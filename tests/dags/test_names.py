@@ -7,12 +7,10 @@ import pytest
 from cogmill_airflow.names import dag_title, task
 
 from demo.stack.database import AIRFLOW_DATABASE
-from tests.airflow_home import ROOT
 from tests.conftest import Postgres
-from tests.dags.conftest import AirflowUi, entry
+from tests.dags.conftest import OPERATIONS, AirflowUi, entry
 
 COLLECTIONS = [entry("Hays", "AMS", "1950"), entry("Travis"), entry("Hays", "TxDOT", "1964", source="StratMap")]
-OPERATIONS = sorted(file.stem for file in (ROOT / "dags").glob("*.py"))
 
 
 def test_dag_is_found_by_its_county_when_a_person_types_it(airflow_ui: AirflowUi) -> None:

@@ -15,6 +15,7 @@ import yaml
 from cogmill_airflow.bundle.shards import write_shards
 
 from tests.airflow_home import ENVIRONMENT, ROOT
+from tests.dags.conftest import OPERATIONS, entry
 
 READ = """
 import json, sys
@@ -40,15 +41,7 @@ for folder in sys.argv[1:]:
 print("\\n" + json.dumps(found))
 """
 
-ENTRY = {
-    "id": "travis_usda_1951_frames",
-    "service_name": "Travis_USDA_1951_frames",
-    "county": "Travis",
-    "agency": "USDA",
-    "year": "1951",
-    "product": "frames",
-    "gdal_slots": 2,
-}
+ENTRY = entry("Travis")
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +59,7 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_dag_was_read(dags: dict[str, Any]) -> None:
-    files = {file.stem for file in (ROOT / "dags").glob("*.py")}
-
-    assert dags.keys() == files | {f"collection__{ENTRY['id']}"}
+    assert dags.keys() == {*OPERATIONS, f"collection__{ENTRY['id']}"}
 
 
 def test_every_task_of_every_dag_has_a_time_limit(dags: dict[str, Any]) -> None:

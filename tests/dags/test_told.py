@@ -11,9 +11,7 @@ from cogmill_airflow.observability import assets
 from cogmill_airflow.observability.notifications import DigestNotifier
 
 from tests.airflow_home import ROOT
-from tests.dags.conftest import entry
-
-OPERATIONS = sorted(file.stem for file in (ROOT / "dags").glob("*.py"))
+from tests.dags.conftest import OPERATIONS, entry
 
 
 def read(name: str) -> DAG:

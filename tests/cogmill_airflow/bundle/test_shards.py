@@ -4,25 +4,16 @@ import ast
 import json
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cogmill_airflow.bundle.shards import FORMAT, SHARDS, entries, holds_dag, shard_of, write_shards
 
-
-def collection(number: int) -> dict[str, object]:
-    return {
-        "id": f"county{number}_usda_1951_frames",
-        "service_name": f"County{number}_USDA_1951_frames",
-        "county": f"County{number}",
-        "agency": "USDA",
-        "year": "1951",
-        "product": "frames",
-        "gdal_slots": 2,
-    }
+from tests.dags.conftest import entry
 
 
-def many(count: int) -> list[dict[str, object]]:
-    return [collection(number) for number in range(count)]
+def many(count: int) -> list[dict[str, Any]]:
+    return [entry(f"County{number}") for number in range(count)]
 
 
 def times(folder: Path) -> dict[str, int]:

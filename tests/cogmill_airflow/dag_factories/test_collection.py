@@ -7,15 +7,9 @@ from airflow.sdk import DAG, TriggerRule
 from airflow.serialization.serialized_objects import DagSerialization
 from cogmill_airflow.dag_factories.collection import collection_dag
 
-ENTRY = {
-    "id": "travis_usda_1951_frames",
-    "service_name": "Travis_USDA_1951_frames",
-    "county": "Travis",
-    "agency": "USDA",
-    "year": "1951",
-    "product": "frames",
-    "gdal_slots": 2,
-}
+from tests.dags.conftest import entry
+
+ENTRY = entry("Travis")
 
 
 @pytest.fixture
