@@ -171,8 +171,12 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": formatting.count, "megabytes": formatting.megabytes, "extent": extent_text}
-    environment.filters["readable"] = readable
+    environment.filters |= {
+        "count": formatting.count,
+        "megabytes": formatting.megabytes,
+        "extent": extent_text,
+        "readable": readable,
+    }
     environment.globals |= {
         "state_bar": state_bar,
         "advice": advice,
@@ -180,8 +184,8 @@ def _templates() -> Environment:
         "is_retriable": is_retriable,
         "STATES": STATES,
         "STATE_LABELS": STATE_LABELS,
+        "HOLD_WORDS": HOLD_WORDS,
     }
-    environment.globals["HOLD_WORDS"] = HOLD_WORDS
     return environment
 
 
