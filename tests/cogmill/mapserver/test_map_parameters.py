@@ -2,45 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import httpx
 import pytest
-
-from demo.stack.settings import REPOSITORY
-from demo.stack.temporary_stack import free_ports
-
-DOOR = REPOSITORY / "ansible/roles/mapserver/files"
-CONFIGURATION = """
-load_module /usr/lib/nginx/modules/ndk_http_module.so;
-load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
-daemon off;
-pid {folder}/pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  lua_package_path "{door}/?.lua;;";
-  init_by_lua_block {{
-    require("jit").off()
-    parameters = require("map_parameters")
-    parameters.configure({{ legends = false }})
-  }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      access_by_lua_block {{ parameters.check() }}
-      content_by_lua_block {{ ngx.header["X-Let-In"] = "1" ngx.print(ngx.var.args) }}
-    }}
-  }}
-}}
-"""
 
 BOX = "BBOX=0,0,100,100"
 MAP = (
@@ -51,28 +17,9 @@ TILE = "mode=tile&tilemode=gmap&tile=1+2+3&layers=all"
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], httpx.Response]]:
-    folder, (port,) = tmp_path_factory.mktemp("door"), free_ports(1)
-    (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, door=DOOR, port=port))
-    for path in (*folder.parents, folder):  # the worker is another account
-        if path.stat().st_uid == folder.stat().st_uid and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o011)
-    nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")])
+def ask(front: str) -> Iterator[Callable[[str], httpx.Response]]:
     with httpx.Client(trust_env=False, timeout=10) as client:
-
-        def send(query: str) -> httpx.Response:
-            return client.send(httpx.Request("GET", f"http://127.0.0.1:{port}/?map=/mapfiles/x.map&{query}"))
-
-        for _ in range(100):
-            try:
-                send(MAP)
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield send
-    nginx.terminate()
-    nginx.wait()
-    assert "[error]" not in (folder / "error.log").read_text()
+        yield lambda query: client.send(httpx.Request("GET", f"{front}door?map=/mapfiles/x.map&{query}"))
 
 
 def let_in(answer: httpx.Response) -> dict[str, str]:

@@ -80,20 +80,6 @@ local function leave_pool(var)
   end
 end
 
--- Returns the parameters by name, in capitals, and the address in one spelling; no address where a name stands twice.
-local function parameters(text)
-  local found, words, twice = {}, {}, false
-  for piece in string.gmatch(text, "[^&]+") do
-    local name, value = string.match(piece, "^([^=]*)=?(.*)$")
-    name, value = string.upper(name), ngx.unescape_uri(value)
-    twice = twice or found[name] ~= nil
-    found[name] = value
-    words[#words + 1] = name .. "=" .. ngx.escape_uri(value)
-  end
-  table.sort(words)
-  return found, not twice and table.concat(words, "&") or nil
-end
-
 local function octave(number)
   return math.floor(math.log(number) / math.log(2))
 end
@@ -105,13 +91,11 @@ local function cost_class(id, asked)
   if asked.TILE then
     words[#words + 1] = string.match(asked.TILE, "(%d+)$") or ""
   end
-  local west, south, east, north = string.match(asked.BBOX or "", "^([^,]+),([^,]+),([^,]+),([^,]+)$")
-  local across, width, height = (tonumber(east) or 0) - (tonumber(west) or 0), tonumber(asked.WIDTH), tonumber(asked.HEIGHT)
-  local up = (tonumber(north) or 0) - (tonumber(south) or 0)
-  if width and height and width > 0 and height > 0 and across > 0 and up > 0 then
-    ground = octave(across * up)
+  if asked.BBOX and asked.WIDTH and asked.HEIGHT then -- numbers, and of some extent: the door has seen to that
+    local west, south, east, north = string.match(asked.BBOX, "^([^,]+),([^,]+),([^,]+),([^,]+)$")
+    ground = octave((tonumber(east) - tonumber(west)) * (tonumber(north) - tonumber(south)))
     words[#words + 1] = ground
-    words[#words + 1] = octave(width * height)
+    words[#words + 1] = octave(tonumber(asked.WIDTH) * tonumber(asked.HEIGHT))
   end
   return ngx.md5(table.concat(words, "\n")), family, ground
 end
@@ -165,13 +149,13 @@ local function probe(family, ground)
   return true
 end
 
--- access, in /wms/: goes on to the quick workers, or to the location of the costly ones.
-function gate.enter()
+-- access, in /wms/: goes on to the quick workers, or to the location of the costly ones. `asked`: what the door has read; it has
+-- put the address into one spelling, without the map.
+function gate.enter(asked)
   local var = ngx.var
-  local asked, address = parameters(var.args or "")
   local is_picture = string.lower(asked.REQUEST or "") == "getmap" or asked.MODE
-  if address and is_picture and var.errors_as_pictures == "0" and var.request_method == "GET" then
-    share(var.mapfile_id .. "?" .. address) -- the door has taken the map out of the address
+  if is_picture and var.errors_as_pictures == "0" and var.request_method == "GET" then
+    share(var.mapfile_id .. "?" .. var.args)
   end
   local class, family, ground = cost_class(var.mapfile_id, asked)
   var.gate_class, var.gate_family, var.gate_ground = class, family, ground or ""

@@ -236,7 +236,8 @@ local function draw_empty_legend()
   return ngx.exit(ngx.HTTP_OK)
 end
 
--- access, in /wms/, before the gate: answers what is no request of ours, and puts the rest into the one spelling.
+-- access, in /wms/, before the gate: answers what is no request of ours, and puts the rest into the one spelling. Returns the
+-- parameters by name, for the gate.
 function parameters.check()
   local asked, status, sentence = read(ngx.var.args or "")
   if asked then
@@ -255,6 +256,7 @@ function parameters.check()
   end
   keep_scale_honest(asked)
   ngx.req.set_uri_args(spelled(asked))
+  return asked
 end
 
 return parameters
