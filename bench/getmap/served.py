@@ -28,7 +28,7 @@ from bench.getmap.range_server import S3_LATENCY_S, TAKE, Body, RangeServer, ser
 from demo.stack import Stack
 from demo.stack.paths import write_private
 from demo.stack.programs import mapserv, worker_pools
-from demo.stack.render import QUICK_WAIT_S
+from demo.stack.role import role_variables
 
 ACCOUNT = "www-data"
 """Of the workers."""
@@ -195,7 +195,8 @@ def without_gate(front: str, timeout_s: int) -> str:
     front = front.replace("access_by_lua_block { gate.enter() }", "")
     front = front.replace("error_page 502 = @again;", "error_page 502 =503 @interrupted;")
     front = front.replace("error_page 504 = @again;", "error_page 504 =504 @late;")
-    return front.replace(f"fastcgi_read_timeout {QUICK_WAIT_S}s;", f"fastcgi_read_timeout {timeout_s}s;")
+    quick_wait_s = role_variables()["__mapserver_quick_wait"]
+    return front.replace(f"fastcgi_read_timeout {quick_wait_s}s;", f"fastcgi_read_timeout {timeout_s}s;")
 
 
 def changed(text: str, config: Mapping[str, str]) -> str:

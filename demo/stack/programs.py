@@ -13,13 +13,11 @@ from cogmill.domain.errors import ServiceUnavailableError
 
 from demo.stack import airflow_env
 from demo.stack.paths import StackPaths
+from demo.stack.role import role_variables
 from demo.stack.settings import LOOPBACK, REPOSITORY, Mount, StackSettings
 
 MAP_WORKERS = ("mapserv", "mapserv-costly")
 """The two pools of MapServer workers; the second draws what takes long."""
-
-QUICK_S = 2
-"""Seconds that one map may take of a quick worker; as in the role mapserver."""
 
 AIRFLOW_PROGRAMS = ("api-server", "scheduler", "dag-processor", "triggerer")
 """Airflow's components; the executor's workers are children of the scheduler."""
@@ -65,8 +63,9 @@ class WorkerPool:
 
 def worker_pools(paths: StackPaths, settings: StackSettings) -> list[WorkerPool]:
     """Return the pools of MapServer workers: the quick ones, and those for maps that take long."""
+    quick_s = role_variables()["__mapserver_quick"]
     return [
-        WorkerPool("mapserv", paths.mapserv_socket, settings.mapserver_workers, QUICK_S, 0),
+        WorkerPool("mapserv", paths.mapserv_socket, settings.mapserver_workers, quick_s, 0),
         WorkerPool(
             "mapserv-costly", paths.costly_socket, settings.mapserver_costly_workers, settings.mapserver_timeout, 10
         ),

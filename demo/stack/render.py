@@ -6,27 +6,12 @@ import re
 import shutil
 
 import jinja2
-import yaml
 from cogmill.domain.errors import ConfigurationError
 
 from demo.stack.paths import StackPaths, make_folder, write_private
-from demo.stack.programs import QUICK_S, Program
+from demo.stack.programs import Program
+from demo.stack.role import ROLE, role_variables
 from demo.stack.settings import LOOPBACK, REPOSITORY, StackSettings
-
-ROLE = REPOSITORY / "ansible/roles/mapserver"
-"""Sets map hosts up. The web server before MapServer and its gate are the same here."""
-
-QUICK_WAIT_S = 3
-"""Seconds until nginx passes on what no quick worker has drawn; as in the role."""
-
-HEALTH = (
-    "service=WMS&version=1.3.0&request=GetMap&layers=health&styles=&crs=EPSG:3857&bbox=0,0,1,1&width=16&height=16"
-    "&format=image/png"
-)
-"""Query of the map that `/health` draws."""
-
-HOST_DEFAULTS = ROLE / "defaults/main.yml"
-"""Where the sizes of MapServer's caches stand, for hosts, containers and this stack."""
 
 
 def render(template: str, **values: object) -> str:
@@ -53,8 +38,7 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
     for name in ("client_body", "fastcgi", "proxy", "uwsgi", "scgi"):
         shutil.rmtree(paths.nginx / name, ignore_errors=True)
         make_folder(paths.nginx / name, 0o700, "www-data")
-    defaults = yaml.safe_load(HOST_DEFAULTS.read_text(encoding="utf-8"))
-    limits = {name: defaults[f"mapserver_{name}"] for name in ("curl_cache_bytes", "block_cache_mb")}
+    limits = {name: role_variables()[f"mapserver_{name}"] for name in ("curl_cache_bytes", "block_cache_mb")}
     extra = {
         "AWS_S3_ENDPOINT": f"{LOOPBACK}:{settings.s3_port}",
         "AWS_HTTPS": "NO",
@@ -76,18 +60,12 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
 
 
 def front_values(paths: StackPaths, settings: StackSettings) -> dict[str, object]:
-    """Return the variables of the role's `nginx.conf.j2` as they are here."""
-    return {
+    """Return the variables of the role's `nginx.conf.j2`: those of the role, and what is otherwise here."""
+    return role_variables() | {
         "mapserver_listen": f"{LOOPBACK}:{settings.mapserver_port}",
-        "mapserver_server_name": "_",
-        "mapserver_tls_certificate": "",
-        "mapserver_trusted_proxies": [],
-        "mapserver_connections_per_client": 64,
         "mapserver_cache_seconds": 0,
-        "mapserver_legends": False,
         "mapserver_mapfiles": str(paths.mapfiles),
         "mapserver_check_exists": True,
-        "mapserver_health_service": "",
         "mapserver_timeout": settings.mapserver_timeout,
         "mapserver_workers": settings.mapserver_workers,
         "mapserver_costly_workers": settings.mapserver_costly_workers,
@@ -95,9 +73,6 @@ def front_values(paths: StackPaths, settings: StackSettings) -> dict[str, object
         "__mapserver_library": str(paths.nginx),
         "__mapserver_socket": str(paths.mapserv_socket),
         "__mapserver_costly_socket": str(paths.costly_socket),
-        "__mapserver_quick": QUICK_S,
-        "__mapserver_quick_wait": QUICK_WAIT_S,
-        "__mapserver_health_query": HEALTH,
         "__mapserver_nginx": {
             "made_by": "Written by demo.stack at each start.",
             "pid": f"{paths.run}/nginx.pid",

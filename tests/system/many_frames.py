@@ -25,7 +25,7 @@ from rasterio.shutil import copy
 
 from bench.getmap.range_server import Whole, running
 from demo.stack import Stack
-from demo.stack.programs import QUICK_S
+from demo.stack.role import role_variables
 from tests.system.probes import PNG, ask, put_mapfile, wait_until
 
 WEST, NORTH = -10_880_000.0, 3_540_000.0
@@ -55,10 +55,11 @@ def busy(stack: Stack, *states: str) -> int:
 
 def workers(stack: Stack, name: str = "mapserv", program: str = "/mapserv") -> list[psutil.Process]:
     """Return the workers of a pool, or with `program` other than MapServer those who watch them."""
+    quick = f"request_budget.py {role_variables()['__mapserver_quick']} "
     found = []
     for parent in psutil.Process(stack.supervisor.pid()).children():
         words = " ".join(_words(parent))
-        if "multiwatch" in words and (f"request_budget.py {QUICK_S} " in words) == (name == "mapserv"):
+        if "multiwatch" in words and (quick in words) == (name == "mapserv"):
             found += [one for one in parent.children(recursive=True) if "".join(_words(one)[:1]).endswith(program)]
     return found
 

@@ -18,7 +18,7 @@ from rasterio.io import MemoryFile
 
 from bench.getmap.range_server import Whole, running
 from demo.stack import Stack
-from demo.stack.programs import QUICK_S
+from demo.stack.role import role_variables
 from demo.stack.settings import Mount
 from demo.stack.temporary_stack import temporary_stack
 from tests.system.many_frames import QUEUED, TAKEN, ManyFrames, busy, slow_frames, workers
@@ -221,7 +221,7 @@ def test_picture_that_is_on_its_way_is_not_cut_although_its_time_is_over(stack: 
     with slow_reader() as client, client.stream("GET", noise) as answer:
         parts = answer.iter_bytes(1 << 16)
         begun = next(parts)
-        time.sleep(QUICK_S + 3 * LOOK_S)
+        time.sleep(role_variables()["__mapserver_quick"] + 3 * LOOK_S)
         assert busy(stack, TAKEN) == 1, "the worker still has most of the picture"
         picture = begun + b"".join(parts)
 
