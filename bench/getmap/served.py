@@ -191,12 +191,22 @@ class Workers:
 
 
 def without_gate(front: str, timeout_s: int) -> str:
-    """Return nginx's configuration with every map asked of the one pool."""
-    front = front.replace("access_by_lua_block { gate.enter() }", "")
-    front = front.replace("error_page 502 = @again;", "error_page 502 =503 @interrupted;")
-    front = front.replace("error_page 504 = @again;", "error_page 504 =504 @late;")
-    quick_wait_s = role_variables()["__mapserver_quick_wait"]
-    return front.replace(f"fastcgi_read_timeout {quick_wait_s}s;", f"fastcgi_read_timeout {timeout_s}s;")
+    """Return nginx's configuration with every map asked of the one pool.
+
+    Raises:
+        ValueError: The gate is not where it was.
+    """
+    replaced = {
+        "gate.enter(parameters.check())": "parameters.check()",
+        "error_page 502 = @again;": "error_page 502 =503 @interrupted;",
+        "error_page 504 = @again;": "error_page 504 =504 @late;",
+        f"fastcgi_read_timeout {role_variables()['__mapserver_quick_wait']}s;": f"fastcgi_read_timeout {timeout_s}s;",
+    }
+    for former, now in replaced.items():
+        if former not in front:
+            raise ValueError(f"nginx's configuration does not say {former!r}")
+        front = front.replace(former, now)
+    return front
 
 
 def changed(text: str, config: Mapping[str, str]) -> str:

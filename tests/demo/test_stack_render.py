@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from cogmill.domain.errors import ConfigurationError
 from supervisor.datatypes import dict_of_key_value_pairs
 
+from bench.getmap.served import without_gate
 from demo.stack.paths import StackPaths, write_private
 from demo.stack.programs import s3fs_options
-from demo.stack.render import environment_line
+from demo.stack.render import environment_line, front_values, render
 from demo.stack.settings import StackSettings
 
 
@@ -61,3 +63,16 @@ def test_absent_objects_and_folders_need_no_marker_when_s3fs_is_new(version: tup
     assert ("compat_dir" in options) is expected
     assert "ro" in options
     assert "use_cache" not in " ".join(options)
+
+
+def test_a_benchmark_of_drawing_has_the_door_and_no_gate_before_the_workers(tmp_path: Path) -> None:
+    settings = StackSettings(_env_file=None, home=tmp_path)
+    front = render("nginx.conf.j2", **front_values(StackPaths(tmp_path), settings))
+
+    plain = without_gate(front, 15)
+
+    (before,) = re.findall(r"location = /wms/ [{](.*?)\n    [}]", plain, re.DOTALL)
+    assert "parameters.check()" in before
+    assert "gate.enter" not in before
+    assert "@again" not in before
+    assert "fastcgi_read_timeout 15s;" in before
