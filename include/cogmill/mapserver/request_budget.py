@@ -25,7 +25,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
@@ -76,28 +76,24 @@ def connections(path: bytes) -> dict[int, int]:
         kernel.settimeout(LOOK_S)
         kernel.send(HEADER.pack(HEADER.size + len(ask), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0) + ask)
         while True:
-            data = kernel.recv(1 << 18)
-            while data:
-                length, kind, *_ = HEADER.unpack_from(data)
+            for kind, data in _records(kernel.recv(1 << 18), HEADER):
                 if kind == NLMSG_DONE:
                     return found
                 if kind == NLMSG_ERROR:
-                    raise OSError(-struct.unpack_from("=i", data, HEADER.size)[0], "sock_diag")
-                inode = MESSAGE.unpack_from(data, HEADER.size)[4]
-                told = _attributes(data[HEADER.size + MESSAGE.size : length])
+                    raise OSError(-struct.unpack_from("=i", data)[0], "sock_diag")
+                inode = MESSAGE.unpack_from(data)[4]
+                told = dict(_records(data[MESSAGE.size :], ATTRIBUTE))
                 if told.get(UNIX_DIAG_NAME, b"").rstrip(b"\0") == path:
                     unread = struct.unpack("=II", told.get(UNIX_DIAG_RQLEN, bytes(8)))[1]
                     found[inode] = LEFT if any(told.get(UNIX_DIAG_SHUTDOWN, b"")) else unread
-                data = data[(length + 3) & ~3 :]  # aligned
 
 
-def _attributes(data: bytes) -> dict[int, bytes]:
-    found = {}
-    while len(data) >= ATTRIBUTE.size:
-        length, kind = ATTRIBUTE.unpack_from(data)
-        found[kind] = data[ATTRIBUTE.size : length]
-        data = data[(length + 3) & ~3 :]  # aligned
-    return found
+def _records(data: bytes, head: struct.Struct) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content of netlink's messages, or of the attributes of one: both begin with their length, and are aligned."""
+    while len(data) >= head.size:
+        length, kind = head.unpack_from(data)[:2]
+        yield kind, data[head.size : length]
+        data = data[(length + 3) & ~3 :]
 
 
 def sockets(pid: int) -> set[int]:
