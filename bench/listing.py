@@ -13,11 +13,11 @@ import sys
 import tempfile
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from subprocess import Popen
-from typing import Any, overload
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -60,7 +60,7 @@ ANSWER = (
 )
 
 
-class Entries(Sequence[bytes]):
+class Entries:
     """Entries of a listing in a file, in the order of their keys; an index gives a key."""
 
     def __init__(self, entries: Iterable[str]) -> None:
@@ -74,13 +74,7 @@ class Entries(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+    def __getitem__(self, index: int) -> bytes:
         entry = self._bytes[self._ends[index] : self._ends[index + 1]]
         return entry[len(b"<Contents><Key>") : entry.index(b"</Key>")]
 

@@ -12,7 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,14 +91,16 @@ def measure(stack: Stack, size: Size) -> Iterator[Figure]:
         yield from _growth(stack, archive, size)
     finally:
         ledger.close()
-    environment = {**os.environ, **{f"PG{PG_VARIABLES[name]}": str(value) for name, value in libpq.items()}}
+    environment = libpq_environment(libpq)
     yield from _pages(environment)
     yield from _sweep(environment)
     yield from _compile(environment, stack.settings.s3_url)
 
 
-PG_VARIABLES = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USER", "password": "PASSWORD"}
-"""What libpq's environment calls the parameters of a connection, behind `PG`."""
+def libpq_environment(parameters: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment in which libpq connects by these parameters."""
+    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
+    return {**os.environ, **{names[name]: str(value) for name, value in parameters.items()}}
 
 
 def _plans(archive: Archive) -> Iterator[Figure]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench import listing
 from bench.ledger_seed import Size, seed
-from bench.scale import MB, PG_VARIABLES, Figure, report
+from bench.scale import MB, Figure, libpq_environment, report
 from bench.scale_steps import BUCKET
 from demo.stack import Stack
 from demo.stack.temporary_stack import temporary_stack
@@ -57,7 +56,7 @@ def measure(stack: Stack, size: Size) -> Iterator[Figure]:
     yield Figure("seeding the ledger", seed(size, bucket=BUCKET, **libpq), "s")
     with psycopg.connect(**libpq) as connection:
         yield Figure("keys of the bucket", connection.execute(listing.COUNT.encode()).fetchone()[0], "")  # type: ignore[index]
-    environment = {**os.environ, **{f"PG{PG_VARIABLES[name]}": str(value) for name, value in libpq.items()}}
+    environment = libpq_environment(libpq)
     with listing.serving(environment, whole=True) as address:
         command = [sys.executable, "-m", "bench.watching", "--watch", address]
         told = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
@@ -83,7 +82,7 @@ def watch(address: str) -> dict[str, float]:
     look(archive)
     sweep_requests, sweep_s = len(asked), time.monotonic() - began
     asked.clear()
-    checks, passed, cpu_s = 0, 0.0, cpu()
+    checks, passed, cpu_s = 0, 0.0, time.process_time()
     with psycopg.connect(autocommit=True) as clock:
         while passed < HOUR_S:
             began = time.monotonic()
@@ -94,7 +93,7 @@ def watch(address: str) -> dict[str, float]:
     ledger.close()
     return {
         "sweep_requests": sweep_requests, "sweep_s": sweep_s, "checks": checks, "requests": len(asked),
-        "cpu_s": cpu() - cpu_s, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "cpu_s": time.process_time() - cpu_s, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }  # fmt: skip
 
 
@@ -102,12 +101,6 @@ def look(archive: Archive) -> None:
     """Check for uploads, of which there are none."""
     if ingest.has_new_uploads(archive):
         sys.exit("the sweep found news in an unchanged bucket")
-
-
-def cpu() -> float:
-    """Return the CPU seconds of this process."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
