@@ -58,7 +58,6 @@ lint: setup ## ruff and mypy
 bench: setup ## the benchmarks of COG building
 	@$(PYTHON) -m bench.engine
 
-.PHONY: fuzz-uploads
 fuzz-uploads: setup ## 2,000 spoiled uploads in all codecs, each of which must end as a verified COG or rejected; 7 minutes
 	@$(PYTHON) -m bench.mutations
 
@@ -86,7 +85,7 @@ lock: setup ## resolve requirements again into requirements.lock
 	@$(LOCK) docker/requirements.in -c requirements.lock --python-version 3.13 --no-header --no-annotate \
 	  -o docker/requirements.lock
 
-.PHONY: help setup demo stack status stop clean test test-long faults cve fuzz-maps test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
+.PHONY: help setup demo stack status stop clean test test-long faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible
