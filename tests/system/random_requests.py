@@ -6,8 +6,9 @@ import random
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
-LAYER = "Many_USDA_1951_frames"
-CENTRE, SIDE_M = (-10_879_600.0, 3_539_600.0), 800.0
+from tests.system.many_frames import LAYER
+
+CENTER, SIDE_M = (-10_879_600.0, 3_539_600.0), 800.0
 """Where `many_frames.ManyFrames` of a few frames lie, EPSG:3857 meters."""
 
 NUMBERS = [
@@ -89,7 +90,7 @@ def _usual(chance: random.Random) -> list[tuple[str, str]]:
     request = chance.choices(REQUESTS, [30, 3, 5, 1, 20, 1, 3, 1, 1, 1])[0]
     size = chance.choices([1, 64, 256, 512, 1024, 4096], [5, 20, 40, 30, 5, 1])[0]
     half = SIDE_M * 2 ** chance.uniform(-6, 3) / 2
-    x, y = (centre + chance.uniform(-1, 1) * SIDE_M for centre in CENTRE)
+    x, y = (center + chance.uniform(-1, 1) * SIDE_M for center in CENTER)
     words = [
         ("SERVICE", "WMS"),
         ("VERSION", version),
