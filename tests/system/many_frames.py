@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from rasterio.shutil import copy
 from bench.getmap.range_server import Whole, running
 from demo.stack import Stack
 from demo.stack.role import role_variables
-from tests.system.probes import PNG, ask, put_mapfile, wait_until
+from tests.system.probes import PNG, ask, command, put_mapfile, wait_until
 
 WEST, NORTH = -10_880_000.0, 3_540_000.0
 GSD_M, SIDE_PX = 2.0, 64
@@ -58,16 +57,12 @@ def workers(stack: Stack, name: str = "mapserv", program: str = "/mapserv") -> l
     quick = f"request_budget.py {role_variables()['__mapserver_quick']} "
     found = []
     for parent in psutil.Process(stack.supervisor.pid()).children():
-        words = " ".join(_words(parent))
+        words = command(parent)
         if "multiwatch" in words and (quick in words) == (name == "mapserv"):
-            found += [one for one in parent.children(recursive=True) if "".join(_words(one)[:1]).endswith(program)]
+            found += [
+                one for one in parent.children(recursive=True) if command(one).partition(" ")[0].endswith(program)
+            ]
     return found
-
-
-def _words(process: psutil.Process) -> list[str]:
-    with contextlib.suppress(psutil.Error):
-        return process.cmdline()
-    return []
 
 
 @dataclass(frozen=True)

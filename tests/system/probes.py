@@ -25,6 +25,9 @@ GET_MAP = (
 
 PNG = b"\x89PNG"
 
+BUILDER = "cogmill.cog.sandbox.worker"
+"""In the command line of what builds COGs."""
+
 
 def mapfile(colour: str = "0 0 255") -> bytes:
     """One square layer."""
@@ -89,9 +92,21 @@ def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
 
 def program(stack: Stack, name: str) -> psutil.Process:
     """Return the process that the stack's supervisor knows by a name, such as triggerer."""
+    return running(stack, name)[0]
+
+
+def running(stack: Stack, words: str) -> list[psutil.Process]:
+    """Return the processes of this stack, and of no other, whose command line or title has these words."""
     pid = stack.supervisor.pid()
     assert pid is not None
-    return next(one for one in processes.family(pid) if name in " ".join(one.cmdline()))
+    return [one for one in processes.family(pid) if words in command(one)]
+
+
+def command(process: psutil.Process) -> str:
+    """Return the command line or title of a process; empty when it has ended meanwhile."""
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def cpu_s(process: psutil.Process) -> float:

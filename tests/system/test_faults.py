@@ -18,9 +18,9 @@ from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.model import Bands, Product
 
-from demo.stack import Stack, processes
+from demo.stack import Stack
 from tests.system.airflow_api import AirflowApi
-from tests.system.probes import PNG, wait_until
+from tests.system.probes import BUILDER, PNG, running, wait_until
 from tests.system.small_survey import GSD, frame_rows, frame_states, objects, put, wait_for_states, write_frame
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -84,19 +84,6 @@ class Onlooker:
         self.pictures |= {picture} if picture else set()
 
 
-def builders(stack: Stack) -> list[psutil.Process]:
-    """The processes of this stack, and of no other, that build COGs now."""
-    pid = stack.supervisor.pid()
-    assert pid is not None
-    return [process for process in processes.family(pid) if "cogmill.cog.sandbox.worker" in arguments(process)]
-
-
-def arguments(process: psutil.Process) -> list[str]:
-    with contextlib.suppress(psutil.Error):
-        return process.cmdline()
-    return []
-
-
 def cpu_s(process: psutil.Process) -> float:
     with contextlib.suppress(psutil.Error):
         return sum(process.cpu_times()[:2])
@@ -106,7 +93,7 @@ def cpu_s(process: psutil.Process) -> float:
 def killed_in_the_middle(stack: Stack, victim: str) -> list[psutil.Process]:
     """Wait until a builder is at work, and kill its task, or the worker that runs the task, with all its children."""
     deadline = time.monotonic() + PATIENCE_S
-    while not (busy := [one for one in builders(stack) if cpu_s(one) > MIDDLE_CPU_S]):
+    while not (busy := [one for one in running(stack, BUILDER) if cpu_s(one) > MIDDLE_CPU_S]):
         assert time.monotonic() < deadline, "no COG was being built"
         time.sleep(0.02)
     task = busy[0].parent()

@@ -6,16 +6,16 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Iterator
 
 import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from demo.stack import Stack, processes
+from demo.stack import Stack
 from tests.faults.checker import disagreements, lies
 from tests.small_archive import geotiff
+from tests.system.probes import BUILDER, running
 from tests.system.small_survey import frame_states, put
 
 pytestmark = [
@@ -37,7 +37,7 @@ VICTIMS = {
     "triggerer": "airflow triggerer",
     "dag processor": "airflow dag-processor",
     "worker": "airflow worker",
-    "builder": "cogmill.cog.sandbox.worker",
+    "builder": BUILDER,
 }
 """What is killed, and what its command line or title says."""
 
@@ -46,19 +46,10 @@ PATIENCE_S = 2 * 3600
 COLLECTION, FOLDER = "struck_usda_1951_frames", "bw/Struck/USDA_1951/frames/"
 
 
-def titles(stack: Stack) -> Iterator[tuple[psutil.Process, str]]:
-    """Yield the processes of this stack, and of no other, with their command lines."""
-    pid = stack.supervisor.pid()
-    assert pid is not None
-    for process in processes.family(pid):
-        with contextlib.suppress(psutil.Error):
-            yield process, " ".join(process.cmdline())
-
-
 def strike(stack: Stack, chance: random.Random) -> str:
     """Kill one process by SIGKILL and return what it was."""
     what = chance.choice(list(VICTIMS))
-    found = [process for process, title in titles(stack) if VICTIMS[what] in title]
+    found = running(stack, VICTIMS[what])
     if not found:
         return ""
     with contextlib.suppress(psutil.NoSuchProcess):

@@ -20,11 +20,11 @@ import pytest
 from cogmill.domain.keys import parse_upload
 from cogmill.ledger import Ledger
 
-from demo.stack import Stack, database, processes
+from demo.stack import Stack, database
 from demo.stack.programs import MAP_WORKERS as MAP_PROGRAMS
 from tests.system.airflow_api import AirflowApi
 from tests.system.conftest import TOPIC
-from tests.system.probes import aws_client, ledger_rows, services, wait_until
+from tests.system.probes import BUILDER, aws_client, ledger_rows, running, services, wait_until
 from tests.system.small_survey import frame_states, objects, put, wait_for_states, write_frame
 
 pytestmark = [
@@ -169,20 +169,11 @@ def rejected_before(stack: Stack, folder: str, bodies: Iterator[bytes]) -> list[
 
 def kill_the_builder(stack: Stack) -> None:
     """Kill the task of the backfill that builds just now, with all its children."""
-    family = processes.family(stack.supervisor.pid() or 0)
-    (builder,) = [one for one in family if "cogmill.cog.sandbox.worker" in command_of(one)][:1]
-    task = builder.parent()
+    task = running(stack, BUILDER)[0].parent()
     assert task is not None
     for process in [task, *task.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-
-
-def command_of(process: psutil.Process) -> str:
-    """Return the command line of a process; empty when it has ended meanwhile."""
-    with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-        return " ".join(process.cmdline())
-    return ""
 
 
 def stored_cogs(stack: Stack, folder: str) -> list[str]:

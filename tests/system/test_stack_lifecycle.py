@@ -18,7 +18,7 @@ from cogmill.domain.errors import ServiceUnavailableError
 from demo.stack import Stack, processes
 from demo.stack.settings import LOOPBACK, REPOSITORY, Mount
 from demo.stack.temporary_stack import PASSWORDS, free_ports, temporary_stack
-from tests.system.probes import GET_MAP, PNG, ask, mapfile, put_mapfile, wait_until
+from tests.system.probes import GET_MAP, PNG, ask, command, mapfile, put_mapfile, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -45,17 +45,11 @@ def changed_picture(stack: Stack, name: str, before: bytes) -> bytes:
     return ask(stack, query).content
 
 
-def arguments(process: psutil.Process) -> bytes:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline()).encode()
-    return b""
-
-
 def assert_no_secret_is_shown(stack: Stack, running: list[psutil.Process]) -> None:
     """Neither in process arguments, nor in any file that others may read, nor in any log."""
     passwords = [getattr(stack.settings, name).get_secret_value() for name in PASSWORDS]
     secrets = [secret.encode() for secret in [*passwords, *stack.paths.keys().values()]]
-    shown = [arguments(process) for process in running]
+    shown = [command(process).encode() for process in running]
     files = [
         path for path in stack.paths.root.rglob("*") if path.is_file() and not path.is_relative_to(stack.paths.postgres)
     ]
