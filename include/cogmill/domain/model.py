@@ -132,6 +132,9 @@ class BuiltCog:
     outline_margin_m: float | None = None
     """Valid pixels and outline differ only within this distance of the outline, EPSG:3857 meters: what lies further inside is all
     valid. None when they differ elsewhere too, as holes or separate parts make them."""
+    transform: tuple[float, ...] | None = None
+    """Coefficients a to f of the affine transform of its pixels, from (column, row) to EPSG:3857 meters: a is `gsd_m`, (c, f) the
+    north-west corner. None until the engine fills it in."""
     collar_share: float = 0.0
     """Share of the frame's valid area that was cut off as film collar, 0 to 1."""
     adjustments: str = ""

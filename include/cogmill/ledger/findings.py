@@ -216,13 +216,19 @@ class Findings(Part):
         self._rows("mark_audited", ids=list(ids))
 
     def unknown_outlines(self, cog_keys: Sequence[str]) -> list[tuple[str, bytes]]:
-        """Return those of some COGs on the map whose outline was never compared with their pixels, and the outline as WKB."""
+        """Return those of some COGs on the map whose outline was never compared with their pixels, or whose pixel grid is not known; with the outline as WKB."""
         rows = self._rows("unknown_outlines", keys=list(cog_keys))
         return [(row["cog_key"], row["outline_wkb"]) for row in rows]
 
-    def note_outline(self, cog_key: str, margin_m: float | None) -> None:
-        """Record how far from its outline a COG's valid pixels may differ from it, meters; None when they differ elsewhere too."""
-        self._rows("note_outline", key=cog_key, margin_m=margin_m)
+    def note_outline(self, cog_key: str, margin_m: float | None, transform: Sequence[float]) -> None:
+        """Record what a COG itself says of its pixels.
+
+        Args:
+            cog_key: The COG.
+            margin_m: How far from its outline its valid pixels may differ from it, meters; None when they differ elsewhere too.
+            transform: See `BuiltCog.transform`.
+        """
+        self._rows("note_outline", key=cog_key, margin_m=margin_m, transform=list(transform))
 
 
 def _collections(rows: Iterable[Row]) -> set[str]:

@@ -86,6 +86,7 @@ class Frames(Part):
             "transformation": cog.transformation,
             "cpu_s": cog.cpu_s,
             "outline_margin_m": cog.outline_margin_m,
+            "transform": cog.transform and list(cog.transform),
             "collar_share": cog.collar_share,
             "adjustments": cog.adjustments or None,
         }

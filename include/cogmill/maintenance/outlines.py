@@ -1,4 +1,4 @@
-"""Ask COGs that were built before it was asked how well their outline tells which of their pixels are valid."""
+"""Ask COGs that were built before it was asked how well their outline tells which of their pixels are valid, and where those lie."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 def learn_outline(archive: Archive, cog_key: str, outline: bytes, file: Path) -> None:
-    """Compare the mask of a COG with its outline.
+    """Compare the mask of a COG with its outline, and read its pixel grid.
 
-    A frame hides those below it from maps only when this is known (`frames_on_map`). A COG that cannot be read is left for the next
+    A frame hides those below it from maps only when the first is known (`frames_on_map`), and STAC items tell the second. A COG that cannot be read is left for the next
     time: its turn comes again.
 
     Args:
@@ -30,15 +30,17 @@ def learn_outline(archive: Archive, cog_key: str, outline: bytes, file: Path) ->
         ServiceUnavailableError: The ledger went away.
     """
     try:
-        margin = _margin(file, outline)
+        margin, transform = _read(file, outline)
     except rasterio.errors.RasterioError as err:
         log.warning("outline_not_learned key=%s error=%s", cog_key, err)
         return
-    archive.ledger.findings.note_outline(cog_key, margin)
+    archive.ledger.findings.note_outline(cog_key, margin, transform)
     log.info("outline_learned key=%s margin_m=%s", cog_key, margin)
 
 
-def _margin(path: Path, outline: bytes) -> float | None:
+def _read(path: Path, outline: bytes) -> tuple[float | None, tuple[float, ...]]:
+    """Return the outline margin of a COG and the coefficients of its transform."""
     with rasterio.open(path, driver="GTiff") as cog:
         coarsest = 2 ** (len(level_sizes(cog.width, cog.height)) - 1)
-        return outline_margin(outline, cog.dataset_mask(), cog.transform, coarsest)
+        margin = outline_margin(outline, cog.dataset_mask(), cog.transform, coarsest)
+        return margin, tuple(cog.transform)[:6]

@@ -55,9 +55,10 @@ def test_learns_of_cogs_that_are_there_already_whether_their_outline_tells_which
     for number in (1, 2):
         sample.upload_real(number)
     sample.run()
-    outlines = "SELECT key, margin_m FROM cogmill.outlined_cog ORDER BY key"
+    outlines = "SELECT key, margin_m, transform FROM cogmill.outlined_cog ORDER BY key"
     built = sample.sql(outlines)
-    assert [margin > 0 for _, margin in built] == [True, True]
+    assert [margin > 0 for _, margin, _ in built] == [True, True]
+    assert [transform for _, _, transform in built] == [[2, 0, -10_900_000 + 200 * n, 0, -2, 3_500_000] for n in (1, 2)]
     sample.sql("DELETE FROM cogmill.outlined_cog")
     archive = with_settings(sample, audit_nights=1)
 
@@ -70,7 +71,19 @@ def test_learns_of_cogs_that_are_there_already_whether_their_outline_tells_which
     audit(archive)
 
     assert sample.sql(outlines) == built
-    assert [read.count(key) for key, _ in built] == [1, 1]
+    assert [read.count(key) for key, *_ in built] == [1, 1]
+
+
+def test_learns_the_pixel_grid_of_cogs_whose_outline_is_known(sample):
+    sample.upload_real(1)
+    sample.run()
+    grids = "SELECT transform FROM cogmill.outlined_cog"
+    built = sample.sql(grids)
+    sample.sql("UPDATE cogmill.outlined_cog SET transform = NULL")
+
+    audit(with_settings(sample, audit_nights=1))
+
+    assert sample.sql(grids) == built
 
 
 def spoil(sample, count):

@@ -83,6 +83,7 @@ def write_verified(placed: GriddedFrame, request: BuildRequest, origin: Origin, 
         source_crs=origin.source_crs,
         transformation=origin.transformation,
         outline_margin_m=outline_margin(outline, warped.mask, warped.transform, 2**last),
+        transform=tuple(warped.transform)[:6],
         collar_share=round(placed.collar_share, 4),
         adjustments=" ".join(adjustments),
     )

@@ -170,6 +170,7 @@ def decode_answer(line: bytes) -> Answer:
         answer = ANSWERS[values.pop("kind")]
         if answer is BuiltCog:
             values["footprint_wkb"] = base64.b64decode(values["footprint_wkb"], validate=True)
+            values["transform"] = values["transform"] and tuple(values["transform"])
         if answer is Rejected:
             values["reason"] = Reason(values["reason"])
         return answer(**values)

@@ -363,12 +363,13 @@ LIMIT (SELECT ceil(count(*) / :nights::numeric)::bigint FROM cogmill.frame WHERE
 UPDATE cogmill.frame SET audited_at = now() WHERE id = ANY(:ids);
 
 -- name: unknown_outlines(keys)
--- Those of some COGs on the map whose outline was never compared with their pixels.
+-- Those of some COGs on the map whose outline was never compared with their pixels, or whose pixel grid is not known.
 SELECT t.cog_key, ST_AsBinary(t.geom) AS outline_wkb FROM cogmill.tile_index AS t
-WHERE t.cog_key = ANY(:keys) AND NOT EXISTS (SELECT FROM cogmill.outlined_cog AS o WHERE o.key = t.cog_key)
+WHERE t.cog_key = ANY(:keys)
+    AND NOT EXISTS (SELECT FROM cogmill.outlined_cog AS o WHERE o.key = t.cog_key AND o.transform IS NOT NULL)
 ORDER BY t.cog_key;
 
--- name: note_outline(key, margin_m)!
--- How well the outline of a COG tells which of its pixels are valid.
-INSERT INTO cogmill.outlined_cog (key, margin_m) VALUES (:key, :margin_m)
-ON CONFLICT (key) DO UPDATE SET margin_m = excluded.margin_m;
+-- name: note_outline(key, margin_m, transform)!
+-- How well the outline of a COG tells which of its pixels are valid, and where its pixels lie.
+INSERT INTO cogmill.outlined_cog (key, margin_m, transform) VALUES (:key, :margin_m, :transform)
+ON CONFLICT (key) DO UPDATE SET margin_m = excluded.margin_m, transform = excluded.transform;

@@ -65,6 +65,7 @@ def test_a_request_survives_the_line(area):
     [
         Ready("3.6.2"),
         COG,
+        dataclasses.replace(COG, transform=(0.5, 0.0, -1e7, 0.0, -0.5, 0.1 + 0.2)),
         Rejected(Reason.NO_CRS, "no\nsystem"),
         Unverified("a level"),
         ResourceLimit("out of memory"),
