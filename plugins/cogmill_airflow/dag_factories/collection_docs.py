@@ -58,7 +58,7 @@ BUILD_OVERVIEWS = (
 )
 
 UPDATE_OVERVIEWS = (
-    "Brings the overviews of a collection of more than 12 frames up to date: cells that show many frames in one file, so that a map "
+    "Brings the overviews of a collection of more than 6 frames up to date: cells that show many frames in one file, so that a map "
     "of the whole collection is drawn as fast as a map of one frame. Builds what is left, the coarser levels too, changes what is "
     "shown in one transaction, and publishes the mapfile again when the levels changed. While more frames of the collection wait "
     "it may leave this to a later run (`postponed`). The result names the levels, cells built, kept and removed, bytes and seconds. "

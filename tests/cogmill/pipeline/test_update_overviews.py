@@ -12,6 +12,7 @@ from cogmill.maintenance.cells import delete_retired_cells
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import repair
 from cogmill.mapserver import cgi
+from cogmill.overviews.grid import MOST_FRAMES
 from cogmill.pipeline import ingest, publish, update_overviews
 from cogmill.pipeline.rollback import rollback
 from cogmill.pipeline.withdraw import unpublish
@@ -147,7 +148,7 @@ def test_one_frame_more_touches_its_own_cells_only(survey):
 
 
 def test_collection_of_few_frames_has_no_overviews(sample):
-    for number in range(12):
+    for number in range(MOST_FRAMES):
         upload(sample, number)
     sample.run(overviews=False)
 
@@ -155,6 +156,10 @@ def test_collection_of_few_frames_has_no_overviews(sample):
     assert sample.listed("overviews/") == []
     assert "_tiles" not in mapfile(sample)
     assert not ingest.has_new_uploads(sample.archive)
+
+    upload(sample, MOST_FRAMES)
+    sample.run(overviews=False)
+    assert update(sample).levels == [16, 13]
 
 
 def test_withdrawn_frames_leave_every_level(survey):
