@@ -21,6 +21,7 @@ FLOORS = (
     {"config", "aws", "ledger", "cog"},
     {"overviews"},
     {"mapserver", "index"},
+    {"public"},
     {"pipeline"},
     {"maintenance"},
 )

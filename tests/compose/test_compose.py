@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cogmill.domain.public_access import COMPILED, PAGE, SERVICES
+from cogmill.domain.public_access import COMPILED
+from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES
 from cogmill.mapserver.urls import download_url
 
 from demo.maps import Service
@@ -119,7 +120,7 @@ def test_strangers_download_what_is_published_and_nothing_else(system: System, d
     listing = system.stack.s3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
     stored = [entry["Key"] for page in listing for entry in page["Contents"]]
     closed = [download_url(base, key) for key in stored if "/georef/" in key or key.startswith("mapfiles/")]
-    compiled = {download_url(base, key) for key in (PAGE, SERVICES, f"{COMPILED}.geojson")}
+    compiled = {download_url(base, key) for key in (CATALOG_PAGE, SERVICES, f"{COMPILED}.geojson")}
 
     assert {link: status for link in links() | compiled if (status := strangers.ask(link)) != 200} == {}
     assert {strangers.ask(link) for link in closed} == {403}

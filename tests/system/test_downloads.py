@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
+from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES
 from cogmill.ledger import Ledger
 from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import Archive
-from cogmill.pipeline.export import COMPILED, PAGE, SERVICES, compile_indexes
+from cogmill.pipeline.export import COMPILED, compile_indexes
+from cogmill.pipeline.public_files import update_public_files
 from osgeo import gdal
 
 from demo.stack import Stack
@@ -50,6 +52,7 @@ def archive(stack: Stack) -> Iterator[SmallArchive]:
     archive.put(archive.upload_real(1).replace("/georef/", "/scanned/"), b"a scan")
     archive.run()
     compile_indexes(archive.archive)
+    update_public_files(archive.archive, TRAVIS.id)
     yield archive
     ledger.close()
 
@@ -60,7 +63,7 @@ def published(stack: Stack, archive: SmallArchive) -> dict[str, str]:
     (row,) = ledger_rows(stack, query, TRAVIS.id)
     (feature,) = json.loads(archive.archive.store.read(COMPILED + ".geojson") or b"")["features"]
     (service,) = json.loads(archive.archive.store.read(SERVICES) or b"")["services"]
-    keys = (SERVICES, PAGE, *(COMPILED + suffix for suffix in (".geojson", ".fgb", ".parquet")))
+    keys = (SERVICES, CATALOG_PAGE, *(COMPILED + suffix for suffix in (".geojson", ".fgb", ".parquet")))
     links = {f"row {name}": link for name, link in zip(COLUMNS, row, strict=True)}
     links |= {f"feature {name}": link for name, link in feature["properties"].items() if name in COLUMNS}
     links |= {f"catalogue {bands}": link for bands, link in service["downloads"].items()}

@@ -40,6 +40,8 @@ class PutOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     acl: str = ""
     """Canned ACL; empty sends none."""
+    cache_control: str = ""
+    """How long copies may be kept; empty says nothing."""
 
     def with_sha256(self, sha256: str) -> PutOptions:
         """Return these options with the hash of the object in its metadata."""
@@ -48,6 +50,7 @@ class PutOptions:
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments for boto3."""
         extra = {"ACL": self.acl} if self.acl else {}
+        extra |= {"CacheControl": self.cache_control} if self.cache_control else {}
         return {"ContentType": self.content_type, "Metadata": dict(self.metadata), **extra}
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
+from cogmill.config.site import Contact, License, SiteFacts
+from cogmill.config.values import StrictModel
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import Bands, Product
 
@@ -32,18 +34,14 @@ ProfileChooser = Callable[[str, Product, Bands, str], Profile]
 """Returns the profile of a frame, by the id of its collection, its product, the bands folder and its name without extension."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class CollectionProfiles(_Strict):
+class CollectionProfiles(StrictModel):
     """Profile by bands folder; bands without one keep their default."""
 
     bw: ProfileName | None = None
     nc: ProfileName | None = None
 
 
-class CollectionScaling(_Strict):
+class CollectionScaling(StrictModel):
     """Source values that become 0 and 255; linear between them."""
 
     low: float
@@ -56,7 +54,7 @@ class CollectionScaling(_Strict):
         return self
 
 
-class CollectionConfig(_Strict):
+class CollectionConfig(StrictModel):
     """Contents of a collection file. Every key is optional; a key that is left out keeps its default."""
 
     title: str | None = Field(default=None, min_length=1)
@@ -73,6 +71,8 @@ class CollectionConfig(_Strict):
     """Kernel of the warp: `bilinear` or `cubic`."""
     grid: Grid | None = None
     """Pixel grid of warped COGs: `native` for the frame's own resolution, `web` for the next finer zoom level of web maps."""
+    facts: SiteFacts | None = None
+    """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, as in `include/site.yaml`."""
     scaling: CollectionScaling | None = None
     """Range of 16-bit values, such as `{low: 0, high: 4095}`: `low` becomes 0, `high` becomes 255. Without it 16-bit frames are rejected."""
     product: Product = Field(default=Product.FRAMES, exclude=True)
@@ -99,6 +99,9 @@ KEYS = {
     "": sorted(set(CollectionConfig.model_fields) - {"product"}),
     "profiles": sorted(CollectionProfiles.model_fields),
     "scaling": sorted(CollectionScaling.model_fields),
+    "facts": sorted(SiteFacts.model_fields),
+    "facts.contact": sorted(Contact.model_fields),
+    "facts.license": sorted(License.model_fields),
 }
 """Keys of a collection file, by the key that they are below."""
 

@@ -19,7 +19,18 @@ from cogmill.domain.errors import ConfigurationError
 SETTINGS_LIBRARIES = ("croniter", "pydantic_settings")
 """Packages without which the settings cannot be read."""
 
-LIBRARIES = (*SETTINGS_LIBRARIES, "affine", "aiosql", "cv2", "lxml", "numpy", "psycopg", "pyarrow", "shapely")
+LIBRARIES = (
+    *SETTINGS_LIBRARIES,
+    "affine",
+    "aiosql",
+    "cv2",
+    "lxml",
+    "numpy",
+    "packaging",
+    "psycopg",
+    "pyarrow",
+    "shapely",
+)
 """Packages that an installer brings from the index as they are; `osgeo` and rasterio have checks of their own."""
 
 BUILD_GDAL = "setup/gdal.sh PYTHON of the repository builds them against libgdal"

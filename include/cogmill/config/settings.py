@@ -185,6 +185,8 @@ class FolderSettings(BaseModel):
 
     collections_dir: Path = PROJECT / "include" / "collections"
     """Folder of the collection files, for collections that need more than the defaults."""
+    site_file: Path = PROJECT / "include" / "site.yaml"
+    """The site file: title, organization, contact, license and what else the public is told about the archive. It may be missing."""
     leaflet_dir: Path = Path("/usr/share/javascript/leaflet")
     """Folder with `leaflet.js` and `leaflet.css`, the map library of the page Collections; the default is Debian's package `libjs-leaflet`."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from croniter import croniter
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from cogmill.domain.geo import Bounds4326
 
@@ -48,3 +48,9 @@ Url = Annotated[str, AfterValidator(_check_url)]
 
 Area = Annotated[Bounds4326 | None, BeforeValidator(_area_from)]
 """Bounds in degrees; None for the whole world."""
+
+
+class StrictModel(BaseModel):
+    """Base of what a file may state: unknown keys are mistakes, and nothing is changed after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 
-from cogmill.domain.layout import TEXAS
-from cogmill.domain.layout.kinds import Stage
+from cogmill.domain.model import Bands, Stage
 
 # below the folders of bands, not `*/cog/*`: what maintenance put into quarantine/ has a cog/ in its key too
 PUBLIC_PATTERNS = (
-    *(f"{bands}/*/{folder}/*" for folder in (Stage.SCANNED, "cog") for bands in TEXAS.bands.values()),
+    *(f"{bands}/*/{folder}/*" for folder in (Stage.SCANNED, "cog") for bands in Bands),
     "geojson/*",
     "catalog/*",
     "thumbnails/*",
+    "stac/*",
+    "viewer/*",
 )
 """Keys that anybody may read, `*` standing for any text, slashes too: scans, COGs with the index files below them, the compiled
-index, the list of services and the pictures of collections. Not `georef/`: such an upload may have been rejected, and no published address leads to it."""
+index, pages, lists and catalogs, the pictures of collections, the viewer. Not `georef/`: such an upload may have been rejected, and no published address leads to it."""
 
 COMPILED = "geojson/compiled_historical_indexes"
 """Key of the compiled index, before its extension."""
@@ -30,9 +31,6 @@ FORMATS = {
     ".parquet": "application/vnd.apache.parquet",
 }
 """Extensions and content types of the compiled index."""
-
-SERVICES, PAGE = "catalog/services.json", "catalog/index.html"
-"""Keys of the list of services, for programs and for people."""
 
 READ = "s3:GetObject"
 

@@ -23,6 +23,9 @@ CHECKS = (
     "check_cells",
     "check_cell_orphans",
     "check_overviews",
+    "check_public_services",
+    "check_public_documents",
+    "check_public_orphans",
 )
 """Queries that compare ledger and listing, each for its layer."""
 

@@ -17,7 +17,7 @@ from cogmill.ledger.frames import Frames
 from cogmill.ledger.history import History
 from cogmill.ledger.overview_cells import OverviewCells
 from cogmill.ledger.page_queries import PageQueries
-from cogmill.ledger.queries import Queries
+from cogmill.ledger.queries import PublicDocuments, Queries
 from cogmill.ledger.uploads import Uploads
 
 SECURITY = re.compile(r"ssl(?!certmode|negotiation|keylogfile)\w*|gssencmode|channel_binding|requirepeer")
@@ -47,6 +47,7 @@ class Ledger:
         self.backfills = Backfills(connection)
         self.findings = Findings(connection)
         self.overview_cells = OverviewCells(connection)
+        self.public_documents = PublicDocuments(connection)
 
     @classmethod
     def connect(cls, limits: TimeLimits | None = None, **parameters: Any) -> Ledger:

@@ -1,16 +1,21 @@
-"""The read side for programs: counts of the whole archive, and everything that is public now."""
+"""Counts of the whole archive, everything that is public now, and the static files that say so."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
-from cogmill.domain.errors import VerificationError
+from cogmill.domain.errors import ServiceUnavailableError, VerificationError
 from cogmill.domain.model import Bands, Collection, Product
-from cogmill.ledger.connection import Part, Row
+from cogmill.ledger.connection import Part, Row, as_json
+
+ARCHIVE = ""
+"""Stands for the whole archive where a collection's id is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,65 @@ class Queries(Part):
             yield from self._stream("public_frames", collection_id=collection_id)
         except (psycopg.DataError, psycopg.InternalError) as err:
             raise VerificationError(f"{collection_id}: {err.diag.message_primary}") from err
+
+
+class PublicDocuments(Part):
+    """Documents by key with the hash of their bytes, and one entry of the list of services for each collection."""
+
+    @contextmanager
+    def exclusive(self, collection_id: str) -> Iterator[None]:
+        """Let nobody else write the documents of a collection, or of the archive, within the block.
+
+        What they say is to be read within it, so an older state never overtakes a newer one. The lock belongs to the connection and
+        vanishes with it: no transaction is open while files are uploaded.
+        """
+        self._rows("lock_public_documents", collection_id=collection_id)
+        try:
+            yield
+        finally:
+            with suppress(ServiceUnavailableError):
+                self._rows("unlock_public_documents", collection_id=collection_id)
+
+    def facts(self, collection_id: str) -> Row:
+        """Return what is public of a collection as a whole; `public` is False when its service is withdrawn or holds nothing."""
+        rows = self._rows("public_facts", collection_id=collection_id)
+        return rows[0] if rows else {"public": False}
+
+    def frames(self, collection_id: str) -> Iterator[Row]:
+        """Stream the photographs that are on the map of a collection in drawing order, outlines in longitude and latitude.
+
+        Raises:
+            VerificationError: PostGIS cannot transform an outline of this collection.
+        """
+        try:
+            yield from self._stream("published_photographs", collection_id=collection_id)
+        except (psycopg.DataError, psycopg.InternalError) as err:
+            raise VerificationError(f"{collection_id}: {err.diag.message_primary}") from err
+
+    def hashes(self, collection_id: str) -> dict[str, str]:
+        """Return key -> sha256 of the documents of a collection, or of the archive, that are in the bucket."""
+        return {row["key"]: row["sha256"] for row in self._rows("public_hashes", collection_id=collection_id)}
+
+    def note(self, collection_id: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Record documents that were stored: `key`, `sha256` and `size` in bytes."""
+        self._rows("note_public_documents", collection_id=collection_id, rows=as_json(documents))
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Record that documents are no longer in the bucket."""
+        self._rows("forget_public_documents", keys=list(keys))
+
+    def invalidate(self, collection_id: str) -> None:
+        """Record that the documents of a collection, or of the archive, are to be stored again, whatever they say."""
+        self._rows("forget_public_hashes", collection_id=collection_id)
+
+    def set_entry(self, collection_id: str, entry: Mapping[str, Any] | None) -> None:
+        """Record what the list of services says about a collection; None when it is not public."""
+        encoded = None if entry is None else as_json([entry])
+        self._rows("set_public_entry", collection_id=collection_id, entry=encoded)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the entries of all public collections, ordered by id."""
+        return [row["entry"] for row in self._rows("public_entries")]
 
 
 def _service(row: Row) -> PublicService:

@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cogmill.domain import keys
-from cogmill.domain.screening import TIFFS, is_below_cog, is_upload, key_fault, stage_of
+from cogmill.domain import keys, public_keys
+from cogmill.domain.model import Stage
+from cogmill.domain.screening import TIFFS, is_below_cog, is_upload, key_fault
 
 
 def quarantine_key(key: str) -> str:
@@ -32,6 +33,8 @@ class Place(StrEnum):
     MAPFILES = "mapfiles"
     OVERVIEWS = "overviews"
     THUMBNAILS = "thumbnails"
+    PUBLIC = "public"
+    """Pages, lists and catalogs for the public."""
 
 
 class Treatment(StrEnum):
@@ -98,13 +101,22 @@ KINDS: dict[str, Kind] = {
     "overviews_old": Kind("collections whose overviews are older than their index", Treatment.REPORT),
     "picture_missing": Kind("services without their pictures for pages", Treatment.REPAIR),
     "picture_orphan": Kind("objects below thumbnails/ that are no picture of a service", Treatment.REPAIR),
+    # static files for the public
+    "public_file_missing": Kind("services whose pages and documents for the public are incomplete", Treatment.REPAIR),
+    "public_file_orphan": Kind("pages and documents for the public that nothing names", Treatment.REPAIR),
     # live
     "service_dead": Kind("services that do not answer as they should", Treatment.REPORT),
 }
 """Every kind by its name, in the order of the layers."""
 
 
-FOLDERS = {keys.MAPFILES: Place.MAPFILES, keys.OVERVIEWS: Place.OVERVIEWS, keys.THUMBNAILS: Place.THUMBNAILS}
+FOLDERS = {
+    keys.MAPFILES: Place.MAPFILES,
+    keys.OVERVIEWS: Place.OVERVIEWS,
+    keys.THUMBNAILS: Place.THUMBNAILS,
+    public_keys.CATALOG: Place.PUBLIC,
+    public_keys.STAC: Place.PUBLIC,
+}
 """Folders in which only Cogmill writes."""
 
 
@@ -117,12 +129,12 @@ def place_of(key: str) -> Place | None:
     True
     """
     folder, slash, _ = key.partition("/")
-    if slash and (place := FOLDERS.get(f"{folder}/")):
+    if slash and (place := FOLDERS.get(f"{folder}/")) and not (place is Place.PUBLIC and is_upload(key)):
         return place if len(key) > len(folder) + 1 else None
     # also in folders that fit no collection: the ledger has rejected such an upload, and it must not seem to be gone
     if is_upload(key):
-        stage = stage_of(key.rpartition("/")[0])
-        return Place(stage) if stage else Place.MISPLACED
+        stage = key.rpartition("/")[0].rpartition("/")[2]
+        return Place(stage) if stage in set(Stage) else Place.MISPLACED
     if key.endswith("/") or not is_below_cog(key):
         return None
     if key.lower().endswith(TIFFS):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from cogmill.domain.errors import CogmillError, ServiceUnavailableError
 from cogmill.ledger.findings import Finding
+from cogmill.ledger.queries import ARCHIVE
 from cogmill.maintenance import cells
 from cogmill.maintenance.change_plan import LIMITED_REPAIRS, by_collection, due, plan_changes
 from cogmill.maintenance.checks import quarantine_key
 from cogmill.maintenance.reading import read_again
-from cogmill.pipeline import publish, withdraw
+from cogmill.pipeline import public_files, publish, withdraw
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -143,6 +144,13 @@ def _quarantine(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str
             yield key, f"moved to {target}"
 
 
+def _write_public_files(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    for finding in findings:
+        archive.ledger.public_documents.invalidate(finding.collection_id or ARCHIVE)
+        change = public_files.update_public_files(archive, finding.collection_id)
+        yield finding.subject, f"{len(change.written)} files written, {len(change.removed)} removed"
+
+
 def _delete_index_files(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     for key in _subjects(findings):
         archive.store.delete(key)
@@ -219,6 +227,8 @@ _REPAIRS: dict[str, Act] = {
     "overviews_orphan": cells.withdraw_orphans,
     "picture_missing": cells.draw_pictures_again,
     "picture_orphan": _quarantine,
+    "public_file_missing": _write_public_files,
+    "public_file_orphan": _quarantine,
 }
 
 _REMOVALS: dict[str, Act] = {

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cogmill.aws.s3 import PutOptions
+from cogmill.config.site import load_site
+from cogmill.domain.errors import ConfigurationError
 from cogmill.maintenance.checks import KINDS, Treatment
 from cogmill.pipeline.archive import Archive
 
@@ -42,6 +44,7 @@ def write_report(
         "counts": counts,
         "faults": faults,
         "unfinished": unfinished,
+        "missing_facts": _missing_facts(archive),
         "parts": dict(parts),
     }
     if not dry_run:
@@ -49,6 +52,14 @@ def write_report(
         for name in (f"{at:%Y-%m-%d}", "latest"):
             archive.store.replace(f"{REPORTS}{name}.json", body, PutOptions("application/json"))
     return report
+
+
+def _missing_facts(archive: Archive) -> list[str]:
+    """Return which facts about the archive nobody has stated, or what is wrong with the file that states them."""
+    try:
+        return list(load_site(archive.settings.site_file).missing)
+    except ConfigurationError as err:
+        return [str(err)]
 
 
 def report_text(report: Mapping[str, Any]) -> str:
@@ -62,6 +73,8 @@ def report_text(report: Mapping[str, Any]) -> str:
             *_numbers({kind: counts[kind] for kind in counts.keys() - faults.keys()}),
         ]
     lines += [f"No result from {name}." for name in report["unfinished"]]
+    if report.get("missing_facts"):
+        lines.append(f"Not stated in the site file, and missing on public pages: {', '.join(report['missing_facts'])}.")
     waiting = (report["parts"].get("plan") or {}).get("concerns", [])
     lines += [f"Waits for approval: {concern}" for concern in waiting]
     lines += _actions("Repaired", report["parts"].get("repairs")) + _actions("Removed", report["parts"].get("removals"))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
+
+from cogmill.domain import public_keys
+from cogmill.domain.keys import THUMBNAIL_SIZES, thumbnail_key
+from cogmill.domain.model import Bands
 
 
 def download_url(base_url: str, key: str) -> str:
@@ -42,3 +47,111 @@ def capabilities_url(service: str) -> str:
     'https://m.org/wms/?map=/mapfiles/x.map&SERVICE=WMS&VERSION=1.3.0&REQUEST=GetCapabilities'
     """
     return service + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetCapabilities"})
+
+
+def tiles_url(base_url: str, collection_id: str, extension: str = "png") -> str:
+    """Return the address of the tiles of a service, with `{z}`, `{x}` and `{y}` in the places of their numbers.
+
+    Args:
+        base_url: Address of the MapServer hosts, with or without the `/wms/` that all services share.
+        collection_id: Stem of the mapfile.
+        extension: `png` or `jpg`.
+
+    >>> tiles_url("https://maps.example.org", "travis_usda_1951_frames")
+    'https://maps.example.org/tiles/travis_usda_1951_frames/{z}/{x}/{y}.png'
+    """
+    host = base_url.rstrip("/").removesuffix("/wms")
+    return f"{host}/tiles/{quote(collection_id)}/{{z}}/{{x}}/{{y}}.{extension}"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAddresses:
+    """Public addresses of an archive."""
+
+    public_url: str
+    """Base URL of the bucket's public keys, without a slash at its end."""
+    mapserver_url: str
+    """Base URL of the map hosts."""
+
+    def object(self, key: str) -> str:
+        """Return the address of a public key."""
+        return download_url(self.public_url, key)
+
+    def of(self, collection_id: str) -> CollectionAddresses:
+        """Return the addresses of one of its collections."""
+        return CollectionAddresses(self.public_url, self.mapserver_url, collection_id)
+
+    @property
+    def page(self) -> str:
+        """Page about the archive."""
+        return self.object(public_keys.CATALOG_PAGE)
+
+    @property
+    def services(self) -> str:
+        """List of services for programs."""
+        return self.object(public_keys.SERVICES)
+
+    @property
+    def archive_wmts(self) -> str:
+        """WMTS capabilities of all collections."""
+        return self.object(public_keys.ARCHIVE_WMTS)
+
+    @property
+    def stac_root(self) -> str:
+        """Root of the STAC catalog."""
+        return self.object(public_keys.STAC_ROOT)
+
+    @property
+    def viewer(self) -> str:
+        """The viewer."""
+        return self.object(public_keys.VIEWER_PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionAddresses(ArchiveAddresses):
+    """Public addresses of one collection."""
+
+    collection_id: str
+
+    @property
+    def wms(self) -> str:
+        """The service up to and including `map=...&`."""
+        return service_url(self.mapserver_url, self.collection_id)
+
+    @property
+    def capabilities(self) -> str:
+        """WMS capabilities."""
+        return capabilities_url(self.wms)
+
+    @property
+    def tiles(self) -> str:
+        """PNG tiles, with `{z}`, `{x}` and `{y}` in the places of their numbers."""
+        return tiles_url(self.mapserver_url, self.collection_id)
+
+    @property
+    def tilejson(self) -> str:
+        """TileJSON."""
+        return self.object(public_keys.tilejson_key(self.collection_id))
+
+    @property
+    def wmts(self) -> str:
+        """WMTS capabilities."""
+        return self.object(public_keys.wmts_key(self.collection_id))
+
+    @property
+    def stac(self) -> str:
+        """The STAC collection."""
+        return self.object(public_keys.stac_collection_key(self.collection_id))
+
+    @property
+    def collection_page(self) -> str:
+        """The page about it."""
+        return self.object(public_keys.collection_page(self.collection_id))
+
+    def thumbnail(self, longer_px: int = max(THUMBNAIL_SIZES)) -> str:
+        """Return the address of its picture; `longer_px` is one of `THUMBNAIL_SIZES`."""
+        return self.object(thumbnail_key(self.collection_id, longer_px))
+
+    def photograph(self, bands: Bands, stem: str) -> str:
+        """Return the stable address of a photograph."""
+        return self.object(public_keys.photograph_page(self.collection_id, bands, stem))

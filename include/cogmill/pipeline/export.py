@@ -1,4 +1,4 @@
-"""Compile everything public: one index of all features in three formats, and the list of services."""
+"""Compile everything public: one index of all features in three formats."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cogmill.aws.s3 import PutOptions
-from cogmill.domain import keys
-from cogmill.domain.errors import ConfigurationError, VerificationError
-from cogmill.domain.geo import Bounds3857
-from cogmill.domain.model import Collection
-from cogmill.domain.public_access import COMPILED, FORMATS, PAGE, SERVICES
-from cogmill.index.catalog import CatalogEntry, services_json, services_page
+from cogmill.domain.errors import VerificationError
+from cogmill.domain.public_access import COMPILED, FORMATS
 from cogmill.index.columnar import write_columnar
 from cogmill.index.geojson import GeoJsonWriter, feature_batches, property_names
 from cogmill.ledger.queries import PublicService
-from cogmill.mapserver.mapfile import service_title
-from cogmill.mapserver.urls import capabilities_url, download_url, service_url
-from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -64,7 +57,7 @@ def compile_indexes(archive: Archive) -> Compiled:
         stem = Path(name) / "compiled"
         broken += _write_geojson(archive, services, stem.with_suffix(".geojson"), names)
         verified = write_columnar(stem.with_suffix(".geojson"), names)
-        uploaded, unchanged = _upload(archive, stem, services)
+        uploaded, unchanged = _upload(archive, stem)
     for entry in broken:
         log.error("collection_not_compiled collection=%s fault=%s", entry.collection_id, entry.fault)
     log.info("indexes_compiled services=%d features=%d uploaded=%s", len(services), verified.count, uploaded)
@@ -101,51 +94,9 @@ def _write_geojson(
     return broken
 
 
-def _upload(archive: Archive, stem: Path, services: Sequence[PublicService]) -> tuple[list[str], list[str]]:
-    entries = [_entry(archive, service) for service in services]
-    stem.with_suffix(".json").write_text(services_json(entries), encoding="utf-8")
-    stem.with_suffix(".html").write_text(services_page(entries), encoding="utf-8")
-    content = [(COMPILED + suffix, suffix, content_type) for suffix, content_type in FORMATS.items()]
-    content += [(SERVICES, ".json", "application/json"), (PAGE, ".html", "text/html; charset=utf-8")]
+def _upload(archive: Archive, stem: Path) -> tuple[list[str], list[str]]:
     outcome: dict[bool, list[str]] = {True: [], False: []}
-    for key, suffix, content_type in content:
-        upload = PutOptions(content_type, acl=archive.settings.public_acl)
+    for suffix, content_type in FORMATS.items():
+        key, upload = COMPILED + suffix, PutOptions(content_type, acl=archive.settings.public_acl)
         outcome[archive.store.replace_file(key, stem.with_suffix(suffix), upload)].append(key)
     return outcome[True], outcome[False]
-
-
-def _entry(archive: Archive, service: PublicService) -> CatalogEntry:
-    collection = service.collection
-    extent = Bounds3857.from_edges(service.extent)
-    wms = service_url(archive.settings.mapserver_url, collection.id)
-    picture = keys.thumbnail_key(collection.id, min(keys.THUMBNAIL_SIZES))
-    archives = {
-        str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
-        for bands in service.bands
-    }
-    return CatalogEntry(
-        id=collection.id,
-        name=collection.service_name,
-        title=_title(archive, collection),
-        county=collection.county,
-        agency=collection.agency,
-        year=collection.year,
-        product=str(collection.product),
-        frames=service.frames,
-        years=service.years,
-        extent_3857=extent,
-        extent_4326=extent.to_4326(),
-        wms=wms,
-        capabilities=capabilities_url(wms),
-        preview=download_url(archive.settings.public_url, picture),
-        downloads={bands: download_url(archive.settings.public_url, key) for bands, key in archives.items()},
-    )
-
-
-def _title(archive: Archive, collection: Collection) -> str:
-    """Return the title of the collection file, else the usual one; a mistake in the file costs a title, not the catalog."""
-    try:
-        return publish.collection_title(archive, collection)
-    except ConfigurationError:
-        log.exception("collection_file_wrong collection=%s", collection.id)
-        return service_title(collection)

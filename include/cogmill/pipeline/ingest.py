@@ -14,9 +14,9 @@ from cogmill.domain.advice import rejected_frame
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.lifecycle import State
 from cogmill.domain.model import RejectedFrame, Stage, StoredObject, UploadKey
-from cogmill.pipeline import ingest_events
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.sweep import Sweep, is_sweep_due
+from cogmill.pipeline.discovery import ingest_events
+from cogmill.pipeline.discovery.sweep import Sweep, is_sweep_due
 
 MOST_COLLECTIONS = 200
 """Collections named by one ingest; Airflow maps over a thousand things at most, and the next run names the others."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def collection_dag(entry: Entry) -> DAG:
-    """Return the DAG of one collection: frames -> COGs -> tile index -> index files -> mapfile -> overviews -> report.
+    """Return the DAG of one collection: frames -> COGs -> tile index -> index files -> mapfile -> overviews -> public files -> report.
 
     Args:
         entry: `id`, `service_name`, `county`, `agency`, `year` and `product` of the collection, and `gdal_slots`, the slots of
@@ -74,7 +74,7 @@ def collection_dag(entry: Entry) -> DAG:
 
 
 def _overview_tasks(mapfile: BaseOperator, entry: Entry) -> BaseOperator:
-    """Return the last of the tasks that follow the mapfile: frames are on the map at once, and maps of many frames follow."""
+    """Return the last of the tasks that follow the mapfile: frames are on the map at once, maps of many frames and pages follow."""
     cost = {"pool": GDAL_POOL, "pool_slots": entry["gdal_slots"], "execution_timeout": BATCH_TIMEOUT}
     ids = {"collection_id": entry["id"]}
     plan = collection.PlanOverviewsOperator(**task("plan_overviews"), doc_md=collection_docs.PLAN_OVERVIEWS, **ids)
@@ -88,8 +88,11 @@ def _overview_tasks(mapfile: BaseOperator, entry: Entry) -> BaseOperator:
     update = collection.UpdateOverviewsOperator(
         **task("update_overviews"), doc_md=collection_docs.UPDATE_OVERVIEWS, **cost, **ids
     )
-    mapfile >> plan >> cells >> update
-    return update
+    public = collection.UpdatePublicFilesOperator(
+        **task("update_public_files"), doc_md=collection_docs.UPDATE_PUBLIC_FILES, **ids
+    )
+    mapfile >> plan >> cells >> update >> public
+    return public
 
 
 def _report_tasks(published: XComArg, ids: Mapping[str, str]) -> list[BaseOperator]:

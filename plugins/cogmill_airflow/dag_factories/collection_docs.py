@@ -13,7 +13,7 @@ COLLECTION = (
 Turns the frames uploaded for {county} {agency} {year} ({product}) into the web map service `{service_name}`. Runs by itself
 when something arrives. A run by hand is harmless and repeats no work that is done.
 
-plan → build COGs → tile index → index files → mapfile → report
+plan → build COGs → tile index → index files → mapfile → overviews → public files → report
 """
     + COLORS
     + """
@@ -63,6 +63,12 @@ UPDATE_OVERVIEWS = (
     "shown in one transaction, and publishes the mapfile again when the levels changed. While more frames of the collection wait "
     "it may leave this to a later run (`postponed`). The result names the levels, cells built, kept and removed, bytes and seconds. "
     "It also stores the pictures of the collection that pages show."
+)
+
+UPDATE_PUBLIC_FILES = (
+    "Writes the static files that the public gets: pages, lists and catalogs of the collection, and those of the whole archive. Only "
+    "files whose bytes change are stored; those of photographs that left the map are removed. The result counts them, and names facts "
+    "that nobody has stated in `include/site.yaml`, such as the license."
 )
 
 REPORT = (

@@ -6,7 +6,7 @@ COMPILE_INDEXES = """
 ### compile_indexes
 
 Writes every published footprint of the archive into one file, `geojson/compiled_historical_indexes.geojson`, the same features as
-FlatGeobuf and GeoParquet, and the list of services (`catalog/services.json`, `catalog/index.html`).
+FlatGeobuf and GeoParquet.
 
 Runs at night; `COGMILL_COMPILE_SCHEDULE` (cron, or `@hourly`) changes that. A run by hand is harmless: what did not change is not
 uploaded. All formats are read back and compared before the first upload.

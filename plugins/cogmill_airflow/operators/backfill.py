@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.observability.assets import emit_service_changes
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, task_owner
+from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, follow_service_changes, task_owner
 from cogmill_airflow.operators.questions import QuestionOperator
 from cogmill_airflow.operators.rejections import rejection_entries
 from cogmill_airflow.operators.selection import chosen_collections, is_dry_run, takes_everything
@@ -147,7 +146,7 @@ class BuildBackfillOperator(ArchiveOperator):
         with self.archive() as archive:
             own_pool = archive.with_settings(build_processes=archive.settings.backfill_processes)
             progress = backfill.build(own_pool, backfill_id(context), self.batch["frame_ids"], task_owner(context))
-            emit_service_changes(context, archive)
+            follow_service_changes(context, archive)
         return progress.text
 
 
@@ -176,7 +175,7 @@ class ReportBackfillOperator(ArchiveOperator):
                 self.log.info("nothing_was_begun: %s\n%s", why, self.planned["text"])
                 return {"begun": False, "why": why, "plan": self.planned["text"]}
             published = backfill.publish_finished(archive, backfill_id(context))
-            emit_service_changes(context, archive)
+            follow_service_changes(context, archive)
             progress = archive.ledger.backfills.progress(backfill_id(context))
         self.log.info("backfill_done published=%s %s", published, progress.text)
         context["ti"].xcom_push(key=DIGEST, value=progress.text)

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.names import AWS_CONN_ID, POSTGRES_CONN_ID
 from cogmill_airflow.observability import lineage
+from cogmill_airflow.observability.assets import emit_service_changes
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -82,6 +83,17 @@ def run_start(context: Context) -> dt.datetime:
     if started is None:
         raise ValueError(f"run {context['dag_run'].run_id} has not begun")
     return started
+
+
+def follow_service_changes(context: Context, archive: Archive) -> None:
+    """Emit the events of the services that the task has changed, and bring their static files for the public up to date.
+
+    :param archive: What the task has worked on; it knows the changes.
+    """
+    from cogmill.pipeline.public_files import follow_changes
+
+    emit_service_changes(context, archive)
+    follow_changes(archive)
 
 
 def failed_tasks(context: Context) -> list[str]:

@@ -182,6 +182,24 @@ class BuildOverviewsOperator(CollectionOperator):
             return build_overviews(archive, self.collection_id, self.batch["cells"])
 
 
+class UpdatePublicFilesOperator(CollectionOperator):
+    """Write the static files that the public gets of the collection and of the archive, where their bytes change.
+
+    Safe to rerun: files that say the same as before are not stored again.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many files were written and removed, and which facts nobody has stated."""
+        from cogmill.pipeline.public_files import update_public_files
+
+        with self.archive() as archive:
+            change = update_public_files(archive, self.collection_id)
+        if change.missing_facts:
+            self.log.warning("facts_missing %s: state them in include/site.yaml", ", ".join(change.missing_facts))
+        counts = {"written": len(change.written), "removed": len(change.removed), "unchanged": change.unchanged}
+        return counts | {"missing_facts": list(change.missing_facts)}
+
+
 class UpdateOverviewsOperator(CollectionOperator):
     """Bring the overviews of the collection to what its tile index says, so that maps of many frames open few files.
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.observability.assets import emit_service_changes
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.base import ArchiveOperator, Templated
+from cogmill_airflow.operators.base import ArchiveOperator, Templated, follow_service_changes
 from cogmill_airflow.operators.questions import QuestionOperator
 from cogmill_airflow.operators.selection import is_dry_run
 
@@ -63,7 +62,7 @@ class RepairOperator(MaintenanceOperator):
 
         with self.archive() as archive:
             actions = repair(archive, dry_run=is_dry_run(context))
-            emit_service_changes(context, archive)
+            follow_service_changes(context, archive)
         return self.report_actions(actions)
 
 
@@ -87,7 +86,7 @@ class RemoveOperator(MaintenanceOperator):
         with self.archive() as archive:
             repaired = repair(archive, approved=plan_id, dry_run=dry_run) if plan_id else []
             actions = repaired + remove(archive, approved=plan_id, dry_run=dry_run)
-            emit_service_changes(context, archive)
+            follow_service_changes(context, archive)
         return self.report_actions(actions)
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.observability.assets import emit_service_changes
-from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks
+from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, follow_service_changes
 from cogmill_airflow.operators.selection import chosen_collections, collection_id, is_dry_run, names_everything
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class RenderMapfilesOperator(ArchiveOperator):
             renderings = rerender.render_mapfiles(
                 archive, self.batch["ids"], restore_deleted=by_name, dry_run=is_dry_run(context)
             )
-            emit_service_changes(context, archive)
+            follow_service_changes(context, archive)
         for rendering in renderings:
             self.log.info("%s changed=%s\n%s", rendering.collection_id, rendering.changed, rendering.diff)
         noted = [asdict(rendering) for rendering in renderings if rendering.changed or rendering.fault]
@@ -106,7 +105,7 @@ class RollbackOperator(ArchiveOperator):
         chosen = collection_id(context["params"]["collection"])
         with self.archive() as archive:
             plan = asdict(rollback(archive, chosen, dry_run=is_dry_run(context)))
-            emit_service_changes(context, archive)
+            follow_service_changes(context, archive)
         for name in ("restored", "taken_back"):
             self.log.info("%s frames=%d %s", name, len(plan[name]), plan[name])
         return plan | {name: len(plan[name]) for name in ("restored", "taken_back")}

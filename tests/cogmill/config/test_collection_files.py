@@ -34,7 +34,7 @@ def test_reads_the_file_of_a_collection(tmp_path):
     ("text", "words"),
     [
         ("profiles: {bw: fancy}", ["profiles.bw", "'fancy'", "'bw_jpeg'"]),
-        ("colar: true", ["colar", "collar, grid"]),
+        ("colar: true", ["colar", "collar, facts, grid"]),
         ("resampling: nearest", ["resampling", "'nearest'", "'bilinear' or 'cubic'"]),
         ("scaling: {low: 5, high: 5}", ["scaling", "low must be less than high"]),
         ("collar: maybe", ["collar", "'maybe'"]),

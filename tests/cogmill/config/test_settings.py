@@ -136,7 +136,8 @@ def test_example_holds_the_defaults_when_every_line_is_used(tmp_path):
 
     settings = Settings(_env_file=used)
 
-    assert settings.model_copy(update={"collections_dir": ROOT / settings.collections_dir}) == Settings(_env_file=None)
+    here = {name: ROOT / getattr(settings, name) for name in ("collections_dir", "site_file")}
+    assert settings.model_copy(update=here) == Settings(_env_file=None)
     assert StackSettings(_env_file=used).model_dump(exclude={"public_url", "mapserver_url"}) == StackSettings(
         _env_file=None
     ).model_dump(exclude={"public_url", "mapserver_url"})

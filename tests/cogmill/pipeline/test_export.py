@@ -112,7 +112,7 @@ def test_says_the_same_in_all_formats(sample, compiled, tmp_path):
 
 
 def test_uploads_nothing_when_nothing_changed(sample, compiled):
-    assert len(compiled.uploaded) == 5
+    assert len(compiled.uploaded) == 3
 
     again = compilation.compile_indexes(sample.archive)
 
@@ -125,7 +125,7 @@ def test_is_open_to_the_public_by_acl_only_when_configured(sample, acl, public):
 
     compilation.compile_indexes(replace(sample.archive, settings=settings))
 
-    for key in (GEOJSON, FGB, PARQUET, compilation.SERVICES, compilation.PAGE):
+    for key in (GEOJSON, FGB, PARQUET):
         grants = sample.client.get_object_acl(Bucket=sample.archive.store.bucket, Key=key)["Grants"]
         assert any(grant["Grantee"].get("URI", "").endswith("/AllUsers") for grant in grants) == public
 
@@ -140,7 +140,7 @@ def test_uploads_only_what_a_new_frame_changes(sample, compiled):
 
     assert again.features == 6
     assert again.hash != compiled.hash
-    assert len(again.uploaded) == 5
+    assert len(again.uploaded) == 3
 
 
 @pytest.mark.parametrize("x", ["'NaN'", "1e300", "2.1e7"])
@@ -194,16 +194,3 @@ def test_uploads_nothing_when_the_formats_differ(sample, compiled, monkeypatch):
         compilation.compile_indexes(sample.archive)
 
     assert sample.archive.store.read(GEOJSON) == before
-
-
-def test_lists_the_services_for_programs_and_for_people(sample, compiled):
-    del compiled
-    services = json.loads(sample.archive.store.read(compilation.SERVICES))["services"]
-    page = sample.archive.store.read(compilation.PAGE).decode()
-
-    assert [entry["id"] for entry in services] == [TXDOT.id, TRAVIS.id]
-    assert services[1]["years"] == [1951, 1951]
-    assert services[1]["downloads"]["bw"].endswith("_idx.zip")
-    assert -98.1 < services[1]["extent_4326"][0] < -97
-    assert "2 services with 5 photographs" in page
-    assert services[1]["wms"].replace("&", "&amp;") in page

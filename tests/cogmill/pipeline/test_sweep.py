@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 from cogmill.domain.screening import derived_folder, is_upload
 from cogmill.pipeline import ingest
-from cogmill.pipeline.sweep import MOST_DEBT_S
+from cogmill.pipeline.discovery.sweep import MOST_DEBT_S
 
 FRAMES = "bw/Travis/USDA_1951/frames/"
 IN_400_DAYS = dt.timedelta(days=400)

@@ -14,10 +14,10 @@ def test_returns_a_small_result_when_an_archive_is_compiled(connected) -> None:
     CompileIndexesOperator(task_id="compile").execute({"outlet_events": again})
 
     assert (result["services"], result["features"], result["broken_count"]) == (0, 0, 0)
-    assert len(result["uploaded"]) == 5
+    assert len(result["uploaded"]) == 3
     (event,) = events[assets.indexes()].asset_alias_events
     assert event.dest_asset_key.name == "compiled_indexes"
-    assert len(event.extra["files"]) == 5
+    assert len(event.extra["files"]) == 3
     assert again[assets.indexes()].asset_alias_events == [], "nothing has changed"
 
 

@@ -158,6 +158,36 @@ WHERE c.mapfile_sha256 IS NULL AND (
     c.overview_levels <> '{}' OR EXISTS (SELECT FROM cogmill.overview AS o WHERE o.collection_id = c.id)
 );
 
+-- name: check_public_services()
+-- Services that have been public for an hour and of which the list for the public says nothing, and the reverse.
+INSERT INTO found
+SELECT 'public_file_missing', c.id, c.id, 'it is in no list and has no page'
+FROM cogmill.collection AS c
+WHERE c.mapfile_sha256 IS NOT NULL AND c.extent IS NOT NULL AND c.published_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM cogmill.public_entry AS e WHERE e.collection_id = c.id)
+UNION ALL
+SELECT 'public_file_missing', c.id, c.id, 'it was withdrawn and is still in the list'
+FROM cogmill.public_entry AS e JOIN cogmill.collection AS c ON c.id = e.collection_id
+WHERE c.mapfile_sha256 IS NULL OR c.extent IS NULL;
+
+-- name: check_public_documents(begun)
+-- Collections, or the archive, of which documents for the public are gone or have another size.
+INSERT INTO found (kind, subject, collection_id, detail)
+SELECT 'public_file_missing', coalesce(c.id, 'the archive'), c.id, count(*) || ' missing or changed, such as ' || min(d.key)
+FROM cogmill.public_document AS d
+LEFT JOIN listed AS l ON l.key = d.key
+LEFT JOIN cogmill.collection AS c ON c.id = d.collection_id
+WHERE d.stored_at < :begun AND l.size IS DISTINCT FROM d.size
+GROUP BY c.id
+ON CONFLICT DO NOTHING;
+
+-- name: check_public_orphans(settled)
+-- Objects below catalog/ and stac/ that nothing names and that have settled.
+INSERT INTO found (kind, subject, detail)
+SELECT 'public_file_orphan', l.key, l.size || ' bytes'
+FROM listed AS l
+WHERE l.place = 'public' AND l.modified < :settled AND NOT EXISTS (SELECT FROM cogmill.public_document AS d WHERE d.key = l.key);
+
 -- name: listed_objects(places)
 -- What was listed in some places.
 SELECT key, size, modified FROM listed WHERE place = ANY(:places) ORDER BY key;

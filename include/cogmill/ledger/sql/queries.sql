@@ -1,4 +1,4 @@
--- The read side for programs: counts of the whole archive, and everything that is public now.
+-- Counts of the whole archive, everything that is public now, and the static files that say so.
 
 -- name: count_states()
 -- How many frames are in each state, over the whole archive.
@@ -48,3 +48,74 @@ ORDER BY t.location COLLATE "C";
 -- Whether the server runs no statement of the process `pid`; unknown, so false, behind a pooler, where not even the own number is right.
 SELECT pg_backend_pid() = :own
     AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = :pid AND state = 'active') AS lost;
+
+-- name: lock_public_documents(collection_id)
+-- Order concurrent writers of the documents of one collection, or of the archive; the lock ends with the connection at the latest.
+SELECT pg_advisory_lock(hashtextextended('cogmill public ' || :collection_id, 0));
+
+-- name: unlock_public_documents(collection_id)
+-- The documents are written.
+SELECT pg_advisory_unlock(hashtextextended('cogmill public ' || :collection_id, 0));
+
+-- name: public_facts(collection_id)
+-- A collection, whether its service is public, and the extent of its index.
+SELECT c.folder, c.agency, c.year, c.product, c.revision, c.mapfile_sha256 IS NOT NULL AND c.extent IS NOT NULL AS public,
+    ST_XMin(c.extent) AS xmin, ST_YMin(c.extent) AS ymin, ST_XMax(c.extent) AS xmax, ST_YMax(c.extent) AS ymax
+FROM cogmill.collection AS c WHERE c.id = :collection_id;
+
+-- name: published_photographs(collection_id)
+-- What is on the map of a collection, in drawing order. Where a frame has been built anew and the map still shows its former COG, that
+-- one is described. The outline is null for one outside the square world of EPSG:3857, which PROJ would quietly fold back into it.
+SELECT f.bands, f.stem, t.date, t.roll, t.frame_num, f.acquired_from, f.acquired_to, f.uploaded_at, t.cog_key,
+    CASE WHEN f.cog_key = t.cog_key THEN f.cog_size ELSE o.size END AS cog_size,
+    CASE WHEN f.cog_key = t.cog_key THEN f.cog_sha256 ELSE o.sha256 END AS cog_sha256,
+    CASE WHEN f.cog_key = t.cog_key THEN f.width ELSE o.width END AS width,
+    CASE WHEN f.cog_key = t.cog_key THEN f.height ELSE o.height END AS height,
+    CASE WHEN f.cog_key = t.cog_key THEN f.gsd_m ELSE o.gsd_m END AS gsd_m,
+    CASE WHEN f.cog_key = t.cog_key THEN f.source_crs ELSE o.source_crs END AS source_crs,
+    s.key AS scan_key, s.size AS scan_size,
+    ST_XMin(t.geom) AS xmin, ST_YMin(t.geom) AS ymin, ST_XMax(t.geom) AS xmax, ST_YMax(t.geom) AS ymax,
+    CASE WHEN t.geom @ ST_MakeEnvelope(-20037509, -20037509, 20037509, 20037509, 3857)
+        THEN ST_AsBinary(ST_Transform(t.geom, 4326)) END AS outline_wkb
+FROM cogmill.tile_index AS t
+JOIN cogmill.frame AS f ON f.id = t.oid
+LEFT JOIN cogmill.former_cog AS o ON o.key = t.cog_key AND o.key IS DISTINCT FROM f.cog_key
+LEFT JOIN LATERAL (
+    SELECT s.key, s.size FROM cogmill.scan AS s
+    WHERE s.collection_id = f.collection_id AND s.bands = f.bands AND s.stem = f.scan_stem AND t.dl_orig IS NOT NULL
+    ORDER BY s.key LIMIT 1
+) AS s ON true
+WHERE t.collection_id = :collection_id
+ORDER BY t.location COLLATE "C";
+
+-- name: public_hashes(collection_id)
+-- Documents of a collection, or of the archive, that are in the bucket.
+SELECT key, sha256 FROM cogmill.public_document WHERE collection_id = :collection_id ORDER BY key;
+
+-- name: note_public_documents(collection_id, rows)!
+-- Documents that were stored.
+INSERT INTO cogmill.public_document (key, collection_id, sha256, size)
+SELECT r.key, :collection_id, r.sha256, r.size FROM jsonb_to_recordset(:rows::jsonb) AS r (key text, sha256 text, size bigint)
+ON CONFLICT (key) DO UPDATE SET collection_id = excluded.collection_id, sha256 = excluded.sha256, size = excluded.size,
+    stored_at = now();
+
+-- name: forget_public_documents(keys)!
+-- Documents that are no longer in the bucket.
+DELETE FROM cogmill.public_document WHERE key = ANY(:keys);
+
+-- name: forget_public_hashes(collection_id)!
+-- Whatever is in the bucket of a collection, or of the archive, is stored again.
+UPDATE cogmill.public_document SET sha256 = '' WHERE collection_id = :collection_id;
+
+-- name: set_public_entry(collection_id, entry)!
+-- What the list of services says about a collection; nothing when it is not public.
+WITH gone AS (
+    DELETE FROM cogmill.public_entry WHERE collection_id = :collection_id AND :entry::jsonb IS NULL
+)
+INSERT INTO cogmill.public_entry (collection_id, entry)
+SELECT :collection_id, e FROM jsonb_array_elements(:entry::jsonb) AS e
+ON CONFLICT (collection_id) DO UPDATE SET entry = excluded.entry;
+
+-- name: public_entries()
+-- The entries of all public collections.
+SELECT entry FROM cogmill.public_entry ORDER BY collection_id COLLATE "C";

@@ -13,7 +13,7 @@ from cogmill.domain.errors import ObjectRefusedError
 from cogmill.domain.model import StoredObject
 from cogmill.domain.screening import is_upload
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.sweep import ledger_can_hold
+from cogmill.pipeline.discovery.sweep import ledger_can_hold
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 
+from cogmill.config.site import Site
 from cogmill.domain.geo import Bounds3857, Bounds4326
-from cogmill.index.catalog import CatalogEntry, services_json, services_page
+from cogmill.public.services_list import CatalogEntry, services_json, services_page
 
 
 def test_escapes_everything_on_the_page():
@@ -14,7 +15,7 @@ def test_escapes_everything_on_the_page():
         preview=nasty, downloads={nasty: nasty},
     )  # fmt: skip
 
-    page = services_page([entry])
+    page = services_page([entry], Site(title=nasty))
 
     assert "<script" not in page
     assert page.count("&#34;&#39;&gt;&lt;script&gt;") == page.count("alert(1)")

@@ -1,0 +1,182 @@
+"""The site file, `include/site.yaml`: what is particular to an archive, and is said wherever the public meets it.
+
+Nothing is guessed: what the file leaves out is None, and pages, catalogs and the nightly report say that it is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from cogmill.config.values import StrictModel, Url
+from cogmill.domain.errors import ConfigurationError
+
+OTHER_LICENSE = "other"
+"""Id of a license that SPDX has no id for; STAC uses the same word."""
+
+CITATION_PARTS = ("title", "organization", "years", "url")
+"""What may stand between braces in a citation."""
+
+Text = Annotated[str, Field(min_length=1, max_length=4000)]
+"""Plain text; whoever shows it escapes it."""
+
+
+def _spdx(license_id: str) -> str:
+    if license_id.lower() == OTHER_LICENSE:
+        return OTHER_LICENSE
+    try:
+        return str(canonicalize_license_expression(license_id))
+    except InvalidLicenseExpression:
+        raise ValueError(
+            f"must be an id of SPDX such as CC-BY-4.0 or CC0-1.0, or `{OTHER_LICENSE}` for any other license"
+        ) from None
+
+
+def _email(address: str) -> str:
+    if not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+", address):
+        raise ValueError("must be an e-mail address such as archive@example.org")
+    return address
+
+
+def _language(tag: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag):
+        raise ValueError("must be a language tag such as en, de or en-US")
+    return tag
+
+
+def _citation(pattern: str) -> str:
+    if wrong := set(re.findall(r"\{([^{}]*)\}", pattern)) - set(CITATION_PARTS):
+        raise ValueError(
+            f"{', '.join(sorted(wrong))} is unknown, allowed between braces are {', '.join(CITATION_PARTS)}"
+        )
+    return pattern
+
+
+class License(StrictModel):
+    """Terms under which photographs may be used."""
+
+    id: Annotated[str, AfterValidator(_spdx)]
+    """Id of SPDX, such as `CC-BY-4.0`, or `other`."""
+    url: Url
+    """Address of the terms."""
+    name: Text | None = None
+    """Name for people; the id when there is none."""
+
+    @property
+    def label(self) -> str:
+        """Name for people."""
+        return self.name or ("its own license" if self.id == OTHER_LICENSE else self.id)
+
+
+class Contact(StrictModel):
+    """Whom to ask; at least one of e-mail and web address."""
+
+    name: Text | None = None
+    """A person or an office."""
+    email: Annotated[str, AfterValidator(_email)] | None = None
+    url: Url | None = None
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> Self:
+        if self.email is None and self.url is None:
+            raise ValueError("email or url is needed")
+        return self
+
+
+class SiteFacts(StrictModel):
+    """Facts that a collection may state for itself."""
+
+    abstract: Text | None = None
+    """A few sentences about the photographs."""
+    organization: Text | None = None
+    """Who holds the photographs."""
+    organization_url: Url | None = None
+    contact: Contact | None = None
+    """Whom to ask, such as `{name: Map Room, email: maps@example.org}`."""
+    license: License | None = None
+    """Terms, such as `{id: CC-BY-4.0, url: "https://creativecommons.org/licenses/by/4.0/"}`."""
+    attribution: Text | None = None
+    """What a map that shows the photographs has to say; the organization when it is left out."""
+    keywords: tuple[Text, ...] = ()
+    """Words by which the photographs are found."""
+    citation: Annotated[Text, AfterValidator(_citation)] | None = None
+    """How to cite, with `{title}`, `{organization}`, `{years}` and `{url}` in their places."""
+    language: Annotated[str, AfterValidator(_language)] = "en"
+    """Language of these texts, such as `en`."""
+
+    @property
+    def credit(self) -> str | None:
+        """What a map has to say about where the photographs are from; None when the site says nothing."""
+        return self.attribution or self.organization
+
+
+class Site(SiteFacts):
+    """Contents of the site file. Every key is optional."""
+
+    title: Text = "Historical aerial photographs"
+    """Title of the whole archive."""
+    privacy_url: Url | None = None
+    """Address of the privacy policy of the hosts."""
+
+    def with_facts(self, facts: SiteFacts | None) -> Site:
+        """Return the site as it speaks for a collection that states some facts for itself."""
+        stated = {name: getattr(facts, name) for name in facts.model_fields_set} if facts else {}
+        return self.model_copy(update=stated)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Facts that people who use the photographs need and that nobody has stated."""
+        return tuple(name for name in ("organization", "contact", "license") if getattr(self, name) is None)
+
+
+KEYS = {
+    "": sorted(Site.model_fields),
+    "contact": sorted(Contact.model_fields),
+    "license": sorted(License.model_fields),
+}
+"""Keys of the site file, by the key that they are below."""
+
+
+def load_site(file: Path) -> Site:
+    """Return what a site file says; without such a file only what is true of every archive.
+
+    Raises:
+        ConfigurationError: Names the file, the key and what is allowed.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Site()
+    except (UnicodeDecodeError, OSError) as err:
+        raise ConfigurationError(f"{file.name}: not readable: {err}") from err
+    return _parsed(file.name, text)
+
+
+@lru_cache(maxsize=4)
+def _parsed(name: str, text: str) -> Site:
+    """Return the contents of a site file; asked for once per collection, so that a text is parsed once."""
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as err:
+        raise ConfigurationError(f"{name}: not readable as YAML: {err}") from err
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{name}: a mapping of {', '.join(KEYS[''])} is expected")
+    try:
+        return Site.model_validate(values)
+    except ValidationError as err:
+        raise ConfigurationError("; ".join(_complaint(name, error) for error in err.errors())) from err
+
+
+def _complaint(file: str, error: Any) -> str:
+    above = ".".join(str(part) for part in error["loc"][:-1])
+    key = ".".join(str(part) for part in error["loc"]) or "file"
+    if error["type"] == "extra_forbidden":
+        return f"{file}: {key}: unknown key, allowed are {', '.join(KEYS[above])}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{file}: {key}: {error['input']!r} is wrong, {message[0].lower()}{message[1:]}"

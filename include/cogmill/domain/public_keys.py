@@ -1,0 +1,66 @@
+"""Keys of the static files that the public gets; all of them lie below prefixes that `public_access` opens.
+
+A collection id holds nothing but lower-case letters, digits and underscores, so it needs no escape in a key.
+"""
+
+from __future__ import annotations
+
+from cogmill.domain.model import Bands
+
+CATALOG = "catalog/"
+"""Prefix of pages, lists of services, and the documents by which programs find tiles and maps."""
+
+STAC = "stac/"
+"""Prefix of the STAC catalog."""
+
+VIEWER = "viewer/"
+"""Prefix of the viewer."""
+
+SERVICES, CATALOG_PAGE = "catalog/services.json", "catalog/index.html"
+"""Keys of the list of services, for programs and for people."""
+
+SITEMAP = "catalog/sitemap.xml"
+"""Key of the list of pages for search engines."""
+
+ARCHIVE_WMTS = "catalog/wmts.xml"
+"""Key of the WMTS capabilities of the whole archive."""
+
+STAC_ROOT = "stac/catalog.json"
+"""Key of the root of the STAC catalog."""
+
+VIEWER_PAGE = "viewer/index.html"
+"""Key of the viewer."""
+
+
+def collection_folder(collection_id: str) -> str:
+    """Return the prefix of everything about one collection, with a slash at its end."""
+    return f"{CATALOG}{collection_id}/"
+
+
+def collection_page(collection_id: str) -> str:
+    """Return the key of the page about a collection."""
+    return f"{CATALOG}{collection_id}/index.html"
+
+
+def tilejson_key(collection_id: str) -> str:
+    """Return the key of a collection's TileJSON."""
+    return f"{CATALOG}{collection_id}/tiles.json"
+
+
+def wmts_key(collection_id: str) -> str:
+    """Return the key of a collection's WMTS capabilities."""
+    return f"{CATALOG}{collection_id}/wmts.xml"
+
+
+def stac_collection_key(collection_id: str) -> str:
+    """Return the key of a STAC collection."""
+    return f"{STAC}{collection_id}/collection.json"
+
+
+def photograph_page(collection_id: str, bands: Bands, stem: str) -> str:
+    """Return the key of the page about one photograph: its stable address, which stays when its COG is built again.
+
+    >>> photograph_page("travis_usda_1951_frames", Bands.BW, "03-22-51_4-173")
+    'catalog/travis_usda_1951_frames/photographs/bw/03-22-51_4-173.html'
+    """
+    return f"{CATALOG}{collection_id}/photographs/{bands}/{stem}.html"

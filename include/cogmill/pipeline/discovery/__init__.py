@@ -1,0 +1,1 @@
+"""How uploads are noticed: by listing the bucket, or by notifications about it."""

@@ -1,0 +1,211 @@
+"""Static files for the public: write those of a collection whose bytes changed, and remove those of what left the map.
+
+What they say is read from the ledger below a lock, so two runs cannot overwrite newer with older. A file that was stored is recorded
+afterwards, one that is to leave is deleted before: a run that is killed leaves nothing behind that the next one does not put right.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+from cogmill.aws.s3 import PutOptions
+from cogmill.config.collection_files import CollectionConfig, load_collection_config
+from cogmill.config.site import Site, load_site
+from cogmill.domain.errors import ConfigurationError, VerificationError
+from cogmill.domain.geo import Bounds3857
+from cogmill.domain.model import Bands, Collection, Product
+from cogmill.ledger.connection import Row
+from cogmill.ledger.queries import ARCHIVE
+from cogmill.mapserver.mapfile import service_title
+from cogmill.mapserver.urls import ArchiveAddresses
+from cogmill.pipeline.archive import Archive
+from cogmill.public.document import Document
+from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.services_list import CatalogEntry, catalog_entry
+from cogmill.public.writers import archive_documents, collection_documents
+
+log = logging.getLogger(__name__)
+
+UPLOADS_AT_ONCE = 16
+"""Files stored or deleted at the same time: they are small, and each waits for its answer."""
+
+RECORDED_AT_ONCE = 500
+"""Files after which the ledger hears of those that were stored."""
+
+Item = TypeVar("Item")
+
+CACHE = "public, no-cache"
+"""Copies may be kept, and are asked for by their ETag before they are shown: a publication is seen at once."""
+
+
+@dataclass(slots=True)
+class PublicChange:
+    """What became of the static files of collections and of the archive."""
+
+    written: list[str] = field(default_factory=list)
+    """Keys that were stored."""
+    removed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    missing_facts: tuple[str, ...] = ()
+    """Facts that nobody has stated, such as the license."""
+
+
+def update_public_files(archive: Archive, collection_id: str | None) -> PublicChange:
+    """Bring the static files of one collection (None: of none), and those of the whole archive, to what the ledger says.
+
+    The work is proportional to the collection; files with the same bytes are not stored again.
+
+    Raises:
+        ConfigurationError: The site file is wrong; what is public stays as it was.
+        VerificationError: An outline of the collection cannot be written in degrees; what is public stays as it was.
+        ServiceUnavailableError: S3 or the ledger went away; the next run continues.
+    """
+    change = PublicChange()
+    if collection_id is not None:
+        _update_collection(archive, collection_id, change)
+    _update_archive(archive, change)
+    log.info(
+        "public_files_updated collection=%s written=%d removed=%d unchanged=%d",
+        collection_id, len(change.written), len(change.removed), change.unchanged,
+    )  # fmt: skip
+    return change
+
+
+def follow_changes(archive: Archive) -> None:
+    """Update the static files of every collection whose service was changed since the archive was opened."""
+    changed = sorted({change.collection_id for change in archive.changes})
+    total = PublicChange()
+    for collection_id in changed:
+        _update_collection(archive, collection_id, total)
+    if changed:
+        _update_archive(archive, total)
+        log.info("public_files_follow collections=%d written=%d", len(changed), len(total.written))
+
+
+def collection_facts(archive: Archive, collection_id: str) -> tuple[CollectionFacts, list[PublishedFrame]] | None:
+    """Return what static files say about a collection, and its photographs in drawing order; None when it is not public.
+
+    Raises:
+        ConfigurationError: The site file is wrong.
+        VerificationError: An outline does not lie on the Earth.
+    """
+    row = archive.ledger.public_documents.facts(collection_id)
+    if not row["public"]:
+        return None
+    frames = [_frame(collection_id, frame) for frame in archive.ledger.public_documents.frames(collection_id)]
+    if not frames:
+        return None
+    collection = Collection(row["folder"], row["agency"], row["year"], Product(row["product"]))
+    return _facts(archive, collection, row, frames), frames
+
+
+def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[PublishedFrame]) -> CollectionFacts:
+    config = _config(archive, collection.id)
+    site = load_site(archive.settings.site_file).with_facts(config.facts if config else None)
+    title = config.title if config and config.title else service_title(collection)
+    extent = Bounds3857(row["xmin"], row["ymin"], row["xmax"], row["ymax"])
+    days = [day for frame in frames if frame.acquired for day in frame.acquired]
+    return CollectionFacts(
+        collection=collection,
+        title=title,
+        abstract=(config and config.facts and config.facts.abstract) or _abstract(title, site),
+        frames=len(frames),
+        bands=tuple(sorted({frame.bands for frame in frames})),
+        bounds=extent.to_4326(),
+        bounds_3857=extent,
+        days=(min(days), max(days)) if days else None,
+        undated=any(frame.acquired is None or frame.acquired[0] != frame.acquired[1] for frame in frames),
+        scans=sum(frame.scan_key is not None for frame in frames),
+        cog_bytes=sum(frame.cog_size or 0 for frame in frames),
+        gsd_m=min((frame.gsd_m for frame in frames if frame.gsd_m), default=None),
+        updated=max(frame.uploaded_at for frame in frames),
+        revision=row["revision"],
+        site=site,
+        addresses=_addresses(archive).of(collection.id),
+    )
+
+
+def _abstract(title: str, site: Site) -> str:
+    """Return what is said about a collection that says nothing about itself."""
+    return f"{title}. {site.abstract}" if site.abstract else f"Historical aerial photographs: {title}."
+
+
+def _config(archive: Archive, collection_id: str) -> CollectionConfig | None:
+    """Return a collection's file; a mistake in it costs what it states, not the pages, and is named in the log."""
+    try:
+        return load_collection_config(archive.settings.collections_dir, collection_id)
+    except ConfigurationError:
+        log.exception("collection_file_wrong collection=%s", collection_id)
+        return None
+
+
+def _frame(collection_id: str, row: Row) -> PublishedFrame:
+    if row["outline_wkb"] is None:
+        raise VerificationError(f"{collection_id}: the footprint of {row['stem']} does not lie on the Earth")
+    bounds = Bounds3857(row.pop("xmin"), row.pop("ymin"), row.pop("xmax"), row.pop("ymax"))
+    first, last = row.pop("acquired_from"), row.pop("acquired_to")
+    acquired = (first, last) if first and last else None
+    return PublishedFrame(**row | {"bands": Bands(row["bands"])}, acquired=acquired, bounds_3857=bounds)
+
+
+def _addresses(archive: Archive) -> ArchiveAddresses:
+    return ArchiveAddresses(archive.settings.public_url, archive.settings.mapserver_url)
+
+
+def _update_collection(archive: Archive, collection_id: str, change: PublicChange) -> None:
+    with archive.ledger.public_documents.exclusive(collection_id):
+        known = collection_facts(archive, collection_id)
+        if known is None:
+            archive.ledger.public_documents.set_entry(collection_id, None)
+            _write(archive, collection_id, [], change)
+            return
+        facts, frames = known
+        _write(archive, collection_id, collection_documents(facts, frames), change)
+        archive.ledger.public_documents.set_entry(collection_id, catalog_entry(facts).stored())
+        change.missing_facts = facts.site.missing
+
+
+def _update_archive(archive: Archive, change: PublicChange) -> None:
+    with archive.ledger.public_documents.exclusive(ARCHIVE):
+        entries = [CatalogEntry.from_stored(entry) for entry in archive.ledger.public_documents.entries()]
+        site = load_site(archive.settings.site_file)
+        _write(archive, ARCHIVE, archive_documents(site, _addresses(archive), entries), change)
+
+
+def _write(archive: Archive, owner: str, documents: Iterable[Document], change: PublicChange) -> None:
+    """Store the documents of a collection, or of the archive, that changed, and remove all others of its."""
+    ledger = archive.ledger.public_documents
+    known = ledger.hashes(owner)
+    wanted: set[str] = set()
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+        for group in _groups(documents):
+            wanted.update(document.key for document in group)
+            changed = [document for document in group if known.get(document.key) != document.sha256]
+            change.unchanged += len(group) - len(changed)
+            list(pool.map(_store(archive), changed))
+            ledger.note(owner, [{"key": d.key, "sha256": d.sha256, "size": len(d.body)} for d in changed])
+            change.written += [document.key for document in changed]
+        for gone in _groups(sorted(known.keys() - wanted)):
+            list(pool.map(archive.store.delete, gone))
+            ledger.forget(gone)
+            change.removed += gone
+
+
+def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield items in lists that are handled together, without ever holding all of them."""
+    items = iter(items)
+    while group := list(islice(items, RECORDED_AT_ONCE)):
+        yield group
+
+
+def _store(archive: Archive) -> Callable[[Document], None]:
+    def store(document: Document) -> None:
+        options = PutOptions(document.content_type, acl=archive.settings.public_acl, cache_control=CACHE)
+        archive.store.replace(document.key, document.body, options.with_sha256(document.sha256))
+
+    return store

@@ -1,0 +1,145 @@
+"""The list of services: `catalog/services.json` for programs, `catalog/index.html` for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from typing import Any, Self
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from cogmill.config.places import TEMPLATES
+from cogmill.config.site import Site
+from cogmill.domain import keys, public_keys
+from cogmill.domain.geo import Bounds3857, Bounds4326
+from cogmill.mapserver.urls import ArchiveAddresses, download_url
+from cogmill.public.document import HTML, JSON, Document
+from cogmill.public.facts import CollectionFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogEntry:
+    """One public service as in services.json. Field names are a contract with its readers.
+
+    The ledger keeps the entry of each collection, so that the list is written without reading a million photographs.
+    """
+
+    id: str
+    name: str
+    """Name of the raster layer, case kept."""
+    label: str = ""
+    """The id in words, as the list of the old system has it."""
+    title: str
+    county: str
+    agency: str
+    org: str = ""
+    """The agency, under its name in the old list."""
+    year: str
+    """As in the key: four digits or a mission code."""
+    mission: str = ""
+    """The mission code of a multi-county set; empty for others."""
+    product: str
+    type: str = ""
+    """The product, under its name in the old list."""
+    frames: int
+    years: tuple[int, int] | None
+    updated: str = ""
+    """When the newest of its uploads was stored, ISO 8601 in UTC."""
+    extent_3857: Bounds3857
+    extent_4326: Bounds4326
+    license: str | None = None
+    """Id of SPDX, or `other`; None when nobody has stated one."""
+    attribution: str | None = None
+    wms: str
+    """Address of the service up to and including `map=...&`."""
+    capabilities: str
+    preview: str
+    page: str = ""
+    """Page about the collection."""
+    tiles: str = ""
+    """PNG tiles, with `{z}`, `{x}` and `{y}` in the places of their numbers."""
+    tilejson: str = ""
+    wmts: str = ""
+    stac: str = ""
+    downloads: dict[str, str] = field(default_factory=dict)
+    """Address of the zipped shapefile by bands folder."""
+
+    def stored(self) -> dict[str, Any]:
+        """Return the entry as values of JSON."""
+        extents = {"extent_3857": [*self.extent_3857], "extent_4326": [*self.extent_4326]}
+        return asdict(self) | {"years": list(self.years) if self.years else None} | extents
+
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> Self:
+        """Return an entry that `stored` made, also one of an earlier version, whose unknown fields are left out."""
+        known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
+        known["years"] = tuple(known["years"]) if known["years"] else None
+        known["extent_3857"] = Bounds3857.from_edges(known["extent_3857"])
+        known["extent_4326"] = Bounds4326.from_edges(known["extent_4326"])
+        return cls(**known)
+
+
+def catalog_entry(facts: CollectionFacts) -> CatalogEntry:
+    """Return the entry of a collection."""
+    collection, addresses = facts.collection, facts.addresses
+    archives = {
+        str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
+        for bands in facts.bands
+    }
+    return CatalogEntry(
+        id=collection.id,
+        name=collection.service_name,
+        label=collection.id.replace("_", " ").title(),
+        title=facts.title,
+        county=collection.county,
+        agency=collection.agency,
+        org=collection.agency,
+        year=collection.year,
+        mission="" if collection.year.isdigit() else collection.year,
+        product=str(collection.product),
+        type=str(collection.product),
+        frames=facts.frames,
+        years=facts.years,
+        updated=facts.updated.isoformat(),
+        extent_3857=facts.bounds_3857,
+        extent_4326=facts.bounds,
+        license=facts.site.license.id if facts.site.license else None,
+        attribution=facts.site.credit,
+        wms=addresses.wms,
+        capabilities=addresses.capabilities,
+        preview=addresses.thumbnail(min(keys.THUMBNAIL_SIZES)),
+        page=addresses.collection_page,
+        tiles=addresses.tiles,
+        tilejson=addresses.tilejson,
+        wmts=addresses.wmts,
+        stac=addresses.stac,
+        downloads={bands: download_url(addresses.public_url, key) for bands, key in archives.items()},
+    )
+
+
+def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[CatalogEntry]) -> Iterator[Document]:
+    """Yield the list for programs and the list for people."""
+    del addresses
+    yield Document(public_keys.SERVICES, services_json(entries).encode(), JSON)
+    yield Document(public_keys.CATALOG_PAGE, services_page(entries, site).encode(), HTML)
+
+
+def services_json(entries: Sequence[CatalogEntry]) -> str:
+    """Return the list for programs; equal entries give equal text."""
+    return json.dumps({"services": [entry.stored() for entry in entries]}, ensure_ascii=False, indent=1) + "\n"
+
+
+def services_page(entries: Sequence[CatalogEntry], site: Site) -> str:
+    """Return the list for people: one page without scripts, everything escaped."""
+    return _template().render(entries=entries, frames=sum(entry.frames for entry in entries), site=site)
+
+
+@cache
+def _template() -> Template:
+    """Return the template of the catalog page, read once per process."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
+    )
+    return environment.get_template("catalog.html.j2")

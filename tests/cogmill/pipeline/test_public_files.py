@@ -1,0 +1,96 @@
+"""Static files for the public follow what is on the map, cost what changed, and say the same in a rebuilt ledger."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cogmill.domain.model import Collection, Product
+from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES
+from cogmill.pipeline import ingest, publish, withdraw
+from cogmill.pipeline.public_files import follow_changes, update_public_files
+
+from tests.small_archive import TRAVIS
+
+TXDOT = Collection("ElPaso", "TxDOT", "1985", Product.INDEX)
+
+
+@pytest.fixture
+def two(sample):
+    sample.published(TXDOT, 2).published(TRAVIS, 3)
+    for collection in (TXDOT, TRAVIS):
+        update_public_files(sample.archive, collection.id)
+    return sample
+
+
+def services(sample):
+    return json.loads(sample.archive.store.read(SERVICES))["services"]
+
+
+def test_lists_the_services_for_programs_and_for_people(two):
+    page = two.archive.store.read(CATALOG_PAGE).decode()
+    entries = services(two)
+
+    assert [entry["id"] for entry in entries] == [TXDOT.id, TRAVIS.id]
+    assert entries[1]["years"] == [1951, 1951]
+    assert entries[1]["downloads"]["bw"].endswith("_idx.zip")
+    assert -98.1 < entries[1]["extent_4326"][0] < -97
+    assert "2 services with 5 photographs" in page
+    assert entries[1]["wms"].replace("&", "&amp;") in page
+
+
+def test_keeps_the_names_of_the_old_list(two):
+    (entry,) = [entry for entry in services(two) if entry["id"] == TRAVIS.id]
+
+    named = {name: entry[name] for name in ("label", "org", "county", "agency", "year", "mission", "type")}
+    assert named == {
+        "label": "Travis Usda 1951 Frames", "org": "USDA", "county": "Travis", "agency": "USDA", "year": "1951",
+        "mission": "", "type": "frames",
+    }  # fmt: skip
+
+
+def test_writes_nothing_when_nothing_changed(two):
+    again = update_public_files(two.archive, TRAVIS.id)
+
+    assert (again.written, again.removed) == ([], [])
+    assert again.unchanged >= 2
+
+
+def test_a_new_frame_changes_only_its_collection_and_the_lists(two):
+    before = {key: two.etag(key) for key in two.listed(CATALOG)}
+    two.upload(TRAVIS, 1, first=9)
+    ingest.ingest_uploads(two.archive)
+    two.build(TRAVIS)
+    two.publish(TRAVIS)
+
+    update_public_files(two.archive, TRAVIS.id)
+
+    changed = {key for key in before if two.etag(key) != before[key]}
+    assert not [key for key in changed if TXDOT.id in key]
+    assert SERVICES in changed
+
+
+def test_a_withdrawn_collection_leaves_nothing_behind(two):
+    publish.withdraw_service(two.archive, TRAVIS.id)
+
+    follow_changes(two.archive)
+
+    assert [entry["id"] for entry in services(two)] == [TXDOT.id]
+    assert not [key for key in two.listed(CATALOG) if TRAVIS.id in key]
+
+
+def test_a_deleted_mapfile_takes_the_pages_with_it(two):
+    two.delete(f"mapfiles/{TRAVIS.id}.map")
+    withdraw.unpublish(two.archive, TRAVIS.id)
+
+    follow_changes(two.archive)
+
+    assert [entry["id"] for entry in services(two)] == [TXDOT.id]
+
+
+def test_another_run_never_writes_what_it_read_before(two, archive):
+    """Facts are read below the lock that orders the writers."""
+    with archive.ledger.public_documents.exclusive(TRAVIS.id):
+        held = two.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+    assert held == [(1,)]
+    assert two.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
