@@ -1,38 +1,50 @@
-"""Collections, frames, uploads and COGs as frozen values. No I/O, no clock; every other module may import this one."""
+"""Collections, frames, uploads and COGs as frozen values. No I/O, no clock; every module above may import this one."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
+import unicodedata
 from dataclasses import dataclass
-from enum import StrEnum
+from functools import lru_cache
+
+from cogmill.domain.layout import layout_in_use
+from cogmill.domain.layout.file_names import FolderParts
+from cogmill.domain.layout.kinds import Bands, Product, Stage
+
+__all__ = [
+    "MUCH_COLLAR",
+    "Bands",
+    "BuiltCog",
+    "Collection",
+    "FrameName",
+    "Product",
+    "RejectedFrame",
+    "Stage",
+    "StoredObject",
+    "UploadKey",
+    "letters_of",
+]
 
 MUCH_COLLAR = 0.3
 """Share of a frame's valid area from which on people are told that it was cut off; film of 9 inches with half an inch of
 collar around loses a fifth."""
 
-
-class Bands(StrEnum):
-    """First segment of a key: what a frame's channels show."""
-
-    BW = "bw"
-    """One grayscale band."""
-    NC = "nc"
-    """Three bands in natural color: red, green, blue."""
+_SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "ø": "oe", "Ø": "Oe", "æ": "ae", "Æ": "Ae", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"})  # fmt: skip
+"""Letters that no accent can be taken from."""
 
 
-class Product(StrEnum):
-    """What a collection holds."""
+@lru_cache(maxsize=8192)
+def letters_of(name: str) -> str:
+    """Return the name of a folder in the letters and digits that names of services are made of.
 
-    FRAMES = "frames"
-    INDEX = "index"
-    MOSAIC = "mosaic"
-
-
-class Stage(StrEnum):
-    """The two stages into which people upload."""
-
-    SCANNED = "scanned"
-    GEOREF = "georef"
+    >>> letters_of("Travis"), letters_of("El Paso"), letters_of("Göttingen-Süd"), letters_of("Peña")
+    ('Travis', 'ElPaso', 'GoettingenSued', 'Pena')
+    """
+    if name.isascii() and name.isalnum():
+        return name
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", name).translate(_SPELLED))
+    return re.sub(r"[^A-Za-z0-9]", "", plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,8 @@ class Collection:
     @property
     def service_name(self) -> str:
         """Name of the raster layer and of the index files, case kept: `Travis_USDA_1951_frames`."""
-        parts = [*filter(None, self.folder.split("/")), self.agency, self.year, self.product]
-        return "_".join(parts)
+        parts = [*self.folder.split("/"), self.agency, self.year, self.product]
+        return "_".join(filter(None, map(letters_of, parts)))
 
     @property
     def id(self) -> str:
@@ -65,7 +77,12 @@ class Collection:
 
     def prefix(self, bands: Bands) -> str:
         """Key prefix of one bands folder, ending in `/`: `bw/Travis/USDA_1951/frames/`."""
-        return "/".join(filter(None, [bands, self.folder, f"{self.agency}_{self.year}", self.product])) + "/"
+        return self.made_folder(bands, "")
+
+    def made_folder(self, bands: Bands, folder: str) -> str:
+        """Return the folder of one bands folder that takes the place of a stage's: `bw/Travis/USDA_1951/frames/cog/`."""
+        where = FolderParts(bands, self.folder, self.agency, self.year, self.product, "")
+        return layout_in_use().made_folder(where, folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 
-from cogmill.domain.model import Bands, Stage
+from cogmill.domain.layout import TEXAS
+from cogmill.domain.layout.kinds import Stage
 
 # below the folders of bands, not `*/cog/*`: what maintenance put into quarantine/ has a cog/ in its key too
 PUBLIC_PATTERNS = (
-    *(f"{bands}/*/{folder}/*" for folder in (Stage.SCANNED, "cog") for bands in Bands),
+    *(f"{bands}/*/{folder}/*" for folder in (Stage.SCANNED, "cog") for bands in TEXAS.bands.values()),
     "geojson/*",
     "catalog/*",
     "thumbnails/*",

@@ -6,10 +6,12 @@ Keys come from the bucket and from messages about it; whoever may write there ch
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import chain
 
 from cogmill.domain.keys import MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAILS
-from cogmill.domain.model import Bands, Product, Stage
+from cogmill.domain.layout import KeyLayout, layout_in_use
+from cogmill.domain.layout.kinds import Stage
 from cogmill.domain.public_keys import CATALOG, STAC
 from cogmill.domain.sidecars import POSITION_FILES
 
@@ -25,12 +27,13 @@ MAX_KEY_BYTES = 1024
 _NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 """What PostgreSQL rejects in a text: S3 allows NUL in a key, and a notification may spell half of a surrogate pair."""
 
-_COGS = re.compile(rf"(?:{'|'.join(Bands)})/(?:[^/]+/){{1,3}}(?:{'|'.join(Product)})/cog/")
 _PAGES = f"{CATALOG}[^/]+/|{STAC}"
-_DERIVED = re.compile(f"{MAPFILES}|{OVERVIEWS}|{THUMBNAILS}|{QUARANTINE}|{_PAGES}|{_COGS.pattern}")
-"""Where Cogmill itself writes TIFFs, or where maintenance deals with what strangers left. Nothing there is an upload."""
 
-_STAGES = frozenset(Stage)
+
+@cache
+def _derived(layout: KeyLayout) -> re.Pattern[str]:
+    """Return where Cogmill itself writes TIFFs, or where maintenance deals with what strangers left. Nothing there is an upload."""
+    return re.compile(f"{MAPFILES}|{OVERVIEWS}|{THUMBNAILS}|{QUARANTINE}|{_PAGES}|{layout.cogs.pattern}")
 
 
 def is_upload(key: str) -> bool:
@@ -46,9 +49,18 @@ def is_upload(key: str) -> bool:
     """
     if not key.lower().endswith(TIFFS):
         folder, _, name = key.rpartition("/")
-        if not name or name.lower().endswith(SIDECARS) or folder.rpartition("/")[2] not in _STAGES:
+        if not name or name.lower().endswith(SIDECARS) or stage_of(folder) is None:
             return False
-    return not _DERIVED.match(key)
+    return not _derived(layout_in_use()).match(key)
+
+
+def stage_of(folder: str) -> Stage | None:
+    """Return the stage that a folder is; None when it is none.
+
+    >>> stage_of("bw/Travis/USDA_1951/frames/georef"), stage_of("bw/Travis/USDA_1951/frames/georef/roll4")
+    (<Stage.GEOREF: 'georef'>, None)
+    """
+    return layout_in_use().stage_of(folder)
 
 
 def derived_folder(key: str) -> str | None:
@@ -57,7 +69,7 @@ def derived_folder(key: str) -> str | None:
     >>> derived_folder("bw/Travis/USDA_1951/frames/cog/tile_index/x.shp"), derived_folder("bw/Travis/USDA_1951/frames/georef/x.tif")
     ('bw/Travis/USDA_1951/frames/cog/', None)
     """
-    match = _DERIVED.match(key)
+    match = _derived(layout_in_use()).match(key)
     return match and match.group()
 
 
@@ -67,7 +79,7 @@ def is_below_cog(key: str) -> bool:
     >>> is_below_cog("bw/Travis/USDA_1951/frames/cog/tile_index/x.shp"), is_below_cog("bw/Travis/cog/x.tif")
     (True, False)
     """
-    return _COGS.match(key) is not None
+    return layout_in_use().cogs.match(key) is not None
 
 
 def key_fault(key: str) -> str | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cogmill.domain import keys, public_keys
-from cogmill.domain.model import Stage
-from cogmill.domain.screening import TIFFS, is_below_cog, is_upload, key_fault
+from cogmill.domain.screening import TIFFS, is_below_cog, is_upload, key_fault, stage_of
 
 
 def quarantine_key(key: str) -> str:
@@ -133,8 +132,8 @@ def place_of(key: str) -> Place | None:
         return place if len(key) > len(folder) + 1 else None
     # also in folders that fit no collection: the ledger has rejected such an upload, and it must not seem to be gone
     if is_upload(key):
-        stage = key.rpartition("/")[0].rpartition("/")[2]
-        return Place(stage) if stage in set(Stage) else Place.MISPLACED
+        stage = stage_of(key.rpartition("/")[0])
+        return Place(stage) if stage else Place.MISPLACED
     if key.endswith("/") or not is_below_cog(key):
         return None
     if key.lower().endswith(TIFFS):

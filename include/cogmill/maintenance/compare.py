@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogmill.domain import keys
-from cogmill.domain.model import Bands
+from cogmill.domain.layout import layout_in_use
 from cogmill.domain.screening import key_fault
 from cogmill.ledger.findings import CollectionLayers, Finding
 from cogmill.maintenance.checks import KINDS, Place, place_of
@@ -98,7 +98,7 @@ def _index_file_findings(archive: Archive, layers: list[CollectionLayers]) -> It
     unwanted: dict[str, CollectionLayers] = {}
     for entry in layers:
         wanted = {key for bands in entry.bands for key in keys.index_file_keys(entry.collection, bands)}
-        possible = {key for bands in Bands for key in keys.index_file_keys(entry.collection, bands)}
+        possible = {key for bands in layout_in_use().bands for key in keys.index_file_keys(entry.collection, bands)}
         unwanted |= dict.fromkeys(sorted((possible - wanted) & present), entry)
         if missing := sorted(wanted - present):
             yield _finding("index_files_missing", entry.collection.id, entry, f"missing: {', '.join(missing)}")

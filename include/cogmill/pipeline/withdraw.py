@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from cogmill.domain import keys
-from cogmill.domain.model import Bands, Collection
+from cogmill.domain.layout import layout_in_use
+from cogmill.domain.model import Collection
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive, ServiceChange
 
@@ -69,7 +70,9 @@ def withdraw_overviews(archive: Archive, collection_id: str) -> None:
 
 def _delete_index_files(archive: Archive, collection_id: str) -> None:
     collection: Collection = archive.ledger.collections.state(collection_id).collection
-    present = {bands: list(archive.store.pages(keys.tile_index_prefix(collection, bands))) for bands in Bands}
+    present = {
+        bands: list(archive.store.pages(keys.tile_index_prefix(collection, bands))) for bands in layout_in_use().bands
+    }
     for bands, pages in present.items():
         ours = set(keys.index_file_keys(collection, bands))
         for key in sorted({stored.key for page in pages for stored in page.objects} & ours):

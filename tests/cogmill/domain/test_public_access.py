@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from cogmill.domain import keys
 from cogmill.domain.keys import QUARANTINE, index_file_keys
-from cogmill.domain.model import Bands, Collection, Product
+from cogmill.domain.layout import layout_in_use
+from cogmill.domain.model import Collection, Product
 from cogmill.domain.public_access import COMPILED, FORMATS, bucket_policy
 from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES, STAC_ROOT, VIEWER_PAGE, photograph_page
 from cogmill.maintenance.report import REPORTS
@@ -31,7 +32,7 @@ PUBLISHED = [
     keys.cog_key(SHEET.collection, SHEET.bands, SHEET.stem, "0123456789ab"),
     keys.scan_key(FRAME.collection, FRAME.bands, FRAME.name.scan_stem),
     keys.scan_key(SHEET.collection, SHEET.bands, SHEET.name.scan_stem),
-    *(key for bands in Bands for key in index_file_keys(ELSEWHERE, bands)),
+    *(key for bands in layout_in_use().bands for key in index_file_keys(ELSEWHERE, bands)),
     *(COMPILED + suffix for suffix in FORMATS),
     SERVICES,
     CATALOG_PAGE,

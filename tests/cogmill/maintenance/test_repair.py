@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from cogmill.config.settings import Settings
 from cogmill.domain import keys
+from cogmill.domain.layout import layout_in_use
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.change_plan import plan_changes, record_plan
 from cogmill.maintenance.compare import compare
@@ -324,7 +325,7 @@ def test_asks_a_person_before_more_is_written_again_than_a_run_may_repair(publis
 
 
 def test_leaves_the_index_files_of_the_predecessor_alone(sample):
-    legacy = [key for bands in Bands for key in keys.index_file_keys(TRAVIS, bands)]
+    legacy = [key for bands in layout_in_use().bands for key in keys.index_file_keys(TRAVIS, bands)]
     for key in legacy:
         sample.put(key, b"legacy")
     sample.upload(frames=1)

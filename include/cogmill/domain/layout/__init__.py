@@ -1,0 +1,25 @@
+"""The layout of the archive's keys as data: patterns with named parts, and the one layout that this process works by."""
+
+from __future__ import annotations
+
+from cogmill.domain.layout.rules import KeyLayout
+from cogmill.domain.layout.texas import TEXAS
+
+__all__ = ["TEXAS", "KeyLayout", "layout_in_use", "use_layout"]
+
+_in_use = [TEXAS]
+
+
+def layout_in_use() -> KeyLayout:
+    """Return the layout by which this process reads and writes keys: that of its site, or the default one."""
+    return _in_use[0]
+
+
+def use_layout(layout: KeyLayout) -> None:
+    """Let this process work by a layout. A process works for one archive: its settings do this once, as they are read.
+
+    Raises:
+        ConfigurationError: The layout cannot be read.
+    """
+    layout.check()
+    _in_use[0] = layout
