@@ -63,6 +63,7 @@ fuzz-uploads: setup ## 2,000 spoiled uploads in all codecs, each of which must e
 
 bench-scale: setup ## an archive of a million frames in a ledger, and Airflow with 3,000 collections, measured against their bars
 	@$(SUDO) $(PYTHON) -m bench.scale
+	@$(SUDO) $(PYTHON) -m bench.stac
 	@$(SUDO) $(PYTHON) -m bench.watching
 	@$(SUDO) $(PYTHON) -m bench.scale_airflow
 

@@ -18,7 +18,7 @@ FILE = re.compile(
 )
 DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
 CLASS = re.compile(r"(?:[A-Z][a-z0-9]+){2,}|[A-Z][A-Z0-9]*[A-Z][a-z]+(?:[A-Z][a-z0-9]+)*")
-IN_THE_BUCKET = re.compile(r"(?:bw|nc|georef|scanned|cog|mapfiles|catalog|geojson|quarantine|reports)/.*")
+IN_THE_BUCKET = re.compile(r"(?:bw|nc|georef|scanned|cog|mapfiles|catalog|stac|geojson|quarantine|reports)/.*")
 ELSEWHERE = {"osgeo.gdal", "osgeo.ogr", "osgeo.osr", "airflow.sdk", "cogmill.tile_index", "cogmill.collection.product"}
 """Names of libraries, and of a table and a column."""
 

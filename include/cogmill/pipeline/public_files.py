@@ -150,6 +150,7 @@ def _frame(collection_id: str, row: Row) -> PublishedFrame:
     bounds = Bounds3857(row.pop("xmin"), row.pop("ymin"), row.pop("xmax"), row.pop("ymax"))
     first, last = row.pop("acquired_from"), row.pop("acquired_to")
     acquired = (first, last) if first and last else None
+    row["transform"] = row["transform"] and tuple(row["transform"])
     return PublishedFrame(**row | {"bands": Bands(row["bands"])}, acquired=acquired, bounds_3857=bounds)
 
 

@@ -36,6 +36,8 @@ class PublishedFrame:
     height: int | None
     gsd_m: float | None
     """Size of a pixel in EPSG:3857 meters."""
+    transform: tuple[float, ...] | None
+    """Coefficients a to f of the affine transform of the COG's pixels, see `BuiltCog`; None while the ledger has not read them."""
     source_crs: str | None
     """CRS of the upload, such as `EPSG:26914`."""
     scan_key: str | None

@@ -13,6 +13,7 @@ from cogmill.public import services_list
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry
+from cogmill.public.stac import stac_documents
 
 Writer = Callable[[CollectionFacts, Sequence[PublishedFrame]], Iterator[Document]]
 """Yields documents of one collection from its facts and its photographs, which come in drawing order."""
@@ -20,10 +21,10 @@ Writer = Callable[[CollectionFacts, Sequence[PublishedFrame]], Iterator[Document
 ArchiveWriter = Callable[[Site, ArchiveAddresses, Sequence[CatalogEntry]], Iterator[Document]]
 """Yields documents of the whole archive from the entries of its public collections, ordered by id."""
 
-WRITERS: tuple[Writer, ...] = ()
+WRITERS: tuple[Writer, ...] = (stac_documents.collection_documents,)
 """What each collection gets."""
 
-ARCHIVE_WRITERS: tuple[ArchiveWriter, ...] = (services_list.archive_documents,)
+ARCHIVE_WRITERS: tuple[ArchiveWriter, ...] = (services_list.archive_documents, stac_documents.archive_documents)
 """What the archive gets, with each publication and withdrawal of a collection."""
 
 

@@ -1,0 +1,1 @@
+"""The static STAC catalog: its root, a collection for each collection, an item for each photograph."""
