@@ -22,20 +22,28 @@ LIMIT_MS = 300
 
 PAGES = {
     "collections, first page": "/",
-    "collections, a page in the middle": "/?after=county500",
+    "collections, a page in the middle": "/?skip=1500",
+    "collections, most frames first": "/?sort=-on_map",
+    "collections, most rejected first": "/?sort=-rejected",
     "collections, searched": "/?q=usda_19",
     "collections with rejected frames": "/?only=rejected",
     "collections with waiting frames": "/?only=waiting",
     "rejected uploads": "/rejected",
+    "rejected uploads of a reason, by name": "/rejected?reason=no_crs&sort=upload",
+    "rejected uploads of a county": "/rejected?county=County500",
+    "rejected uploads, searched": "/rejected?q=no-such-upload",
     "uploads, searched": "/uploads?q=frames/georef/",
     "uploads, a part that few keys have": "/uploads?q=no-such-upload",
     "findings": "/findings",
     "collection of 10,000 frames": f"/dags/collection__{LARGE_ID}",
     "its frames, searched": f"/dags/collection__{LARGE_ID}?q=999",
     "its frames in one state": f"/dags/collection__{LARGE_ID}?state=published",
+    "its frames, largest first": f"/dags/collection__{LARGE_ID}?sort=-size",
 }
 LISTS = {
     "map of all collections": "/extents",
+    "map of collections with rejected frames": "/extents?only=rejected",
+    "rejected uploads as a file": "/rejected.csv",
     "map of 10,000 frames": f"/dags/collection__{LARGE_ID}/footprints",
     "totals": "/states",
 }

@@ -156,6 +156,35 @@ def test_hostile_names_are_only_text_when_rejections_are_listed(archive: Stack, 
     assert alerts == []
 
 
+def test_a_person_finds_rejected_uploads_from_the_numbers_at_the_top(archive: Stack, browser: BrowserContext) -> None:
+    page = browser.new_page()
+    page.goto(f"{archive.settings.airflow_url}/cogmill/")
+
+    page.get_by_role("link", name="rejected", exact=False).and_(page.locator("#totals a")).click()
+    page.get_by_label("Reason").select_option("no_crs")
+    page.get_by_role("button", name="Search").click()
+
+    page.get_by_text("1 found").wait_for()
+    assert page.locator("td.name").count() == 1
+    page.get_by_role("button", name="Retry all 1 found").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert "03-22-51_4-2.tif" in Path(download.value.path()).read_text("utf-8")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_is_cut_off_on_narrow_screens(archive: Stack, browser: BrowserContext, width: int) -> None:
+    page = browser.new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+
+    for path in ("/", "/rejected", "/uploads?q=page", "/findings", f"/dags/collection__{COLLECTION}"):
+        page.goto(f"{archive.settings.airflow_url}/cogmill{path}")
+        page.wait_for_load_state("networkidle")
+        for box in ("html", ".scroll"):
+            too_wide = page.locator(box).evaluate_all("boxes => boxes.map(box => box.scrollWidth - box.clientWidth)")
+            assert all(pixels <= 1 for pixels in too_wide), (path, box, too_wide)
+
+
 def test_theme_follows_airflow_when_it_is_dark(archive: Stack, browser: BrowserContext) -> None:
     page = browser.new_page()
     page.add_init_script("localStorage.setItem('theme', 'dark')")

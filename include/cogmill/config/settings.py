@@ -189,6 +189,8 @@ class FolderSettings(BaseModel):
     """The site file: title, organization, contact, license and what else the public is told about the archive. It may be missing."""
     leaflet_dir: Path = Path("/usr/share/javascript/leaflet")
     """Folder with `leaflet.js` and `leaflet.css`, the map library of the page Collections; the default is Debian's package `libjs-leaflet`."""
+    places_file: Path | None = None
+    """GeoJSON in degrees that the maps of the page Collections show below everything else, such as counties: points, lines and polygons, labeled by their property `name`. Empty: a grid of degrees alone."""
 
 
 class Settings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from cogmill.domain.model import Bands, Product
 from cogmill.ledger.connection import Part, Row, as_json
@@ -13,10 +13,29 @@ PAGE = 5000
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateFilter:
+    """Which frames a backfill may take."""
+
+    collection_ids: list[str]
+    """Collections; none means all."""
+    states: list[str]
+    prefix: str = ""
+    """What the keys of their uploads begin with."""
+    contains: str = ""
+    """Part of the key, lower case."""
+    reasons: list[str] = field(default_factory=list)
+    """Of rejected frames only those with these reasons; none means all."""
+    order: str = "by name"
+    """`oldest first`, `newest first`, `smallest first` or by name."""
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateFrame:
     """A frame that a backfill may take."""
 
     id: int
+    source_key: str
+    """Key of the upload."""
     collection_id: str
     product: Product
     bands: Bands
@@ -75,13 +94,9 @@ class Progress:
 class Backfills(Part):
     """Frames to be built again by hand."""
 
-    def candidates(
-        self, collection_ids: Sequence[str], prefix: str, states: Sequence[str], order: str
-    ) -> Iterator[CandidateFrame]:
-        """Stream the frames that fit, in the wanted order: `oldest first`, `newest first`, `smallest first` or by name."""
-        rows = self._stream(
-            "backfill_candidates", collection_ids=list(collection_ids), prefix=prefix, states=list(states), order=order
-        )
+    def candidates(self, wanted: CandidateFilter) -> Iterator[CandidateFrame]:
+        """Stream the frames that fit, in the wanted order."""
+        rows = self._stream("backfill_candidates", **asdict(wanted))
         return (
             CandidateFrame(**row | {"product": Product(row["product"]), "bands": Bands(row["bands"])}) for row in rows
         )

@@ -16,7 +16,7 @@ from cogmill.ledger.findings import Findings
 from cogmill.ledger.frames import Frames
 from cogmill.ledger.history import History
 from cogmill.ledger.overview_cells import OverviewCells
-from cogmill.ledger.page_queries import PageQueries
+from cogmill.ledger.page_lists import PageQueries
 from cogmill.ledger.queries import PublicDocuments, Queries
 from cogmill.ledger.uploads import Uploads
 

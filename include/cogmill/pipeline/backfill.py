@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from cogmill.cog.fingerprint import build_fingerprint, recipe_digest
 from cogmill.cog.profiles import Profile
 from cogmill.config.collection_files import ProfileChooser, profile_chooser
-from cogmill.domain.errors import ConfigurationError
+from cogmill.domain.errors import ConfigurationError, Reason
 from cogmill.domain.lifecycle import State
-from cogmill.ledger.backfills import CandidateFrame, Progress
+from cogmill.ledger.backfills import CandidateFilter, CandidateFrame, Progress
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.batches import FrameBatch
@@ -42,6 +42,10 @@ class BackfillRequest:
     """Ids; none means all."""
     prefix: str = ""
     """Beginning of the uploads' keys."""
+    contains: str = ""
+    """Any part of the uploads' keys; capital letters are the same as small ones."""
+    reasons: Sequence[str] = ()
+    """Of rejected frames only those with these reasons; none means all."""
     states: Sequence[str] = (State.REJECTED, State.FAILED)
     profile: str | None = None
     """Name of a profile to use instead of the collections' own."""
@@ -102,9 +106,15 @@ def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
     shares: dict[tuple[str, str], BackfillShare] = {}
     frames: list[tuple[int, int]] = []
     fingerprints: dict[Profile, set[str]] = {}
-    for frame in archive.ledger.backfills.candidates(
-        request.collections, request.prefix, _states(request), request.order
-    ):
+    wanted = CandidateFilter(
+        list(request.collections),
+        _states(request),
+        prefix=request.prefix,
+        contains=request.contains.lower(),
+        reasons=list(request.reasons),
+        order=request.order,
+    )
+    for frame in archive.ledger.backfills.candidates(wanted):
         why = _why(frame, request, choose, fingerprints)
         if why is None:
             continue
@@ -160,6 +170,7 @@ def _check(archive: Archive, request: BackfillRequest) -> None:
     for what, wrong, allowed in (
         ("collections", set(request.collections) - known, "those of the ledger"),
         ("states", set(request.states) - {*STATES, "everything"}, ", ".join([*STATES, "everything"])),
+        ("reasons", set(request.reasons) - {*Reason}, ", ".join(Reason)),
         ("order", {request.order} - set(ORDERS), ", ".join(ORDERS)),
     ):
         if wrong:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, TriggerRule
 from cogmill.cog.profiles import PROFILES
+from cogmill.domain.errors import Reason
 
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import collection_docs, operations_docs
@@ -47,6 +48,21 @@ def frame_fields() -> dict[str, Param]:
             examples=["bw/Travis/", "nc/"],
             title="Prefix",
             description="Only uploads whose keys begin like this.",
+        ),
+        "contains": Param(
+            default=None,
+            type=["null", "string"],
+            maxLength=1024,
+            title="Part of the key",
+            description="Only uploads whose keys have this anywhere in them, in any case.",
+        ),
+        "reasons": Param(
+            default=None,
+            type=["null", "array"],
+            items={"type": "string", "enum": [*map(str, Reason)]},
+            examples=[*map(str, Reason)],
+            title="Reasons",
+            description="Of rejected frames only those that were rejected for these reasons.",
         ),
     }
 

@@ -41,6 +41,8 @@ def request_from(archive: Archive, params: Mapping[str, Any], *, limit: int | No
     return BackfillRequest(
         collections=chosen_collections(archive, params),
         prefix=params["prefix"] or "",
+        contains=params.get("contains") or "",
+        reasons=params.get("reasons") or [],
         states=params["states"],
         profile=params["profile"],
         force=params["force"],

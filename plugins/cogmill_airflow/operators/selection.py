@@ -28,7 +28,9 @@ def names_everything(params: Mapping[str, Any]) -> bool:
 
 def takes_everything(params: Mapping[str, Any]) -> bool:
     """Tell whether a form asks for the whole archive, with nothing that narrows it down."""
-    narrowed = any(params.get(name) for name in (*NARROWING, "first_year", "last_year", "prefix", "limit"))
+    narrowed = any(
+        params.get(name) for name in (*NARROWING, "first_year", "last_year", "prefix", "contains", "reasons", "limit")
+    )
     return names_everything(params) and not narrowed
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cogmill.config.settings import load_settings
-from cogmill.ledger.page_queries import COLLECTION_FILTERS, FIRST_REJECTION, PageCursor
-from fastapi import FastAPI, HTTPException, Path, Query, Request
+from cogmill.ledger.page_lists import COLLECTION_FILTERS, COLLECTION_SORTS, FRAME_SORTS, Box, FrameFilter, PageRequest
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from cogmill_airflow.bundle.form_renewal import FORMS
@@ -18,12 +15,12 @@ from cogmill_airflow.names import DAG_PREFIX
 from cogmill_airflow.page.access import MayRetry, Reader
 from cogmill_airflow.page.error_pages import add_error_pages
 from cogmill_airflow.page.finding_lines import files, finding_lines
+from cogmill_airflow.page.rejected_list import add_rejected_list
+from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, read_only_ledger, respond
 from cogmill_airflow.page.static_files import add_static_files
-from cogmill_airflow.page.view import Addresses, render
 
 if TYPE_CHECKING:
-    from cogmill.ledger import Ledger
-    from cogmill.ledger.page_queries import FrameSummary, Page, ScanSummary
+    from cogmill.ledger.page_lists import FrameSummary, ScanSummary
 
 COLLECTIONS_PER_PAGE = 40
 FRAMES_PER_PAGE = 50
@@ -36,7 +33,6 @@ MAX_FOOTPRINTS = 2000
 WORLD = 20_037_508.342789244
 """Half the width of the map in EPSG:3857 meters."""
 
-Text = Annotated[str, Query(max_length=1024, pattern=r"^[^\x00]*$")]
 Only = Annotated[Literal["", "rejected", "failed", "waiting", "not public"], Query()]
 State = Annotated[Literal["", "published", "built", "building", "arrived", "rejected", "failed", "withdrawn"], Query()]
 Edge = Annotated[float, Query(ge=-WORLD, le=WORLD)]
@@ -45,17 +41,19 @@ DagId = Annotated[str, Path(pattern=rf"^{DAG_PREFIX}[a-z0-9_]{{3,150}}$")]
 app = FastAPI(title="Cogmill", openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Reader])
 add_error_pages(app)
 add_static_files(app)
+add_rejected_list(app)
 
 
 @app.get("/", response_class=HTMLResponse)
-def collections(request: Request, q: Text = "", only: Only = "", after: Text = "", before: Text = "") -> str:
+def collections(request: Request, q: Text = "", only: Only = "", sort: Sort = "name", skip: Skip = 0) -> str:
     """Show a page of all collections."""
+    check_sort(sort, [*COLLECTION_SORTS])
     with read_only_ledger() as ledger:
         page = ledger.pages.collections(
-            PageCursor(after, before or None), search=q.lower(), only=only, size=COLLECTIONS_PER_PAGE
+            PageRequest(COLLECTIONS_PER_PAGE, skip, sort), search=q.strip().lower(), only=only
         )
-    links = page_links(page, [collection.id for collection in page.rows])
-    return respond(request, "collections.html.j2", page=page, q=q, only=only, filters=COLLECTION_FILTERS, links=links)
+    query = {"q": q, "only": only}
+    return respond(request, "collections.html.j2", page=page, query=query, filters=COLLECTION_FILTERS)
 
 
 @app.get("/states")
@@ -63,16 +61,6 @@ def states() -> dict[str, int]:
     """Return how many frames of the archive are in each state."""
     with read_only_ledger() as ledger:
         return ledger.queries.states()
-
-
-@app.get("/rejected", response_class=HTMLResponse)
-def rejected(request: Request, may_retry: MayRetry, at: dt.datetime | None = None, frame: int = 0) -> str:
-    """Show a page of rejected uploads of the whole archive, newest first."""
-    with read_only_ledger() as ledger:
-        page = ledger.pages.rejected((at, frame) if at else FIRST_REJECTION, size=FRAMES_PER_PAGE)
-    last = page.rows[-1] if page.rows else None
-    links = {"next": {"at": last.changed_at.isoformat(), "frame": last.id}} if last and page.has_next else {}
-    return respond(request, "rejected.html.j2", page=page, links=links, may_retry=may_retry)
 
 
 @app.get("/uploads", response_class=HTMLResponse)
@@ -96,15 +84,14 @@ def uploads(request: Request, may_retry: MayRetry, q: Text = "") -> str:
 
 
 @app.get("/findings", response_class=HTMLResponse)
-def findings(request: Request, kind: Text = "", after: Text = "") -> str:
+def findings(request: Request, kind: Text = "", skip: Skip = 0) -> str:
     """Show how much the nightly comparison found of each kind, and the findings of one."""
     with read_only_ledger() as ledger:
         counts = ledger.pages.finding_counts()
-        page = ledger.pages.findings(kind, after, size=FRAMES_PER_PAGE) if kind else None
-    links = {"next": {"after": page.rows[-1]["subject"]}} if page and page.has_next else {}
+        page = ledger.pages.findings(kind, PageRequest(FRAMES_PER_PAGE, skip)) if kind else None
     lines = finding_lines(counts)
     return respond(
-        request, "findings.html.j2", lines=lines, page=page, kind=kind, links=links, files=files(load_settings())
+        request, "findings.html.j2", lines=lines, page=page, query={"kind": kind}, files=files(load_settings())
     )
 
 
@@ -116,97 +103,67 @@ def page_of_dag(
     may_retry: MayRetry,
     q: Text = "",
     state: State = "",
-    after: Text = "",
-    before: Text = "",
+    sort: Sort = "name",
+    skip: Skip = 0,
 ) -> str:
     """Show what belongs to a DAG: a collection, the findings, the uploads, or all collections."""
     if dag_id.startswith(DAG_PREFIX):
-        return collection(request, dag_id, may_retry=may_retry, q=q, state=state, after=after, before=before)
+        return collection(request, dag_id, may_retry=may_retry, q=q, state=state, sort=sort, skip=skip)
     if dag_id in ("maintenance", "compile_indexes"):
         return findings(request)
     if dag_id == "watch_uploads":
         return uploads(request, may_retry)
     if dag_id in FORMS:
-        return collections(request, q=q, after=after, before=before)
+        return collections(request, q=q, sort=sort, skip=skip)
     raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")
 
 
 def collection(
-    request: Request,
-    dag_id: str,
-    *,
-    may_retry: bool,
-    q: str = "",
-    state: str = "",
-    after: str = "",
-    before: str = "",
+    request: Request, dag_id: str, *, may_retry: bool, q: str = "", state: str = "", sort: str = "name", skip: int = 0
 ) -> str:
     """Show one collection and a page of its frames."""
+    check_sort(sort, FRAME_SORTS)
     collection_id = dag_id.removeprefix(DAG_PREFIX)
-    cursor = PageCursor(after, before or None)
     with read_only_ledger() as ledger:
         try:
             summary = ledger.pages.collection(collection_id)
         except KeyError as err:
             raise HTTPException(404, f"There is no collection {collection_id}.") from err
-        page = ledger.pages.frames(collection_id, cursor, search=q.lower(), state=state, size=FRAMES_PER_PAGE)
-    links = page_links(page, [frame.source_key for frame in page.rows])
-    return respond(
-        request, "collection.html.j2", collection=summary, page=page, q=q, state=state, links=links, may_retry=may_retry
-    )
+        page = ledger.pages.frames(
+            collection_id, PageRequest(FRAMES_PER_PAGE, skip, sort), FrameFilter(q.strip().lower(), state)
+        )
+    query = {"q": q, "state": state}
+    return respond(request, "collection.html.j2", collection=summary, page=page, query=query, may_retry=may_retry)
+
+
+def window(west: Edge = -WORLD, south: Edge = -WORLD, east: Edge = WORLD, north: Edge = WORLD) -> Box:
+    """Return the part of the map that a browser asks for, in EPSG:3857 meters."""
+    return west, south, east, north
+
+
+Window = Annotated[Box, Depends(window)]
 
 
 @app.get("/extents")
-def extents(
-    west: Edge = -WORLD, south: Edge = -WORLD, east: Edge = WORLD, north: Edge = WORLD, q: Text = ""
-) -> Response:
-    """Return the collections that intersect a window in EPSG:3857 meters: id, extent and whether a frame failed or was rejected."""
+def extents(box: Window, q: Text = "", only: Only = "") -> Response:
+    """Return the listed collections that intersect a window: id, extent in EPSG:3857 meters and whether a frame failed or was rejected."""
     with read_only_ledger() as ledger:
-        found = ledger.pages.collections_in((west, south, east, north), search=q.lower(), at_most=MAX_EXTENTS)
+        found = ledger.pages.collections_in(box, search=q.strip().lower(), only=only, at_most=MAX_EXTENTS)
     rows = [[one.id, *map(round, one.extent), int(one.has_faults)] for one in found]
     return JSONResponse({"collections": rows, "capped": len(rows) == MAX_EXTENTS})
 
 
 @app.get("/dags/{dag_id}/footprints")
-def footprints(
-    dag_id: DagId, west: Edge = -WORLD, south: Edge = -WORLD, east: Edge = WORLD, north: Edge = WORLD
-) -> Response:
-    """Return the footprints of a collection's frames that intersect a window, all in EPSG:3857 meters."""
-    window = (west, south, east, north)
-    tolerance = max(east - west, 0) / 4000
+def footprints(dag_id: DagId, box: Window, q: Text = "", state: State = "") -> Response:
+    """Return the footprints of a collection's listed frames that intersect a window, all in EPSG:3857 meters."""
+    west, _, east, _ = box
     with read_only_ledger() as ledger:
         found = ledger.pages.frames_in(
-            dag_id.removeprefix(DAG_PREFIX), window, tolerance=tolerance, at_most=MAX_FOOTPRINTS
+            dag_id.removeprefix(DAG_PREFIX),
+            box,
+            FrameFilter(q.strip().lower(), state),
+            tolerance=max(east - west, 0) / 4000,
+            at_most=MAX_FOOTPRINTS,
         )
     frames = [{"stem": one.stem, "outline": one.outline} for one in found]
     return JSONResponse({"frames": frames, "capped": len(frames) == MAX_FOOTPRINTS})
-
-
-@contextmanager
-def read_only_ledger() -> Iterator[Ledger]:
-    """Open the ledger through Airflow's connection, read-only, with a time limit for each query."""
-    from cogmill_airflow.connections import ledger_from_connection
-
-    with ledger_from_connection(options="-c default_transaction_read_only=on -c statement_timeout=5s") as ledger:
-        yield ledger
-
-
-def page_links(page: Page[Any], keys: list[str]) -> dict[str, dict[str, str]]:
-    """Return the query parameters of the links `previous` and `next` of a page, where there are such pages.
-
-    Args:
-        page: The page that is shown.
-        keys: Sort keys of its rows.
-    """
-    links = {}
-    if page.has_previous and keys:
-        links["previous"] = {"before": keys[0]}
-    if page.has_next and keys:
-        links["next"] = {"after": keys[-1]}
-    return links
-
-
-def respond(request: Request, template: str, **values: Any) -> str:
-    """Render a template with the values that all of them need."""
-    addresses = Addresses(request.scope["root_path"].rstrip("/"), load_settings())
-    return render(template, addresses=addresses, here=request.url.path.rpartition("/")[2], **values)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cogmill.config.settings import load_settings
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from cogmill_airflow.page.view import HERE
@@ -21,3 +22,10 @@ def add_static_files(app: FastAPI) -> None:
     async def map_library(request: Request, name: str) -> Response:
         leaflet = StaticFiles(directory=load_settings().leaflet_dir, check_dir=False)
         return await leaflet.get_response(name, request.scope)
+
+    @app.get("/places")
+    def places() -> Response:
+        file = load_settings().places_file
+        if file is None or not file.is_file():
+            raise HTTPException(404, "No place names: COGMILL_PLACES_FILE names no file on the API server's host.")
+        return FileResponse(file, media_type="application/geo+json")

@@ -20,8 +20,10 @@ from cogmill_airflow.names import dag_id
 from cogmill_airflow.page import PREFIX, formatting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cogmill.config.settings import Settings
-    from cogmill.ledger.page_queries import Box, CollectionSummary, FrameSummary
+    from cogmill.ledger.page_lists import Box, CollectionSummary, FrameSummary
 
 HERE = Path(__file__).parent
 
@@ -80,6 +82,10 @@ class Addresses:
             if frame.cog_key and frame.state == "published"
             else ""
         )
+
+    def scan(self, frame: FrameSummary) -> str:
+        """Return the address of a frame's raw scan; empty where none is known."""
+        return download_url(self.settings.public_url, frame.scan_key) if frame.scan_key else ""
 
     def thumbnail(self, collection: CollectionSummary) -> str:
         """Return the address of a small picture of the whole collection, a file; empty when nothing is public."""
@@ -162,6 +168,16 @@ def extent_text(extent: Box | None) -> str:
     return ",".join(f"{edge:.1f}" for edge in extent) if extent else ""
 
 
+def query_text(*parts: Mapping[str, object]) -> str:
+    """Return the part of an address after its path, what is empty left out; later values replace earlier ones.
+
+    >>> query_text({"q": "a b", "skip": 50}, {"skip": 0, "sort": "-name"})
+    '?q=a+b&sort=-name'
+    """
+    values = {name: value for part in parts for name, value in part.items()}
+    return "?" + urlencode({name: value for name, value in values.items() if value})
+
+
 @cache
 def _templates() -> Environment:
     environment = Environment(
@@ -181,6 +197,7 @@ def _templates() -> Environment:
         "state_bar": state_bar,
         "advice": advice,
         "what_next": what_next,
+        "query_text": query_text,
         "is_retriable": is_retriable,
         "STATES": STATES,
         "STATE_LABELS": STATE_LABELS,

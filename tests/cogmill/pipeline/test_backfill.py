@@ -53,6 +53,18 @@ def test_takes_only_rejected_and_failed_frames_unless_asked_for_more(real):
     assert "1 frames, 0.0 MB" in planned.text
 
 
+def test_takes_the_rejected_of_some_reasons_and_keys(real):
+    taken = [(TRAVIS.id, 1, "it was rejected (not_a_geotiff) and is looked at again")]
+
+    for request in ({"reasons": ["not_a_geotiff"]}, {"contains": "51_4-9.TIF"}):
+        assert why(plan(real, **request)) == taken
+    for request in ({"reasons": ["truncated"]}, {"contains": "51_4-8"}):
+        assert why(plan(real, **request)) == []
+    # its upload is gone: building it again could only fail
+    real.sql("INSERT INTO cogmill.finding (kind, subject) VALUES ('rejected_gone', %s)", BROKEN)
+    assert why(plan(real)) == []
+
+
 def test_takes_published_frames_only_when_their_recipe_changed_or_by_force(real):
     assert why(plan(real, states=["published"])) == []
     assert why(plan(real, states=["published"], force=True)) == [(TRAVIS.id, 2, "by force")]

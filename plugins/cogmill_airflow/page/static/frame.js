@@ -56,13 +56,14 @@
     const states = await response.json();
     const sumOf = (...names) => names.reduce((sum, name) => sum + (states[name] ?? 0), 0);
     const facts = [
-      [sumOf("published"), "on the map", "published"],
-      [sumOf("arrived", "building", "built"), "waiting", "arrived"],
-      [sumOf("rejected"), "rejected", "rejected"],
-      [sumOf("failed"), "failed", "failed"],
+      [sumOf("published"), "on the map", "published", "/?sort=-on_map"],
+      [sumOf("arrived", "building", "built"), "waiting", "arrived", "/?only=waiting&sort=-waiting"],
+      [sumOf("rejected"), "rejected", "rejected", "/rejected"],
+      [sumOf("failed"), "failed", "failed", "/?only=failed&sort=-failed"],
     ];
-    for (const [number, label, state] of facts) {
-      const fact = totals.appendChild(document.createElement("span"));
+    for (const [number, label, state, path] of facts) {
+      const fact = totals.appendChild(document.createElement("a"));
+      fact.href = document.body.dataset.root + path;
       const dot = fact.appendChild(document.createElement("i"));
       fact.className = "fact";
       dot.className = `dot is-${state}`;

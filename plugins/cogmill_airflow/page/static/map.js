@@ -3,6 +3,7 @@
 
 (() => {
   const MAX_DRAWN = 200; // frames in view up to which the map host is asked to draw them
+  const MAX_LABELS = 80; // names of places in view up to which they are written
   const MAX_LISTED = 12; // collections listed where the map was clicked
   const GRID_STEPS = [30, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005]; // degrees between two lines of the grid
 
@@ -21,7 +22,9 @@
   // The labels of the grid are at the top and at the left.
   map.addControl(L.control.zoom({ position: "bottomright" }));
   map.attributionControl.setPrefix(false);
+  map.createPane("places").style.zIndex = 350; // below the photographs' outlines
   const grid = L.layerGroup().addTo(map);
+  const labels = L.layerGroup().addTo(map);
   const shapes = L.layerGroup().addTo(map);
   const note = L.control({ position: "bottomleft" });
   note.onAdd = () => L.DomUtil.create("div", "note");
@@ -52,11 +55,39 @@
     }
   }
 
+  // Places of the installation's own file, such as counties: lines below everything else, names where few are in view.
+  async function showPlaces() {
+    const response = document.body.dataset.places && (await fetch(document.body.dataset.places));
+    if (!response?.ok) return;
+    const named = [];
+    const style = () => ({ className: "border", interactive: false, pane: "places" });
+    const pointToLayer = (feature, at) => L.circleMarker(at, { ...style(), radius: 2 });
+    const onEachFeature = ({ properties }, layer) => {
+      const at = layer.getLatLng ? layer.getLatLng() : layer.getBounds().getCenter();
+      if (properties?.name) named.push([String(properties.name), at]);
+    };
+    L.geoJSON(await response.json(), { style, pointToLayer, onEachFeature, pane: "places", interactive: false }).addTo(map);
+
+    function write() {
+      labels.clearLayers();
+      const inView = named.filter(([, at]) => map.getBounds().contains(at));
+      if (inView.length > MAX_LABELS) return;
+      for (const [name, at] of inView) {
+        const icon = L.divIcon({ className: "place-name", html: "", iconSize: null });
+        const label = L.marker(at, { icon, interactive: false, keyboard: false }).addTo(labels);
+        label.getElement().appendChild(document.createElement("span")).textContent = name;
+      }
+    }
+
+    map.on("moveend", write);
+    write();
+  }
+
   async function fetchShapes(bounds) {
     pending.abort();
     pending = new AbortController();
     const address = new URL(container.dataset.source, location.href);
-    if (container.dataset.q) address.searchParams.set("q", container.dataset.q);
+    for (const [name, value] of new URLSearchParams(container.dataset.filter)) address.searchParams.set(name, value);
     if (bounds) {
       const world = 20037508;
       const corners = [mercator.project(bounds.getSouthWest()), mercator.project(bounds.getNorthEast())];
@@ -161,5 +192,6 @@
 
   map.on("moveend", drawGrid);
   drawGrid();
+  showPlaces();
   container.dataset.map === "collections" ? showCollections() : showFrames();
 })();

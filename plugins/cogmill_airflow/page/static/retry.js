@@ -3,9 +3,10 @@
 
 (() => {
   const RUNS = `${document.body.dataset.airflow}/api/v2/dags/retry/dagRuns`;
-  const MESSAGES = { 401: "sign in again", 403: "not allowed", 404: "no DAG retry" };
+  const MESSAGES = { 401: "sign in again", 403: "not allowed", 404: "no DAG retry", 400: "refused by Airflow", 422: "refused by Airflow" };
 
-  function runConf({ collection, state, key }) {
+  function runConf({ conf: whole, collection, state, key }) {
+    if (whole) return JSON.parse(whole);
     const conf = { collections: [collection], states: [state], dry_run: false };
     // only the upload of that key: longer keys with the same prefix come after it by name
     return key ? { ...conf, prefix: key, order: "by name", limit: 1 } : conf;
