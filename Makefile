@@ -77,20 +77,25 @@ screenshots: ## the pictures in docs/, from the running demo
 	@setup/install.sh browser
 	@$(PYTHON) -m demo.screenshots
 
-# GDAL is no part of the locks: it has the version of each machine's libgdal.
-LOCK = VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q --upgrade \
-  --no-emit-package gdal --no-emit-index-url --no-emit-find-links
+# The hashes of all files of a version, so that any machine can take the one it needs and nothing else. GDAL has the version of each
+# machine's libgdal: setup/gdal.lock has those of Debian 12 and 13.
+UPGRADE ?= --upgrade
+LOCK = VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/uv pip compile -q $(UPGRADE) --generate-hashes --no-emit-package gdal --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make lock"
 
-lock: setup ## resolve requirements again into requirements.lock
+lock: setup ## resolve requirements again into the locks, with hashes; UPGRADE= keeps the versions that still fit
 	@$(LOCK) requirements-dev.txt --universal --python-version 3.11 -o requirements.lock
 	@$(LOCK) docker/requirements.in -c requirements.lock --python-version 3.13 --no-header --no-annotate \
 	  -o docker/requirements.lock
+	@$(LOCK) setup/build.in -c <(sed -n 's/^\(numpy==.*\) .*/\1/p' requirements.lock) --universal --python-version 3.11 --no-annotate -o setup/build.lock
+	@$(LOCK) ansible/requirements.txt --universal --python-version 3.11 -o ansible/requirements.lock
+	@echo ansible-core | $(LOCK) - -c ansible/requirements.lock --universal --python-version 3.11 --no-annotate -o ansible/core.lock
 
 .PHONY: help setup demo stack status stop clean test test-long faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
 
-.venv-ansible/bin/ansible-lint: ansible/requirements.txt | setup
+.venv-ansible/bin/ansible-lint: ansible/requirements.lock | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible
-	@.venv/bin/uv pip install -q --python .venv-ansible/bin/python -r ansible/requirements.txt && touch $@
+	@.venv/bin/uv pip install -q --python .venv-ansible/bin/python --require-hashes -r ansible/requirements.lock && touch $@
 
 ansible-lint: .venv-ansible/bin/ansible-lint ## ansible-lint, profile production
 	@cd ansible && PATH=$(CURDIR)/.venv-ansible/bin:$$PATH ansible-lint -q

@@ -28,7 +28,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 inputs() {
-  cat setup/install.sh setup/packages.sh requirements.lock pyproject.toml
+  cat setup/install.sh setup/packages.sh setup/*.lock requirements.lock pyproject.toml
   pwd
   printf '%s\n' "$VERSION_ID" "$(/usr/bin/python3 --version 2>&1)" "$(gdal-config --version 2>&1)"
 }
@@ -79,13 +79,11 @@ fi
 
 say "Python packages into $venv"
 [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv "$venv"
-"$venv/bin/python" -m pip install -q --disable-pip-version-check uv
+# What the builds of GDAL and rasterio need must be there first: they are built without isolation, so that both meet the
+# numpy they will run with. This and all that follows is taken by hash: from any index or mirror, but no other file than was locked.
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r setup/build.lock
 export VIRTUAL_ENV=$PWD/$venv UV_NO_PROGRESS=1
 pip() { "$venv/bin/uv" pip "$@"; }
-
-# What the builds of GDAL and rasterio need must be there first: they are built without isolation, so that both meet the
-# numpy they will run with.
-pip install -q "numpy==$(sed -n 's/^numpy==\([^ ;]*\).*/\1/p' requirements.lock | head -1)" "setuptools<80" wheel "cython>=3.1"
 
 # numpy's headers must stand before /usr/include: Debian keeps those of an older numpy there.
 numpy_headers=$("$venv/bin/python" -c 'import numpy; print(numpy.get_include())')
@@ -93,11 +91,19 @@ export CFLAGS="-I$numpy_headers" CXXFLAGS="-I$numpy_headers"
 gdal_version=$(gdal-config --version)
 
 # A wheel built against another numpy or GDAL must not come from uv's cache: the key of the cache knows neither.
-build_gdal() { pip install -q --no-build-isolation --no-cache --no-deps "GDAL==$gdal_version"; }
+build_gdal() {
+  local wanted=("GDAL==$gdal_version") lock=$venv/.gdal.lock
+  if grep "^gdal==$gdal_version " setup/gdal.lock > "$lock"; then
+    wanted=(--require-hashes -r "$lock")
+  else
+    say "setup/gdal.lock has no hash for GDAL $gdal_version: its bindings are taken unverified"
+  fi
+  pip install -q --no-build-isolation --no-cache --no-deps "${wanted[@]}"
+}
 build_rest() {
   local again=()
   [ "$(rasterio_gdal)" = "$gdal_version" ] || again=(--reinstall-package rasterio)
-  pip install -q -r requirements.lock --no-build-isolation-package rasterio --no-binary rasterio \
+  pip install -q --require-hashes -r requirements.lock --no-build-isolation-package rasterio --no-binary rasterio \
     --refresh-package rasterio "${again[@]}"
 }
 rasterio_gdal() { "$venv/bin/python" -c 'import rasterio; print(rasterio.__gdal_version__)' 2> /dev/null || true; }

@@ -41,8 +41,7 @@ def compose_names() -> set[str]:
 
 
 def pins(lock: str) -> dict[str, str]:
-    lines = (line.split(";")[0].strip() for line in (ROOT / lock).read_text().splitlines() if "==" in line)
-    return dict(line.split("==") for line in lines)
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE))
 
 
 def test_names_options_that_airflow_has() -> None:

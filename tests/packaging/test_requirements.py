@@ -54,6 +54,45 @@ def test_lock_lies_in_the_ranges(lock):
     assert [str(one) for one in wanted if not one.specifier.contains(pins[one.name.lower()])] == []
 
 
+LOCKS = sorted(
+    str(one.relative_to(ROOT)) for part in ("", "ansible", "docker", "setup") for one in (ROOT / part).glob("*.lock")
+)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_everything_in_a_lock_has_hashes(lock):
+    entries = re.split(
+        r"^(?=\S)", re.sub(r"^\s*#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE), flags=re.MULTILINE
+    )
+
+    assert [
+        one for one in entries if one and not re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", one, re.DOTALL)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "installer",
+    ["Makefile", "setup/install.sh", "docker/Dockerfile", "ansible/roles/airflow_worker/files/cogmill-environment"],
+)
+def test_everything_that_is_installed_from_a_lock_is_taken_by_hash(installer):
+    text = re.sub(r"\\\n\s*", "", (ROOT / installer).read_text())
+    commands = [part for line in text.splitlines() for part in re.split("&&|;", line) if "pip install" in part]
+    unverified = [
+        one for one in commands if re.search(r" -r \S", one) and not re.search("--require-hashes|hashes\\[@\\]", one)
+    ]
+
+    assert commands
+    assert unverified == []
+
+
+def test_bindings_are_built_with_the_numpy_they_run_with():
+    def numpy(lock):
+        return re.findall(r"^numpy==[^\\]*", (ROOT / lock).read_text(), re.MULTILINE)
+
+    assert numpy("setup/build.lock") == numpy("requirements.lock")
+    assert numpy("docker/requirements.lock")[0].split()[0] in {one.split()[0] for one in numpy("setup/build.lock")}
+
+
 @pytest.mark.parametrize(
     "pip", [[sys.executable, "-m", "pip"], [Path(sys.executable).with_name("uv"), "pip"]], ids=["pip", "uv"]
 )
