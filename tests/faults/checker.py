@@ -42,14 +42,25 @@ class Picture:
 
 
 class Layers:
-    """What is there now, of all five layers."""
+    """What is there now, of all five layers.
+
+    The archive may be at work meanwhile. What the ledger names is stored before and stays for days after, so the ledger is read first,
+    as of one moment. A mapfile is written after the rows that it shows: those are asked for once more behind the bucket.
+    """
 
     def __init__(self, client: Any, bucket: str, libpq: Mapping[str, Any]) -> None:
         self.bucket = bucket
+        self._read_ledger(libpq)
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         self.objects = {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+        with psycopg.connect(**libpq) as connection:
+            indexed = connection.execute("SELECT DISTINCT collection_id FROM cogmill.tile_index")
+            self.indexed = {row["collection_id"] for row in self.index.values()} | {name for (name,) in indexed}
+
+    def _read_ledger(self, libpq: Mapping[str, Any]) -> None:
         with psycopg.connect(**libpq, row_factory=dict_row) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             self.frames = {row["source_key"]: row for row in connection.execute("SELECT * FROM cogmill.frame")}
             self.index = {
                 row["oid"]: row
@@ -90,11 +101,13 @@ def lies(client: Any, bucket: str, libpq: Mapping[str, Any]) -> list[str]:
     hashes = {frame["cog_key"]: frame["cog_sha256"] for frame in layers.frames.values()}
     found += [f"index: {key} has other bytes than were verified" for key in shown if _other(layers, key, hashes)]
     for cell in layers.cells:
-        if cell["key"] not in layers.objects or _sha256(layers.objects[cell["key"]]) != cell["sha256"]:
-            found.append(f"overviews: {cell['key']} is not what is shown")
+        if cell["key"] not in layers.objects:
+            found.append(f"overviews: {cell['key']} is shown and not in the bucket")
+        elif _sha256(layers.objects[cell["key"]]) != cell["sha256"]:
+            found.append(f"overviews: {cell['key']} has other bytes than are shown")
     for collection in layers.collections:
         mapfile = layers.objects.get(f"mapfiles/{collection['id']}.map")
-        if mapfile is not None and not any(row["collection_id"] == collection["id"] for row in layers.index.values()):
+        if mapfile is not None and collection["id"] not in layers.indexed:
             found.append(f"mapfile: {collection['id']} is offered without a frame")
     return found
 

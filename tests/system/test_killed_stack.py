@@ -37,6 +37,7 @@ VICTIMS = {
     "triggerer": "airflow triggerer",
     "dag processor": "airflow dag-processor",
     "worker": "airflow worker",
+    "api server": "airflow api_server",
     "builder": BUILDER,
 }
 """What is killed, and what its command line or title says."""
