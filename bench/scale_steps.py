@@ -21,8 +21,11 @@ def sweep(archive: Archive) -> None:
     waiting = archive.ledger.uploads.due_collections(0, at_most=1_000_000)
     archive.ledger.uploads.mark_triggered(waiting)  # their runs were asked for: that is no news
     archive.ledger.uploads.set_watermark(Watermark(None, None))
-    if ingest.has_new_uploads(archive):
-        sys.exit("the sweep found news in an unchanged bucket")
+    going_on = True
+    while going_on:
+        if ingest.has_new_uploads(archive):
+            sys.exit("the sweep found news in an unchanged bucket")
+        going_on = archive.ledger.uploads.sweep_progress() is not None
 
 
 def compile_all(archive: Archive) -> None:

@@ -21,7 +21,7 @@ from cogmill.ledger import Ledger
 from cogmill.pipeline import Archive, ingest
 from psycopg.conninfo import conninfo_to_dict
 
-from bench import listing
+from bench import announced, listing
 from bench.ledger_seed import Size, seed
 from bench.scale import MB, Figure, libpq_environment, report
 from bench.scale_steps import BUCKET
@@ -58,6 +58,10 @@ def measure(stack: Stack, size: Size) -> Iterator[Figure]:
         yield Figure("keys of the bucket", connection.execute(listing.COUNT.encode()).fetchone()[0], "")  # type: ignore[index]
     environment = libpq_environment(libpq)
     with listing.serving(environment, whole=True) as address:
+        # the ledger is new: its first sweep is due
+        yield Figure(
+            "an upload announced during a sweep, to its map", announced.seconds_to_map(stack, address), "s", 60
+        )
         command = [sys.executable, "-m", "bench.watching", "--watch", address]
         told = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     budget = Settings.model_fields["list_requests_per_hour"].default
@@ -80,6 +84,8 @@ def watch(address: str) -> dict[str, float]:
     ledger.uploads.mark_triggered(waiting)  # their runs were asked for: that is no news
     began = time.monotonic()
     look(archive)
+    while ledger.uploads.sweep_progress() is not None:
+        look(archive)
     sweep_requests, sweep_s = len(asked), time.monotonic() - began
     asked.clear()
     checks, passed, cpu_s = 0, 0.0, time.process_time()

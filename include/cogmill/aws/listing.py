@@ -24,21 +24,26 @@ class Listing:
     objects: list[StoredObject]
     at: dt.datetime
     """The store's own clock when it answered."""
+    more: bool
+    """Whether another page follows."""
 
 
 def list_pages(
-    client: Any, bucket: str, prefix: str, skip: Callable[[str], str | None] | None = None
+    client: Any, bucket: str, prefix: str, skip: Callable[[str], str | None] | None = None, after: str = ""
 ) -> Iterator[Listing]:
     """Yield the pages of a listing; `S3Store.pages` says what the arguments are."""
-    position: dict[str, str] | None = {}
+    folder = skip(after) if skip and after else None
+    start = folder + LAST_CHARACTER if folder else after
+    position: dict[str, str] | None = {"StartAfter": start} if start else {}
     while position is not None:
         with translated(f"list s3://{bucket}/{prefix}"):
             page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, **position)
         headers = page["ResponseMetadata"]["HTTPHeaders"]
-        listed = Listing([_stored(entry) for entry in page.get("Contents", [])], _clock(headers.get("date", "")))
+        objects, more = [_stored(entry) for entry in page.get("Contents", [])], bool(page.get("IsTruncated"))
+        listed = Listing(objects, _clock(headers.get("date", "")), more)
         yield listed
         folder = skip(listed.objects[-1].key) if skip and listed.objects else None
-        if not page.get("IsTruncated"):
+        if not more:
             position = None
         elif folder:
             position = {"StartAfter": folder + LAST_CHARACTER}

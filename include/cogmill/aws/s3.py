@@ -63,15 +63,18 @@ class S3Store:
         self._credentials = SigningCredentials(client)
         set_timestamp_parser(client, parse_time)
 
-    def pages(self, prefix: str = "", skip: Callable[[str], str | None] | None = None) -> Iterator[Listing]:
+    def pages(
+        self, prefix: str = "", skip: Callable[[str], str | None] | None = None, after: str = ""
+    ) -> Iterator[Listing]:
         """List keys page by page, one LIST call per 1,000 keys and no other request.
 
         Args:
             prefix: Where the keys begin.
             skip: Returns the folder of a key of which the rest need not be listed, None for others. A page that ends in such a folder is
                 followed by the one behind the folder, so skipping never costs a request.
+            after: The key behind which the listing begins; empty for all.
         """
-        return list_pages(self._client, self.bucket, prefix, skip)
+        return list_pages(self._client, self.bucket, prefix, skip, after)
 
     def download(self, key: str, etag: str, target: Path) -> str:
         """Fetch exactly this version into a file with one GET and return its sha256.

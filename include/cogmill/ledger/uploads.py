@@ -30,11 +30,27 @@ class ListingAccount:
     moment: dt.datetime
     """Now, by the ledger's clock."""
     wanted: bool
-    """A sweep has seen something new and was not completed: the next ingest lists the bucket whatever that costs."""
+    """A sweep is under way: it goes on whatever that costs."""
     idle_s: float | None
     """Seconds since the last sweep; None when there was none."""
     debt_s: float
     """Seconds until the requests that were made are within the budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepProgress:
+    """How far a sweep has come that is made in parts."""
+
+    begun: dt.datetime
+    """When its first part began, by the ledger's clock."""
+    full: bool
+    """Whether it compares every key."""
+    reached: str = ""
+    """The last key of the last page of which all uploads are in the ledger; empty before the first."""
+    newest: dt.datetime | None = None
+    """When the newest object so far was modified."""
+    unsettled: dt.datetime | None = None
+    """When the oldest upload was modified that was too young to be judged."""
 
 
 class Uploads(Part):
@@ -90,6 +106,21 @@ class Uploads(Part):
         """Remember a completed sweep. It only ever moves forward, and never ahead of the ledger's clock."""
         self._rows("advance_watermark", known_until=mark.known_until, full_at=mark.full_at)
 
+    def sweep_progress(self) -> SweepProgress | None:
+        """Return how far the sweep that is under way has come; None when none is."""
+        for row in self._rows("read_sweep"):
+            return SweepProgress(**row | {"reached": bytes(row["reached"]).decode("utf-8", "surrogatepass")})
+        return None
+
+    def save_sweep(self, progress: SweepProgress | None) -> None:
+        """Remember how far a sweep has come; None when it is over, or nothing of it is worth keeping."""
+        row = {"begun": None, "full": None, "newest": None, "unsettled": None, "reached": None}
+        if progress is not None and progress.reached:
+            row = {name: getattr(progress, name) for name in row} | {
+                "reached": progress.reached.encode("utf-8", "surrogatepass")
+            }
+        self._rows("save_sweep", **row)
+
     def listing_account(self) -> ListingAccount:
         """Return what sweeps have cost so far."""
         (row,) = self._rows("listing_account")
@@ -101,7 +132,7 @@ class Uploads(Part):
         Args:
             requests: How many there were.
             per_hour: The budget.
-            wanted: The sweep was not completed, and the next ingest is to list the bucket in any case.
+            wanted: The sweep was not completed, and is to go on in any case.
         """
         self._rows("count_listing", requests=requests, per_hour=per_hour, wanted=wanted)
 

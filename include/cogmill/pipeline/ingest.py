@@ -45,8 +45,8 @@ def has_new_uploads(archive: Archive) -> bool:
     """Tell whether the ledger would change by `ingest_uploads`, or a collection waits for a run nobody asked for.
 
     Costs one LIST per 1,000 keys, no HEAD, and one SQL statement per page that holds recent keys, but lists the bucket no more often
-    than the budget of requests allows. With a queue of events it costs one HEAD per key in the queue instead, and the bucket is listed
-    only now and then.
+    than the budget of requests allows, and a large one in parts, of which one call makes one. With a queue of events it costs one HEAD
+    per key in the queue instead, and the bucket is listed only now and then.
     """
     if archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, 1):
         return True
@@ -56,25 +56,21 @@ def has_new_uploads(archive: Archive) -> bool:
     if not is_sweep_due(archive, account):
         return False
     with Sweep(archive, account) as sweep:
-        found = any(sweep.unknown_pages())
-        if not found:
-            sweep.complete()
-    return found
+        return any(sweep.unknown_pages())
 
 
 def ingest_uploads(archive: Archive) -> IngestResult:
-    """Record every unknown upload in the ledger and name the collections that have work to do."""
+    """Record unknown uploads in the ledger, of a large bucket those of one part, and name the collections that have work to do."""
     result = IngestResult([], 0, 0)
     if archive.queue is not None:
         for notified in ingest_events.read_notifications(archive, archive.queue):
             result = _ingest(archive, notified.uploads, result)
             archive.queue.delete(notified.messages)
     account = archive.ledger.uploads.listing_account()
-    if account.wanted or is_sweep_due(archive, account):
+    if is_sweep_due(archive, account):
         with Sweep(archive, account) as sweep:
             for page in sweep.unknown_pages():
                 result = _ingest(archive, page, result)
-            sweep.complete()
     due = archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, MOST_COLLECTIONS)
     # marked before the runs exist: a trigger that gets lost is repeated after `retrigger_seconds`, never at once and for ever
     archive.ledger.uploads.mark_triggered(due)

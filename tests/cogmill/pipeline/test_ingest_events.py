@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from cogmill.maintenance.compare import compare
-from cogmill.pipeline import ingest
+from cogmill.pipeline import ingest, sweep
 
 from tests.small_archive import TRAVIS
 
@@ -21,7 +21,7 @@ def waiting(sqs, url):
 
 
 def forbid_listing(monkeypatch, store):
-    def listed(*args):
+    def listed(*args, **options):
         raise AssertionError("the bucket was listed")
 
     monkeypatch.setattr(type(store), "pages", listed)
@@ -127,6 +127,27 @@ def test_finds_everything_by_the_sweep_when_all_events_are_lost(announced, sqs, 
 
     assert ingest.has_new_uploads(late)
     assert ingest.ingest_uploads(late).frames == 20
+
+
+def test_reads_notifications_between_the_parts_of_a_sweep(announced, monkeypatch):
+    monkeypatch.setattr(sweep, "PART_BESIDE_EVENTS_S", 0.0)
+    for number in range(9):
+        announced.put(f"notes/{number}.txt")
+    announced.client.meta.events.register(
+        "provide-client-params.s3.ListObjectsV2", lambda params, **_: params | {"MaxKeys": 3}
+    )
+    announced.sql("UPDATE cogmill.sweep SET counted_at = now() - interval '2 hours'")
+    ledger = announced.archive.ledger
+    assert not ingest.has_new_uploads(announced.archive)
+    assert ledger.uploads.sweep_progress()
+    announced.upload(frames=2)
+
+    assert ingest.has_new_uploads(announced.archive)
+    assert ingest.ingest_uploads(announced.archive).collection_ids == [TRAVIS.id]
+    assert ledger.uploads.sweep_progress()
+    ledger.uploads.mark_triggered([TRAVIS.id])
+    while ledger.uploads.listing_account().wanted:
+        assert not ingest.has_new_uploads(announced.archive)
 
 
 def test_believes_the_bucket_and_not_the_event(announced):

@@ -7,7 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 from cogmill.domain.screening import derived_folder, is_upload
+from cogmill.ledger.uploads import SweepProgress
 from cogmill.pipeline import ingest
+from cogmill.pipeline.discovery import sweep
 from cogmill.pipeline.discovery.sweep import MOST_DEBT_S
 
 FRAMES = "bw/Travis/USDA_1951/frames/"
@@ -162,3 +164,83 @@ def test_passes_over_folders_without_uploads_and_over_nothing_else(sample, listi
     assert set(others) <= seen
     assert {key for key in flat if is_upload(key)} <= seen
     assert len(listings) - flat_requests < flat_requests * 0.6
+
+
+@pytest.fixture
+def one_page_a_part(sample, monkeypatch):
+    """Three keys to a page, and every part of a sweep ends with its first page."""
+    monkeypatch.setattr(sweep, "PART_S", 0.0)
+    sample.client.meta.events.register(
+        "provide-client-params.s3.ListObjectsV2", lambda params, **_: params | {"MaxKeys": 3}
+    )
+
+
+def parts_until_done(archive):
+    """Make parts of a sweep until it is over; return what each ingested."""
+    frames = [ingest.ingest_uploads(archive).frames]
+    while archive.ledger.uploads.listing_account().wanted:
+        frames.append(ingest.ingest_uploads(archive).frames)
+    return frames
+
+
+def test_parts_of_a_sweep_find_every_upload_once_at_the_price_of_a_whole_one(sample, listings, one_page_a_part):
+    for number in range(8):
+        upload(sample, number)
+    archive = with_budget(sample, 1)  # what has begun goes on all the same
+
+    assert parts_until_done(archive) == [3, 3, 2]
+    assert len(listings) == 3
+    assert archive.ledger.uploads.watermark().known_until is not None
+    assert archive.ledger.uploads.sweep_progress() is None
+    assert not ingest.has_new_uploads(archive)
+
+
+def test_a_check_goes_on_where_the_one_before_has_stopped(sample, listings, one_page_a_part):
+    for number in range(7):
+        upload(sample, number)
+    parts_until_done(sample.archive)
+    sample.sql("UPDATE cogmill.collection SET triggered_at = now()")
+    upload(sample, 9)
+    before = len(listings)
+
+    found = [ingest.has_new_uploads(sample.archive) for _ in range(3)]
+
+    assert found == [False, False, True]
+    assert ingest.ingest_uploads(sample.archive).frames == 1
+    assert len(listings) - before == 4
+    assert not sample.archive.ledger.uploads.listing_account().wanted
+
+
+def test_an_upload_behind_the_position_of_a_sweep_is_found_by_the_next(sample, one_page_a_part):
+    for number in range(3, 9):
+        upload(sample, number)
+    assert ingest.ingest_uploads(sample.archive).frames == 3
+    upload(sample, 1)
+
+    assert parts_until_done(sample.archive)[0] == 3
+    assert sum(parts_until_done(sample.archive)) == 1
+
+
+def test_a_killed_part_is_made_again(sample, one_page_a_part, monkeypatch):
+    for number in range(6):
+        upload(sample, number)
+    ingest.ingest_uploads(sample.archive)
+
+    def fail(rows):
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(sample.archive.ledger.uploads, "ingest_frames", fail)
+    with pytest.raises(RuntimeError):
+        ingest.ingest_uploads(sample.archive)
+    monkeypatch.delattr(sample.archive.ledger.uploads, "ingest_frames")
+
+    assert sum(parts_until_done(sample.archive)) == 3
+
+
+def test_any_key_can_be_the_position_of_a_sweep(sample):
+    now = sample.archive.ledger.uploads.listing_account().moment
+    for key in ("bw/x\0y.tif", "bw/\ud800.tif", "bw/😀'; --.tif"):
+        progress = SweepProgress(now, full=True, reached=key, newest=now)
+        sample.archive.ledger.uploads.save_sweep(progress)
+
+        assert sample.archive.ledger.uploads.sweep_progress() == progress

@@ -18,7 +18,7 @@ SELECT cog_key FROM cogmill.frame WHERE state = 'published' ORDER BY id DESC LIM
 WITH given AS (
     UPDATE cogmill.identity SET bucket = :bucket, take_over = :take_over
 ), swept AS (
-    UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity'
+    UPDATE cogmill.sweep SET watermark = '-infinity', full_at = '-infinity', reached = NULL
 ), forgotten AS (
     DELETE FROM cogmill.finding
 ), again AS (

@@ -120,6 +120,16 @@ UPDATE cogmill.sweep SET
     watermark = least(now(), greatest(CASE WHEN watermark <= now() THEN watermark ELSE '-infinity' END, :known_until::timestamptz)),
     full_at = least(now(), greatest(CASE WHEN full_at <= now() THEN full_at ELSE '-infinity' END, :full_at::timestamptz));
 
+-- name: read_sweep()
+-- The sweep that is under way; what began ahead of the ledger's own clock is none.
+SELECT reached, begun_at AS begun, is_full AS full, newest, unsettled
+FROM cogmill.sweep
+WHERE reached IS NOT NULL AND begun_at <= now();
+
+-- name: save_sweep(reached, begun, full, newest, unsettled)!
+-- Remember how far a sweep has come, or, without `reached`, that none is under way.
+UPDATE cogmill.sweep SET reached = :reached::bytea, begun_at = :begun, is_full = :full, newest = :newest, unsettled = :unsettled;
+
 -- name: listing_account()
 -- The ledger's clock, what sweeps have cost and how long ago; a count that is ahead of the clock says nothing.
 SELECT now() AS moment, wanted,
