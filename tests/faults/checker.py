@@ -19,8 +19,8 @@ import psycopg
 from osgeo import gdal, ogr
 from psycopg.rows import dict_row
 
-EXTRA = {"reports/ledger.json"}
-"""Objects of the archive as a whole."""
+EXTRA = ("reports/", "geojson/compiled_historical_indexes.", "catalog/index.html", "catalog/services.json")
+"""Where objects of the archive as a whole begin."""
 
 DIGEST = re.compile(r"^(overviews/|.*/cog/).*\.[0-9a-f]{12}\.tif$")
 """Names of COGs and cells. Maintenance deletes those that nothing names, days later."""
@@ -197,8 +197,8 @@ def _wrong_overviews(layers: Layers, uploads: Mapping[str, bytes]) -> Iterator[s
 def _left_over(layers: Layers, uploads: Mapping[str, bytes]) -> Iterator[str]:
     """Say what nobody knows of. Whole objects with a digest in their names, which a run that was interrupted has left, are not shown to anybody."""
     named = {frame["cog_key"] for frame in layers.frames.values()} | {cell["key"] for cell in layers.cells}
-    for key in layers.objects.keys() - uploads.keys() - named - layers.retired - EXTRA:
-        known = "/tile_index/" in key or key.startswith(("mapfiles/", "thumbnails/"))
+    for key in layers.objects.keys() - uploads.keys() - named - layers.retired:
+        known = "/tile_index/" in key or key.startswith(("mapfiles/", "thumbnails/", *EXTRA))
         if not known and not DIGEST.search(key):
             yield f"bucket: nobody knows of {key}"
 

@@ -29,7 +29,7 @@ FRAMES = int(os.environ.get("COGMILL_FAULT_FRAMES", "300"))
 
 SEED = int(os.environ.get("COGMILL_FAULT_SEED", "1"))
 
-EVERY_S = (5, 40)
+EVERY_S = (1, 10)
 """Shortest and longest pause between two kills."""
 
 VICTIMS = {
@@ -48,13 +48,13 @@ COLLECTION, FOLDER = "struck_usda_1951_frames", "bw/Struck/USDA_1951/frames/"
 
 
 def strike(stack: Stack, chance: random.Random) -> str:
-    """Kill one process by SIGKILL and return what it was."""
-    what = chance.choice(list(VICTIMS))
-    found = running(stack, VICTIMS[what])
-    if not found:
+    """Kill one process by SIGKILL and return what it was; empty when none of them runs."""
+    alive = {what: found for what, words in VICTIMS.items() if (found := running(stack, words))}
+    if not alive:
         return ""
+    what = chance.choice(list(alive))
     with contextlib.suppress(psutil.NoSuchProcess):
-        chance.choice(found).kill()
+        chance.choice(alive[what]).kill()
     return what
 
 
