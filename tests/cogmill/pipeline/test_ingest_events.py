@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 from cogmill.maintenance.compare import compare
-from cogmill.pipeline import ingest, sweep
+from cogmill.pipeline import ingest
+from cogmill.pipeline.discovery import sweep
 
 from tests.small_archive import TRAVIS
 
