@@ -33,7 +33,7 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
     values = {"paths": paths, "settings": settings}
     write_private(paths.supervisor_conf, render("supervisord.conf.j2", programs=programs, **values))
     write_private(paths.nginx / "nginx.conf", render("nginx.conf.j2", **front_values(paths, settings)))
-    for name in ("map_parameters.lua", "map_gate.lua"):
+    for name in ("map_parameters.lua", "map_gate.lua", "map_tiles.lua"):
         write_private(paths.nginx / name, (ROLE / "files" / name).read_text(encoding="utf-8"))
     for name in ("client_body", "fastcgi", "proxy", "uwsgi", "scgi"):
         shutil.rmtree(paths.nginx / name, ignore_errors=True)
@@ -49,8 +49,10 @@ def write_configuration(paths: StackPaths, settings: StackSettings, programs: li
     folders = f"({paths.mapfiles}|{paths.mapserver}/health)"
     mapserver = render("mapserver.conf.j2", mapfile_folder=folders, extra=extra, **limits)
     make_folder(paths.mapserver / "health", 0o700, "www-data")
-    health = (ROLE / "files/health.map").read_text(encoding="utf-8")
-    write_private(paths.mapserver / "health/health.map", health, "www-data")
+    for name in ("health.map", "archive.map"):
+        write_private(
+            paths.mapserver / "health" / name, (ROLE / "files" / name).read_text(encoding="utf-8"), "www-data"
+        )
     write_private(paths.mapserver / "mapserver.conf", mapserver, "www-data")
     write_private(paths.mapserver / "pg_service.conf", render("pg_service.conf.j2", **values), "www-data")
     write_private(paths.mapserver / "aws-credentials", render("aws-credentials.j2", **values), "www-data")

@@ -7,10 +7,9 @@ paths in the tile index, and both with the permissions of the MapServer process.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import math
 import re
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 from cogmill.config.places import TEMPLATES
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Collection, Product
+from cogmill.mapserver import tile_facts
+from cogmill.mapserver.escaping import metadata_lines, quoted, sql_literal
 from cogmill.overviews.grid import resolution
 
 DEFAULT_SRS = ("EPSG:3857", "EPSG:4326", "CRS:84", "EPSG:4269", "EPSG:26913", "EPSG:26914", "EPSG:26915", "EPSG:3083")
@@ -164,22 +165,30 @@ def render(service: Service) -> str:
 
     The text works on MapServer 8.0 and 8.4.
     """
+    draft = _filled(service, "")
+    return _filled(service, hashlib.sha256(draft.encode()).hexdigest()[:12])
+
+
+def _filled(service: Service, digest: str) -> str:
+    """Return the text; `digest` stands for all the rest of it in what the web server is told."""
     raster_title, index_title = TITLES[service.product]
     return _template().render(
-        map_name=_quoted(service.map_name),
-        raster_name=_quoted(service.service_name),
-        index_name=_quoted(service.index_name),
-        tile_index=_quoted(service.tiles_name if service.overview_levels else service.index_name),
-        tile_data=_quoted(TILES),
-        frame_rows=_quoted(FRAME_ROWS.format(collection_id=_sql_literal(service.collection_id))),
-        class_name=_quoted(index_title),
+        map_name=quoted(service.map_name),
+        raster_name=quoted(service.service_name),
+        index_name=quoted(service.index_name),
+        tile_index=quoted(service.tiles_name if service.overview_levels else service.index_name),
+        tile_data=quoted(TILES),
+        frame_rows=quoted(FRAME_ROWS.format(collection_id=sql_literal(service.collection_id))),
+        class_name=quoted(index_title),
         extent=" ".join(map(str, service.map_extent)),
         max_size=MAX_SIZE_PX,
-        data=_quoted(DATA.format(collection_id=_sql_literal(service.collection_id))),
-        web_metadata=_metadata(_web_metadata(service)),
-        raster_metadata=_metadata({"wms_title": raster_title, **_time_metadata(service)}),
-        index_metadata=_metadata({"wms_title": index_title, **_item_metadata(), **_time_metadata(service)}),
+        data=quoted(DATA.format(collection_id=sql_literal(service.collection_id))),
+        web_metadata=metadata_lines(_web_metadata(service)),
+        raster_metadata=metadata_lines({"wms_title": raster_title, **_time_metadata(service)}),
+        index_metadata=metadata_lines({"wms_title": index_title, **_item_metadata(), **_time_metadata(service)}),
         levels=[_level(service, level) for level in service.overview_levels],
+        facts_name=quoted(tile_facts.LAYER),
+        facts_data=quoted(tile_facts.data(service.collection_id, service.service_name, digest)),
     )
 
 
@@ -189,7 +198,7 @@ def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=select_autoescape(),  # HTML rules would spoil a mapfile; `_quoted` escapes by MapServer's
+        autoescape=select_autoescape(),  # HTML rules would spoil a mapfile; `quoted` escapes by MapServer's
         keep_trailing_newline=True,
     )
     return environment.get_template("service.map.j2")
@@ -212,8 +221,8 @@ def _level(service: Service, level: int) -> dict[str, str]:
     A level is drawn from the scale at which a pixel of the picture is as large as one of the level.
     """
     pixel_m = resolution(level)
-    rows = CELL_ROWS.format(collection_id=_sql_literal(service.collection_id), level=level)
-    return {"scale": _quoted(f"{pixel_m * INCHES_PER_M * DOTS_PER_INCH:.0f}"), "rows": _quoted(rows)}
+    rows = CELL_ROWS.format(collection_id=sql_literal(service.collection_id), level=level)
+    return {"scale": quoted(f"{pixel_m * INCHES_PER_M * DOTS_PER_INCH:.0f}"), "rows": quoted(rows)}
 
 
 def _item_metadata() -> dict[str, str]:
@@ -227,28 +236,3 @@ def _time_metadata(service: Service) -> dict[str, str]:
         return {}
     first, last = service.dates
     return {"wms_timeitem": "acquired", "wms_timeextent": f"{first.isoformat()}/{last.isoformat()}"}
-
-
-def _metadata(pairs: dict[str, str]) -> Iterable[tuple[str, str]]:
-    """Return quoted keys and values for the template."""
-    return [(_quoted(key), _quoted(value)) for key, value in pairs.items()]
-
-
-def _quoted(text: str) -> str:
-    """Return a mapfile string that holds this text and nothing else.
-
-    Control and format characters become spaces: no directive needs them, and they hide things from whoever reads the file.
-    """
-    plain = "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
-    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _sql_literal(text: str) -> str:
-    """Return a PostgreSQL string literal in which every special character is an escape.
-
-    MapServer searches this text for `USING UNIQUE`, `!BOX!` and more before PostgreSQL sees it, so quoting alone would not do.
-    """
-    if re.fullmatch(r"[a-z0-9_]+", text):
-        return f"'{text}'"
-    return "U&'" + "".join(char if re.match(r"[a-z0-9_]", char) else f"\\+{ord(char):06X}" for char in text) + "'"

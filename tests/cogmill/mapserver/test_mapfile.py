@@ -13,6 +13,8 @@ from cogmill.domain.model import Collection, Product
 from cogmill.mapserver.mapfile import Service, render, service_title
 from cogmill.mapserver.urls import service_url
 
+from demo.stack.role import ROLE
+
 
 def service(**changes: Any) -> Service:
     given = Service(
@@ -71,7 +73,7 @@ MENDED = {
 
 
 def test_directives_of_the_predecessor_are_kept_or_mended() -> None:
-    head, raster, footprints = re.split(r"^  LAYER$", render(service()), flags=re.MULTILINE)
+    head, raster, footprints, _facts = re.split(r"^  LAYER$", render(service()), flags=re.MULTILINE)
 
     for block, lines in zip((head, raster, footprints), KEPT.values(), strict=True):
         assert [line for line in lines if line not in map(str.strip, block.splitlines())] == []
@@ -172,3 +174,23 @@ def test_address_is_percent_encoded_when_an_id_has_special_characters() -> None:
 @pytest.mark.parametrize("base", ["https://m.org", "https://m.org/", "https://m.org/wms", "https://m.org/wms/"])
 def test_address_is_the_same_when_the_base_names_the_shared_path(base: str) -> None:
     assert service_url(base, "x") == "https://m.org/wms/?map=/mapfiles/x.map&"
+
+
+def test_digest_that_the_web_server_is_told_changes_with_anything_else_in_the_file() -> None:
+    def digest(**changes: object) -> str:
+        found = re.search(r"'([^']*)' AS digest|U&'([^']*)' AS digest", render(service(**changes)))
+        assert found
+        return found[0]
+
+    assert digest() == digest()
+    assert len({digest(), digest(title="Another"), digest(overview_levels=(15, 12)), digest(srs=("EPSG:3857",))}) == 4
+
+
+def test_zooms_of_the_archive_begin_where_those_of_services_do() -> None:
+    text = (ROLE / "files/archive.map").read_text(encoding="utf-8")
+
+    found = re.findall(r'^ +"([0-9]+)" "([0-9]+)"$', text, flags=re.MULTILINE)
+
+    levels = render(service(overview_levels=tuple(range(24, -1, -1))))
+    assert found == [("0", "25"), *re.findall(r'"([0-9]+)" ".* AND level = ([0-9]+)[)]', levels)]
+    assert len(found) == 26

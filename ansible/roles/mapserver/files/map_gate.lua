@@ -17,6 +17,8 @@ local QUICK_S, COSTLY_S, ABANDONED_S = 600, 30, 10
 -- How long it is known of a class that it is quick, that it is costly, and that people left before that was known.
 local SHARED_S, SHARED_BYTES = 1, 16000000
 -- How long a picture is kept for those who were waiting for it, and the largest one that is.
+local KEPT_S = 600
+-- How long a tile is kept in the memory of this host; a picture in which something was missing ends with it.
 local ENDINGS = { ["image/png"] = "IEND\174B`\130$", ["image/jpeg"] = "\255\217$", xml = ">%s*$" }
 -- What a whole document ends with. A worker that was ended while it answered leaves half of one, and nginx 1.22 takes the end of
 -- its connection for the end of the document.
@@ -24,7 +26,7 @@ local ENDINGS = { ["image/png"] = "IEND\174B`\130$", ["image/jpeg"] = "\255\217$
 local settings, rooms
 local known = ngx.shared.gate
 local open = ngx.shared.gate_open -- apart, so that no number of classes and addresses can push out what is counted
-local pictures = ngx.shared.pictures
+local pictures, kept = ngx.shared.pictures, ngx.shared.tiles
 
 -- Once, before nginx makes its processes. `chosen`: workers, costly_workers, timeout, quick, quick_wait (seconds).
 function gate.configure(chosen)
@@ -86,7 +88,7 @@ end
 
 -- Returns the class of a request, what it has in common with other scales and sizes, and the ground it shows as a power of two.
 local function cost_class(id, asked)
-  local words, ground = { id, string.lower(asked.REQUEST or asked.MODE or ""), asked.LAYERS or "", asked.TIME and "time" or "" }, nil
+  local words, ground = { id, string.lower(asked.REQUEST or asked.MODE or ""), asked.LAYERS or "", asked.YEAR or asked.TIME and "time" or "" }, nil
   local family = ngx.md5(table.concat(words, "\n"))
   if asked.TILE then
     words[#words + 1] = string.match(asked.TILE, "(%d+)$") or ""
@@ -116,12 +118,20 @@ local function learn(var, cost, seconds)
   end
 end
 
+-- Tiles have a version, see map_tiles.lua; no other map has.
+local function is_tile()
+  return (ngx.var.gate_version or "") ~= ""
+end
+
 -- A picture that is being drawn is not drawn twice: who asks for the same waits for it. Returns for whoever draws it.
 local function share(key)
   local patience = ngx.now() + settings.timeout
   while ngx.now() < patience do
-    local picture = pictures:get(key)
+    local picture = (is_tile() and kept or pictures):get(key)
     if picture then
+      if is_tile() then
+        ngx.header["X-Cache"] = "HIT"
+      end
       local kind, start = string.match(picture, "^([^\n]*)\n()")
       ngx.header["Content-Type"] = kind
       ngx.header["Content-Length"] = #picture - start + 1
@@ -149,15 +159,15 @@ local function probe(family, ground)
   return true
 end
 
--- access, in /wms/: goes on to the quick workers, or to the location of the costly ones. `asked`: what the door has read; it has
--- put the address into one spelling, without the map.
+-- access, in /wms/ and /tiles/: goes on to the quick workers, or to the location of the costly ones. `asked`: what the door has read; it has put
+-- the address into one spelling, without the map.
 function gate.enter(asked)
   local var = ngx.var
   local is_picture = string.lower(asked.REQUEST or "") == "getmap" or asked.MODE
-  if is_picture and var.errors_as_pictures == "0" and var.request_method == "GET" then
-    share(var.mapfile_id .. "?" .. var.args)
+  if is_picture and var.errors_as_pictures == "0" and (var.request_method == "GET" or is_tile()) then
+    share(var.gate_version .. var.gate_map .. "?" .. var.args)
   end
-  local class, family, ground = cost_class(var.mapfile_id, asked)
+  local class, family, ground = cost_class(var.gate_map, asked)
   var.gate_class, var.gate_family, var.gate_ground = class, family, ground or ""
   local patience, place = ngx.now() + settings.quick_wait, "@costly"
   repeat
@@ -188,12 +198,25 @@ function gate.enter_costly()
   end
 end
 
--- header_filter: pictures alone are kept, whole ones, and only while somebody waits.
+-- A client of tiles knows nothing of MapServer's documents about errors, which come with status 200.
+local function head_tile(is_picture)
+  if ngx.status == ngx.HTTP_OK and not is_picture then
+    ngx.status = ngx.HTTP_SERVICE_UNAVAILABLE
+  elseif ngx.status == ngx.HTTP_OK then
+    ngx.header["ETag"] = ngx.var.gate_tag
+    ngx.header["X-Cache"] = ngx.header["X-Cache"] or "MISS"
+  end
+end
+
+-- header_filter: pictures alone are kept, whole ones, and only while somebody waits; tiles for longer.
 function gate.headers()
   local key, kind = ngx.var.gate_key, ngx.header["Content-Type"] or ""
   ngx.ctx.tail, ngx.ctx.ending = "", ENDINGS[string.match(kind, "^[^;]*")] or string.find(kind, "xml", 1, true) and ENDINGS.xml or nil
   local is_picture = string.find(kind, "^image/") or string.find(kind, "vector-tile", 1, true) or string.find(kind, "x-protobuf", 1, true)
-  if key ~= "" and ngx.status == ngx.HTTP_OK and is_picture and known:get("wanted " .. key) then
+  if is_tile() then
+    head_tile(is_picture)
+  end
+  if key ~= "" and ngx.status == ngx.HTTP_OK and is_picture and (is_tile() or known:get("wanted " .. key)) then
     ngx.ctx.parts, ngx.ctx.bytes = { kind, "\n" }, 0
   end
 end
@@ -217,7 +240,11 @@ function gate.body()
   if ctx.bytes > SHARED_BYTES then
     ctx.parts = nil
   elseif ngx.arg[2] then
-    pictures:set(ngx.var.gate_key, table.concat(ctx.parts), SHARED_S)
+    local store, seconds = pictures, SHARED_S
+    if is_tile() then
+      store, seconds = kept, KEPT_S
+    end
+    store:set(ngx.var.gate_key, table.concat(ctx.parts), seconds)
     ctx.parts = nil
   end
 end

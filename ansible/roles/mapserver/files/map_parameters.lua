@@ -214,7 +214,7 @@ local function keep_scale_honest(asked)
 end
 
 -- Returns one spelling of an address.
-local function spelled(asked)
+function parameters.spelled(asked)
   local words = {}
   for name, value in pairs(asked) do
     words[#words + 1] = (string.find(name, "^MAP%.") and string.lower(name) or name) .. "=" .. ngx.escape_uri(value)
@@ -255,7 +255,7 @@ function parameters.check()
     return draw_empty_legend()
   end
   keep_scale_honest(asked)
-  ngx.req.set_uri_args(spelled(asked))
+  ngx.req.set_uri_args(parameters.spelled(asked))
   return asked
 end
 
