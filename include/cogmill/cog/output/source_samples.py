@@ -53,8 +53,9 @@ def sample_source(data: Bytes, mask: Bytes, to_pixel: ToPixel, scratch: ScratchA
     if bend > MOST_BEND_PX:  # so coarse a raster that its projection bends below one of those pixels
         places = (at[:, None] + (weights @ unit) * scale).reshape(-1, 2)
         found, weights = to_pixel(places).reshape(len(at), -1, 2), np.eye(len(weights))
-    values = [_mean_between_pixels(data, weights @ cell) for cell in scratch.sweep(found)]
-    return ReferenceSamples(at + scale / 2, np.array(values).T)
+    parts = [found[start : start + POINTS] for start in range(0, len(found), POINTS)]
+    values = [_means_between_pixels(data, weights @ part) for part in scratch.sweep(parts)]
+    return ReferenceSamples(at + scale / 2, np.concatenate(values, axis=1))
 
 
 def _is_valid(mask: Bytes, corner: NDArray[np.int64], scale: int) -> bool:
@@ -71,22 +72,24 @@ def _weights(steps: int) -> NDArray[np.float64]:
     return np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], axis=1)
 
 
-def _mean_between_pixels(data: Bytes, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of an image at points, by linear interpolation; its outermost pixels go on forever.
+def _means_between_pixels(data: Bytes, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return means of an image, each at some points, by linear interpolation; its outermost pixels go on forever.
 
     Args:
         data: Shape (bands, rows, columns).
-        points: Shape (n, 2) as (column, row), pixel centers at .5.
+        points: Shape (means, n, 2) as (column, row), pixel centers at .5.
 
     Returns:
-        Shape (bands,).
+        Shape (bands, means).
     """
     low = np.floor(points - 0.5)
     share = points - 0.5 - low
     height, width = data.shape[1:]
-    left, top = low.astype(int).T
-    total = np.zeros(len(data))
+    left, top = np.moveaxis(low.astype(int), -1, 0)
+    total = np.zeros((len(data), len(points)))
     for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        weight = np.abs(1 - right - share[:, 0]) * np.abs(1 - below - share[:, 1])
-        total += data[:, (top + below).clip(0, height - 1), (left + right).clip(0, width - 1)] @ weight
-    return total / len(points)
+        weight = np.abs(1 - right - share[..., 0]) * np.abs(1 - below - share[..., 1])
+        near = data[:, (top + below).clip(0, height - 1), (left + right).clip(0, width - 1)]
+        total += np.einsum("bmn,mn->bm", near, weight)
+    total /= points.shape[1]
+    return total
