@@ -1,9 +1,10 @@
-"""Measure GetMap over collections of 10 to 10,000 frames: `python -m bench.getmap`, as root, about ten minutes.
+"""Measure GetMap over collections of 10 to 10,000 frames: `python -m bench.getmap`, as root, about half an hour.
 
 Frames of 7,200 px lie behind a byte-range server that is as late as S3 (20 ms), are put into a ledger and published by the
 program itself, and are asked for at eight scales, cold and warm, by one client and by eight. Beside ours: MapServer with the
 plain tile index, titiler with MosaicJSON, and GDAL's GTI. Writes `bench/results/getmap/getmap.json`, the tables of docs/maps.md and
-its plot. `--quick` takes a minute and writes neither page nor plot.
+its plot. `--frames` and `--parts` measure some of it: what else an earlier run has measured stays in the results and the tables.
+`--quick` takes a minute and writes neither page nor plot.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -31,7 +32,10 @@ SIZES = (10, 100, 1_000, 10_000)
 CLIENTS, CROWD = 8, 24
 """Clients at a time, and pictures they ask for."""
 
-SAMPLES, BUDGET_S = 20, 5.0
+PARTS = ("ours", "crowd", "index", "mosaic", "gti")
+"""What can be measured: our service by one client and by several, MapServer's tile index, titiler with MosaicJSON, GDAL's GTI."""
+
+SAMPLES, BUDGET_S = 20, 8.0
 """Pictures of one kind that are asked for one by one, cold and warm, and seconds that this may take: for ours."""
 
 RIVAL_SAMPLES, RIVAL_BUDGET_S = 6, 4.0
@@ -48,24 +52,36 @@ class Plan:
     """What is measured of each survey."""
 
     samples: int
-    """Pictures of one kind, one by one."""
-    clients: int
-    """Clients at a time, after one alone; 1 leaves them out."""
-    ours: bool
-    """Nothing but our own service."""
+    """Pictures of one kind of our own service, one by one."""
+    parts: frozenset[str]
+    """Of `PARTS`."""
 
 
 def main() -> int:
     """Measure, print the tables, and write them unless it was to be quick."""
+    chosen = arguments()
+    if chosen.prepare:
+        prepare(chosen.frames)
+        return 0
+    results = RESULTS / ("quick.json" if chosen.quick else "getmap.json")
+    plan = Plan(3 if chosen.quick else SAMPLES, frozenset(chosen.parts))
+    rows = measured(chosen.frames, plan, [] if chosen.quick else report.read(results))
+    print(report.tables(rows))
+    results.write_text(report.as_json(rows), encoding="utf-8")
+    if not chosen.no_page:
+        report.write("getmap", report.tables(rows))
+        rivals.plot(rivals.environment(), results, report.PLOT)
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    """Return what is to be done."""
     parser = argparse.ArgumentParser(prog="python -m bench.getmap", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="10 and 100 frames, three pictures of each kind, ours alone"
     )
     parser.add_argument("--frames", type=int, nargs="+", default=list(SIZES), help="sizes of the surveys")
-    parser.add_argument("--ours", action="store_true", help="leave the others out")
-    parser.add_argument(
-        "--one-client", action="store_true", help="leave out the pictures that several ask for at a time"
-    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what is measured of each")
     parser.add_argument(
         "--prepare",
         action="store_true",
@@ -74,22 +90,8 @@ def main() -> int:
     parser.add_argument("--no-page", action="store_true", help="leave docs/maps.md and its plot as they are")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.frames, chosen.ours, chosen.no_page = [10, 100], True, True
-    if chosen.prepare:
-        prepare(chosen.frames)
-        return 0
-    begun = time.monotonic()
-    clients = 1 if chosen.one_client else CLIENTS
-    plan = Plan(3 if chosen.quick else SAMPLES, clients, ours=chosen.ours)
-    rows = measured(chosen.frames, plan)
-    print(report.tables(rows))
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    results = RESULTS / ("quick.json" if chosen.quick else "getmap.json")
-    results.write_text(report.as_json(rows, {"seconds": round(time.monotonic() - begun)}), encoding="utf-8")
-    if not chosen.no_page:
-        report.write("getmap", report.tables(rows))
-        rivals.plot(rivals.environment(), results, report.PLOT)
-    return 0
+        chosen.frames, chosen.parts, chosen.no_page = [10, 100], ["ours", "crowd"], True
+    return chosen
 
 
 def prepare(sizes: Sequence[int]) -> None:
@@ -101,31 +103,30 @@ def prepare(sizes: Sequence[int]) -> None:
             say(f"{size} frames published in {time.monotonic() - begun:.0f} s")
 
 
-def measured(sizes: Sequence[int], plan: Plan) -> list[Measured]:
-    """Measure surveys of all sizes."""
+def measured(sizes: Sequence[int], plan: Plan, known: Sequence[Measured]) -> list[Measured]:
+    """Measure surveys of all sizes; return that, and what is known from earlier runs and was not measured now."""
     found: list[Measured] = []
-    with ExitStack() as kept:
-        stage = kept.enter_context(open_stage(RESULTS))
-        first = Survey(stage.original, 1)
-        stage.publish(first)
-        python = None if plan.ours else rivals.environment()
+    with open_stage(RESULTS) as stage:
+        stage.publish(Survey(stage.original, 1))
         for size in sizes:
             survey = Survey(stage.original, size)
             begun = time.monotonic()
             stage.publish(survey)
             say(f"{size} frames published in {time.monotonic() - begun:.0f} s")
-            found += mapserver(stage, survey, plan, found)
-            if python is not None:
-                found += others(stage, survey, python, known=found)
-    return found
+            found += mapserver(stage, survey, plan, [*known, *found])
+            found += others(stage, survey, plan, [*known, *found])
+    new = {(row.candidate, row.frames, row.clients) for row in found}
+    return [*found, *(row for row in known if (row.candidate, row.frames, row.clients) not in new)]
 
 
 def mapserver(stage: Stage, survey: Survey, plan: Plan, known: Sequence[Measured]) -> Iterator[Measured]:
     """Measure our service of a survey, and the one of its tile index alone."""
+    if not plan.parts & {"ours", "crowd", "index"}:
+        return
     plain = stage.publish_plain(survey)
     with Workers(stage.stack, 1, stage.endpoint) as workers:
 
-        def candidate(name: str, mapfile: str) -> Candidate:
+        def asker(name: str, mapfile: str) -> Asker:
             def forget() -> None:
                 workers.renew()
                 # the worker is there and has its connections: what is measured is the map, not the start of a process
@@ -135,27 +136,28 @@ def mapserver(stage: Stage, survey: Survey, plan: Plan, known: Sequence[Measured
                     list(crowd.map(httpx.get, [address] * (3 * workers.count - 2)))
 
             layer = survey.collection.service_name
-            return Candidate(name, lambda window: stage.url(mapfile, layer, window), forget, workers.memory)
+            candidate = Candidate(name, lambda window: stage.url(mapfile, layer, window), forget, workers.memory)
+            return Asker(candidate, survey.frames, stage.address)
 
-        product = Asker(candidate(report.OURS, survey.collection.id), survey.frames, stage.address)
-        for scale in [*SCALES, WHOLE]:
+        product = asker(report.OURS, survey.collection.id)
+        for scale in [*SCALES, WHOLE] if "ours" in plan.parts else ():
             yield from told(product.one_by_one(scale, list(windows(survey, scale, plan.samples)), BUDGET_S))
-        if not plan.ours:
-            alone = Asker(candidate("MapServer, tile index", plain), survey.frames, stage.address)
-            yield from rival(alone, survey, known)
-        if plan.clients == 1:
-            return
+        if "index" in plan.parts:
+            yield from rival(asker("MapServer, tile index", plain), survey, known)
         workers.count = WORKERS
-        for scale in [*SCALES, WHOLE]:
-            yield from told(product.side_by_side(scale, list(windows(survey, scale, CROWD, seed=8)), plan.clients))
+        for scale in [*SCALES, WHOLE] if "crowd" in plan.parts else ():
+            yield from told(product.side_by_side(scale, list(windows(survey, scale, CROWD, seed=8)), CLIENTS))
 
 
-def others(stage: Stage, survey: Survey, python: Path, known: Sequence[Measured]) -> Iterator[Measured]:
+def others(stage: Stage, survey: Survey, plan: Plan, known: Sequence[Measured]) -> Iterator[Measured]:
     """Measure titiler with MosaicJSON, and with GDAL's GTI."""
     bucket = stage.stack.settings.bucket
-    mosaic = rivals.write_mosaic(python, survey, bucket, RESULTS)
-    gti = rivals.write_gti(survey, bucket, RESULTS)
-    for name, kind, source in (("titiler, MosaicJSON", "mosaic", mosaic), ("GDAL GTI", "file", gti)):
+    for part, name, kind in (("mosaic", "titiler, MosaicJSON", "mosaic"), ("gti", "GDAL GTI", "file")):
+        if part not in plan.parts:
+            continue
+        python = rivals.environment()
+        write = rivals.write_gti if part == "gti" else partial(rivals.write_mosaic, python)
+        source = write(survey, bucket, RESULTS)
         with rivals.titiler(python, stage.address.partition("://")[2], RESULTS / f"{kind}.log") as server:
 
             def url(window: Window, server: rivals.Titiler = server, kind: str = kind, source: Path = source) -> str:
@@ -169,8 +171,8 @@ def rival(asker: Asker, survey: Survey, known: Sequence[Measured]) -> Iterator[M
     """Measure another candidate, but not where it took too long with fewer frames."""
     name = asker.candidate.name
     for scale in [*SCALES, WHOLE]:
-        before = [row for row in known if (row.candidate, row.scale) == (name, scale)]
-        if any(row.p50 > HOPELESS_S for row in before):
+        fewer = [row for row in known if (row.candidate, row.scale) == (name, scale) and row.frames < survey.frames]
+        if any(row.p50 > HOPELESS_S for row in fewer):
             continue
         yield from told(asker.one_by_one(scale, list(windows(survey, scale, RIVAL_SAMPLES)), RIVAL_BUDGET_S))
 

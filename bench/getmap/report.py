@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "maps.md"
 PLOT = ROOT / "docs" / "images" / "getmap.png"
 OURS = "Cogmill"
+NAMES = (OURS, "MapServer, tile index", "titiler, MosaicJSON", "GDAL GTI")
 BARS = {True: 0.5, False: 0.25}
 """Seconds that 95 of 100 of our pictures may take, cold and warm."""
 
@@ -24,28 +25,36 @@ def scale_name(scale: int) -> str:
     return "whole extent" if scale == WHOLE else f"1:{scale:,}"
 
 
-def as_json(rows: Sequence[Measured], facts: dict[str, Any]) -> str:
+def as_json(rows: Sequence[Measured]) -> str:
     """Return all that was measured."""
     told = [
         {**{name: getattr(row, name) for name in Measured.__slots__}, "p50": row.p50, "p95": row.p95} for row in rows
     ]
     order = [*SCALES, WHOLE]
-    return json.dumps(
-        {**facts, "order": order, "scales": {scale: scale_name(scale) for scale in order}, "rows": told}, indent=1
-    )
+    return json.dumps({"order": order, "scales": {scale: scale_name(scale) for scale in order}, "rows": told}, indent=1)
+
+
+def read(results: Path) -> list[Measured]:
+    """Return what earlier runs have measured."""
+    if not results.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["rows"]
+    return [Measured(**{name: row[name] for name in Measured.__slots__}) for row in rows]
 
 
 def tables(rows: Sequence[Measured]) -> str:
     """Return the tables as Markdown."""
-    largest = max(row.frames for row in rows)
     alone = [row for row in rows if row.clients == 1]
     crowd = [row for row in rows if row.clients > 1]
-    return "\n".join([*_comparison(alone, largest), "", *_ours(alone), "", *_crowd(crowd)])
+    lines = [*_ours(alone), "", *_crowd(crowd)]
+    for frames in sorted({row.frames for row in alone}, reverse=True):
+        lines += ["", *_comparison(alone, frames)]
+    return "\n".join(lines)
 
 
 def _comparison(rows: Sequence[Measured], frames: int) -> Iterator[str]:
-    """Yield the table of all candidates over the largest survey, one client."""
-    names = list(dict.fromkeys(row.candidate for row in rows))
+    """Yield the table of all candidates over one survey, one client."""
+    names = [name for name in NAMES if any(row.candidate == name for row in rows)]
     yield f"{frames:,} frames, one client: seconds cold / warm (median), and requests and MB of a cold picture."
     yield ""
     yield "| scale | " + " | ".join(names) + " |"
@@ -53,7 +62,8 @@ def _comparison(rows: Sequence[Measured], frames: int) -> Iterator[str]:
     for scale in [*SCALES, WHOLE]:
         cells = [_both(rows, name, frames, scale) for name in names]
         yield f"| {scale_name(scale)} | " + " | ".join(cells) + " |"
-    memory = {name: max((row.memory for row in rows if row.candidate == name), default=0) for name in names}
+    asked = [row for row in rows if row.frames == frames]
+    memory = {name: max((row.memory for row in asked if row.candidate == name), default=0) for name in names}
     yield "| memory of a process, highest | " + " | ".join(f"{memory[name] / 1e6:.0f} MB" for name in names) + " |"
 
 

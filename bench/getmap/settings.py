@@ -1,7 +1,8 @@
 """Try settings of GDAL and MapServer on pictures of frames: `python -m bench.getmap.settings`, as root, six minutes.
 
 Each row of the table is one set of settings; pictures of 512 px at four scales are asked for cold and warm. `--long 3000` asks
-for so many pictures at random places of 1,000 frames with some of the sets, and tells how the worker grows. Writes docs/maps.md.
+instead for so many pictures at random places of 1,000 frames with some of the sets, and tells how the worker grows: for this other
+work may go on beside. Each writes its table into docs/maps.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from bench.getmap.served import Workers, take
 from bench.getmap.stage import Stage, open_stage
 
 SCALES = (2_000, 5_000, 10_000, 17_000)
-PLACES = 6
+PLACES = 3
 FRAMES = 100
 BUDGET_S = 60.0
 
@@ -77,20 +78,21 @@ TRIED = (
 def main() -> int:
     """Measure and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.getmap.settings", description=__doc__)
-    parser.add_argument("--long", type=int, default=0, help="also ask for so many pictures with some sets")
+    parser.add_argument("--long", type=int, default=0, help="ask for so many pictures with some sets")
     parser.add_argument("--no-page", action="store_true", help="leave docs/maps.md as it is")
     chosen = parser.parse_args()
-    with open_stage(RESULTS) as stage:
-        for frames in (1, FRAMES):
-            stage.publish(Survey(stage.original, frames))
-        text = table([(setting, measured(stage, setting)) for setting in TRIED])
     if chosen.long:
         with open_stage(RESULTS, latency_s=0) as stage:
             stage.publish(survey := Survey(stage.original, 1_000))
-            text += "\n\n" + long_table(stage, survey, chosen.long)
+            section, text = "getmap-memory", long_table(stage, survey, chosen.long)
+    else:
+        with open_stage(RESULTS) as stage:
+            for frames in (1, FRAMES):
+                stage.publish(Survey(stage.original, frames))
+            section, text = "getmap-settings", table([(setting, measured(stage, setting)) for setting in TRIED])
     print(text)
     if not chosen.no_page:
-        report.write("getmap-settings", text)
+        report.write(section, text)
     return 0
 
 

@@ -86,7 +86,7 @@ def _means_between_pixels(data: Bytes, points: NDArray[np.float64]) -> NDArray[n
     share = points - 0.5 - low
     height, width = data.shape[1:]
     left, top = np.moveaxis(low.astype(int), -1, 0)
-    total = np.zeros((len(data), len(points)))
+    total: NDArray[np.float64] = np.zeros((len(data), len(points)))
     for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
         weight = np.abs(1 - right - share[..., 0]) * np.abs(1 - below - share[..., 1])
         near = data[:, (top + below).clip(0, height - 1), (left + right).clip(0, width - 1)]
