@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 
 import psycopg
 from cogmill.pipeline.publish import publish_mapfile, update_tile_index
-from cogmill.pipeline.update_overviews import OverviewChange, update_overviews
+from cogmill.pipeline.update_overviews import OverviewChange, plan_overviews, update_overviews
 
 from bench.getmap import report
 from bench.getmap.__main__ import RESULTS
@@ -67,7 +67,12 @@ def main() -> int:
     """Measure, print the table, and write it unless it was to be quick."""
     parser = argparse.ArgumentParser(prog="python -m bench.overviews", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="100 and 400 frames")
+    parser.add_argument("--plan", type=int, metavar="FRAMES", help="only plan the cells of so many frames, and end")
     chosen = parser.parse_args()
+    if chosen.plan:
+        with open_stage(RESULTS) as stage:
+            plan(stage, chosen.plan)
+        return 0
     sizes, batched, batches = ((100, 400), 200, 10) if chosen.quick else (SIZES, BATCHED, BATCHES)
     with open_stage(RESULTS) as stage:
         rows = [row for size in sizes for row in grown(stage, size)]
@@ -79,6 +84,21 @@ def main() -> int:
     if not chosen.quick:
         report.write("overviews", text)
     return 0
+
+
+def plan(stage: Stage, frames: int) -> None:
+    """Publish so many frames, plan their cells, and print what that took."""
+    survey = Growing(stage.original, frames, "Planned")
+    stage.register(survey)
+    begun = time.monotonic()
+    publish(stage, survey)
+    published = time.monotonic() - begun
+    batches = plan_overviews(stage.archive, survey.collection.id)
+    seconds, count = time.monotonic() - begun - published, sum(len(batch["cells"]) for batch in batches)
+    print(
+        f"{frames:,} frames: tile index and mapfile {published:.1f} s; {count:,} cells in {len(batches)} tasks {seconds:.1f} s"
+    )
+    print(f"highest memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 
 def grown(stage: Stage, frames: int) -> list[Cost]:

@@ -48,6 +48,8 @@ class Measured:
     """Bytes, mean of a picture."""
     cogs: float
     """Opened, mean of a picture."""
+    opened: list[int]
+    """COGs opened, of each picture; empty where several were drawn at a time."""
     most_requests: int
     most_cogs: int
     repeated: int
@@ -122,6 +124,7 @@ class Asker:
             requests=statistics.mean(requests),
             sent=statistics.mean(sent),
             cogs=statistics.mean(cogs),
+            opened=list(cogs),
             most_requests=max(requests),
             most_cogs=max(cogs),
             repeated=sum(repeated),
@@ -149,6 +152,7 @@ class Asker:
             requests=cost.requests / count,
             sent=cost.sent / count,
             cogs=cost.objects / count,
+            opened=[],
             most_requests=0,
             most_cogs=0,
             repeated=0,

@@ -114,12 +114,14 @@ def test_frames_of_all_kinds_share_the_overviews_of_one_collection(sample: Small
     assert change.built >= len(change.levels)
     assert len(change.levels) >= 4
     after = mapfile(sample)
+    # At this scale GDAL 3.6 and 3.10 read the same level of a cell. Where they read different ones, as for 3,000 m, the newer one starts from
+    # a coarser level, which MapServer places by whole pixels of it: 0.7 px of the picture beside it, and up to 3.7 gray levels here.
     for x, y in places[-5:]:
-        window = x - 1500, y - 1500, x + 1500, y + 1500
+        window = x - 1300, y - 1300, x + 1300, y + 1300
         plain, quick = (draw(sample, text, window) for text in (before, after))
         both = (plain[..., 3] == 255) & (quick[..., 3] == 255)
         assert both.sum() >= 0.95 * max((plain[..., 3] == 255).sum(), (quick[..., 3] == 255).sum()) > 0
-        assert np.abs(plain - quick)[..., :3][both].mean() <= 3
+        assert np.abs(plain - quick)[..., :3][both].mean() <= 2
     # from a thousand kilometers away a frame is less than a pixel, but the coarsest level is there
     whole = draw(sample, after, (WEST - 800_000, NORTH - 800_000, WEST + 800_000, NORTH + 800_000))
     assert whole.shape == (512, 512, 4)
