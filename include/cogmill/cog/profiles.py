@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from cogmill.domain.layout import layout_in_use
+from cogmill.domain.layout.rules import ProductTreatment
 from cogmill.domain.model import Bands, Product
 
 
@@ -94,18 +96,23 @@ PROFILES: dict[str, Profile] = {
 """Every profile by its name."""
 
 
+DEFAULTS = {Bands.BW: "bw", Bands.NC: "nc", Bands.CIR: "nc"}
+"""Profile of each kind of bands: infrared film shows three colors too."""
+
+
 def without_loss(profile: Profile) -> Profile:
     """Return a profile that differs in its codec only, and is lossless."""
     return replace(profile, compress="DEFLATE", predictor=True, level=6, quality=None)
 
 
 def default_profile(bands: Bands, product: Product = Product.FRAMES) -> Profile:
-    """Return the profile of a collection that declares none.
+    """Return the profile of a collection that declares none, by the site's rules for its product.
 
     Index sheets and mosaics keep their margins: titles and legends stand there, and no film collar.
     """
-    profile = PROFILES[bands.value]
-    return profile if product is Product.FRAMES else replace(profile, collar=False)
+    own = layout_in_use().treatments.get(product) or ProductTreatment()
+    collar = product is Product.FRAMES if own.collar is None else own.collar
+    return replace(PROFILES[own.profiles.get(bands) or DEFAULTS[bands]], collar=collar)
 
 
 def profile_from(values: Mapping[str, Any]) -> Profile:

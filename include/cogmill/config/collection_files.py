@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
 from cogmill.config.site import Contact, License, SiteFacts
 from cogmill.config.values import StrictModel
 from cogmill.domain.errors import ConfigurationError
+from cogmill.domain.layout.dates import vague_days
 from cogmill.domain.model import Bands, Product
 
 log = logging.getLogger(__name__)
@@ -34,11 +35,18 @@ ProfileChooser = Callable[[str, Product, Bands, str], Profile]
 """Returns the profile of a frame, by the id of its collection, its product, the bands folder and its name without extension."""
 
 
+def _vague(date: str) -> str:
+    if vague_days(date) is None:
+        raise ValueError("must be a date as EDTF writes it, such as '1951', '1951-03', '1951~' or '1951/1952'")
+    return date
+
+
 class CollectionProfiles(StrictModel):
     """Profile by bands folder; bands without one keep their default."""
 
     bw: ProfileName | None = None
     nc: ProfileName | None = None
+    cir: ProfileName | None = None
 
 
 class CollectionScaling(StrictModel):
@@ -61,6 +69,8 @@ class CollectionConfig(StrictModel):
     """Title of the map service."""
     profiles: CollectionProfiles = CollectionProfiles()
     """Profile of the COGs of each bands folder, such as `{bw: bw_jpeg}`: `bw`, `nc`, `bw_jpeg`, `archive_zstd` or `webp_lossless`."""
+    date: Annotated[str, AfterValidator(_vague)] | None = None
+    """When photographs were taken whose names do not tell it, as EDTF writes it: `1951`, `1951-03`, `1951~`, `1951/1952`. Counts for uploads from then on."""
     collar: bool | None = None
     """Whether film collars are removed. Default: `true` for frames, `false` for index sheets and mosaics."""
     keep_rim: tuple[Annotated[str, Field(min_length=1)], ...] = ()

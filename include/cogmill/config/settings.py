@@ -6,9 +6,6 @@ Connections (keys, passwords) are not settings: they arrive as ready clients.
 
 from __future__ import annotations
 
-import difflib
-import logging
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,11 +13,11 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from cogmill.config.misspelled import warn_about_misspelled
 from cogmill.config.places import PROJECT
+from cogmill.config.site import use_site
 from cogmill.config.values import Area, Schedule, Url
 from cogmill.domain.errors import ConfigurationError
-
-log = logging.getLogger(__name__)
 
 
 class BucketSettings(BaseModel):
@@ -217,21 +214,23 @@ class Settings(
 
 @cache
 def load_settings() -> Settings:
-    """Return the settings, read once per process; a change takes effect when the process is started again.
+    """Return the settings, read once per process with the site file; a change takes effect when the process is started again.
 
     Tests that change the environment call `load_settings.cache_clear()`.
 
     Raises:
-        ConfigurationError: Names every variable with a wrong value and says what is allowed.
+        ConfigurationError: Names every variable with a wrong value, or the wrong key of the site file, and says what is allowed.
     """
-    _warn_about_misspelled()
+    warn_about_misspelled({variable(field) for field in Settings.model_fields})
     try:
-        return Settings()
+        settings = Settings()
     except SettingsError as err:  # not JSON, where JSON is expected
         field = str(err).partition('"')[2].partition('"')[0]
         raise ConfigurationError(f"{variable(field)}: not JSON: {err.__cause__}") from None
     except ValidationError as err:
         raise ConfigurationError("; ".join(_complaint(error) for error in err.errors())) from None
+    use_site(settings.site_file)
+    return settings
 
 
 def variable(field: str) -> str:
@@ -247,12 +246,3 @@ def _complaint(error: Any) -> str:
     # arguments of a notifier may hold a token
     value = "" if field == "notifiers" else f"={error['input']!r}"
     return f"{variable(field)}{value}: {message}"
-
-
-def _warn_about_misspelled() -> None:
-    known = {variable(field) for field in Settings.model_fields}
-    for name in sorted(os.environ):
-        if name.startswith("COGMILL_") and name not in known:
-            meant = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
-            if meant:
-                log.warning("setting_unknown name=%s did_you_mean=%s", name, meant[0])

@@ -6,6 +6,7 @@ Nothing is guessed: what the file leaves out is None, and pages, catalogs and th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -14,8 +15,11 @@ import yaml
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from cogmill.config.site_layout import KEYS as LAYOUT_KEYS
+from cogmill.config.site_layout import LayoutConfig
 from cogmill.config.values import StrictModel, Url
 from cogmill.domain.errors import ConfigurationError
+from cogmill.domain.layout import TEXAS, KeyLayout, use_layout
 
 OTHER_LICENSE = "other"
 """Id of a license that SPDX has no id for; STAC uses the same word."""
@@ -123,6 +127,12 @@ class Site(SiteFacts):
     """Title of the whole archive."""
     privacy_url: Url | None = None
     """Address of the privacy policy of the hosts."""
+    layout: LayoutConfig | None = None
+    """Where files lie, how they are named and dated (docs/site.md); the built-in layout when it is left out."""
+
+    def key_layout(self) -> KeyLayout:
+        """Return the layout of the archive's keys."""
+        return self.layout.key_layout() if self.layout else TEXAS
 
     def with_facts(self, facts: SiteFacts | None) -> Site:
         """Return the site as it speaks for a collection that states some facts for itself."""
@@ -139,6 +149,7 @@ KEYS = {
     "": sorted(Site.model_fields),
     "contact": sorted(Contact.model_fields),
     "license": sorted(License.model_fields),
+    **LAYOUT_KEYS,
 }
 """Keys of the site file, by the key that they are below."""
 
@@ -147,7 +158,7 @@ def load_site(file: Path) -> Site:
     """Return what a site file says; without such a file only what is true of every archive.
 
     Raises:
-        ConfigurationError: Names the file, the key and what is allowed.
+        ConfigurationError: Names the file, the line, the key and what is allowed.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -170,13 +181,47 @@ def _parsed(name: str, text: str) -> Site:
     try:
         return Site.model_validate(values)
     except ValidationError as err:
-        raise ConfigurationError("; ".join(_complaint(name, error) for error in err.errors())) from err
+        raise ConfigurationError("; ".join(_complaint(name, error, text) for error in err.errors())) from err
 
 
-def _complaint(file: str, error: Any) -> str:
-    above = ".".join(str(part) for part in error["loc"][:-1])
-    key = ".".join(str(part) for part in error["loc"]) or "file"
+def _complaint(file: str, error: Any, text: str) -> str:
+    path = [part for part in error["loc"] if part not in _TAGS]
+    key = ".".join(str(part) for part in path) or "file"
+    place = f"{file}:{_line(text, path)}: {key}"
     if error["type"] == "extra_forbidden":
-        return f"{file}: {key}: unknown key, allowed are {', '.join(KEYS[above])}"
+        above = ".".join(str(part) for part in path[:-1] if isinstance(part, str))
+        return f"{place}: unknown key, allowed are {', '.join(KEYS.get(above, []))}"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{file}: {key}: {error['input']!r} is wrong, {message[0].lower()}{message[1:]}"
+    shown = "" if isinstance(error["input"], dict | list) else f"{error['input']!r} is wrong, "
+    return f"{place}: {shown}{message[0].lower()}{message[1:]}"
+
+
+_TAGS = {"[key]"}
+"""What pydantic puts among the keys of a file and does not stand there."""
+
+
+def _line(text: str, path: Sequence[str | int]) -> int:
+    """Return the line of a key in a YAML text, or of the nearest one above it that stands there."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def use_site(file: Path) -> Site:
+    """Let this process work by a site file, and return what it says.
+
+    Raises:
+        ConfigurationError: Names the file, the line, the key and what is allowed.
+    """
+    site = load_site(file)
+    use_layout(site.key_layout())
+    return site

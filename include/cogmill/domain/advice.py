@@ -7,14 +7,14 @@ import unicodedata
 
 from cogmill.domain.errors import ADVICE, InvalidFrameError, Reason
 from cogmill.domain.keys import parse_upload
-from cogmill.domain.model import Bands, Product, RejectedFrame, Stage
+from cogmill.domain.layout import TEXAS, KeyLayout, layout_in_use
+from cogmill.domain.layout.kinds import CHANNELS, Product, Stage
+from cogmill.domain.layout.nearest import SCANS, nearest_folders
+from cogmill.domain.model import RejectedFrame
 from cogmill.domain.screening import key_fault
 
 _AGENCY_YEAR = re.compile(r"([A-Za-z][A-Za-z0-9]*?)[ _-]*((?:18|19|20)\d\d)|([A-Za-z][A-Za-z0-9]*)_([A-Za-z0-9]+)")
 """An agency with a year, however they are joined, or with a mission code."""
-
-_SCANS = ("scan", "raw")
-"""Beginnings of folder names that speak of raw scans."""
 
 
 def rejected_frame(key: str, reason: str, detail: str) -> RejectedFrame:
@@ -31,14 +31,31 @@ def advice(reason: str, key: str) -> str:
     """
     # names that were rejected before there was a reason for folders too
     right = right_key(key) if reason in {Reason.WRONG_FOLDER, Reason.BAD_NAME} else None
+    return advice_to_move(reason, right)
+
+
+def advice_to_move(reason: str, right: str | None) -> str:
+    """Return the same where the key to which to move the upload is known already; None: there is none."""
     if right is None:
-        return ADVICE[Reason(reason)]
+        return _general(Reason(reason), layout_in_use())
     shown = right if right.isprintable() else ascii(right)
     try:
         parse_upload(right)
     except InvalidFrameError as fault:
         return f"Move it to {shown} and rename it: {fault.detail}."
     return f"Move it to {shown}."
+
+
+def _general(reason: Reason, layout: KeyLayout) -> str:
+    """Return the advice of a reason, in the names of folders that the archive has."""
+    if layout is TEXAS or reason not in {Reason.WRONG_FOLDER, Reason.WRONG_BANDS}:
+        return ADVICE[reason]
+    georef, scanned = layout.stages[Stage.GEOREF], layout.stages[Stage.SCANNED]
+    if reason == Reason.WRONG_FOLDER:
+        scans = f", a raw scan with {scanned}/ in place of {georef}/" if "<stage>" in layout.shown else ""
+        return f"Move the file to {layout.shown.replace('<stage>', georef)}{scans}."
+    folders = " and ".join(f"{CHANNELS[kind]} below {name}/" for kind, name in layout.bands.items())
+    return f"Put {folders}, or export with the right number of bands."
 
 
 def right_key(key: str) -> str | None:
@@ -48,17 +65,28 @@ def right_key(key: str) -> str | None:
     """
     *folders, filename = key.split("/")
     words = [folder.strip() for folder in folders]
-    start = next((i for i, word in enumerate(words) if word.casefold() in set(Bands)), None)
-    if start is None or not filename:
+    layout = layout_in_use()
+    right_folders = (
+        _by_default(words, filename) if layout is TEXAS else nearest_folders(layout, words, _product_of(filename))
+    )
+    if right_folders is None or not filename:
+        return None
+    right = right_folders + filename
+    return right if right != key and key_fault(right) is None and _is_proper(right) else None
+
+
+def _by_default(words: list[str], filename: str) -> str | None:
+    """Return the folders of the default layout that some folders seem to mean."""
+    start = next((i for i, word in enumerate(words) if word.casefold() in TEXAS.bands.values()), None)
+    if start is None:
         return None
     below = words[start + 1 :]
     place = _place(below, filename)
     if place is None:
         return None
-    scans = any(word.casefold().startswith(_SCANS) for word in below)
+    scans = any(word.casefold().startswith(SCANS) for word in below)
     stage = Stage.SCANNED if scans else Stage.GEOREF
-    right = "/".join([words[start].lower(), *place, stage, filename])
-    return right if right != key and key_fault(right) is None and _is_proper(right) else None
+    return "/".join([words[start].lower(), *place, stage, ""])
 
 
 def _place(words: list[str], filename: str) -> list[str] | None:
@@ -78,7 +106,7 @@ def _place(words: list[str], filename: str) -> list[str] | None:
 
 
 def _is_stage(word: str) -> bool:
-    return word.casefold().startswith((*_SCANS, "geo"))
+    return word.casefold().startswith((*SCANS, "geo"))
 
 
 def _product_of(filename: str) -> Product:

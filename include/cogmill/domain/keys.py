@@ -16,13 +16,13 @@ Examples:
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import unicodedata
 from functools import lru_cache
 
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.layout import layout_in_use, texas
+from cogmill.domain.layout.dates import Days
 from cogmill.domain.layout.file_names import FolderParts, NameParts
 from cogmill.domain.layout.rules import COG_FOLDER
 from cogmill.domain.model import Bands, Collection, FrameName, Product, Stage, UploadKey
@@ -55,7 +55,7 @@ NOT_KNOWN = texas.NOT_KNOWN
 """Value of the legacy columns where a name tells nothing."""
 
 _TIF = re.compile(r"\.tiff?$", re.IGNORECASE)
-_FORBIDDEN = set("\"'<>|*?{}\\`$;[]")
+FORBIDDEN = set("\"'<>|*?{}\\`$;[]")
 """Characters with a meaning to a shell, SQL, a mapfile, HTML or a template. Space, +, %, # and umlauts stay allowed."""
 
 
@@ -131,7 +131,7 @@ def mapfile_key(collection_id: str) -> str:
 def _parse_stem(filename: str) -> str:
     # composed before it is looked at: composing turns the Greek question mark into a semicolon
     stem, extensions = _TIF.subn("", unicodedata.normalize("NFC", filename))
-    odd = {c for c in stem if c in _FORBIDDEN or unicodedata.category(c).startswith("C")}
+    odd = {c for c in stem if c in FORBIDDEN or unicodedata.category(c).startswith("C")}
     if not extensions:
         raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} does not end in .tif or .tiff")
     if odd:
@@ -143,7 +143,7 @@ def _parse_stem(filename: str) -> str:
     return stem
 
 
-def acquisition(written: str, collection_year: str) -> tuple[dt.date, dt.date] | None:
+def acquisition(written: str, collection_year: str) -> Days | None:
     """Return the first and last possible day of a photograph.
 
     A two-digit year takes its century from the collection, or 19 when that has a mission code. What cannot be read as a date
@@ -158,3 +158,8 @@ def acquisition(written: str, collection_year: str) -> tuple[dt.date, dt.date] |
         True
     """
     return layout_in_use().dates.days(written, collection_year)
+
+
+def year_days(collection_year: str) -> Days | None:
+    """Return the first and last day of a collection's year; None for a mission code."""
+    return layout_in_use().dates.year_days(collection_year)

@@ -7,21 +7,40 @@ holds the same list.
 from __future__ import annotations
 
 import json
+import re
 
-from cogmill.domain.layout import TEXAS
+from cogmill.domain.layout import TEXAS, KeyLayout, layout_in_use
 from cogmill.domain.layout.kinds import Stage
+from cogmill.domain.layout.rules import COG_FOLDER
 
-# below the folders of bands, not `*/cog/*`: what maintenance put into quarantine/ has a cog/ in its key too
-PUBLIC_PATTERNS = (
-    *(f"{bands}/*/{folder}/*" for folder in (Stage.SCANNED, "cog") for bands in TEXAS.bands.values()),
-    "geojson/*",
-    "catalog/*",
-    "thumbnails/*",
-    "stac/*",
-    "viewer/*",
-)
-"""Keys that anybody may read, `*` standing for any text, slashes too: scans, COGs with the index files below them, the compiled
-index, pages, lists and catalogs, the pictures of collections, the viewer. Not `georef/`: such an upload may have been rejected, and no published address leads to it."""
+OPEN_FOLDERS = ("geojson/*", "catalog/*", "thumbnails/*", "stac/*", "viewer/*")
+"""The compiled index, pages, lists and catalogs, the pictures of collections, the viewer."""
+
+
+def public_patterns(layout: KeyLayout | None = None) -> tuple[str, ...]:
+    """Return the keys that anybody may read, `*` standing for any text, slashes too: scans, COGs with the index files below them, and `OPEN_FOLDERS`.
+
+    Not `georef/`: such an upload may have been rejected, and no published address leads to it.
+
+    Args:
+        layout: Of the keys; None: the one in use.
+    """
+    layout = layout or layout_in_use()
+    # below the folders of bands, not `*/cog/*`: what maintenance put into quarantine/ has a cog/ in its key too
+    stages = (layout.stages[Stage.SCANNED], COG_FOLDER)
+    archive = [_below(layout, bands, folder) for folder in stages for bands in layout.bands.values()]
+    return (*dict.fromkeys(archive), *OPEN_FOLDERS)
+
+
+def _below(layout: KeyLayout, bands: str, folder: str) -> str:
+    any_text = dict.fromkeys(("place", "agency", "year", "product"), "*")
+    folders = layout.keys[0].write({**any_text, "bands": bands, "stage": folder}).split("/")[:-1]
+    known = [name if bands in name or folder in name else "*" for name in folders]
+    return re.sub(r"(\*/)+", "*/", "/".join([*known, "*"]))
+
+
+PUBLIC_PATTERNS = public_patterns(TEXAS)
+"""The same of the default layout, which the template for Amazon opens."""
 
 COMPILED = "geojson/compiled_historical_indexes"
 """Key of the compiled index, before its extension."""
@@ -55,6 +74,6 @@ def bucket_policy(bucket: str, *, simulated: bool = False) -> str:
         "Effect": "Allow",
         "Principal": "*",
         "Action": list(SIMULATED_READ) if simulated else READ,
-        "Resource": [f"arn:aws:s3:::{bucket}/{pattern}" for pattern in PUBLIC_PATTERNS],
+        "Resource": [f"arn:aws:s3:::{bucket}/{pattern}" for pattern in public_patterns()],
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

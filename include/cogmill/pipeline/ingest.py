@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
+from cogmill.config.collection_files import load_collection_config
 from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
-from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.domain.errors import ConfigurationError, InvalidFrameError, Reason
+from cogmill.domain.layout.dates import Days, vague_days
 from cogmill.domain.lifecycle import State
-from cogmill.domain.model import RejectedFrame, Stage, StoredObject, UploadKey
+from cogmill.domain.model import FrameName, RejectedFrame, Stage, StoredObject, UploadKey
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery import ingest_events
 from cogmill.pipeline.discovery.sweep import Sweep, is_sweep_due
@@ -79,7 +83,7 @@ def ingest_uploads(archive: Archive) -> IngestResult:
 
 def _ingest(archive: Archive, page: Sequence[StoredObject], result: IngestResult) -> IngestResult:
     """Record some uploads in the ledger and add them to the result."""
-    parsed = _parse(page)
+    parsed = _parse(archive, page)
     spelled_otherwise = _add_collections(archive, parsed)
     frames, duplicates = archive.ledger.uploads.ingest_frames(parsed.frame_rows())
     archive.ledger.uploads.respell(spelled_otherwise)
@@ -116,16 +120,33 @@ class _ParsedPage:
         return [rejected_frame(o.key, fault.reason, fault.detail) for o, fault in self.faults + empty]
 
 
-def _parse(objects: Sequence[StoredObject]) -> _ParsedPage:
+def _parse(archive: Archive, objects: Sequence[StoredObject]) -> _ParsedPage:
     parsed = _ParsedPage()
+    read = cache(partial(_collection_date, archive.settings.collections_dir))
     for stored in objects:
         try:
             upload = keys.parse_upload(stored.key)
         except InvalidFrameError as fault:
             parsed.faults.append((stored, fault))
             continue
+        if upload.name and (days := read(upload.collection.id)) and _tells_no_day(upload, upload.name):
+            upload = replace(upload, name=replace(upload.name, acquired=days))
         (parsed.frames if upload.stage == Stage.GEOREF else parsed.scans).append((stored, upload))
     return parsed
+
+
+def _tells_no_day(upload: UploadKey, name: FrameName) -> bool:
+    """Tell whether the name of a frame's file says no more than its folders do."""
+    return name.acquired is None or name.acquired == keys.year_days(upload.collection.year)
+
+
+def _collection_date(folder: Path, collection_id: str) -> Days | None:
+    """Return when the photographs of a collection were taken, as its file says; a file that is wrong is told when frames are built."""
+    try:
+        config = load_collection_config(folder, collection_id)
+    except ConfigurationError:
+        return None
+    return vague_days(config.date) if config and config.date else None
 
 
 def _add_collections(archive: Archive, parsed: _ParsedPage) -> list[str]:

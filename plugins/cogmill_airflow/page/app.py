@@ -6,6 +6,8 @@ import unicodedata
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cogmill.config.settings import load_settings
+from cogmill.domain.key_reading import read_key
+from cogmill.domain.layout import layout_in_use
 from cogmill.ledger.page_lists import COLLECTION_FILTERS, COLLECTION_SORTS, FRAME_SORTS, Box, FrameFilter, PageRequest
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -65,7 +67,7 @@ def states() -> dict[str, int]:
 
 @app.get("/uploads", response_class=HTMLResponse)
 def uploads(request: Request, may_retry: MayRetry, q: Text = "") -> str:
-    """Show what became of every upload whose key contains a text, and what happens next to each."""
+    """Show what became of every upload whose key contains a text, what happens next to each, and what a whole key would become."""
     wanted = unicodedata.normalize("NFC", q.strip()).lower()
     frames: list[FrameSummary] = []
     scans: list[ScanSummary] = []
@@ -79,6 +81,8 @@ def uploads(request: Request, may_retry: MayRetry, q: Text = "") -> str:
         scans=scans,
         at_most=UPLOADS_FOUND,
         asked=q.strip(),
+        reading=read_key(q.strip()) if "/" in q.strip(" /") else None,
+        layout=layout_in_use().shown,
         may_retry=may_retry,
     )
 

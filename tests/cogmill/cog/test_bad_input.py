@@ -376,6 +376,19 @@ def test_drops_near_infrared_when_a_fourth_band_is_no_alpha(engine, tmp_path):
     assert mask.all()
 
 
+@pytest.mark.parametrize("count", [3, 4])
+def test_shows_infrared_as_red_below_a_folder_of_infrared(engine, tmp_path, count):
+    nir, red, green = colour(300, 300)
+    bands = [nir, red, green] if count == 3 else [red, green, 255 - green, nir]
+    options = ("ALPHA=NO", "PHOTOMETRIC=RGB")
+
+    cog = build(engine, upload(tmp_path / "a.tif", np.stack(bands), epsg=3857, options=options), Bands.CIR)
+
+    data, mask = read_cog(cog.path)
+    assert np.array_equal(data, np.stack([nir, red, green]))
+    assert mask.all()
+
+
 def test_keeps_an_internal_mask(engine, tmp_path):
     mask = np.full((400, 400), 255, np.uint8)
     mask[150:200, 100:300] = 0

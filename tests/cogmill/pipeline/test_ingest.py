@@ -256,3 +256,31 @@ def test_an_empty_object_has_ten_minutes_before_anybody_is_told(sample, monkeypa
     monkeypatch.setattr(sample.archive.store, "pages", later)
 
     assert len(ingest.ingest_uploads(sample.archive).rejected) == rejected
+
+
+def test_takes_the_days_of_a_collection_file_where_names_tell_none(archive, put, tmp_path, database):
+    (tmp_path / "ams_v23_frames.yaml").write_text("date: 1951-06..1952")
+    (tmp_path / "travis_usda_1951_frames.yaml").write_text("date: 1951-02~")
+    (tmp_path / "hays_usda_1951_frames.yaml").write_text("date: [")
+    for key in (
+        "bw/AMS_V23/frames/georef/x_17.tif",
+        FRAME,
+        FRAMES + "georef/x_4-1.tif",
+        "bw/Hays/USDA_1951/frames/georef/x_4-2.tif",
+    ):
+        put(key)
+
+    ingest.ingest_uploads(with_settings(archive, collections_dir=tmp_path))
+
+    import psycopg
+
+    with psycopg.connect(**database) as connection:
+        rows = connection.execute(
+            "SELECT frame_num, acquired_from::text, acquired_to::text FROM cogmill.frame"
+        ).fetchall()
+    assert sorted(rows) == [
+        ("1", "1951-01-01", "1951-03-31"),
+        ("17", "1951-06-01", "1952-12-31"),
+        ("173", "1951-03-22", "1951-03-22"),
+        ("2", "1951-01-01", "1951-12-31"),
+    ]

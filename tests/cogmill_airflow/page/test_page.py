@@ -296,6 +296,18 @@ def test_a_broken_upload_says_what_to_do_and_one_that_waits_says_when(
     assert "There are more than 100: type more of the key." in every
 
 
+def test_a_whole_key_is_told_what_it_would_become(page: TestClient) -> None:
+    assert (
+        "would become a frame of <b>travis_<wbr>usda_<wbr>1951_<wbr>frames</b>: roll 4, number 173, taken on 1951-03-22."
+        in found(page, "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif")
+    )
+    rejected = found(page, "bw/Travis/USDA_1951/frames/<b>/03-22-51_4-173.tif")
+    assert "would be rejected" in rejected
+    assert "Move it to bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif." in rejected
+    assert "<b>/03" not in rejected
+    assert "As a new upload" not in found(page, "Travis")
+
+
 def failed_key(database: dict[str, object]) -> str:
     with psycopg.connect(**database) as ledger:
         (key,) = ledger.execute("SELECT source_key FROM cogmill.frame WHERE state = 'failed'").fetchone()

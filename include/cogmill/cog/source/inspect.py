@@ -169,7 +169,7 @@ def _check_limits(path: Path, dataset: Dataset, limits: Limits) -> None:
 def _choose_bands(dataset: Dataset, bands: Bands) -> tuple[tuple[int, ...], int | None, NDArray[np.uint8] | None]:
     """Return the numbers of the bands to keep, that of an alpha band, and a palette, or refuse the band count.
 
-    A fourth band that is not alpha (near infrared) is dropped, as the archive always did.
+    A fourth band that is not alpha (near infrared) is dropped, as the archive always did, unless infrared is what the frame is to show.
     """
     count = dataset.RasterCount
     alpha = _alpha_band(dataset)
@@ -180,12 +180,15 @@ def _choose_bands(dataset: Dataset, bands: Bands) -> tuple[tuple[int, ...], int 
             return (1,), None, palette[:, :1]
         if bands is Bands.NC:
             return (1,), None, palette
-        raise InvalidFrameError(Reason.WRONG_BANDS, "a palette of colors below bw/")
+        raise InvalidFrameError(Reason.WRONG_BANDS, f"a palette of colors below {bands}/")
     opaque = count - (alpha is not None)
     if bands is Bands.BW and opaque == 1:
         return (1,), alpha, None
     if bands is Bands.NC and opaque in (3, 4):
         return (1, 2, 3), alpha, None
+    if bands is Bands.CIR and opaque in (3, 4):
+        # three are infrared, red and green already; cameras with four write red, green, blue, infrared
+        return ((1, 2, 3) if opaque == 3 else (4, 1, 2)), alpha, None  # noqa: PLR2004
     wanted = "one" if bands is Bands.BW else "three"
     plus = " and an alpha band" if alpha else ""
     raise InvalidFrameError(Reason.WRONG_BANDS, f"{opaque} bands{plus}, {wanted} expected below {bands}/")

@@ -77,7 +77,7 @@ class KeyPattern:
         if missing:
             raise ConfigurationError(f"{self.text!r}: {', '.join(missing)} must be a part of it, or have a fixed value")
         if (
-            self._several is None
+            self.several is None
             and "{place}" in self.text
             and (self.rules["place"].most_folders > 1 or self.rules["place"].optional)
         ):
@@ -89,20 +89,21 @@ class KeyPattern:
     @cached_property
     def parts(self) -> list[str]:
         """Names of the parts in its folders, in their order."""
-        return [part for segment in self._segments for part in segment.parts]
+        return [part for segment in self.segments for part in segment.parts]
 
     @cached_property
-    def _segments(self) -> list[Pattern]:
+    def segments(self) -> list[Pattern]:
+        """One pattern for each folder."""
         rules = {part: f"(?:{rule.expression})" for part, rule in self.rules.items()}
         return [Pattern(segment, rules) for segment in self.text.split("/")[:-1]]
 
     @cached_property
-    def _several(self) -> int | None:
+    def several(self) -> int | None:
         """Position of the place, where it may stand for none or for several folders."""
         rule = self.rules.get("place")
         if rule is None or (rule.most_folders == 1 and not rule.optional):
             return None
-        return next((n for n, segment in enumerate(self._segments) if segment.text == "{place}"), None)
+        return next((n for n, segment in enumerate(self.segments) if segment.text == "{place}"), None)
 
     @cached_property
     def expression(self) -> re.Pattern[str]:
@@ -110,8 +111,8 @@ class KeyPattern:
         return re.compile("".join(self._folder_expressions()))
 
     def _folder_expressions(self) -> Iterator[str]:
-        for number, segment in enumerate(self._segments):
-            if number != self._several:
+        for number, segment in enumerate(self.segments):
+            if number != self.several:
                 yield f"{segment.expression.pattern}/"
                 continue
             rule = self.rules["place"]
@@ -139,15 +140,15 @@ class KeyPattern:
     @cached_property
     def _written(self) -> list[Pattern]:
         staged = [] if "stage" in self.parts else [Pattern("{stage}")]
-        return [*(Pattern(segment.text) for segment in self._segments), *staged]
+        return [*(Pattern(segment.text) for segment in self.segments), *staged]
 
     def made_expression(self, folder: str) -> str:
         """Return a regular expression of the folders in which Cogmill writes, a little wider than those that it does."""
         closed = {part: rule.expression for part, rule in self.rules.items() if part in {"bands", "product"}}
         rules = {**dict.fromkeys(KNOWN_PARTS, "[^/]+"), **closed, "stage": re.escape(folder)}
         pieces = []
-        for number, segment in enumerate(self._segments):
-            place = self.rules.get("place") if number == self._several else None
+        for number, segment in enumerate(self.segments):
+            place = self.rules.get("place") if number == self.several else None
             if place:
                 pieces.append(f"(?:[^/]+/){{{0 if place.optional else 1},{place.most_folders}}}")
             elif closed.keys() & set(segment.parts) or "stage" in segment.parts:
@@ -160,28 +161,28 @@ class KeyPattern:
 
     def stage_in(self, words: Sequence[str]) -> str | None:
         """Return the name of the stage that stands where folders of this pattern have it; None when none does."""
-        number = next(n for n, segment in enumerate(self._segments) if "stage" in segment.parts)
-        if self._several is not None and number > self._several:
-            number -= len(self._segments)
+        number = next(n for n, segment in enumerate(self.segments) if "stage" in segment.parts)
+        if self.several is not None and number > self.several:
+            number -= len(self.segments)
         if not -len(words) <= number < len(words):
             return None
-        values = self._segments[number].read(words[number])
+        values = self.segments[number].read(words[number])
         return values["stage"] if values else None
 
     def shown_text(self) -> str:
         """Return the pattern as it is shown to people: `<bands>/<County>/<AGENCY>_<YYYY>/<product>/<stage>/<file>`."""
-        return self.shown or "/".join([*(self._shown(segment) for segment in self._segments), "<file>"])
+        return self.shown or "/".join([*(self._shown(segment) for segment in self.segments), "<file>"])
 
     def _shown(self, segment: Pattern) -> str:
         return Pattern(segment.text).write({part: f"<{self.rules[part].label}>" for part in segment.parts})
 
     def fault(self, words: Sequence[str]) -> tuple[int, str]:
         """Return how much of some folders fits, and the rule that they break first: stage, bands, product, then the others."""
-        fixed = len(self._segments) - (self._several is not None)
-        if len(words) < fixed or (self._several is None and len(words) > fixed):
+        fixed = len(self.segments) - (self.several is not None)
+        if len(words) < fixed or (self.several is None and len(words) > fixed):
             return 0, f"expected {self.shown_text()}"
         folders = self._assigned(words)
-        order = sorted(range(len(self._segments)), key=lambda n: (_rank(self._segments[n]), n == self._several, n))
+        order = sorted(range(len(self.segments)), key=lambda n: (_rank(self.segments[n]), n == self.several, n))
         for fitting, number in enumerate(order):
             fault = self._folder_fault(number, folders[number], len(words))
             if fault:
@@ -190,16 +191,16 @@ class KeyPattern:
 
     def _assigned(self, words: Sequence[str]) -> list[Sequence[str]]:
         """Return the folders of each segment."""
-        if self._several is None:
+        if self.several is None:
             return [[word] for word in words]
-        after = len(self._segments) - self._several - 1
-        before, end = list(words[: self._several]), len(words) - after
-        return [*([word] for word in before), words[self._several : end], *([word] for word in words[end:])]
+        after = len(self.segments) - self.several - 1
+        before, end = list(words[: self.several]), len(words) - after
+        return [*([word] for word in before), words[self.several : end], *([word] for word in words[end:])]
 
     def _folder_fault(self, number: int, folders: Sequence[str], count: int) -> str | None:
-        segment, value = self._segments[number], "/".join(folders)
+        segment, value = self.segments[number], "/".join(folders)
         place = self.rules.get("place")
-        if number == self._several and place is not None:
+        if number == self.several and place is not None:
             fits = len(folders) <= place.most_folders and (bool(folders) or place.optional)
             fits = fits and all(re.fullmatch(place.expression, folder) for folder in folders)
             values = {"place": value} if fits else None
@@ -214,16 +215,16 @@ class KeyPattern:
         return None
 
     def _unfit(self, number: int, value: str, count: int) -> str:
-        segment = self._segments[number]
+        segment = self.segments[number]
         names = self.rules[segment.parts[0]].names if segment.parts else ()
-        if segment.text == "{stage}" and number == len(self._segments) - 1:
+        if segment.text == "{stage}" and number == len(self.segments) - 1:
             return f"it is not directly below {' or '.join(f'{name}/' for name in names)}"
         if segment.text == "{product}":
             return f"the product folder is {value!r}, not one of {', '.join(names)}"
         if segment.text in {"{bands}", "{stage}"}:
-            place = ORDINALS[number] if number < min(len(ORDINALS), self._several or count) else segment.parts[0]
+            place = ORDINALS[number] if number < min(len(ORDINALS), self.several or count) else segment.parts[0]
             return f"the {place} folder is {value!r}, not one of {', '.join(names)}"
-        if number == self._several and self.rules["place"].says:
+        if number == self.several and self.rules["place"].says:
             return self.rules["place"].says.format(value=repr(value))
         return f"{value!r} is not {self._shown(segment)} in {self.letters}"
 

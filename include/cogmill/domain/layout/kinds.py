@@ -19,6 +19,10 @@ class Bands(StrEnum):
     """Three bands of infrared film: near infrared, red and green, shown as red, green and blue."""
 
 
+CHANNELS = {Bands.BW: "one-band grayscale", Bands.NC: "three-band color", Bands.CIR: "three-band infrared"}
+"""What each kind of bands is called where people are told to put a file elsewhere."""
+
+
 class Product(StrEnum):
     """What a collection holds."""
 

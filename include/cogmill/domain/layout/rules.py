@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from cogmill.domain.errors import ConfigurationError, InvalidFrameError, Reason
@@ -15,6 +15,16 @@ from cogmill.domain.layout.kinds import Bands, Product, Stage
 
 COG_FOLDER = "cog"
 """Folder that Cogmill makes in place of a stage's."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProductTreatment:
+    """How the COGs of one product are made, where the file of a collection says nothing."""
+
+    collar: bool | None = None
+    """Whether film collars are removed; None: only those of frames."""
+    profiles: Mapping[Bands, str] = field(default_factory=dict)
+    """Name of a profile by kind of bands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +39,10 @@ class KeyLayout:
     """Accepted layouts of keys. What Cogmill makes is written by the first one."""
     names: tuple[NameRule, ...]
     dates: DateRules
+    treatments: Mapping[Product, ProductTreatment] = field(default_factory=dict)
+    """How COGs of a product are made, where that differs from the built-in way."""
+    without_scans: frozenset[Product] = frozenset()
+    """Products of which there are no raw scans, however their files are named."""
 
     def check(self) -> None:
         """Raise ConfigurationError unless all rules can be read."""
@@ -83,7 +97,8 @@ class KeyLayout:
         """
         for rule in self.names:
             if rule.holds_for(where):
-                return rule.read(stem, where, self.dates)
+                name = rule.read(stem, where, self.dates)
+                return name._replace(scan_stem=None) if where.product in self.without_scans else name
         raise InvalidFrameError(
             Reason.BAD_NAME, f"{stem!r}: no pattern is declared for the files of {where.product} of {where.agency}"
         )
