@@ -112,6 +112,33 @@ def directory_loop(path: Path) -> Path:
     return path
 
 
+def film_codec(path: Path) -> Path:
+    """Write a picture whose directory claims PixarLog."""
+    upload(path, grey(), options=("COMPRESS=DEFLATE",))
+    return claims_codec(path, 0)
+
+
+def film_codec_of_an_overview(path: Path) -> Path:
+    upload(path, grey(600), options=("COMPRESS=DEFLATE",))
+    gdal.Open(str(path), gdal.GA_Update).BuildOverviews("NEAREST", [2])
+    return claims_codec(path, 1)
+
+
+def claims_codec(path: Path, page: int, codec: int = 32909) -> Path:
+    """Change the tag Compression of a page of a little-endian TIFF."""
+    content = bytearray(path.read_bytes())
+    at = 4
+    for _ in range(page + 1):
+        (directory,) = struct.unpack_from("<I", content, at)
+        (count,) = struct.unpack_from("<H", content, directory)
+        at = directory + 2 + 12 * count
+    tags = range(directory + 2, at, 12)
+    (compression,) = (tag for tag in tags if struct.unpack_from("<H", content, tag) == (259,))
+    struct.pack_into("<H", content, compression + 8, codec)
+    path.write_bytes(content)
+    return path
+
+
 def no_crs(path: Path) -> Path:
     return upload(path, grey(), epsg=None)
 
@@ -250,6 +277,8 @@ REJECTED = [
     (other_format("PNG"), Reason.NOT_A_GEOTIFF),
     (other_format("JPEG"), Reason.NOT_A_GEOTIFF),
     (other_format("NITF"), Reason.NOT_A_GEOTIFF),
+    (film_codec, Reason.NOT_A_GEOTIFF),
+    (film_codec_of_an_overview, Reason.NOT_A_GEOTIFF),
     (half_a_header, Reason.TRUNCATED),
     (directory_behind_the_end, Reason.TRUNCATED),
     (truncated, Reason.TRUNCATED),

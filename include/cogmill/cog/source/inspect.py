@@ -58,6 +58,10 @@ class SourceRaster:
         return len(self.indexes) if self.palette is None else int(self.palette.shape[1])
 
 
+REFUSED_CODECS = {"PIXARLOG", "SGILOG", "SGILOG24"}
+"""Codecs of film rendering and radiance maps. No georeferencing tool writes them, and their decoders have had holes of their own."""
+
+
 def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, threads: int = 1) -> SourceRaster:
     """Open a GeoTIFF and check everything its directory tells.
 
@@ -75,6 +79,7 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, 
     try:
         dataset, page = choose_page(_open(path, threads), lambda name: _open_name(name, threads))
         _check_limits(path, dataset, limits)
+        _check_codecs(dataset)
         raster = _inspect(path, dataset, bands, allow_16bit=allow_16bit)
         return raster if page == 1 else replace(raster, adjustments=(f"page_{page}", *raster.adjustments))
     except RuntimeError as err:
@@ -164,6 +169,18 @@ def _check_limits(path: Path, dataset: Dataset, limits: Limits) -> None:
     blocks = -(-width // block_width) * -(-height // block_height) * count
     if blocks > limits.blocks:
         raise InvalidFrameError(Reason.TOO_LARGE, f"{blocks} blocks, at most {limits.blocks}")
+
+
+def _check_codecs(dataset: Dataset) -> None:
+    """Raise not_a_geotiff for a refused codec of the picture, its overviews or its mask, before any block is decoded."""
+    band = dataset.GetRasterBand(1)
+    parts = [band, band.GetMaskBand(), *(band.GetOverview(number) for number in range(band.GetOverviewCount()))]
+    for part in parts:
+        owner = part.GetDataset()
+        codec = owner.GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE") if owner is not None else None
+        if codec in REFUSED_CODECS:
+            detail = f"compressed with {codec}, which is not for maps: export it with LZW, Deflate or without compression"
+            raise InvalidFrameError(Reason.NOT_A_GEOTIFF, detail)
 
 
 def _choose_bands(dataset: Dataset, bands: Bands) -> tuple[tuple[int, ...], int | None, NDArray[np.uint8] | None]:
