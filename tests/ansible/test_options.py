@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 
@@ -60,3 +61,33 @@ def test_checklist_names_only_tests_that_exist() -> None:
 
     assert len(named) > 20
     assert named - present - {file.stem for file in files} == set()
+
+
+@pytest.mark.parametrize(
+    ("api", "broker", "clear_text", "accepted"),
+    [
+        ("http://127.0.0.1:8080", "", False, True),
+        ("http://localhost:8080", "redis://:pass@127.0.0.1:6379/0", False, True),
+        ("https://airflow.example.org", "rediss://:pass@broker.example.org:6379/0?ssl_cert_reqs=required", False, True),
+        ("https://airflow.example.org/at/", "amqps://user:pass@broker.example.org//", False, True),
+        ("http://airflow.example.org:8080", "rediss://:pass@broker.example.org:6379/0", False, False),
+        ("http://127.0.0.1.example.org", "", False, False),
+        ("https://airflow.example.org", "redis://:127.0.0.1@broker.example.org:6379/0", False, False),
+        ("https://airflow.example.org", "redis://broker.example.org/0", False, False),
+        ("http://10.42.0.1:8080", "redis://10.42.0.1/0", True, True),
+    ],
+)
+def test_workers_reach_broker_and_api_of_other_hosts_by_tls_alone(
+    api: str, broker: str, *, clear_text: bool, accepted: bool
+) -> None:
+    variables = yaml.safe_load((ROOT / "ansible/roles/airflow_worker/vars/main.yml").read_text())
+    expression = variables["__airflow_worker_is_private"].strip().removeprefix("{{").removesuffix("}}")
+
+    decided = jinja2.Environment(autoescape=True).compile_expression(expression)(
+        airflow_worker_api_url=api,
+        airflow_worker_broker_url=broker,
+        airflow_worker_clear_text=clear_text,
+        __airflow_worker_here=variables["__airflow_worker_here"],
+    )
+
+    assert decided is accepted

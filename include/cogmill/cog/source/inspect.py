@@ -179,7 +179,9 @@ def _check_codecs(dataset: Dataset) -> None:
         owner = part.GetDataset()
         codec = owner.GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE") if owner is not None else None
         if codec in REFUSED_CODECS:
-            detail = f"compressed with {codec}, which is not for maps: export it with LZW, Deflate or without compression"
+            detail = (
+                f"compressed with {codec}, which is not for maps: export it with LZW, Deflate or without compression"
+            )
             raise InvalidFrameError(Reason.NOT_A_GEOTIFF, detail)
 
 
