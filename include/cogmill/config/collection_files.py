@@ -82,7 +82,7 @@ class CollectionConfig(StrictModel):
     grid: Grid | None = None
     """Pixel grid of warped COGs: `native` for the frame's own resolution, `web` for the next finer zoom level of web maps."""
     facts: SiteFacts | None = None
-    """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, as in `include/site.yaml`."""
+    """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, `country_code`, `permission_osm`, as in `include/site.yaml`."""
     scaling: CollectionScaling | None = None
     """Range of 16-bit values, such as `{low: 0, high: 4095}`: `low` becomes 0, `high` becomes 255. Without it 16-bit frames are rejected."""
     product: Product = Field(default=Product.FRAMES, exclude=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -113,6 +113,11 @@ class SiteFacts(StrictModel):
     """How to cite, with `{title}`, `{organization}`, `{years}` and `{url}` in their places."""
     language: Annotated[str, AfterValidator(_language)] = "en"
     """Language of these texts, such as `en`."""
+
+    country_code: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    """Country of the photographs, two letters as ISO 3166 writes them, such as `US`; for the Editor Layer Index."""
+    permission_osm: Literal["explicit", "implicit", "no"] | None = None
+    """Whether OpenStreetMap's mappers may draw after the photographs; for the Editor Layer Index."""
 
     @property
     def credit(self) -> str | None:

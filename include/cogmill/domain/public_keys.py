@@ -42,6 +42,11 @@ def collection_page(collection_id: str) -> str:
     return f"{CATALOG}{collection_id}/index.html"
 
 
+def photograph_list(collection_id: str) -> str:
+    """Return the key of the list of a collection's photographs."""
+    return f"{CATALOG}{collection_id}/photographs/index.html"
+
+
 def tilejson_key(collection_id: str) -> str:
     """Return the key of a collection's TileJSON."""
     return f"{CATALOG}{collection_id}/tiles.json"

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
 from typing import Any, Self
+from xml.etree import ElementTree as ET
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
-from cogmill.config.places import TEMPLATES
 from cogmill.config.site import Site
 from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds3857, Bounds4326
 from cogmill.mapserver.urls import ArchiveAddresses, download_url
-from cogmill.public.document import HTML, JSON, Document
+from cogmill.public.document import HTML, JSON, XML, Document
 from cogmill.public.facts import CollectionFacts
+from cogmill.public.pages import template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +118,10 @@ def catalog_entry(facts: CollectionFacts) -> CatalogEntry:
 
 
 def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[CatalogEntry]) -> Iterator[Document]:
-    """Yield the list for programs and the list for people."""
-    del addresses
+    """Yield the list for programs, the list for people, and the one for search engines."""
     yield Document(public_keys.SERVICES, services_json(entries).encode(), JSON)
     yield Document(public_keys.CATALOG_PAGE, services_page(entries, site).encode(), HTML)
+    yield Document(public_keys.SITEMAP, sitemap(entries, addresses), XML)
 
 
 def services_json(entries: Sequence[CatalogEntry]) -> str:
@@ -133,13 +131,15 @@ def services_json(entries: Sequence[CatalogEntry]) -> str:
 
 def services_page(entries: Sequence[CatalogEntry], site: Site) -> str:
     """Return the list for people: one page without scripts, everything escaped."""
-    return _template().render(entries=entries, frames=sum(entry.frames for entry in entries), site=site)
+    return template("catalog.html.j2").render(entries=entries, frames=sum(entry.frames for entry in entries), site=site)
 
 
-@cache
-def _template() -> Template:
-    """Return the template of the catalog page, read once per process."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
-    )
-    return environment.get_template("catalog.html.j2")
+def sitemap(entries: Sequence[CatalogEntry], addresses: ArchiveAddresses) -> bytes:
+    """Return the list of pages for search engines, in the format of sitemaps.org: the archive's, and each collection's."""
+    root = ET.Element("urlset", xmlns="http://www.sitemaps.org/schemas/sitemap/0.9")
+    for address, updated in [(addresses.page, ""), *((entry.page, entry.updated) for entry in entries if entry.page)]:
+        page = ET.SubElement(root, "url")
+        ET.SubElement(page, "loc").text = address
+        if updated:
+            ET.SubElement(page, "lastmod").text = updated
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))

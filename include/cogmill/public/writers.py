@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from cogmill.config.site import Site
 from cogmill.mapserver.urls import ArchiveAddresses
-from cogmill.public import services_list
+from cogmill.public import layer_files, pages, services_list
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry
@@ -21,7 +21,11 @@ Writer = Callable[[CollectionFacts, Sequence[PublishedFrame]], Iterator[Document
 ArchiveWriter = Callable[[Site, ArchiveAddresses, Sequence[CatalogEntry]], Iterator[Document]]
 """Yields documents of the whole archive from the entries of its public collections, ordered by id."""
 
-WRITERS: tuple[Writer, ...] = (stac_documents.collection_documents,)
+WRITERS: tuple[Writer, ...] = (
+    pages.collection_documents,
+    layer_files.collection_documents,
+    stac_documents.collection_documents,
+)
 """What each collection gets."""
 
 ARCHIVE_WRITERS: tuple[ArchiveWriter, ...] = (services_list.archive_documents, stac_documents.archive_documents)

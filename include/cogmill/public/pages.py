@@ -1,0 +1,201 @@
+"""Pages of a collection and of its photographs, for people and, by JSON-LD, for search engines. No scripts, everything escaped."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from cogmill.config.places import TEMPLATES
+from cogmill.domain import keys, public_keys
+from cogmill.domain.geo import Bounds4326
+from cogmill.public.document import HTML, Document
+from cogmill.public.facts import CollectionFacts, PublishedFrame
+
+MEGABYTE = 1_000_000
+
+
+def template(name: str) -> Template:
+    """Return a template of pages."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    """Return the templates of pages, each read once per process; whatever is put into one is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["megabytes"] = megabytes
+    return environment
+
+
+def megabytes(size: int | None) -> str:
+    """Return a number of bytes in words.
+
+    >>> megabytes(12_345_678), megabytes(400), megabytes(2_500_000_000), megabytes(None)
+    ('12.3 MB', 'under 0.1 MB', '2.5 GB', 'file')
+    """
+    if size is None:
+        return "file"
+    if size >= 1000 * MEGABYTE:
+        return f"{size / 1000 / MEGABYTE:.1f} GB"
+    return f"{size / MEGABYTE:.1f} MB" if size >= MEGABYTE / 10 else "under 0.1 MB"
+
+
+def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
+    """Yield the page of a collection, the list of its photographs, and the page of each."""
+    yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)
+    listed = template("photographs.html.j2").render(facts=facts, site=facts.site, a=facts.addresses, frames=frames)
+    yield Document(public_keys.photograph_list(facts.collection.id), listed.encode(), HTML)
+    page, constant = template("photograph.html.j2"), _constant_parts(facts)
+    for frame in frames:
+        body = page.render(constant | _photograph(facts, frame))
+        yield Document(public_keys.photograph_page(facts.collection.id, frame.bands, frame.stem), body.encode(), HTML)
+
+
+def _collection_page(facts: CollectionFacts) -> bytes:
+    addresses, folder = facts.addresses, public_keys.collection_folder(facts.collection.id)
+    west, south, east, north = facts.bounds
+    # `{zoom}` is what OpenStreetMap's editors write for `{z}`
+    tiles = addresses.tiles.replace("{z}", "{zoom}")
+    shapefiles = {
+        bands: addresses.object(
+            f"{keys.tile_index_prefix(facts.collection, bands)}{facts.collection.service_name}_idx.zip"
+        )
+        for bands in facts.bands
+    }
+    text = template("collection.html.j2").render(
+        facts=facts,
+        site=facts.site,
+        a=addresses,
+        json_ld=_dataset(facts),
+        taken=taken(facts.days),
+        extent=extent_text(facts.bounds),
+        pixel=f"about {facts.gsd_m:.2g} m" if facts.gsd_m else "",
+        size=megabytes(facts.cog_bytes),
+        shapefiles=shapefiles,
+        qlr=addresses.object(f"{folder}{facts.collection.id}.qlr"),
+        eli=addresses.object(f"{folder}editor-layer-index.geojson"),
+        geojson=addresses.object(f"{folder}photographs.geojson"),
+        cogs=addresses.object(f"{folder}cogs.txt"),
+        photographs=addresses.object(public_keys.photograph_list(facts.collection.id)),
+        id_link=f"https://www.openstreetmap.org/edit?editor=id#map=14/{(south + north) / 2:.5f}/{(west + east) / 2:.5f}"
+        f"&background=custom:{quote(tiles, safe='')}",
+        josm_link="http://127.0.0.1:8111/imagery?"
+        f"title={quote(facts.title, safe='')}&type=tms&url={quote(tiles, safe='')}",
+    )
+    return text.encode()
+
+
+def taken(days: tuple[dt.date, dt.date] | None) -> str:
+    """Return the first and last day in words: the day, the year, or from when to when; nothing when no year is known.
+
+    >>> taken((dt.date(1951, 1, 1), dt.date(1951, 12, 31))), taken((dt.date(1951, 3, 22), dt.date(1951, 3, 22)))
+    ('1951', '1951-03-22')
+    """
+    if days is None:
+        return ""
+    first, last = days
+    if first == last:
+        return first.isoformat()
+    whole_years = (first.month, first.day, last.month, last.day) == (1, 1, 12, 31)
+    if whole_years:
+        return str(first.year) if first.year == last.year else f"{first.year} to {last.year}"
+    return f"{first.isoformat()} to {last.isoformat()}"
+
+
+def extent_text(bounds: Bounds4326) -> str:
+    """Return bounds in degrees as people read them."""
+    return ", ".join(f"{edge:.4f}°" for edge in bounds)
+
+
+def _constant_parts(facts: CollectionFacts) -> dict[str, Any]:
+    """Return what the pages of all photographs of a collection have in common, escaped once instead of ten thousand times."""
+    parts = template("photograph_parts.html.j2").make_module({"facts": facts, "site": facts.site, "a": facts.addresses})
+    return {name: getattr(parts, name) for name in ("trail", "license", "title", "language")}
+
+
+def _photograph(facts: CollectionFacts, frame: PublishedFrame) -> dict[str, Any]:
+    """Return what the page of a photograph says."""
+    addresses = facts.addresses
+    bounds, cog = frame.bounds_3857.to_4326(), addresses.object(frame.cog_key)
+    address = addresses.photograph(frame.bands, frame.stem)
+    json_ld = {
+        "@context": "https://schema.org",
+        "@type": "ImageObject",
+        "name": f"{facts.title}: {frame.stem}",
+        "url": address,
+        "contentUrl": cog,
+        "encodingFormat": "image/tiff; application=geotiff; profile=cloud-optimized",
+        "isPartOf": {"@type": "Dataset", "name": facts.title, "url": addresses.collection_page},
+        **({"license": facts.site.license.url} if facts.site.license else {}),
+        **({"creditText": facts.site.credit} if facts.site.credit else {}),
+        **_temporal("contentLocation", bounds, frame.acquired),
+    }
+    scan = addresses.object(frame.scan_key) if frame.scan_key else None
+    words = {"taken": taken(frame.acquired) or frame.date, "extent": extent_text(bounds)}
+    return {"frame": frame, "address": address, "cog": cog, "scan": scan, "json_ld": json_ld, **words}
+
+
+def _dataset(facts: CollectionFacts) -> dict[str, Any]:
+    """Return a collection in the words of schema.org."""
+    addresses, site = facts.addresses, facts.site
+    downloads = {
+        "WMS": (addresses.capabilities, "application/vnd.ogc.wms_xml"),
+        "STAC": (addresses.stac, "application/json"),
+        "Tiles": (addresses.tilejson, "application/json"),
+    }
+    about: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "@id": addresses.collection_page,
+        "url": addresses.collection_page,
+        "identifier": facts.collection.id,
+        "name": facts.title,
+        "description": facts.abstract,
+        "keywords": list(site.keywords),
+        "inLanguage": site.language,
+        "isAccessibleForFree": True,
+        "thumbnailUrl": addresses.thumbnail(),
+        "dateModified": facts.updated.isoformat(),
+        "citation": facts.citation,
+        "includedInDataCatalog": {"@type": "DataCatalog", "name": site.title, "url": addresses.page},
+        "distribution": [
+            {"@type": "DataDownload", "name": name, "contentUrl": url, "encodingFormat": kind}
+            for name, (url, kind) in downloads.items()
+        ],
+        **_terms(facts),
+        **_temporal("spatialCoverage", facts.bounds, facts.days),
+    }
+    return about
+
+
+def _terms(facts: CollectionFacts) -> dict[str, Any]:
+    """Return license and source as far as they are stated."""
+    site = facts.site
+    terms: dict[str, Any] = {}
+    if site.license:
+        terms["license"] = site.license.url
+    if site.credit:
+        terms["creditText"] = site.credit
+    if site.organization:
+        who = {"@type": "Organization", "name": site.organization}
+        who |= {"url": site.organization_url} if site.organization_url else {}
+        terms |= {"creator": who, "publisher": who}
+    return terms
+
+
+def _temporal(place: str, bounds: Bounds4326, days: tuple[dt.date, dt.date] | None) -> dict[str, Any]:
+    """Return where and when; schema.org writes a box as south, west, north, east."""
+    box = f"{bounds.south:.6f} {bounds.west:.6f} {bounds.north:.6f} {bounds.east:.6f}"
+    where = {place: {"@type": "Place", "geo": {"@type": "GeoShape", "box": box}}}
+    return where | ({"temporalCoverage": f"{days[0].isoformat()}/{days[1].isoformat()}"} if days else {})

@@ -1,0 +1,138 @@
+"""Pages say what is known and nothing else, and text of strangers stays text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from cogmill.config.site import Contact, License, Site
+from cogmill.public import layer_files, pages
+from lxml import etree
+
+from tests.cogmill.public.conftest import DAY, SITE, TRAVIS, frame
+
+NASTY = "\"'><script>alert(1)</script></script><!--&{{7*7}}"
+
+
+class Reader(HTMLParser):
+    """Tags, links and the JSON-LD of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.data = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag if tag != "script" else f"script {dict(attrs).get('type')}")
+        self.links += [value for name, value in attrs if name in ("href", "src") and value]
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] == "script application/ld+json" and not self.data:
+            self.data = data
+
+
+def written(facts, frames):
+    ours = (pages.collection_documents, layer_files.collection_documents)
+    return {document.key: document.body.decode() for write in ours for document in write(facts, frames)}
+
+
+def page(facts, frames):
+    return written(facts, frames)[f"catalog/{TRAVIS.id}/index.html"]
+
+
+def test_page_names_every_way_out_and_every_fact(facts):
+    text = page(facts([frame()]), [frame()])
+    about = json.loads(Reader(text).data)
+
+    for way in (
+        "/wms/?map=",
+        "/tiles/",
+        "wmts.xml",
+        "tiles.json",
+        ".qlr",
+        "stac/",
+        "editor-layer-index.geojson",
+        "cogs.txt",
+        "_idx.zip",
+    ):
+        assert way in text, way
+    assert (about["@type"], about["license"]) == ("Dataset", SITE.license.url)
+    assert about["temporalCoverage"] == "1951-03-22/1951-03-22"
+    assert "CC-BY-4.0" in text
+    assert "Map Room: Travis USDA 1951 Frames. https://photos.example.org" in text
+
+
+def test_missing_license_is_said_and_not_guessed(facts):
+    given = facts([frame()], site=Site())
+
+    texts = written(given, [frame()])
+
+    assert "No license is stated" in texts[f"catalog/{TRAVIS.id}/index.html"]
+    assert "none is stated" in texts[f"catalog/{TRAVIS.id}/photographs/bw/{frame().stem}.html"]
+    assert "license" not in json.loads(Reader(texts[f"catalog/{TRAVIS.id}/index.html"]).data)
+    assert "license_url" not in texts[f"catalog/{TRAVIS.id}/editor-layer-index.geojson"]
+
+
+def test_text_of_strangers_stays_text(facts):
+    site = Site(
+        title=NASTY, abstract=NASTY, organization=NASTY, attribution=NASTY, citation=NASTY.replace("{{7*7}}", ""), keywords=(NASTY,),
+        contact=Contact(name=NASTY, email="a@example.org"), license=License(id="other", name=NASTY, url="https://example.org"),
+    )  # fmt: skip
+    stem = "a' b+ä%#&</script>"
+    one = frame(stem=stem, date=NASTY, roll=NASTY, frame_num=NASTY)
+
+    texts = written(facts([one], site=site, title=NASTY, abstract=NASTY), [one])
+
+    for key, text in texts.items():
+        if key.endswith(".html"):
+            assert {tag for tag in Reader(text).tags if tag.startswith("script")} <= {"script application/ld+json"}, key
+            assert "<script>alert" not in text
+        elif key.endswith("json"):
+            json.loads(text)
+        elif key.endswith(".qlr"):
+            etree.fromstring(text.encode())
+    about = json.loads(Reader(texts[f"catalog/{TRAVIS.id}/index.html"]).data)
+    assert about["name"] == NASTY
+
+
+def test_addresses_on_pages_are_percent_encoded(facts):
+    one = frame(stem="a b+ä%#?")
+    links = [link for text in written(facts([one]), [one]).values() for link in Reader(text).links]
+
+    assert any(link.endswith("/photographs/bw/a%20b%2B%C3%A4%25%23%3F.html") for link in links)
+    assert not [link for link in links if re.search(r"[ ä]", link)]
+
+
+def test_address_of_a_photograph_outlives_a_rebuild(facts):
+    before, after = frame(), frame(cog_key="bw/Travis/USDA_1951/frames/cog/03-22-51_4-1.ffffffffffff.tif")
+    key = f"catalog/{TRAVIS.id}/photographs/bw/03-22-51_4-1.html"
+
+    first, second = written(facts([before]), [before])[key], written(facts([after]), [after])[key]
+
+    assert before.cog_key in first
+    assert after.cog_key in second
+    assert json.loads(Reader(second).data)["contentUrl"].endswith(after.cog_key)
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (None, ""),
+        ((DAY, DAY), "1951-03-22"),
+        ((dt.date(1937, 1, 1), dt.date(1938, 12, 31)), "1937 to 1938"),
+        ((dt.date(1937, 6, 1), dt.date(1937, 8, 31)), "1937-06-01 to 1937-08-31"),
+    ],
+)
+def test_vague_dates_stay_vague(days, words):
+    assert pages.taken(days) == words
+
+
+def test_equal_facts_give_equal_bytes(facts):
+    frames = [frame(number, f"03-22-51_4-{number}") for number in range(3)]
+
+    assert written(facts(frames), frames) == written(facts(frames, revision=99), frames)
