@@ -57,7 +57,7 @@ class NameRule:
     place: str = ""
     """Regular expression that the place must fit, capital letters or not; empty: any place."""
     fixed: Mapping[str, str] = field(default_factory=dict)
-    """Values of `FIELDS` that the name does not tell."""
+    """Values of `FIELDS`, where the name does not tell them."""
     scan: Pattern | None = None
     """Stem of the raw scan, of the parts of the name; None: the name itself."""
     has_scan: bool = True
@@ -98,7 +98,7 @@ class NameRule:
                 break
         else:
             raise InvalidFrameError(Reason.BAD_NAME, f"{stem!r} {self.says}")
-        date, roll, frame = (self.fixed.get(name) or parts.get(name, "") for name in FIELDS)
-        days = dates.year_days(where.year) if "date" in self.fixed else dates.days(date, where.year)
+        date, roll, frame = (parts.get(name) or self.fixed.get(name, "") for name in FIELDS)
+        days = dates.days(date, where.year) if parts.get("date") else dates.year_days(where.year)
         scan = self.scan.write(parts) if self.scan else stem
         return NameParts(date, roll, frame, days, scan if self.has_scan else None)
