@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # The stack needs root: it runs programs as postgres and www-data, and mounts s3fs.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env env PYTHONDONTWRITEBYTECODE=1)
+# A folder with site.yaml and collections/, such as examples/central-europe.
+IN_SITE := $(if $(SITE),COGMILL_SITE_FILE=$(abspath $(SITE))/site.yaml COGMILL_COLLECTIONS_DIR=$(abspath $(SITE))/collections)
 IF_SET_UP := test -x $(PYTHON) || { echo "nothing is set up here; see make setup"; exit 0; };
 
 help: ## list the targets
@@ -15,11 +17,11 @@ help: ## list the targets
 setup: ## install Debian packages and .venv; quick when nothing changed
 	@setup/install.sh
 
-demo: setup ## start everything, upload a synthetic survey, wait for its map, save a picture
-	@$(SUDO) $(PYTHON) -m demo
+demo: setup ## start everything, upload a synthetic survey, wait for its map, save a picture; SITE=folder of another site
+	@$(IN_SITE) $(SUDO) $(PYTHON) -m demo
 
 stack: setup ## start PostGIS, S3, MapServer, the mount and Airflow, without data
-	@$(SUDO) $(PYTHON) -m demo.stack start
+	@$(IN_SITE) $(SUDO) $(PYTHON) -m demo.stack start
 
 status: ## how each program of the stack is
 	@$(IF_SET_UP) $(SUDO) $(PYTHON) -m demo.stack status

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from cogmill.config.settings import load_settings as load_program_settings
 from cogmill.domain.errors import CogmillError
 
 from demo import maps
@@ -15,6 +16,7 @@ from demo.stack.settings import REPOSITORY
 from demo.survey.generate import generate
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
+from demo.survey.other_site import in_layout_of_site
 
 OUT = REPOSITORY / "out"
 """Where the pictures go."""
@@ -28,8 +30,10 @@ def main() -> int:
     begun = time.monotonic()
     stack = Stack(load_settings())
     try:
+        load_program_settings()  # with them its site file
         stack.start()
         survey = generate(stack.paths.root / "survey", say=lambda line: print(f"  {line}", flush=True))
+        survey = in_layout_of_site(survey)
         drop(stack, survey)
         wrong = look(stack, survey)
     except (CogmillError, FileExistsError) as err:
@@ -66,9 +70,10 @@ def farewell(stack: Stack, survey: Manifest, seconds: float) -> None:
     """Say where to look now."""
     pictures = [str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) for path in [OUT]]
     services = "\n".join(f"  {stack.wms_url(collection_id)}" for collection_id in survey.collections)
+    rejected = next(item.collection_id for item in survey.items if item.reason)
     print(
         f"\nDone in {seconds:.0f} s. Pictures of every map: {pictures[0]}/\n{addresses(stack)}\nServices:\n{services}\n"
-        "One frame without a coordinate system was rejected; see rejected_frames in the run of Travis_USDA_1951_frames."
+        f"One frame without a coordinate system was rejected; see rejected_frames in the run of {rejected}."
     )
 
 

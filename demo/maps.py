@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import shapely
+from cogmill.domain.keys import parse_upload
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -33,8 +34,8 @@ class Service:
 
     @property
     def layer(self) -> str:
-        """Name of the raster layer: the folders of a key with underscores, case kept."""
-        return "_".join(self.frames[0].key.split("/")[1:-2])
+        """Name of the raster layer."""
+        return parse_upload(self.frames[0].key).collection.service_name
 
     @property
     def gsd(self) -> float:

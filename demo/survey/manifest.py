@@ -6,6 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cogmill.domain.model import Stage
+from cogmill.domain.screening import stage_of
+
 NAME = "manifest.json"
 
 
@@ -30,7 +33,7 @@ class Item:
     @property
     def is_scan(self) -> bool:
         """Whether this is a raw scan."""
-        return "/scanned/" in self.key
+        return stage_of(self.key.rpartition("/")[0]) is Stage.SCANNED
 
 
 @dataclass(frozen=True, slots=True)
