@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from cogmill_airflow.operators.links import SERVICE_LINKS, CollectionRunLink
+from cogmill_airflow.operators.links import REPORT_ROUTE, SERVICE_LINKS, CollectionRunLink, RunReportLink
 from cogmill_airflow.page import PREFIX, page
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ class CogmillPlugin(AirflowPlugin):
     """Buttons that lead from a collection's run to its map, and the page Collections."""
 
     name = "cogmill"
-    operator_extra_links: list[Any] = [*SERVICE_LINKS, CollectionRunLink()]
+    operator_extra_links: list[Any] = [*SERVICE_LINKS, CollectionRunLink(), RunReportLink()]
     fastapi_apps: list[Any] = [{"app": page, "url_prefix": PREFIX, "name": "Cogmill"}]
     external_views: list[Any] = [
         {
@@ -34,6 +34,14 @@ class CogmillPlugin(AirflowPlugin):
             "href": f"{PREFIX.strip('/')}/dags/{{DAG_ID}}",  # Airflow puts the id in: the page of a collection, or the findings
             "url_route": "cogmill",
             "destination": "dag",
+            "icon": f"{PREFIX.strip('/')}/static/icon.svg",
+            "icon_dark_mode": f"{PREFIX.strip('/')}/static/icon-dark.svg",
+        },
+        {
+            "name": "Report",
+            "href": f"{PREFIX.strip('/')}/dags/{{DAG_ID}}/runs/{{RUN_ID}}",
+            "url_route": REPORT_ROUTE,
+            "destination": "dag_run",
             "icon": f"{PREFIX.strip('/')}/static/icon.svg",
             "icon_dark_mode": f"{PREFIX.strip('/')}/static/icon-dark.svg",
         },

@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
             f"{_PACKAGE}.operators.links.WmsCapabilitiesLink",
             f"{_PACKAGE}.operators.links.MapPreviewLink",
             f"{_PACKAGE}.operators.links.CollectionRunLink",
+            f"{_PACKAGE}.operators.links.RunReportLink",
         ],
     }
 

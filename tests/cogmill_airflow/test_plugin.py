@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from airflow._shared.module_loading import find_path_from_directory
 
@@ -20,8 +21,22 @@ def test_links_are_registered_when_plugins_are_loaded() -> None:
 
     names = {type(link).__name__ for link in plugins_manager.get_operator_extra_links()}
 
-    assert {"WmsCapabilitiesLink", "MapPreviewLink"} <= names
+    assert {"WmsCapabilitiesLink", "MapPreviewLink", "RunReportLink"} <= names
     assert not plugins_manager.get_import_errors()
+
+
+def test_the_button_of_a_report_leads_to_the_tab_that_is_registered() -> None:
+    from airflow import plugins_manager
+    from cogmill_airflow.operators.links import RunReportLink
+
+    views, _ = plugins_manager._get_ui_plugins()
+    (view,) = [view for view in views if view["destination"] == "dag_run"]
+    link = RunReportLink().get_link(
+        None, ti_key=SimpleNamespace(dag_id="backfill", run_id="manual__2026-01-01T00:00:00+00:00")
+    )
+
+    assert view["href"] == "cogmill/dags/{DAG_ID}/runs/{RUN_ID}"
+    assert link == f"/dags/backfill/runs/manual__2026-01-01T00%3A00%3A00%2B00%3A00/plugin/{view['url_route']}"
 
 
 def test_page_is_not_loaded_when_the_plugin_is() -> None:

@@ -1,11 +1,20 @@
-"""Former revisions of a collection's index, and how one is restored."""
+"""Former revisions of a collection's index and how one is restored, and what runs reported."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
-from cogmill.ledger.connection import Part
+from cogmill.ledger.connection import Part, Row, as_json
+
+REPORT_DAYS = 90
+"""How long the reports of runs are kept."""
+
+PLANNED_AT_ONCE = 5000
+"""Planned frames added by one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +66,20 @@ class History(Part):
     def forget(self, age_s: float) -> None:
         """Forget what is older than the COGs it names."""
         self._rows("forget_history", age_s=age_s)
+
+    def save_report(self, dag_id: str, run_id: str, report: Mapping[str, Any]) -> None:
+        """Keep what a run reported, in place of its earlier report, and forget reports of long ago."""
+        self._rows("save_report", dag_id=dag_id, run_id=run_id, report=json.dumps(report))
+        self._rows("forget_reports", days=REPORT_DAYS)
+
+    def save_planned_frames(self, dag_id: str, run_id: str, frames: Sequence[tuple[int, str]]) -> None:
+        """Keep the frames (id and why) that a run means to take, in their order, in place of those of an earlier plan.
+
+        Its report must have been saved before.
+        """
+        rows: list[Row] = [{"place": n, "frame_id": frame, "why": why} for n, (frame, why) in enumerate(frames)]
+        with self._transaction():
+            self._rows("forget_planned_frames", dag_id=dag_id, run_id=run_id)
+            for start in range(0, len(rows), PLANNED_AT_ONCE):
+                part = as_json(rows[start : start + PLANNED_AT_ONCE])
+                self._rows("add_planned_frames", dag_id=dag_id, run_id=run_id, rows=part)

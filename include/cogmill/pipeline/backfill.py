@@ -33,6 +33,12 @@ STEP_FRAMES = 20
 MOST_LINES = 200
 """Lines of a plan that are shown."""
 
+MOST_FILES = 50
+"""Uploads that a plan names in words."""
+
+MOST_PLANNED = 100_000
+"""Uploads of a plan that the ledger keeps for the page of the run and its CSV file."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackfillRequest:
@@ -77,6 +83,10 @@ class BackfillPlan:
     """Whether the ledger knows what building costs; without it times are unknown."""
     processes: int
     """Frames that are built at the same time."""
+    whys: list[str] = field(default_factory=list, repr=False)
+    """Why each of the frames is taken, in their order."""
+    first_keys: list[str] = field(default_factory=list, repr=False)
+    """Keys of the first `MOST_FILES` uploads."""
 
     @property
     def text(self) -> str:
@@ -91,7 +101,22 @@ class BackfillPlan:
             )
         if len(self.shares) > MOST_LINES:
             lines.append(f"- and {len(self.shares) - MOST_LINES} more lines")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._files()])
+
+    def _files(self) -> list[str]:
+        """Name the first uploads, and say where all of them are."""
+        if not self.first_keys:
+            return []
+        more = len(self.frames) - len(self.first_keys)
+        lines = ["", "The first uploads, in their order:" if more else "Uploads, in their order:"]
+        lines += [f"- {key}" for key in self.first_keys]
+        return (
+            [*lines, f"- and {more} more: the tab Report of this run lists all of them, as CSV too"] if more else lines
+        )
+
+    def kept(self) -> list[tuple[int, str]]:
+        """Return id and reason of the frames that the ledger keeps."""
+        return [(frame, why) for (frame, _), why in zip(self.frames[:MOST_PLANNED], self.whys, strict=False)]
 
 
 def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
@@ -105,6 +130,8 @@ def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
     cost = archive.ledger.backfills.cpu_s_per_byte()
     shares: dict[tuple[str, str], BackfillShare] = {}
     frames: list[tuple[int, int]] = []
+    whys: list[str] = []
+    first_keys: list[str] = []
     fingerprints: dict[Profile, set[str]] = {}
     wanted = CandidateFilter(
         list(request.collections),
@@ -125,8 +152,11 @@ def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
         share.bytes += frame.size
         share.cpu_s += frame.size * cost.get(frame.bands, 0.0)
         frames.append((frame.id, frame.size))
+        whys.append(why)
+        if len(first_keys) < MOST_FILES:
+            first_keys.append(frame.source_key)
     ordered = [shares[key] for key in sorted(shares)]
-    return BackfillPlan(ordered, frames, has_history=bool(cost), processes=archive.settings.backfill_processes)
+    return BackfillPlan(ordered, frames, bool(cost), archive.settings.backfill_processes, whys, first_keys)
 
 
 def begin(archive: Archive, backfill_id: str, request: BackfillRequest, planned: BackfillPlan) -> list[FrameBatch]:

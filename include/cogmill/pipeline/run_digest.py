@@ -1,17 +1,21 @@
-"""Report what a run of a collection did, as text for the people who look after the archive."""
+"""Report what a run did, as text for the people who look after the archive, and as the page of the run shows it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
 from cogmill.domain.model import Bands, RejectedFrame
+from cogmill.domain.public_access import COMPILED, FORMATS
+from cogmill.ledger.backfills import Progress
+from cogmill.mapserver.urls import capabilities_url, download_url, service_url
 from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.export import Compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +98,121 @@ def _missing_scans(archive: Archive, collection_id: str, frames: Sequence[Mappin
         MissingScan(frame["key"], keys.scan_key(collection, Bands(frame["bands"]), frame["scan_stem"]))
         for frame in frames
     ]
+
+
+Weight = Literal["fault", "notice", "done"]
+"""How much a number weighs where it is not zero: somebody must look, worth knowing, or what was done."""
+
+MAX_LINES = 1000
+"""Lines of a report that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportNumber:
+    """How many there are of something."""
+
+    what: str
+    count: int
+    weight: Weight = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did and found."""
+
+    headline: str
+    """One sentence."""
+    numbers: Sequence[ReportNumber] = ()
+    lines: Sequence[str] = ()
+    """One fact each."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of what it wrote, by what people call them."""
+
+    def save(self, archive: Archive, dag_id: str, run_id: str) -> None:
+        """Keep it in the ledger, in place of an earlier report of the same run."""
+        report = asdict(self)
+        left = len(self.lines) - MAX_LINES
+        if left > 0:
+            report["lines"] = [*self.lines[:MAX_LINES], f"and {left} more lines: the log of the task has all of them"]
+        archive.ledger.history.save_report(dag_id, run_id, report)
+
+
+def collection_report(archive: Archive, digest: Digest) -> RunReport:
+    """Return the report of a collection's run."""
+    settings = archive.settings
+    service = service_url(settings.mapserver_url, digest.collection_id)
+    headline, *lines = digest.text.splitlines()
+    numbers = [
+        ReportNumber("frames that failed", len(digest.failed), "fault"),
+        ReportNumber("frames that were rejected", len(digest.rejected), "notice"),
+        ReportNumber("frames that are held back", len(digest.held), "notice"),
+        ReportNumber("frames without a raw scan", len(digest.missing_scans), "notice"),
+        ReportNumber("frames of which much was cut off", len(digest.much_cut), "notice"),
+        ReportNumber("frames published by this run", digest.published),
+        ReportNumber("frames on the map", digest.total),
+    ]
+    files = {"WMS capabilities": capabilities_url(service)} if digest.total else {}
+    return RunReport(headline, numbers, lines, files)
+
+
+def plan_report(text: str, frames: int, why: str) -> RunReport:
+    """Return the report of a backfill that has only planned.
+
+    Args:
+        text: The plan in words.
+        frames: How many it means to take.
+        why: Why nothing was built so far.
+    """
+    headline, *lines = text.splitlines()
+    return RunReport(f"{why}: {headline}", [ReportNumber("frames planned", frames)], lines)
+
+
+def backfill_report(progress: Progress, published: int) -> RunReport:
+    """Return the report of a backfill that was begun.
+
+    Args:
+        progress: How far it has come.
+        published: Services that it published at its end.
+    """
+    numbers = [
+        ReportNumber("frames that failed", progress.failed, "fault"),
+        ReportNumber("frames that are left", progress.frames - progress.done, "fault"),
+        ReportNumber("frames that were rejected again", progress.rejected, "notice"),
+        ReportNumber("frames built", progress.built),
+        ReportNumber("frames whose COG stayed as it was", progress.unchanged),
+        ReportNumber("services published at the end", published),
+    ]
+    return RunReport(progress.text, numbers)
+
+
+def compile_report(archive: Archive, compiled: Compiled) -> RunReport:
+    """Return the report of a compilation."""
+    broken = [f"{one.collection_id}: {one.fault}" for one in compiled.broken]
+    numbers = [
+        ReportNumber("collections that are not in the index", len(broken), "fault"),
+        ReportNumber("services in the index", compiled.services),
+        ReportNumber("footprints in the index", compiled.features),
+        ReportNumber("files that changed", len(compiled.uploaded)),
+        ReportNumber("files that stayed as they were", len(compiled.unchanged)),
+    ]
+    names = {f"all footprints ({suffix[1:]})": COMPILED + suffix for suffix in FORMATS}
+    files = {name: download_url(archive.settings.public_url, key) for name, key in names.items()}
+    state = "All services are in the index." if not broken else "Some collections are not in the index."
+    return RunReport(state, numbers, [*broken, *(f"changed: {key}" for key in compiled.uploaded)], files)
+
+
+def maintenance_report(report: Mapping[str, Any], titles: Mapping[str, str], text: str) -> RunReport:
+    """Return the report of a night's maintenance.
+
+    Args:
+        report: Its numbers (`counts`, `faults`).
+        titles: Kinds of findings in words.
+        text: The report as its log has it.
+    """
+    numbers = [
+        ReportNumber(titles[kind], count, "fault" if kind in report["faults"] else "notice")
+        for kind, count in report["counts"].items()
+    ]
+    headline, *rest = text.splitlines()
+    lines = [line for line in rest if line and not line[:8].strip().isdigit() and not line.startswith("None of ")]
+    return RunReport(headline, numbers, lines)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, BaseOperator, TriggerRule
+from cogmill.config.settings import load_settings
+from cogmill.mapserver.urls import capabilities_url, service_url
 
 from cogmill_airflow.dag_factories import collection_docs
 from cogmill_airflow.dag_factories.retries import BATCH_TIMEOUT, DEFAULTS
@@ -38,7 +40,7 @@ def collection_dag(entry: Entry) -> DAG:
         is_paused_upon_creation=False,
         default_args=DEFAULTS,
         tags=sorted({TAG, *(entry[key] for key in ("county", "agency", "year", "product"))} - {""}),
-        doc_md=collection_docs.COLLECTION.format(**entry),
+        doc_md=collection_docs.COLLECTION.format(**entry, **_addresses(entry["id"])),
     ) as dag:
         ids = {"collection_id": entry["id"]}
         plan = collection.PlanFramesOperator(**task("plan_frames"), doc_md=collection_docs.PLAN_FRAMES, **ids)
@@ -71,6 +73,12 @@ def collection_dag(entry: Entry) -> DAG:
         # reporting takes CPU time, so it waits until the map is published
         overviews >> _report_tasks(mapfile.output, ids)
     return dag
+
+
+def _addresses(collection_id: str) -> dict[str, str]:
+    """Return what the text of the DAG links to."""
+    service = service_url(load_settings().mapserver_url, collection_id)
+    return {"dag_id": dag_id(collection_id), "capabilities": capabilities_url(service)}
 
 
 def _overview_tasks(mapfile: BaseOperator, entry: Entry) -> BaseOperator:

@@ -13,6 +13,9 @@ COLLECTION = (
 Turns the frames uploaded for {county} {agency} {year} ({product}) into the web map service `{service_name}`. Runs by itself
 when something arrives. A run by hand is harmless and repeats no work that is done.
 
+[Its frames and why some were rejected](dags/{dag_id}/plugin/cogmill) · [WMS capabilities]({capabilities}) ·
+[all collections](plugin/collections)
+
 plan → build COGs → tile index → index files → mapfile → overviews → public files → report
 """
     + COLORS
@@ -82,7 +85,7 @@ WATCH_UPLOADS = (
 
 Waits for files in the bucket that the ledger does not know, enters them, and triggers runs of their collections. One run
 follows another without a pause; a run that waits occupies no worker. Pause this DAG to stop all intake: what is uploaded
-meanwhile is found when it is unpaused.
+meanwhile is found when it is unpaused. [Where is my upload?](dags/watch_uploads/plugin/cogmill)
 """
     + COLORS
     + """

@@ -23,7 +23,8 @@ MAINTENANCE = """
 
 Compares all layers of the archive every night: scans, uploads, COGs, ledger, tile index, index files, mapfiles, overviews and, when
 `COGMILL_PROBE_SERVICES` says how many, live services. There is one number for each way in which two layers can disagree; zero is
-good. The report is in the log of `report` and in the bucket (`reports/maintenance/latest.json` and one per day).
+good. The report is the tab *Report* of each run, and in the bucket (`reports/maintenance/latest.json` and one per day);
+[what was found and not answered yet](dags/maintenance/plugin/cogmill) has a page of its own.
 
 Repairs by itself what takes nothing off the map. What was deleted (uploads, mapfiles) leaves the map after a grace period of
 `COGMILL_GRACE_HOURS`, in the order service, index, COG; above the limits of one run a person is asked (Required Actions).
@@ -84,8 +85,9 @@ ROLL_BACK = "Checks that all COGs of that revision exist, changes the index in o
 BACKFILL = """
 ### backfill
 
-Builds frames again by hand. The form chooses them: collections, what narrows them down, states, a prefix of keys. The plan (frames,
-bytes, estimated time, what would change and why) is in the log and the XCom of `plan_backfill` before anything happens; a large
+Builds frames again by hand. The form chooses them: collections, what narrows them down, states, reasons, parts of keys. The plan
+(frames, bytes, estimated time, what would change and why, and every upload by name) is the tab *Report* of the run before anything
+happens, and the log names the first uploads. [Reports of the latest runs](dags/backfill/plugin/cogmill). A large
 backfill, or one of `everything`, waits there for approval (Required Actions). **Dry run** ends after the plan.
 
 Backfills have a pool of their own, `backfill`, and give way to new uploads. Progress is in the results of `build`.
@@ -97,6 +99,7 @@ RETRY = """
 
 Started by the button *Retry* of the page Collections: the same as `backfill`, for the chosen frames. By hand it is a dry run at first.
 It shares the pool of backfills and goes before what a large one still has to do.
+[Reports of the latest runs](dags/retry/plugin/cogmill).
 """
 
 PLAN_BACKFILL = "Plans which frames are built, how many bytes, how long, and why. Changes nothing."

@@ -10,7 +10,8 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from cogmill_airflow.observability.assets import emit_indexes_compiled
-from cogmill_airflow.operators.base import ArchiveOperator, Templated
+from cogmill_airflow.operators.base import ArchiveOperator, Templated, save_report
+from cogmill_airflow.operators.links import RunReportLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,12 +26,16 @@ class CompileIndexesOperator(ArchiveOperator):
     Safe to rerun: an archive that did not change causes no upload.
     """
 
+    operator_extra_links = (RunReportLink(),)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return what was compiled and which keys changed."""
-        from cogmill.pipeline import export
+        from cogmill.pipeline import export, run_digest
 
         with self.archive() as archive:
-            compiled = asdict(export.compile_indexes(archive))
+            result = export.compile_indexes(archive)
+            save_report(archive, context, run_digest.compile_report(archive, result))
+            compiled = asdict(result)
             if compiled["uploaded"]:
                 emit_indexes_compiled(context, archive, compiled["uploaded"], compiled["features"])
         broken = compiled["broken"]

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, follow_service_changes, task_owner
+from cogmill_airflow.operators.base import (
+    ArchiveOperator,
+    Templated,
+    failed_tasks,
+    follow_service_changes,
+    save_report,
+    task_owner,
+)
+from cogmill_airflow.operators.links import RunReportLink
 from cogmill_airflow.operators.questions import QuestionOperator
 from cogmill_airflow.operators.rejections import rejection_entries
 from cogmill_airflow.operators.selection import chosen_collections, is_dry_run, takes_everything
@@ -59,12 +67,18 @@ def backfill_id(context: Context) -> str:
 class PlanBackfillOperator(ArchiveOperator):
     """Plan which frames would be built again, why, and at what cost. Changes nothing."""
 
+    operator_extra_links = (RunReportLink(),)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the plan in words, the number of frames, and whether a person is asked first."""
         from cogmill.pipeline import backfill
+        from cogmill.pipeline.run_digest import plan_report
 
         with self.archive() as archive:
             planned = backfill.plan(archive, request_from(archive, context["params"]))
+            report = plan_report(planned.text, len(planned.frames), "Planned, nothing is built yet")
+            save_report(archive, context, report)
+            archive.ledger.history.save_planned_frames(context["ti"].dag_id, context["ti"].run_id, planned.kept())
             limit = archive.settings.backfill_approval_frames
         self.log.info("backfill_planned\n%s", planned.text)
         frames = len(planned.frames)
@@ -159,6 +173,7 @@ class ReportBackfillOperator(ArchiveOperator):
     """
 
     template_fields: Sequence[str] = ("planned",)
+    operator_extra_links = (RunReportLink(),)
 
     def __init__(self, *, planned: Templated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -167,6 +182,7 @@ class ReportBackfillOperator(ArchiveOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the numbers."""
         from cogmill.pipeline import backfill
+        from cogmill.pipeline.run_digest import backfill_report, plan_report
 
         failed = failed_tasks(context)
         with self.archive() as archive:
@@ -174,11 +190,14 @@ class ReportBackfillOperator(ArchiveOperator):
                 if failed:
                     raise AirflowFailException("nothing was begun: " + "; ".join(failed))
                 why = "a dry run" if is_dry_run(context) else "nobody approved it"
+                report = plan_report(self.planned["text"], self.planned["frames"], f"Nothing was built, {why}")
+                save_report(archive, context, report)
                 self.log.info("nothing_was_begun: %s\n%s", why, self.planned["text"])
                 return {"begun": False, "why": why, "plan": self.planned["text"]}
             published = backfill.publish_finished(archive, backfill_id(context))
             follow_service_changes(context, archive)
             progress = archive.ledger.backfills.progress(backfill_id(context))
+            save_report(archive, context, backfill_report(progress, len(published)))
         self.log.info("backfill_done published=%s %s", published, progress.text)
         context["ti"].xcom_push(key=DIGEST, value=progress.text)
         if progress.failed or progress.done < progress.frames or failed:

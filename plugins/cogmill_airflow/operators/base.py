@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
     from cogmill.pipeline import Archive
+    from cogmill.pipeline.run_digest import RunReport
 
     from cogmill_airflow.observability.lineage import Datasets
 
@@ -65,6 +66,11 @@ class CollectionOperator(ArchiveOperator):
         """Return the task's datasets; called by the OpenLineage provider, where it is installed."""
         with self.archive() as archive:
             return lineage.lineage(*self.datasets(archive))
+
+
+def save_report(archive: Archive, context: Context, report: RunReport) -> None:
+    """Keep what a run reports, for the page of the run."""
+    report.save(archive, context["ti"].dag_id, context["ti"].run_id)
 
 
 def task_owner(context: Context) -> str:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
+REPORT_ROUTE = "report"
+"""Last part of the address of a run's page, where the plugin registers it."""
+
+
 def service_addresses(service_url: str, picture_url: str) -> dict[str, str]:
     """Return what the buttons open; empty for a collection without a service.
 
@@ -79,6 +83,23 @@ class CollectionRunLink(BaseOperatorLink):
         runs = f"/dags/{operator.trigger_dag_id}/runs"  # type: ignore[attr-defined]
         found = getattr(operator, "found_run", None)
         return f"{runs}/{quote(found, safe='')}" if found else runs
+
+
+class RunReportLink(BaseOperatorLink):
+    """What the run reported, as a page beside it."""
+
+    @property
+    def name(self) -> str:
+        """Text of the button."""
+        return "Report of this run"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return the address of the tab *Report* of the run.
+
+        :param operator: Not used.
+        :param ti_key: The task whose run it is.
+        """
+        return f"/dags/{ti_key.dag_id}/runs/{quote(ti_key.run_id, safe='')}/plugin/{REPORT_ROUTE}"
 
 
 SERVICE_LINKS = (WmsCapabilitiesLink(), MapPreviewLink())

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from cogmill_airflow.observability.notifications import DIGEST
-from cogmill_airflow.operators.base import ArchiveOperator, Templated, follow_service_changes
+from cogmill_airflow.operators.base import ArchiveOperator, Templated, follow_service_changes, save_report
+from cogmill_airflow.operators.links import RunReportLink
 from cogmill_airflow.operators.questions import QuestionOperator
 from cogmill_airflow.operators.selection import is_dry_run
 
@@ -180,6 +181,7 @@ class MaintenanceReportOperator(ArchiveOperator):
     """
 
     template_fields: Sequence[str] = ("parts",)
+    operator_extra_links = (RunReportLink(),)
 
     def __init__(self, *, parts: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -187,7 +189,9 @@ class MaintenanceReportOperator(ArchiveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the numbers."""
+        from cogmill.maintenance.checks import KINDS
         from cogmill.maintenance.report import needs_a_person, report_text, write_report
+        from cogmill.pipeline.run_digest import maintenance_report
 
         compared = self.parts["compared"] or {}
         parts = {name: part for name, part in self.parts.items() if name != "compared"}
@@ -195,6 +199,8 @@ class MaintenanceReportOperator(ArchiveOperator):
         begun, dry_run = context["dag_run"].run_after, is_dry_run(context)
         with self.archive() as archive:
             report = write_report(archive, parts, begun, dry_run=dry_run)
+            titles = {kind: KINDS[kind].title for kind in KINDS}
+            save_report(archive, context, maintenance_report(report, titles, report_text(report)))
         self.log.info("maintenance_report\n%s", report_text(report))
         if report["faults"]:
             context["ti"].xcom_push(key=DIGEST, value=report_text(report))

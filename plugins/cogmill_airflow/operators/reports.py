@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.operators.base import CollectionOperator, Templated, failed_tasks, run_start
-from cogmill_airflow.operators.links import SERVICE_LINKS
+from cogmill_airflow.operators.base import CollectionOperator, Templated, failed_tasks, run_start, save_report
+from cogmill_airflow.operators.links import SERVICE_LINKS, RunReportLink
 from cogmill_airflow.operators.rejections import rejection_entries
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ReportOperator(CollectionOperator):
     """
 
     template_fields: Sequence[str] = ("collection_id", "published")
-    operator_extra_links = SERVICE_LINKS
+    operator_extra_links = (*SERVICE_LINKS, RunReportLink())
 
     def __init__(self, *, published: Templated = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -55,6 +55,7 @@ class ReportOperator(CollectionOperator):
 
         with self.archive() as archive:
             digest = run_digest.digest(archive, self.collection_id, run_start(context))
+            save_report(archive, context, run_digest.collection_report(archive, digest))
         self.log.info("digest\n%s", digest.text)
         tasks = failed_tasks(context)
         faults = [*digest.failed, *tasks]

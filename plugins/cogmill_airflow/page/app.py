@@ -19,6 +19,7 @@ from cogmill_airflow.page.error_pages import add_error_pages
 from cogmill_airflow.page.finding_lines import files, finding_lines
 from cogmill_airflow.page.rejected_list import add_rejected_list
 from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, read_only_ledger, respond
+from cogmill_airflow.page.run_pages import add_run_pages, reports_page
 from cogmill_airflow.page.static_files import add_static_files
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ app = FastAPI(title="Cogmill", openapi_url=None, docs_url=None, redoc_url=None, 
 add_error_pages(app)
 add_static_files(app)
 add_rejected_list(app)
+add_run_pages(app)
 
 
 @app.get("/", response_class=HTMLResponse)
@@ -117,6 +119,8 @@ def page_of_dag(
         return findings(request)
     if dag_id == "watch_uploads":
         return uploads(request, may_retry)
+    if dag_id in ("backfill", "retry"):
+        return reports_page(request, dag_id)
     if dag_id in FORMS:
         return collections(request, q=q, sort=sort, skip=skip)
     raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +14,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from cogmill_airflow.bundle.params import EVERYTHING
 from cogmill_airflow.page.access import MayRetry
-from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, plain, read_only_ledger, respond
+from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, csv_lines, read_only_ledger, respond
 from cogmill_airflow.page.view import advice
 
 if TYPE_CHECKING:
@@ -80,7 +78,7 @@ def add_rejected_list(app: FastAPI) -> None:
     @app.get("/rejected.csv")
     def rejected_csv(shown: Shown) -> StreamingResponse:
         headers = {"Content-Disposition": 'attachment; filename="rejected_uploads.csv"'}
-        return StreamingResponse(csv_lines(shown), media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(csvcsv_lines(shown), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def retry_conf(shown: RejectionFilter) -> dict[str, Any]:
@@ -93,15 +91,15 @@ def retry_conf(shown: RejectionFilter) -> dict[str, Any]:
     return conf | ({"contains": shown.part} if shown.part else {})
 
 
-def csv_lines(shown: RejectionFilter) -> Iterator[str]:
+def csvcsv_lines(shown: RejectionFilter) -> Iterator[str]:
     """Yield the CSV file in parts of some hundred lines, read from the ledger while it is sent."""
-    yield _lines([COLUMNS])
+    yield csv_lines([COLUMNS])
     with read_only_ledger() as ledger:
         rest = ledger.pages.all_rejections(shown, MAX_EXPORTED)
         while part := [_cells(frame) for frame in islice(rest, PART)]:
-            yield _lines(part)
+            yield csv_lines(part)
         if ledger.pages.rejection_counts(shown).all > MAX_EXPORTED:
-            yield _lines([[f"There are more than {MAX_EXPORTED}: filter by reason, county or collection."]])
+            yield csv_lines([[f"There are more than {MAX_EXPORTED}: filter by reason, county or collection."]])
 
 
 def _cells(frame: FrameSummary) -> list[object]:
@@ -115,9 +113,3 @@ def _cells(frame: FrameSummary) -> list[object]:
         frame.size,
         *times,
     ]
-
-
-def _lines(rows: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([plain(cell) for cell in row] for row in rows)
-    return text.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,3 +58,10 @@ def plain(value: object) -> str:
     """
     text = "" if value is None else str(value)
     return f"'{text}" if isinstance(value, str) and re.match(r"[=+\-@\t\r]", text) else text
+
+
+def csv_lines(rows: Sequence[Sequence[object]]) -> str:
+    """Return some lines of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text).writerows([plain(cell) for cell in row] for row in rows)
+    return text.getvalue()

@@ -67,6 +67,22 @@ class Addresses:
         """Return the address of a collection's runs in Airflow's own UI."""
         return f"{self.airflow}/dags/{quote(dag_id(collection_id), safe='')}"
 
+    def dag(self, dag: str) -> str:
+        """Return the address of a DAG in Airflow's own UI."""
+        return f"{self.airflow}/dags/{quote(dag, safe='')}"
+
+    def run(self, dag: str, run_id: str) -> str:
+        """Return the address of a run in Airflow's own UI."""
+        return f"{self.dag(dag)}/runs/{quote(run_id, safe='')}"
+
+    def report(self, dag: str, run_id: str) -> str:
+        """Return the address of the page of a run."""
+        return f"{self.root}/dags/{quote(dag, safe='')}/runs/{quote(run_id, safe='')}"
+
+    def frames_csv(self, dag: str, run_id: str) -> str:
+        """Return the address of the file of a run's frames."""
+        return f"{self.report(dag, run_id)}/frames.csv"
+
     def wms(self, collection_id: str) -> str:
         """Return the address of a service, to which parameters are appended."""
         return service_url(self.settings.mapserver_url, collection_id)

@@ -71,3 +71,12 @@ def test_nothing_secret_is_serialised_when_connections_have_secrets(dag: DAG, mo
     monkeypatch.setenv("AIRFLOW_CONN_COGMILL_S3", "aws://key:canary-secret@")
 
     assert "canary" not in json.dumps(DagSerialization.to_dict(dag))
+
+
+def test_the_text_of_a_dag_leads_to_its_pages(dag: DAG) -> None:
+    text = str(dag.doc_md)
+
+    # relative to the `<base>` of Airflow's UI, so that they hold below any path
+    assert "](dags/collection__travis_usda_1951_frames/plugin/cogmill)" in text
+    assert "/mapfiles/travis_usda_1951_frames.map&SERVICE=WMS" in text
+    assert "](plugin/collections)" in text

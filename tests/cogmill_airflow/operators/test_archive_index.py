@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from cogmill_airflow.observability import assets
 from cogmill_airflow.operators.archive_index import CheckCompiledOperator, CompileIndexesOperator
 
+RUN = SimpleNamespace(dag_id="compile_indexes", run_id="r")
+
 
 def test_returns_a_small_result_when_an_archive_is_compiled(connected) -> None:
     events = OutletEventAccessors()
-    result = CompileIndexesOperator(task_id="compile").execute({"outlet_events": events})
+    result = CompileIndexesOperator(task_id="compile").execute({"outlet_events": events, "ti": RUN})
     again = OutletEventAccessors()
-    CompileIndexesOperator(task_id="compile").execute({"outlet_events": again})
+    CompileIndexesOperator(task_id="compile").execute({"outlet_events": again, "ti": RUN})
 
     assert (result["services"], result["features"], result["broken_count"]) == (0, 0, 0)
     assert len(result["uploaded"]) == 3

@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from cogmill.config.settings import load_settings
+from cogmill.ledger.page_lists import PageRequest
 from cogmill.pipeline.ingest import ingest_uploads
 from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.operators import backfill
@@ -66,6 +67,17 @@ def test_shows_the_plan_before_anything_happens(planned: dict[str, Any]) -> None
     assert "travis_usda_1951_frames: 1 frames, 0.0 MB: it waits to be built" in planned["text"]
 
 
+def test_a_plan_names_every_upload_before_anything_happens(planned: dict[str, Any]) -> None:
+    with archive_from_connections() as archive:
+        saved = archive.ledger.pages.report("backfill", "manual__1")
+        (frame,) = archive.ledger.pages.planned_frames("backfill", "manual__1", PageRequest(10)).rows
+
+    assert f"- {KEY}" in planned["text"]
+    assert saved is not None
+    assert saved.report["headline"].startswith("Planned, nothing is built yet: 1 frames")
+    assert (frame.source_key, frame.why, frame.outcome) == (KEY, "it waits to be built", None)
+
+
 def test_runs_from_plan_to_report(planned: dict[str, Any]) -> None:
     given = context()
     answer = backfill.ApproveBackfillOperator(task_id="approve", planned=planned, wait=DAY).execute(given)
@@ -77,6 +89,12 @@ def test_runs_from_plan_to_report(planned: dict[str, Any]) -> None:
 
     assert text.startswith("1 of 1 frames (0 built, 0 unchanged, 1 rejected, 0 failed)")
     assert (numbers["done"], numbers["rejected"]) == (1, 1)
+    with archive_from_connections() as archive:
+        saved = archive.ledger.pages.report("backfill", "manual__1")
+        (frame,) = archive.ledger.pages.planned_frames("backfill", "manual__1", PageRequest(10)).rows
+    assert saved is not None
+    assert {one["what"]: one["count"] for one in saved.report["numbers"]}["frames that were rejected again"] == 1
+    assert (frame.outcome, frame.reason) == ("rejected", "not_a_geotiff")
     assert again["label"] == "03-22-51_4-173.tif: not_a_geotiff"
     assert KEY in again["advice"]
 

@@ -37,7 +37,9 @@ def context(*, dry_run: bool = False) -> Any:
     return {
         "params": {"dry_run": dry_run},
         "dag_run": SimpleNamespace(run_type="manual", run_after=dt.datetime(2026, 1, 2, tzinfo=dt.UTC)),
-        "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}), pushed=pushed),
+        "ti": SimpleNamespace(
+            dag_id="maintenance", run_id="r", xcom_push=lambda key, value: pushed.update({key: value}), pushed=pushed
+        ),
     }
 
 

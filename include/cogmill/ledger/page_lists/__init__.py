@@ -16,8 +16,10 @@ from cogmill.ledger.page_lists.page_rows import (
     PageRequest,
     PlacedCollection,
     PlacedFrame,
+    PlannedFrame,
     RejectionCounts,
     RejectionFilter,
+    SavedReport,
     ScanSummary,
 )
 
@@ -35,7 +37,9 @@ __all__ = [
     "PageRequest",
     "PlacedCollection",
     "PlacedFrame",
+    "PlannedFrame",
     "RejectionCounts",
     "RejectionFilter",
+    "SavedReport",
     "ScanSummary",
 ]

@@ -18,8 +18,10 @@ from cogmill.ledger.page_lists.page_rows import (
     PageRequest,
     PlacedCollection,
     PlacedFrame,
+    PlannedFrame,
     RejectionCounts,
     RejectionFilter,
+    SavedReport,
     ScanSummary,
 )
 
@@ -145,6 +147,25 @@ class PageQueries(Part):
         """Return a page of findings of a kind: `subject`, `collection_id`, `detail` and `first_seen`, by subject."""
         rows = self._rows("findings_page", kind=kind, skip=request.skip, at_most=request.size + 1)
         return Page.cut(rows, request)
+
+    def report(self, dag_id: str, run_id: str) -> SavedReport | None:
+        """Return what a run reported; None while it has reported nothing."""
+        rows = self._rows("run_report", dag_id=dag_id, run_id=run_id)
+        return SavedReport(run_id, **rows[0]) if rows else None
+
+    def latest_reports(self, dag_id: str, *, at_most: int) -> list[SavedReport]:
+        """Return the latest reports of a DAG, the latest first."""
+        return [SavedReport(**row) for row in self._rows("latest_reports", dag_id=dag_id, at_most=at_most)]
+
+    def planned_frames(self, dag_id: str, run_id: str, request: PageRequest) -> Page[PlannedFrame]:
+        """Return a page of the frames that a backfill means to take or took, in their order."""
+        rows = self._rows("planned_frames", dag_id=dag_id, run_id=run_id, skip=request.skip, at_most=request.size + 1)
+        return Page.cut([PlannedFrame(**row) for row in rows], request)
+
+    def all_planned_frames(self, dag_id: str, run_id: str) -> Iterator[PlannedFrame]:
+        """Stream all frames that a backfill means to take or took, in their order."""
+        rows = self._stream("planned_frames", dag_id=dag_id, run_id=run_id, skip=0, at_most=None)
+        return (PlannedFrame(**row) for row in rows)
 
     def collections_in(self, window: Box, *, search: str = "", only: str = "", at_most: int) -> list[PlacedCollection]:
         """Return where collections lie that meet a window and that the list shows, at most so many.

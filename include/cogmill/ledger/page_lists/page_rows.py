@@ -190,3 +190,30 @@ class RejectionCounts:
     all: int
     retriable: int
     """Those that building again can help: they have a collection, and their uploads are still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedReport:
+    """What a run reported."""
+
+    run_id: str
+    at: dt.datetime
+    report: Mapping[str, Any]
+    """The fields of `RunReport`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFrame:
+    """A frame that a backfill means to take, or took."""
+
+    why: str
+    source_key: str
+    collection_id: str | None
+    size: int
+    """Bytes of the upload."""
+    state: str
+    """Its state now."""
+    reason: str | None
+    detail: str | None
+    outcome: str | None
+    """What the run made of it: `built`, `unchanged`, `rejected`, `failed` or `replaced`; None until then."""

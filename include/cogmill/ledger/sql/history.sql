@@ -97,3 +97,22 @@ WITH rows AS (
 DELETE FROM cogmill.publication AS p
 USING (SELECT collection_id, max(revision) AS revision FROM rows GROUP BY collection_id) AS o
 WHERE p.collection_id = o.collection_id AND p.revision < o.revision;
+
+-- name: save_report(dag_id, run_id, report)!
+-- What a run reported; a later report of the same run takes its place.
+INSERT INTO cogmill.run_report (dag_id, run_id, report) VALUES (:dag_id, :run_id, :report::jsonb)
+ON CONFLICT (dag_id, run_id) DO UPDATE SET report = excluded.report, at = now();
+
+-- name: forget_planned_frames(dag_id, run_id)!
+-- A plan that is made again replaces the frames of the former one.
+DELETE FROM cogmill.planned_frame WHERE dag_id = :dag_id AND run_id = :run_id;
+
+-- name: add_planned_frames(dag_id, run_id, rows)!
+-- Frames that a backfill means to take, in the order in which it takes them.
+INSERT INTO cogmill.planned_frame (dag_id, run_id, place, frame_id, why)
+SELECT :dag_id, :run_id, place, frame_id, why
+FROM jsonb_to_recordset(:rows::jsonb) AS r (place integer, frame_id bigint, why text);
+
+-- name: forget_reports(days)!
+-- Reports older than so many days, with their planned frames.
+DELETE FROM cogmill.run_report WHERE at < now() - make_interval(days => :days);

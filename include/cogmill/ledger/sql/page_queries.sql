@@ -190,3 +190,20 @@ WHERE t.collection_id = :collection_id
     AND t.geom && ST_MakeEnvelope(:west, :south, :east, :north, 3857)
     AND (:state = '' OR f.state = :state) AND strpos(lower(f.source_key), :search) > 0
 LIMIT :at_most;
+
+-- name: run_report(dag_id, run_id)
+-- What a run reported, and when.
+SELECT report, at FROM cogmill.run_report WHERE dag_id = :dag_id AND run_id = :run_id;
+
+-- name: latest_reports(dag_id, at_most)
+-- The latest reports of a DAG.
+SELECT run_id, at, report FROM cogmill.run_report WHERE dag_id = :dag_id ORDER BY at DESC LIMIT :at_most;
+
+-- name: planned_frames(dag_id, run_id, skip, at_most)
+-- Frames that a run means to take, in their order, with why, what is true of each now, and what the run made of it.
+SELECT p.why, f.source_key, f.collection_id, f.size, f.state, f.reason, f.detail, b.outcome
+FROM cogmill.planned_frame AS p
+JOIN cogmill.frame AS f ON f.id = p.frame_id
+LEFT JOIN cogmill.backfill_frame AS b ON b.backfill_id = p.dag_id || '/' || p.run_id AND b.frame_id = p.frame_id
+WHERE p.dag_id = :dag_id AND p.run_id = :run_id
+ORDER BY p.place LIMIT :at_most OFFSET :skip;
