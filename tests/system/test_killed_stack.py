@@ -29,7 +29,7 @@ FRAMES = int(os.environ.get("COGMILL_FAULT_FRAMES", "300"))
 
 SEED = int(os.environ.get("COGMILL_FAULT_SEED", "1"))
 
-EVERY_S = (1, 10)
+EVERY_S = (1, 20)
 """Shortest and longest pause between two kills."""
 
 VICTIMS = {
