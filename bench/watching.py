@@ -85,6 +85,7 @@ def watch(address: str) -> dict[str, float]:
     began = time.monotonic()
     look(archive)
     while ledger.uploads.sweep_progress() is not None:
+        ledger.uploads.mark_triggered(waiting)
         look(archive)
     sweep_requests, sweep_s = len(asked), time.monotonic() - began
     asked.clear()

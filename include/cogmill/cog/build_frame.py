@@ -17,7 +17,7 @@ from cogmill.cog.collar import detect
 from cogmill.cog.collar.detect import PhotographOutline
 from cogmill.cog.output.delivery import GriddedFrame, Origin, write_verified
 from cogmill.cog.output.source_samples import sample_source
-from cogmill.cog.sandbox.limits import Limits
+from cogmill.cog.sandbox.limits import POSITION_ERROR_M, Limits
 from cogmill.cog.sandbox.protocol import BuildRequest
 from cogmill.cog.source.crs import choose_operation, crs_name, is_web_mercator
 from cogmill.cog.source.decode import Bytes, Pixels, check_not_blank, read_pixels
@@ -55,7 +55,10 @@ def build_frame(request: BuildRequest, limits: Limits) -> BuiltCog:
     operation = None
     if not is_web_mercator(raster.srs):
         # Nobody sees a shift of less than a pixel.
-        operation = choose_operation(raster.srs, bounds, max(limits.area_error_m, pixel_size_m(raster)))
+        unseen_m = pixel_size_m(raster)
+        operation = choose_operation(raster.srs, bounds, max(limits.area_error_m, unseen_m))
+        if operation.accuracy_m > max(POSITION_ERROR_M, unseen_m):
+            raster = replace(raster, adjustments=(*raster.adjustments, f"shift_within_{operation.accuracy_m:g}_m"))
     decoded = raster.width * raster.height * raster.count
     folder = Path(tempfile.gettempdir()) if decoded > limits.in_memory_bytes else None
     with ScratchArrays(folder, decoded) as scratch:

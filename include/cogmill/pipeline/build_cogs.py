@@ -199,7 +199,9 @@ def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a 
     def renew(pending: Iterable[Future[_Built]]) -> None:
         archive.ledger.frames.renew([*(futures[future] for future in pending), *waiting], owner, lease_s)
 
-    with EnginePool(min(processes, len(jobs)), memory_bytes, archive.settings.build_threads) as pool:
+    settings = archive.settings
+    engines = min(processes, len(jobs))
+    with EnginePool(engines, memory_bytes, settings.build_threads, settings.position_error_meters) as pool:
         futures = {pool.submit(partial(_build_one, archive, job, choose)): job for job in jobs}
         for future in as_completed(futures, lease_s * RENEWED_AT, renew):
             yield futures[future], future
