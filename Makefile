@@ -17,10 +17,13 @@ help: ## list the targets
 setup: ## install Debian packages and .venv; quick when nothing changed
 	@setup/install.sh
 
-demo: setup ## start everything, upload a synthetic survey, wait for its map, save a picture; SITE=folder of another site
+viewer: setup ## build the public viewer, viewer/, into include/viewer/; quick when nothing changed
+	@setup/viewer.sh
+
+demo: viewer ## start everything, upload a synthetic survey, wait for its map, save a picture; SITE=folder of another site
 	@$(IN_SITE) $(SUDO) $(PYTHON) -m demo
 
-stack: setup ## start PostGIS, S3, MapServer, the mount and Airflow, without data
+stack: viewer ## start PostGIS, S3, MapServer, the mount and Airflow, without data
 	@$(IN_SITE) $(SUDO) $(PYTHON) -m demo.stack start
 
 status: ## how each program of the stack is
@@ -93,7 +96,7 @@ lock: setup ## resolve requirements again into the locks, with hashes; UPGRADE= 
 	@$(LOCK) ansible/requirements.txt --universal --python-version 3.11 -o ansible/requirements.lock
 	@echo ansible-core | $(LOCK) - -c ansible/requirements.lock --universal --python-version 3.11 --no-annotate -o ansible/core.lock
 
-.PHONY: help setup demo stack status stop clean test test-long faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
+.PHONY: help setup viewer demo stack status stop clean test test-long faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.lock | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible

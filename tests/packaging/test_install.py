@@ -23,6 +23,7 @@ def test_nothing_is_left_out_of_the_wheel(wheel):
         ROOT / "include" / "cogmill": "cogmill",
         ROOT / "plugins" / "cogmill_airflow": "cogmill_airflow",
         ROOT / "include" / "templates": "cogmill/templates",
+        ROOT / "include" / "viewer": "cogmill/viewer",
         ROOT / "dags": "cogmill_airflow/dags",
     }
     expected = {

@@ -16,5 +16,8 @@ FROM_SOURCE = IMPORT_ROOT.name == "include"
 TEMPLATES = (IMPORT_ROOT if FROM_SOURCE else PACKAGE) / "templates"
 """Templates of mapfiles and pages; a wheel carries them inside the package."""
 
+VIEWER = (IMPORT_ROOT if FROM_SOURCE else PACKAGE) / "viewer"
+"""The built viewer; a checkout has it after `make viewer`, a wheel if it was built then."""
+
 PROJECT = IMPORT_ROOT.parent if FROM_SOURCE else Path(os.environ.get("AIRFLOW_HOME", Path.cwd()))
 """The Airflow project: the folder with `include/`, `.env` and, where there are any, collection files."""

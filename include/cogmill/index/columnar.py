@@ -6,11 +6,12 @@ Both hold the same features and values as the GeoJSON: they are written from it 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -44,13 +45,13 @@ class FeatureWriter(Protocol):
 class FlatGeobufWriter:
     """Writes a FlatGeobuf with its spatial index, in longitude and latitude; features follow the index, not the order of writing."""
 
-    def __init__(self, path: Path, names: Sequence[str]) -> None:
+    def __init__(self, path: Path | str, names: Sequence[str], layer: str = LAYER) -> None:
         gdal.UseExceptions()
         reference = osr.SpatialReference()
         reference.ImportFromEPSG(4326)
         reference.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
         self._source = ogr.GetDriverByName("FlatGeobuf").CreateDataSource(str(path))
-        self._layer = self._source.CreateLayer(LAYER, reference, ogr.wkbPolygon, ["SPATIAL_INDEX=YES"])
+        self._layer = self._source.CreateLayer(layer, reference, ogr.wkbPolygon, ["SPATIAL_INDEX=YES"])
         for name in names:
             self._layer.CreateField(ogr.FieldDefn(name, ogr.OFTString))
         self._definition = self._layer.GetLayerDefn()
@@ -151,6 +152,29 @@ FORMATS: dict[
     str, tuple[Callable[[Path, Sequence[str]], FeatureWriter], Callable[[Path, Sequence[str]], Iterator[FeatureBatch]]]
 ] = {".fgb": (FlatGeobufWriter, read_flatgeobuf), ".parquet": (GeoParquetWriter, read_geoparquet)}
 """Writer and reader by suffix."""
+
+
+def flatgeobuf(layer: str, names: Sequence[str], batches: Iterable[FeatureBatch]) -> bytes:
+    """Return a FlatGeobuf with its spatial index, made in memory; the same features in the same order give the same bytes.
+
+    Args:
+        layer: Name of its only layer.
+        names: Names of the properties in their order.
+        batches: The features.
+    """
+    path = f"/vsimem/{uuid4().hex}.fgb"
+    try:
+        with FlatGeobufWriter(path, names, layer) as writer:
+            for batch in batches:
+                writer.write(batch)
+        size = gdal.VSIStatL(path).size
+        source = gdal.VSIFOpenL(path, "rb")
+        try:
+            return bytes(gdal.VSIFReadL(1, size, source))
+        finally:
+            gdal.VSIFCloseL(source)
+    finally:
+        gdal.Unlink(path)
 
 
 def write_columnar(geojson: Path, names: Sequence[str]) -> FeatureDigest:

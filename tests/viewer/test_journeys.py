@@ -1,0 +1,219 @@
+"""What people do with the viewer: look through the years, compare, ask what shows a place, search, hand on a link."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.viewer.conftest import GSD, NORTH, SIDE, WEST, OpenPage
+from tests.viewer.static_archive import to_degrees
+from tests.viewer.static_server import Files
+
+pytestmark = [pytest.mark.slow]
+
+HALF = SIDE * GSD / 2
+
+
+def place(east: float, south: float) -> str:
+    """Return longitude and latitude of a place, meters from the corner of the first photograph."""
+    import numpy as np
+
+    ((lon, lat),) = to_degrees(np.array([[WEST + east, NORTH - south]])).tolist()
+    return f"{lon:.6f},{lat:.6f}"
+
+
+BOTH_YEARS = place(300, 300)
+"""Shown by three photographs of 1951, 1964 and 1996, and a sheet."""
+EL_PASO = place(-9000 + HALF, HALF)
+
+
+def year(page: Page) -> Any:
+    return page.locator("#year")
+
+
+def frames(page: Page) -> list[str]:
+    """Return the names of the listed photographs, once all collections have been asked."""
+    expect(page.locator("#here [role=status]")).to_contain_text(re.compile("photograph"))
+    expect(page.locator("#here [role=status]")).not_to_contain_text("Looking")
+    return [f"{year} {name}" for year, name in page.evaluate(
+        "[...document.querySelectorAll('#here h4')].map(h => [h.closest('section').querySelector('h3').textContent, h.textContent])"
+    )]  # fmt: skip
+
+
+def test_slider_stops_where_the_place_shown_has_photographs(visit: OpenPage) -> None:
+    page = visit(f"?c={EL_PASO}&z=15&year=1951")
+    expect(page.locator("#notice")).to_contain_text("No photographs of 1951 here")
+
+    page.get_by_role("button", name="Show 1937").click()
+
+    expect(year(page)).to_have_text("1937")
+    expect(page.get_by_role("button", name="Later")).to_be_disabled()
+    expect(page.get_by_role("slider", name="Year")).to_have_attribute("aria-valuemax", "0")
+    assert "year=1937" in page.url
+
+
+def test_years_by_keyboard_and_back_again(visit: OpenPage) -> None:
+    page = visit(f"?c={place(320, 320)}&z=14&year=1951")
+    expect(page.get_by_role("slider", name="Year")).to_have_attribute("aria-valuetext", "1951, 3 photographs in view")
+    slider = page.get_by_role("slider", name="Year")
+
+    slider.press("ArrowRight")
+    expect(year(page)).to_have_text("1964")
+    slider.press("End")
+    expect(year(page)).to_have_text("1996")
+    page.go_back()
+    expect(year(page)).to_have_text("1964")
+    page.go_forward()
+
+    expect(year(page)).to_have_text("1996")
+
+
+def test_a_visit_begins_with_the_whole_archive_and_its_fullest_year(visit: OpenPage) -> None:
+    page = visit()
+
+    expect(year(page)).to_have_text("1951")
+    expect(page.get_by_role("button", name=re.compile("Travis USDA 1951"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"\?c=-97\.\d+,30\.\d+&z=[\d.]+&year=1951$"))
+
+
+def test_every_photograph_of_a_place_is_listed_by_date(visit: OpenPage, site: Files) -> None:
+    page = visit(f"?at={BOTH_YEARS}")
+
+    assert frames(page) == ["1951 Index sheet 01", "1951 Roll 4, frame 173", "1951 Roll 4, frame 174", "1964 Roll 2, frame 9", "1996 Roll 7, frame 12"]  # fmt: skip
+    card = page.locator(".frame", has_text="Roll 4, frame 173")
+    expect(card).to_contain_text("March 22, 1951")
+    expect(card.locator("canvas")).to_be_visible()
+    cog = card.get_by_role("link", name="COG").get_attribute("href")
+    assert page.request.get(cog).body()[:4] == b"II*\0"
+    expect(card.get_by_role("link", name="WMS")).to_have_attribute("href", re.compile("travis_usda_1951_frames.map"))
+
+
+def test_small_pictures_are_read_by_range_and_show_the_photograph(visit: OpenPage, site: Files) -> None:
+    page = visit(f"?at={EL_PASO}")
+    canvas = page.locator(".frame canvas")
+    expect(canvas).to_be_visible()
+
+    reds = canvas.evaluate(
+        "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data].filter((v, i) => i % 4 === 0)"
+    )
+    assert max(reds) > 120
+    assert len(set(reds)) > 20
+    assert all(span for path, span, _ in site.asked if path.endswith(".tif"))
+
+
+def test_one_photograph_alone_by_a_link(visit: OpenPage) -> None:
+    page = visit("?frame=travis_usda_1951_frames/bw/03-22-51_4-174")
+
+    button = page.locator(".frame.shown").get_by_role("button", name="Show all")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".frame.shown h4")).to_have_text("Roll 4, frame 174")
+    expect(page.locator("#map[data-alone]")).to_be_visible()
+    button.click()
+    expect(page.locator(".frame.shown")).to_have_count(0)
+    expect(page.locator("#map[data-alone]")).to_have_count(0)
+
+
+def test_a_link_to_a_photograph_that_is_gone_says_so(visit: OpenPage) -> None:
+    page = visit("?frame=travis_usda_1951_frames/bw/never")
+
+    expect(page.locator("#notice")).to_contain_text("not in the archive")
+
+
+def test_odd_names_survive_links(visit: OpenPage) -> None:
+    page = visit("?frame=travis_usda_1951_frames/bw/03-22-51_5-51%2050%25%20S%C3%BCd%2B")
+
+    expect(page.locator(".frame.shown h4")).to_have_text("Roll 5, frame 51 50% Süd+")
+    page.reload()
+    expect(page.locator(".frame.shown h4")).to_have_text("Roll 5, frame 51 50% Süd+")
+    cog = page.locator(".frame.shown").get_by_role("link", name="COG").get_attribute("href")
+    assert page.request.get(cog).ok
+
+
+def test_two_years_side_by_side(visit: OpenPage) -> None:
+    page = visit(f"?c={place(320, 320)}&z=13&year=1951")
+    page.get_by_label("Compare with").select_option("1964")
+
+    divider = page.get_by_role("slider", name="Divider between the two maps")
+    expect(divider).to_be_visible()
+    expect(page.locator("#left-label")).to_have_text("1951")
+    expect(page.locator("#right-label")).to_have_text("1964")
+    divider.press("ArrowLeft")
+    divider.press("ArrowLeft")
+    expect(divider).to_have_attribute("aria-valuenow", "40")
+    assert "with=1964&swipe=0.40" in page.url
+    page.get_by_label("Compare with").select_option("map")
+    expect(page.locator("#right-label")).to_have_text("no photographs")
+    page.get_by_label("Compare with").select_option("")
+    expect(divider).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("travis 1951", ["Travis USDA 1951", "Travis USDA 1951"]),
+        ("el paso", ["El Paso AMS 1937"]),
+        ("travis 4-173", ["Roll 4, frame 173"]),
+        ("3/22/1951 174", ["Roll 4, frame 174"]),
+        ("30.30, -97.74", ["Go to 30.3, -97.74"]),
+    ],
+)
+def test_search(visit: OpenPage, query: str, found: list[str]) -> None:
+    page = visit()
+    page.get_by_role("searchbox").fill(query)
+
+    for number, name in enumerate(found):
+        expect(page.locator("#found .service").nth(number)).to_contain_text(name)
+
+
+def test_a_found_photograph_is_shown(visit: OpenPage) -> None:
+    page = visit()
+    page.get_by_role("searchbox").fill("travis 4-174")
+    page.get_by_role("button", name=re.compile("Roll 4, frame 174")).click()
+
+    expect(page.locator(".frame.shown h4")).to_have_text("Roll 4, frame 174")
+    assert "frame=travis_usda_1951_frames/bw/03-22-51_4-174&q=travis%204-174" in page.url
+
+
+def test_nothing_found_says_what_can_be_found(visit: OpenPage) -> None:
+    page = visit()
+    page.get_by_role("searchbox").fill("zanzibar")
+
+    expect(page.locator("#found")).to_contain_text("No such photograph")
+
+
+def test_without_a_mouse(visit: OpenPage) -> None:
+    page = visit(f"?c={BOTH_YEARS}&z=15")
+    expect(year(page)).to_have_text("1951")
+    page.locator("#map").focus()
+    page.keyboard.press("Enter")
+
+    assert len(frames(page)) == 5
+    page.locator("#map").focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("#here")).to_be_hidden()
+
+
+def test_outlines_of_the_year(visit: OpenPage) -> None:
+    page = visit(f"?c={place(320, 320)}&z=15&year=1951")
+    page.get_by_role("button", name="Outlines of photographs").click()
+
+    expect(page.locator("#map")).to_have_attribute("data-outlines", "3")
+    assert "outlines=1" in page.url
+
+
+def test_hostile_names_are_only_text(visit: OpenPage, site: Files, bucket: Any, tmp_path: Any) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    text = json.loads((bucket / "catalog/services.json").read_text())
+    text["services"][0] |= {"title": evil, "county": evil, "agency": evil, "wms": "javascript:alert(1)//"}
+    (tmp_path / "services.json").write_text(json.dumps(text))
+    site.folders = {"/b/catalog/services.json": tmp_path / "services.json", **site.folders}
+
+    page = visit(f"?at={EL_PASO}&q=zz")
+
+    expect(page.locator("#here .frame")).to_contain_text(evil)
+    assert page.locator("#panel img").count() == 0
+    assert page.locator("a[href^='javascript']").count() == 0

@@ -1,0 +1,95 @@
+/** One photograph, and one collection, as an entry of a list. */
+
+import { readableDate } from "./dates.js";
+import { counted, link, make } from "./dom.js";
+import { picture } from "./picture.js";
+
+const THUMBNAIL_PX = 240;
+
+/**
+ * Make the card of a photograph.
+ * @param {Frame} frame
+ * @param {{alone: (frame: Frame) => void, point: (frame: ?Frame) => void, page: (service: Service) => string, address: (frame: Frame) => string}} acts
+ */
+export function frameCard(frame, acts) {
+  const { service } = frame;
+  const name = frameTitle(service, frame.roll, frame.number, frame.name);
+  const holder = make("span", { class: "thumbnail", role: "img", "aria-label": `Picture of ${name}` });
+  whenSeen(holder, () => fill(holder, frame));
+  const alone = make("button", { type: "button", class: "alone", "aria-pressed": "false", click: () => acts.alone(frame) }, "Show alone");
+  return make(
+    "li", { class: "frame", "data-frame": frame.id, mouseenter: () => acts.point(frame), mouseleave: () => acts.point(null), focusin: () => acts.point(frame) },
+    holder,
+    make("div", { class: "facts" },
+      make("h4", {}, name),
+      make("p", {}, readableDate(frame.acquired, frame.date)),
+      make("p", { class: "quiet" }, [service.county, service.agency, frame.bands === "nc" ? "color" : null].filter(Boolean).join(" · ")),
+      make("p", { class: "ways" },
+        alone,
+        link("COG", frame.cog, { title: `${frame.name}, georeferenced, as Cloud Optimized GeoTIFF`, download: true }),
+        link("Scan", frame.scan, { title: "The scan as it was delivered, without a place", download: true }),
+        link("Link", acts.address(frame), { title: "A stable link to this photograph" }),
+        link("WMS", `${service.wms}SERVICE=WMS&VERSION=1.3.0&REQUEST=GetCapabilities`, { title: "Map service of its collection" }),
+        link("Collection", acts.page(service), { title: `Everything about ${service.title}` }),
+      ),
+    ),
+  );
+}
+
+/** Return what a photograph is called: by roll and frame, an index sheet by its number, anything else by its file's name. */
+export function frameTitle(service, roll, number, name) {
+  const known = (value) => value && value !== "N/A" && value !== "MULTIPLE";
+  if (service.product === "mosaic") return `Mosaic ${name.split("/").at(-1)}`;
+  if (service.product === "index" && known(number)) return `Index sheet ${number}`;
+  const parts = [known(roll) && `Roll ${roll}`, known(number) && `${known(roll) ? "frame" : "Frame"} ${number}`].filter(Boolean);
+  return parts.join(", ") || name.split("/").at(-1);
+}
+
+/** Tell the cards which photograph is shown alone. */
+export function markAlone(list, id) {
+  for (const card of list.querySelectorAll(".frame")) {
+    const shown = card.dataset.frame === id;
+    card.classList.toggle("shown", shown);
+    const button = card.querySelector(".alone");
+    button.setAttribute("aria-pressed", `${shown}`);
+    button.textContent = shown ? "Show all" : "Show alone";
+  }
+}
+
+/** Make the entry of a collection; a click shows it. */
+export function serviceEntry(service, chosen) {
+  const years = service.years ? [...new Set(service.years)].join("–") : "undated";
+  return make("li", {}, make("button", { type: "button", class: "service", click: () => chosen(service) },
+    make("strong", {}, service.county || service.title), " ",
+    make("span", {}, `${service.agency} ${years}`),
+    make("span", { class: "quiet" }, `${service.product === "frames" ? "" : `${service.product}, `}${counted(service.frames, "photograph")}`)));
+}
+
+async function fill(holder, frame) {
+  try {
+    const { canvas } = await picture(frame.cog, THUMBNAIL_PX);
+    // a picture of a list may stand in it twice, a canvas only once
+    const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+    copy.getContext("2d").drawImage(canvas, 0, 0);
+    holder.replaceChildren(copy);
+  } catch {
+    holder.classList.add("none");
+    holder.textContent = "no picture";
+  }
+}
+
+let watcher;
+const seen = new WeakMap();
+
+/** Call once when an element scrolls into view. */
+function whenSeen(element, act) {
+  watcher ??= new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      watcher.unobserve(target);
+      seen.get(target)();
+    }
+  }, { rootMargin: "100px" });
+  seen.set(element, act);
+  watcher.observe(element);
+}

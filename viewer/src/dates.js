@@ -1,0 +1,23 @@
+/** Days and years as people read them. */
+
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+
+/** Return `March 22, 1951` for `1951-03-22`, `1951` for a year, both ends of an interval; what tells nothing is said as such. */
+export function readableDate(acquired, written) {
+  if (!acquired) return written && written !== "N/A" ? `undated (${written})` : "undated";
+  const [from, to] = acquired.split("/");
+  return !to || to === from ? readableDay(from) : `${readableDay(from)} to ${readableDay(to)}`;
+}
+
+function readableDay(text) {
+  const [year, month, day] = text.split("-");
+  if (!month) return year;
+  const name = MONTHS[Number(month) - 1] ?? month;
+  return day ? `${name} ${Number(day)}, ${year}` : `${name} ${year}`;
+}
+
+/** Return the year under which a photograph is listed. */
+export function yearOf({ acquired, service }) {
+  if (acquired) return acquired.slice(0, 4);
+  return service.years && service.years[0] === service.years[1] ? `${service.years[0]}` : "undated";
+}

@@ -1,0 +1,109 @@
+/** The search field and its results. */
+
+import { frameTitle, serviceEntry } from "./cards.js";
+import { readableDate } from "./dates.js";
+import { byId, counted, make } from "./dom.js";
+import { eachFewAtOnce } from "./frames.js";
+import { readJson } from "./ranges.js";
+import { MOST_FRAMES, MOST_SCANNED, MOST_SERVICES, findFrames, findServices } from "./search.js";
+
+const PAUSE_MS = 200;
+
+export class Finder {
+  /**
+   * @param {() => Service[]} services
+   * @param {{changed: (query: string) => void, service: (service: Service) => void, frame: (service: Service, frame: Array) => void,
+   *   place: (at: number[]) => void, list: (service: Service) => string, near: (services: Service[]) => Service[]}} acts
+   */
+  constructor(services, acts) {
+    this.services = services;
+    this.acts = acts;
+    this.field = byId("query");
+    this.section = byId("found");
+    this.lists = new Map();
+    this.field.addEventListener("input", () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.search(this.field.value), PAUSE_MS);
+    });
+    byId("search").addEventListener("submit", (event) => {
+      event.preventDefault();
+      clearTimeout(this.timer);
+      this.search(this.field.value).then(() => this.section.querySelector("button")?.focus());
+    });
+    this.field.addEventListener("keydown", (event) => event.key === "Escape" && this.clear());
+  }
+
+  clear() {
+    this.field.value = "";
+    this.search("");
+  }
+
+  /** Show what a query finds; a later search ends an earlier one. */
+  async search(query, quietly = false) {
+    this.current = query;
+    if (this.field.value !== query) this.field.value = query;
+    if (!quietly) this.acts.changed(query.trim());
+    this.section.hidden = !query.trim();
+    if (!query.trim()) return;
+    const { services, rest, place } = findServices(this.services(), query);
+    if (place) {
+      this.section.replaceChildren(make("h2", {}, "Place"), make("ul", {}, make("li", {}, make("button", { type: "button", class: "service", click: () => this.acts.place(place) }, `Go to ${place[1]}, ${place[0]}`))));
+      return;
+    }
+    const scanned = rest.length ? this.acts.near(services.length ? services : this.services()).slice(0, MOST_SCANNED) : [];
+    this.showServices(rest.length && !services.length ? [] : services, scanned.length > 0);
+    if (scanned.length) await this.searchFrames(query, scanned, rest, services.length);
+  }
+
+  showServices(services, more) {
+    const shown = services.slice(0, MOST_SERVICES);
+    this.frames = make("div", {});
+    const none = more ? null : make("p", { role: "status" }, "Nothing found. Names of counties and agencies, years, a roll and frame such as 4-173, or a date such as 1951-03-22 can be found.");
+    this.section.replaceChildren(
+      this.frames,
+      ...(shown.length
+        ? [make("h2", {}, counted(services.length, "collection")), make("ul", {}, ...shown.map((service) => serviceEntry(service, this.acts.service))),
+           services.length > shown.length ? make("p", { class: "quiet" }, `The first ${shown.length}; add a word to narrow them down.`) : ""]
+        : [none ?? ""]),
+    );
+  }
+
+  async searchFrames(query, services, rest, narrowed) {
+    const found = [];
+    const faults = new Set();
+    const status = make("p", { role: "status", class: "quiet" }, `Looking for frames in ${counted(services.length, "collection")} …`);
+    this.frames.replaceChildren(status);
+    await eachFewAtOnce(services, async (service) => {
+      try {
+        for (const frame of findFrames(await this.list(service), rest)) found.push({ service, frame });
+      } catch (error) {
+        faults.add(error.message);
+      }
+    });
+    if (this.current !== query) return;
+    const shown = found.slice(0, MOST_FRAMES);
+    status.textContent = found.length
+      ? counted(found.length, "photograph")
+      : `No such photograph in the ${narrowed ? "collections found" : "collections nearest to the map’s middle"}${narrowed ? "" : "; name a county to look elsewhere"}.`;
+    this.frames.append(
+      make("ul", {}, ...shown.map(({ service, frame }) => this.frameEntry(service, frame))),
+      ...[...faults].map((message) => make("p", { class: "fault", role: "alert" }, message)),
+    );
+  }
+
+  frameEntry(service, frame) {
+    const [name, roll, number, date] = frame;
+    return make("li", {}, make("button", { type: "button", class: "service", click: () => this.acts.frame(service, frame) },
+      make("strong", {}, frameTitle(service, roll, number, name)), " ", make("span", {}, readableDate(date, null)), make("span", { class: "quiet" }, service.title)));
+  }
+
+  async list(service) {
+    if (!this.lists.has(service.id)) this.lists.set(service.id, readJson(this.acts.list(service)));
+    try {
+      return await this.lists.get(service.id);
+    } catch (error) {
+      this.lists.delete(service.id);
+      throw error;
+    }
+  }
+}

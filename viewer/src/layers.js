@@ -1,0 +1,83 @@
+/** The layers of one side of the map: services as pictures, as live maps, or as boxes. */
+
+import ImageLayer from "ol/layer/Image.js";
+import LayerGroup from "ol/layer/Group.js";
+import TileLayer from "ol/layer/Tile.js";
+import ImageStatic from "ol/source/ImageStatic.js";
+import TileWMS from "ol/source/TileWMS.js";
+import XYZ from "ol/source/XYZ.js";
+import { chooseDisplay } from "./archive.js";
+import { webAddress } from "./dom.js";
+
+const LARGE = ["_256.webp", "_1024.webp"];
+/** What the small and the large picture of a collection are called. */
+
+const SMALL_PX = 300;
+/** Pixels of the screen up to which the small picture does. */
+
+export class Side {
+  /**
+   * @param {?string} tiles address of tiles with {id}, {z}, {x} and {y}; without it maps come by WMS
+   * @param {(service: Service, worked: boolean) => void} heard is told how each request for a live map went
+   */
+  constructor(tiles, heard) {
+    this.tiles = tiles;
+    this.heard = heard;
+    this.group = new LayerGroup();
+    this.shown = new Map();
+    this.boxes = [];
+  }
+
+  /** Show services; returns those that are only boxes. Layers that stay are not touched, so that nothing flickers. */
+  show(services, view, resolution) {
+    const { live, pictures, boxes } = chooseDisplay(services, view, resolution);
+    const wanted = new Map();
+    for (const service of pictures) {
+      const url = pictureOf(service, resolution);
+      wanted.set(`${service.id} ${url}`, () => pictureLayer(service, url));
+    }
+    for (const service of live) {
+      // below the live map: it is there at once, and stays when the map host is away
+      const url = service.preview && pictureOf(service, resolution);
+      if (url) wanted.set(`${service.id} ${url}`, () => pictureLayer(service, url));
+      wanted.set(`${service.id} live`, () => this.liveLayer(service));
+    }
+    const next = new Map([...wanted].map(([key, make]) => [key, this.shown.get(key) ?? make()]));
+    const collection = this.group.getLayers();
+    for (const [key, layer] of this.shown) if (!next.has(key)) collection.remove(layer);
+    [...next.values()].forEach((layer, order) => {
+      layer.setZIndex(order);
+      if (!collection.getArray().includes(layer)) collection.push(layer);
+    });
+    this.shown = next;
+    this.boxes = boxes;
+    return boxes;
+  }
+
+  liveLayer(service) {
+    const source = this.tiles ? tileSource(this.tiles, service) : wmsSource(service);
+    source.on("tileloadend", () => this.heard(service, true));
+    source.on("tileloaderror", () => this.heard(service, false));
+    return new TileLayer({ source, extent: service.box3857, preload: 0 });
+  }
+}
+
+function pictureOf(service, resolution) {
+  const [west, south, east, north] = service.box3857;
+  const pixels = (Math.max(east - west, north - south) / resolution) * (globalThis.devicePixelRatio || 1);
+  return pixels > SMALL_PX ? service.preview.replace(...LARGE) : service.preview;
+}
+
+function pictureLayer(service, url) {
+  const source = new ImageStatic({ url: webAddress(url) ?? "", imageExtent: service.box3857, projection: "EPSG:3857" });
+  return new ImageLayer({ source, extent: service.box3857 });
+}
+
+function tileSource(template, service) {
+  return new XYZ({ url: template.replace("{id}", encodeURIComponent(service.id)), maxZoom: 21, transition: 150 });
+}
+
+function wmsSource(service) {
+  const params = { LAYERS: service.layer, STYLES: "", FORMAT: "image/png", TRANSPARENT: true };
+  return new TileWMS({ url: service.wms, params, serverType: "mapserver", transition: 150 });
+}

@@ -1,0 +1,95 @@
+/** Read files by HTTP ranges, and say in words why one cannot be read. */
+
+export class ReadError extends Error {
+  /** @param {"missing"|"refused"|"away"|"whole"|"broken"} kind */
+  constructor(kind, url, message) {
+    super(message);
+    this.name = "ReadError";
+    this.kind = kind;
+    this.url = url;
+  }
+}
+
+export const PREFETCH = 32 * 1024;
+/** Bytes of the first request: the whole index and all frames of a small collection. */
+
+const MOST_WHOLE = 4 * 1024 * 1024;
+/** Bytes of a file that is taken as a whole from a server without ranges. */
+
+/** One file, as `flatgeobuf` reads it: keeps its first bytes, and takes no answer for another. */
+export class RangeFile {
+  constructor(url, { signal, fetcher = globalThis.fetch.bind(globalThis) } = {}) {
+    this.url = url;
+    this.signal = signal;
+    this.fetcher = fetcher;
+    this.requests = 0;
+    this.bytes = 0;
+    this.head = null;
+    this.whole = null;
+  }
+
+  /** Return so many bytes from a position, fewer at the end of the file. @returns {Promise<ArrayBuffer>} */
+  async getRange(begin, length) {
+    if (this.whole) return this.whole.slice(begin, begin + length);
+    if (begin === 0 && !this.head) this.head = await this.ask(0, Math.max(length, PREFETCH));
+    if (this.whole) return this.whole.slice(begin, begin + length);
+    if (this.head && (begin + length <= this.head.byteLength || this.head.byteLength < PREFETCH)) {
+      return this.head.slice(begin, begin + length);
+    }
+    return this.ask(begin, length).then((buffer) => (this.whole ? this.whole.slice(begin, begin + length) : buffer));
+  }
+
+  async ask(begin, length) {
+    this.requests += 1;
+    const response = await request(this.url, this.fetcher, {
+      headers: { Range: `bytes=${begin}-${begin + length - 1}` }, signal: this.signal,
+    });
+    if (response.status === 200) {
+      const size = Number(response.headers.get("content-length") ?? Infinity);
+      if (size > MOST_WHOLE) {
+        response.body?.cancel();
+        throw new ReadError("whole", this.url, "The server does not hand out parts of files (HTTP range requests), so this list cannot be searched.");
+      }
+      this.whole = await response.arrayBuffer();
+      this.bytes += this.whole.byteLength;
+      return this.whole;
+    }
+    const buffer = await response.arrayBuffer();
+    this.bytes += buffer.byteLength;
+    return buffer;
+  }
+}
+
+/** Return the answer to a request, or tell in words why there is none. */
+export async function request(url, fetcher = globalThis.fetch.bind(globalThis), options = {}) {
+  let response;
+  try {
+    response = await fetcher(url, options);
+  } catch (error) {
+    if (error?.name === "AbortError") throw error;
+    throw new ReadError("away", url, `No answer from ${hostOf(url)}. It may be away for a moment, or a network may block it.`);
+  }
+  if (response.status === 404 || response.status === 410) throw new ReadError("missing", url, "This file is not published (yet).");
+  if (response.status === 403 || response.status === 401) throw new ReadError("refused", url, `${hostOf(url)} does not hand this file out, or does not have it.`);
+  if (!response.ok) throw new ReadError("broken", url, `${hostOf(url)} answered with an error (${response.status}). Try again in a minute.`);
+  return response;
+}
+
+/** Return a parsed JSON file. */
+export async function readJson(url, fetcher, options) {
+  const response = await request(url, fetcher, options);
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error?.name === "AbortError") throw error;
+    throw new ReadError("broken", url, "This file is not what it should be; the archive's staff can write it again.");
+  }
+}
+
+export function hostOf(url) {
+  try {
+    return new URL(url, globalThis.location?.href).host;
+  } catch {
+    return url;
+  }
+}

@@ -1,0 +1,393 @@
+/** The map and all that belongs to it; its state is what the address says. */
+
+import Feature from "ol/Feature.js";
+import OlMap from "ol/Map.js";
+import View from "ol/View.js";
+import { defaults as defaultControls } from "ol/control/defaults.js";
+import ScaleLine from "ol/control/ScaleLine.js";
+import Point from "ol/geom/Point.js";
+import Polygon from "ol/geom/Polygon.js";
+import ImageLayer from "ol/layer/Image.js";
+import VectorLayer from "ol/layer/Vector.js";
+import { fromLonLat, toLonLat, transformExtent } from "ol/proj.js";
+import ImageStatic from "ol/source/ImageStatic.js";
+import VectorSource from "ol/source/Vector.js";
+import { Circle, Fill, Stroke, Style } from "ol/style.js";
+import { UNDATED, fullest, isOf, nearest, places, stops, touches, union } from "./archive.js";
+import { baseLayer, boxesLayer, color, namesLayer } from "./basemap.js";
+import { serviceEntry } from "./cards.js";
+import { byId, counted, make } from "./dom.js";
+import { Finder } from "./finder.js";
+import { framesWithin } from "./frames.js";
+import { Side } from "./layers.js";
+import { picture } from "./picture.js";
+import { Place } from "./place.js";
+import { hostOf, readJson } from "./ranges.js";
+import { BASE_MAP, EMPTY, readState, writeState } from "./state.js";
+import { Swipe } from "./swipe.js";
+import { Timeline, label } from "./timeline.js";
+
+const OUTLINES_FROM_ZOOM = 12;
+const MOST_OUTLINED = 8;
+const MOST_OUTLINES = 3000;
+const ALONE_PX = 1600;
+const FAILURES_TOLD = 3;
+
+export class Viewer {
+  constructor(config, root, services) {
+    Object.assign(this, { config, root, services });
+    this.byId = new Map(services.map((service) => [service.id, service]));
+    this.stops = stops(services.filter((service) => service.product !== "index"));
+    this.whole = union(services.map((service) => service.box3857)) ?? transformExtent([-125, 24, -66, 50], "EPSG:4326", "EPSG:3857");
+    this.state = { ...EMPTY };
+    this.failures = new Map();
+    this.makeMap();
+    this.timeline = new Timeline((stop) => this.set({ year: stop }));
+    this.swipe = new Swipe(this.map, (swipe, done) => {
+      this.state.swipe = swipe;
+      if (done) this.remember(false);
+    });
+    this.swipe.clip(this.left.group, "left");
+    this.swipe.clip(this.right.group, "right");
+    this.makePanel();
+    this.connect();
+  }
+
+  makeMap() {
+    this.left = new Side(this.config.tiles, (service, worked) => this.heard(service, worked));
+    this.right = new Side(this.config.tiles, (service, worked) => this.heard(service, worked));
+    this.boxes = boxesLayer();
+    this.outlines = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: () => outlineStyle("outline", 1), zIndex: 20 });
+    this.marks = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: markStyle, zIndex: 30 });
+    this.alone = new ImageLayer({ zIndex: 25 });
+    const names = namesLayer(places(this.services));
+    names.setZIndex(40);
+    this.left.group.setZIndex(10);
+    this.right.group.setZIndex(10);
+    this.map = new OlMap({
+      target: byId("map"),
+      keyboardEventTarget: byId("map"),
+      controls: defaultControls({ zoom: false, attribution: false, rotate: false }).extend([new ScaleLine({ units: "us" })]),
+      layers: [baseLayer(this.config.base_map), this.boxes.layer, this.left.group, this.right.group, this.alone, this.outlines, this.marks, names],
+      view: new View({ maxZoom: 21, minZoom: 2, enableRotation: false, constrainResolution: false }),
+    });
+    byId("credits").textContent = [this.config.base_map?.attribution, this.config.attribution].filter(Boolean).join(" · ");
+  }
+
+  makePanel() {
+    this.place = new Place({
+      list: (service) => this.url(`catalog/${encodeURIComponent(service.id)}/frames.fgb`),
+      page: (service) => this.url(`catalog/${encodeURIComponent(service.id)}/index.html`),
+      address: (frame) => frame.link ?? `${location.pathname}${writeState({ ...EMPTY, frame: frame.id })}`,
+      alone: (frame) => this.set({ frame: this.state.frame === frame.id ? null : frame.id }),
+      point: (frame) => this.pointOut(frame),
+      closed: () => this.set({ at: null, frame: null }),
+      found: () => this.showAlone(),
+    });
+    this.finder = new Finder(() => this.services, {
+      list: (service) => this.url(`catalog/${encodeURIComponent(service.id)}/frames.json`),
+      changed: (query) => {
+        this.state.query = query;
+        this.remember(false);
+        this.showStart();
+      },
+      service: (service) => this.showService(service),
+      frame: (service, [name, , , , lon, lat]) => this.goTo([lon, lat], { year: service.years?.[0] ?? UNDATED, at: [lon, lat], frame: `${service.id}/${name}` }),
+      place: (at) => this.goTo(at, { at }),
+      near: (services) => this.nearTheMiddle(services),
+    });
+  }
+
+  connect() {
+    this.map.on("moveend", () => this.moved());
+    this.map.on("singleclick", (event) => this.set({ at: toLonLat(event.coordinate), frame: null }));
+    byId("map").addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.listMiddle();
+      if (event.key === "Escape") this.set({ at: null, frame: null });
+    });
+    byId("middle").addEventListener("click", () => this.listMiddle());
+    byId("zoom-in").addEventListener("click", () => this.zoom(1));
+    byId("zoom-out").addEventListener("click", () => this.zoom(-1));
+    byId("home").addEventListener("click", () => this.fit(this.whole));
+    byId("outlines").addEventListener("click", () => this.set({ outlines: !this.state.outlines }));
+    byId("compare").addEventListener("change", (event) => this.set({ compare: readState(`?with=${event.target.value}`).compare }));
+    byId("fold").addEventListener("click", () => this.fold(byId("fold").getAttribute("aria-expanded") === "true"));
+    window.addEventListener("popstate", () => this.restore());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolor());
+    new ResizeObserver(() => this.map.updateSize()).observe(byId("map"));
+  }
+
+  url(key) {
+    return new URL(key, this.root).href;
+  }
+
+  /** Show what the address says. */
+  restore() {
+    const state = readState(location.search);
+    const view = this.map.getView();
+    if (state.center || state.at) {
+      view.setCenter(fromLonLat(state.center ?? state.at));
+      view.setZoom(state.zoom ?? 14);
+    } else if (!view.getCenter() || !state.frame) this.fit(this.whole, 0);
+    state.year ??= fullest(this.stops);
+    this.state = { ...state, at: null };
+    this.finder.search(state.query, true);
+    this.apply({ at: state.at, frame: state.frame }, false);
+    if (state.frame && !state.at) this.findFrame(state.frame);
+  }
+
+  /** Change the state as a person asked for: a step that the browser's back button undoes. */
+  set(changes) {
+    this.apply(changes, true);
+    this.remember(true);
+  }
+
+  apply(changes, focus) {
+    const before = this.state;
+    this.state = { ...before, ...changes };
+    const { at, frame } = this.state;
+    if (`${at}` !== `${before.at}`) {
+      if (at) {
+        this.fold(false);
+        this.place.open(at, this.services, focus);
+      } else this.place.close();
+      this.showStart();
+    } else if (frame !== before.frame) this.showAlone();
+    this.marks.getSource().clear();
+    if (at) this.marks.getSource().addFeature(new Feature({ geometry: new Point(fromLonLat(at)) }));
+    if (!frame) this.showAlone();
+    this.draw();
+  }
+
+  /** Write the state into the address. */
+  remember(step) {
+    const address = `${location.pathname}${writeState(this.state)}`;
+    if (step) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
+  }
+
+  moved() {
+    const view = this.map.getView();
+    Object.assign(this.state, { center: toLonLat(view.getCenter()), zoom: view.getZoom() });
+    this.remember(false);
+    this.draw();
+  }
+
+  /** Return the box of the map in EPSG:3857. */
+  extent() {
+    return this.map.getView().calculateExtent(this.map.getSize());
+  }
+
+  shownServices() {
+    return this.services.filter((service) => this.state.sheets || service.product !== "index");
+  }
+
+  draw() {
+    const view = this.map.getView();
+    if (!view.getCenter() || !this.map.getSize()) return;
+    const [extent, resolution] = [this.extent(), view.getResolution()];
+    const inView = this.shownServices().filter((service) => touches(service.box3857, extent));
+    const { year, compare, swipe } = this.state;
+    const boxes = this.left.show(inView.filter((service) => isOf(service, year)), extent, resolution);
+    const other = compare === null || compare === BASE_MAP ? [] : inView.filter((service) => isOf(service, compare));
+    this.right.show(other, extent, resolution);
+    this.boxes.show(this.services, boxes);
+    this.swipe.set(compare !== null, swipe);
+    this.here = stops(inView);
+    this.timeline.show(this.stops, this.here, year);
+    this.showCompare();
+    this.showStart(inView);
+    this.drawOutlines(inView.filter((service) => isOf(service, year)));
+    this.tellNone();
+  }
+
+  showCompare() {
+    const { year, compare } = this.state;
+    const options = [["", "nothing"], [BASE_MAP, this.config.base_map ? "the base map" : "no photographs"], ...this.here.filter(({ stop }) => stop !== year).map(({ stop }) => [stop, label(stop)])];
+    if (compare !== null && !options.some(([value]) => value === compare)) options.push([compare, label(compare)]);
+    const select = byId("compare");
+    if (select !== document.activeElement || select.options.length !== options.length) {
+      select.replaceChildren(...options.map(([value, text]) => make("option", { value: `${value}` }, text)));
+    }
+    select.value = `${compare ?? ""}`;
+    for (const [id, text] of [["left-label", label(year ?? "")], ["right-label", compare === BASE_MAP ? options[1][1] : label(compare ?? "")]]) {
+      byId(id).hidden = compare === null;
+      byId(id).textContent = text;
+    }
+  }
+
+  /** List the collections in view, while no place is chosen and nothing is searched for. */
+  showStart(inView = this.shownServices().filter((service) => touches(service.box3857, this.extent()))) {
+    const section = byId("start");
+    section.hidden = Boolean(this.state.at || this.state.query);
+    if (section.hidden) return;
+    const now = inView.filter((service) => isOf(service, this.state.year));
+    const shown = this.nearTheMiddle(now).slice(0, 12);
+    section.replaceChildren(
+      make("p", { class: "hint" }, "Click the map to list every photograph of a place."),
+      make("h2", {}, this.state.year === null ? "Nothing is published yet" : `${label(this.state.year)} in view`),
+      now.length ? make("ul", {}, ...shown.map((service) => serviceEntry(service, (one) => this.showService(one)))) : make("p", { class: "quiet" }, this.services.length ? "No collection of this year in view." : "Collections appear here as soon as they are on a map."),
+      now.length > shown.length ? make("p", { class: "quiet" }, `and ${now.length - shown.length} more; move the map or search.`) : "",
+    );
+  }
+
+  nearTheMiddle(services) {
+    const [x, y] = this.map.getView().getCenter();
+    const far = ({ box3857: [west, south, east, north] }) => Math.hypot((west + east) / 2 - x, (south + north) / 2 - y);
+    return [...services].sort((one, other) => far(one) - far(other));
+  }
+
+  showService(service) {
+    this.set({ year: isOf(service, this.state.year) ? this.state.year : (service.years?.[0] ?? UNDATED), sheets: this.state.sheets || service.product === "index", at: null, frame: null });
+    this.fit(service.box3857);
+  }
+
+  /** Say where the nearest year is, when the one that is chosen has nothing here. */
+  tellNone() {
+    if (this.broken) return;
+    const year = this.state.year;
+    const absent = year !== null && this.here.length && !this.here.some(({ stop }) => stop === year);
+    const next = absent ? nearest(this.here, year) : null;
+    byId("notice").replaceChildren(...(next === null ? [] : [`No photographs of ${label(year)} here. `, make("button", { type: "button", click: () => this.set({ year: next }) }, `Show ${label(next)}`)]));
+  }
+
+  /** Count how requests for maps go: one lost tile is nothing, several in a row are told. */
+  heard(service, worked) {
+    const host = hostOf(service.wms);
+    this.failures.set(host, worked ? 0 : (this.failures.get(host) ?? 0) + 1);
+    if (!worked && this.failures.get(host) < FAILURES_TOLD) return;
+    this.broken = !worked;
+    if (worked) return this.tellNone();
+    byId("notice").replaceChildren(`The map host ${host} does not answer, so photographs cannot be drawn in detail now. They can still be listed and downloaded. `,
+      make("button", { type: "button", click: () => this.retry() }, "Try again"));
+  }
+
+  retry() {
+    this.failures.clear();
+    this.broken = false;
+    for (const side of [this.left, this.right]) side.shown.forEach((layer) => layer.getSource().refresh());
+    this.tellNone();
+  }
+
+  /** Draw the outlines of the photographs of the year, from a zoom on where a screen does not hold too many. */
+  async drawOutlines(services) {
+    byId("outlines").setAttribute("aria-pressed", `${this.state.outlines}`);
+    this.outlining?.abort();
+    const source = this.outlines.getSource();
+    if (!this.state.outlines || this.map.getView().getZoom() < OUTLINES_FROM_ZOOM) {
+      byId("map").dataset.outlines = "0";
+      return source.clear();
+    }
+    const stop = new AbortController();
+    this.outlining = stop;
+    const box = transformExtent(this.extent(), "EPSG:3857", "EPSG:4326");
+    const found = [];
+    for (const service of this.nearTheMiddle(services).slice(0, MOST_OUTLINED)) {
+      try {
+        for await (const frame of framesWithin(service, this.place.acts.list(service), box, { signal: stop.signal })) {
+          found.push(frame);
+          if (found.length >= MOST_OUTLINES) break;
+        }
+      } catch {
+        if (stop.signal.aborted) return undefined; // a list that cannot be read is told where a place is asked for
+      }
+      if (stop.signal.aborted) return undefined;
+    }
+    source.clear();
+    source.addFeatures(found.map(({ ring }) => outline(ring)));
+    byId("map").dataset.outlines = `${found.length}`;
+    return undefined;
+  }
+
+  pointOut(frame) {
+    const source = this.marks.getSource();
+    source.getFeatures().filter((feature) => feature.get("ring")).forEach((feature) => source.removeFeature(feature));
+    if (frame) source.addFeature(outline(frame.ring));
+  }
+
+  /** Show one photograph alone, above everything else, from its COG. */
+  async showAlone() {
+    const { frame: id } = this.state;
+    this.place.mark(id);
+    const frame = this.place.frames.find((one) => one.id === id);
+    const dim = frame ? 0.35 : 1;
+    for (const { group } of [this.left, this.right]) group.setOpacity(dim);
+    delete byId("map").dataset.alone;
+    if (!frame) return this.alone.setSource(null);
+    this.pointOut(frame);
+    byId("here").querySelector(".shown")?.scrollIntoView({ block: "nearest" });
+    try {
+      const { canvas, box } = await picture(frame.cog, ALONE_PX);
+      if (this.state.frame !== id) return undefined;
+      const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+      this.alone.setSource(new ImageStatic({ url: URL.createObjectURL(blob), imageExtent: box, projection: "EPSG:3857" }));
+      byId("map").dataset.alone = id;
+    } catch (error) {
+      for (const { group } of [this.left, this.right]) group.setOpacity(1);
+      byId("notice").textContent = `This photograph cannot be shown alone: ${error.message ?? "its file cannot be read"}`;
+    }
+    return undefined;
+  }
+
+  /** Find the place of a photograph that an address names without one. */
+  async findFrame(id) {
+    const [collection, ...name] = id.split("/");
+    const service = this.byId.get(collection);
+    try {
+      const list = service ? await readJson(this.finder.acts.list(service)) : { frames: [] };
+      const found = list.frames.find(([one]) => one === name.join("/"));
+      if (found) this.goTo([found[4], found[5]], { year: service.years?.[0] ?? UNDATED, at: [found[4], found[5]], frame: id }, false);
+      else byId("notice").textContent = "The photograph that this link names is not in the archive, or not on a map now.";
+    } catch (error) {
+      byId("notice").textContent = `The photograph that this link names cannot be found: ${error.message}`;
+    }
+  }
+
+  goTo(at, changes, step = true) {
+    const view = this.map.getView();
+    view.animate({ center: fromLonLat(at), zoom: Math.max(view.getZoom() ?? 0, 15), duration: calm() ? 0 : 300 });
+    this.apply(changes, step);
+    this.remember(step);
+  }
+
+  listMiddle() {
+    this.set({ at: toLonLat(this.map.getView().getCenter()), frame: null });
+  }
+
+  zoom(step) {
+    const view = this.map.getView();
+    view.animate({ zoom: view.getZoom() + step, duration: calm() ? 0 : 200 });
+  }
+
+  fit(box, duration = calm() ? 0 : 400) {
+    this.map.getView().fit(box, { padding: [50, 40, 110, 40], maxZoom: 17, duration });
+  }
+
+  fold(closed) {
+    document.body.classList.toggle("folded", closed);
+    byId("fold").setAttribute("aria-expanded", `${!closed}`);
+  }
+
+  recolor() {
+    this.map.getLayers().setAt(0, baseLayer(this.config.base_map));
+    this.map.getAllLayers().forEach((layer) => layer.changed());
+  }
+}
+
+function outline(ring) {
+  return new Feature({ geometry: new Polygon([ring]).transform("EPSG:4326", "EPSG:3857"), ring: true });
+}
+
+function outlineStyle(name, width) {
+  return [new Style({ stroke: new Stroke({ color: color("outline-halo"), width: width + 2 }) }), new Style({ stroke: new Stroke({ color: color(name), width }) })];
+}
+
+function markStyle(feature) {
+  if (feature.get("ring")) return outlineStyle("mark", 2.5);
+  return new Style({ image: new Circle({ radius: 7, fill: new Fill({ color: color("mark") }), stroke: new Stroke({ color: "#fff", width: 2.5 }) }) });
+}
+
+/** Tell whether a person asked for less motion. */
+function calm() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
