@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -9,17 +10,14 @@ from pathlib import Path
 from cogmill.config.settings import load_settings as load_program_settings
 from cogmill.domain.errors import CogmillError
 
-from demo import maps
+from demo import maps, screenshots
+from demo.screenshots import OUT
 from demo.stack import Stack, load_settings
 from demo.stack.__main__ import addresses
-from demo.stack.settings import REPOSITORY
 from demo.survey.generate import generate
 from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
 from demo.survey.other_site import in_layout_of_site
-
-OUT = REPOSITORY / "out"
-"""Where the pictures go."""
 
 PATIENCE_S = 420
 """Seconds until the demo gives up waiting for the map."""
@@ -36,6 +34,7 @@ def main() -> int:
         survey = in_layout_of_site(survey)
         drop(stack, survey)
         wrong = look(stack, survey)
+        take_picture(stack)
     except (CogmillError, FileExistsError) as err:
         print(f"cogmill: {err}", file=sys.stderr)
         return 1
@@ -66,6 +65,15 @@ def look(stack: Stack, survey: Manifest) -> list[str]:
     return wrong
 
 
+def take_picture(stack: Stack) -> None:
+    """Save a picture of the viewer, where there is a browser."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("No picture of the viewer: there is no chromium here.", flush=True)
+        return
+    screenshots.shoot_viewer(chromium, stack.viewer_url, {"viewer": OUT / "viewer.png"})
+
+
 def farewell(stack: Stack, survey: Manifest, seconds: float) -> None:
     """Say where to look now."""
     pictures = [str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) for path in [OUT]]
@@ -73,6 +81,8 @@ def farewell(stack: Stack, survey: Manifest, seconds: float) -> None:
     rejected = next(item.collection_id for item in survey.items if item.reason)
     print(
         f"\nDone in {seconds:.0f} s. Pictures of every map: {pictures[0]}/\n{addresses(stack)}\nServices:\n{services}\n"
+        f"Look at the archive: {stack.viewer_url}
+"
         f"One frame without a coordinate system was rejected; see rejected_frames in the run of {rejected}."
     )
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from demo.__main__ import OUT
-from demo.stack import load_settings
+from demo.stack import Stack, load_settings
 from demo.stack.settings import REPOSITORY
+
+OUT = REPOSITORY / "out"
+"""Where the demo puts its pictures."""
 
 IMAGES = REPOSITORY / "docs" / "images"
 COLLECTION = "travis_usda_1951_frames"
@@ -38,10 +42,41 @@ def main() -> int:
         for name, address in pages(airflow).items():
             shoot(page, address, IMAGES / f"{name}.png")
         browser.close()
+    shoot_viewer(chromium, Stack(load_settings()).viewer_url, {name: IMAGES / f"{name}.png" for name in VIEWS})
     picture = OUT / f"{COLLECTION}.png"
     if picture.exists():
         Image.open(picture).resize((720, 656)).quantize(160).save(IMAGES / "demo-map.png", optimize=True)
     return 0
+
+
+PLACE = "-97.7466,30.2750"
+"""In the middle of the demo's town."""
+
+VIEWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "viewer": (f"?c={PLACE}&z=14.4&year=1951&at={PLACE}", {"viewport": SIZE}),
+    "viewer-compare": ("?year=1951&with=1985&swipe=0.45", {"viewport": SIZE, "color_scheme": "dark"}),
+    "viewer-phone": (
+        f"?c={PLACE}&z=13&year=1951",
+        {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
+    ),
+}
+"""Views of the viewer by the names of their pictures: query of the address, options of the browser."""
+
+
+def shoot_viewer(chromium: str, address: str, pictures: Mapping[str, Path]) -> None:
+    """Save pictures of the viewer by the names of their views."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        for name, picture in pictures.items():
+            query, options = VIEWS[name]
+            page = browser.new_page(**options)
+            page.goto(address + query)
+            page.wait_for_load_state("networkidle", timeout=60_000)
+            page.wait_for_timeout(SETTLE_MS)
+            page.screenshot(path=picture)
+            Image.open(picture).convert("RGB").quantize(200).save(picture, optimize=True)
+            page.close()
+        browser.close()
 
 
 def pages(airflow: str) -> dict[str, str]:

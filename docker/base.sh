@@ -39,7 +39,7 @@ changes=(--change 'CMD ["bash"]')
 if [ -n "$ca" ]; then
   cp "$ca" "$root/etc/ssl/certs/ca-certificates.crt"
   cp "$ca" "$root/usr/local/share/site-ca.pem"
-  for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE; do
+  for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE NODE_EXTRA_CA_CERTS; do
     changes+=(--change "ENV $name=/usr/local/share/site-ca.pem")
   done
 fi

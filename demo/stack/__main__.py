@@ -65,6 +65,7 @@ def addresses(stack: Stack) -> str:
         "PostGIS": f"127.0.0.1:{settings.postgis_port} (database cogmill)",
         "Airflow": settings.airflow_url if stack.airflow else "not started",
         "MapServer": stack.wms_url("<id>"),
+        "Viewer": f"{stack.viewer_url} (with the first publication)",
         "Logs": str(stack.paths.log),
     }
     return "\n".join(f"  {name:10} {text}" for name, text in lines.items())

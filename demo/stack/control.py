@@ -10,6 +10,7 @@ import boto3
 import botocore.config
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.public_access import bucket_policy
+from cogmill.domain.public_keys import VIEWER_PAGE
 
 from demo.stack import database, processes
 from demo.stack.health import Health
@@ -126,6 +127,11 @@ class Stack:
     def wms_url(self, collection_id: str) -> str:
         """Return the address of one service, up to and without further parameters."""
         return f"{self.settings.front_url}/wms/?map=/mapfiles/{collection_id}.map"
+
+    @property
+    def viewer_url(self) -> str:
+        """Address of the public viewer, where its files have been published."""
+        return f"{self.settings.s3_url}/{self.settings.bucket}/{VIEWER_PAGE}"
 
     def _start_afresh(self) -> None:
         self.paths.prepare()

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from affine import Affine
+from cogmill.mapserver.urls import ArchiveAddresses
+from cogmill.public.viewer_files import built_files
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from rasterio.crs import CRS
 
@@ -52,6 +54,7 @@ def photograph(path: Path, bands: int, east: float, south: float) -> Path:
 def built_viewer() -> Path:
     """The viewer as packages carry it; built here when it is not yet."""
     subprocess.run([ROOT / "setup" / "viewer.sh"], check=True)
+    built_files.cache_clear()
     return BUILT
 
 
@@ -62,10 +65,11 @@ def port() -> int:
 
 
 @pytest.fixture(scope="session")
-def bucket(port: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bucket(port: int, built_viewer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The published files of a small archive."""
     folder, uploads = tmp_path_factory.mktemp("bucket"), tmp_path_factory.mktemp("uploads")
-    archive = StaticArchive(folder, "http://127.0.0.1:9", f"http://127.0.0.1:{port}/b/")
+    addresses = ArchiveAddresses(f"http://127.0.0.1:{port}/b", "http://127.0.0.1:9")
+    archive = StaticArchive(folder, addresses)
     files = {
         key: photograph(uploads / f"{number}.tif", 1 if key.startswith("bw") else 3, *place)
         for number, (key, place) in enumerate(SHOTS.items())
@@ -76,9 +80,9 @@ def bucket(port: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(bucket: Path, built_viewer: Path, port: int) -> Iterator[Files]:
+def site(bucket: Path, port: int) -> Iterator[Files]:
     """A server of the bucket with the viewer in it."""
-    with serving({"/b/viewer/": built_viewer, "/b/": bucket}, port) as server:
+    with serving({"/b/": bucket}, port) as server:
         yield server
 
 

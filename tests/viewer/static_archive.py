@@ -1,29 +1,35 @@
-"""A small published archive as files in a folder, made by the program itself but for bucket, ledger and map host: for tests in a browser."""
+"""A small published archive as files in a folder: everything of the program but bucket, ledger and map host, for tests in a browser."""
 
 from __future__ import annotations
 
-import json
+import datetime as dt
+import gzip
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import shapely
 from cogmill.cog.profiles import PROFILES
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
+from cogmill.config.site import Site
 from cogmill.domain import keys
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds3857
-from cogmill.domain.model import BuiltCog, UploadKey
-from cogmill.index.columnar import flatgeobuf
-from cogmill.index.geojson import FeatureBatch
+from cogmill.domain.model import BuiltCog, Collection, UploadKey
+from cogmill.mapserver.mapfile import service_title
+from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.overviews.contents import Member
 from cogmill.overviews.thumbnail import draw_thumbnails
+from cogmill.public.document import Document
+from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.services_list import CatalogEntry, catalog_entry
+from cogmill.public.writers import archive_documents, collection_documents
 from numpy.typing import NDArray
 
-NAMES = ("name", "bands", "date", "roll", "frame_num", "acquired", "dl_georef", "dl_orig", "link")
+WHEN = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
+SITE = Site(title="Test archive", attribution="Nobody's photographs")
 
 
 def to_degrees(xy: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -32,15 +38,30 @@ def to_degrees(xy: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.degrees(np.column_stack([angle[:, 0], 2 * np.arctan(np.exp(angle[:, 1])) - np.pi / 2]))
 
 
-@dataclass
-class Published:
-    upload: UploadKey
-    cog: BuiltCog
-    key: str
+def published_frame(upload: UploadKey, cog_key: str, outline: shapely.Polygon, cog: BuiltCog | None) -> PublishedFrame:
+    """Return what the ledger would say of a frame; its outline in EPSG:3857."""
+    name = upload.name
+    assert name is not None
+    return PublishedFrame(
+        bands=upload.bands, stem=upload.stem, date=name.date, roll=name.roll, frame_num=name.frame_num, acquired=name.acquired,
+        uploaded_at=WHEN, cog_key=cog_key, cog_size=cog.size if cog else None, cog_sha256=cog.sha256 if cog else None,
+        width=cog.width if cog else None, height=cog.height if cog else None, gsd_m=cog.gsd_m if cog else None, source_crs="EPSG:3857",
+        scan_key=None, scan_size=None, bounds_3857=Bounds3857.from_edges(outline.bounds),
+        outline_wkb=shapely.to_wkb(shapely.transform(outline, to_degrees)),
+    )  # fmt: skip
 
-    @property
-    def outline(self) -> shapely.Polygon:
-        return shapely.from_wkb(self.cog.footprint_wkb)
+
+def collection_facts(
+    collection: Collection, frames: Sequence[PublishedFrame], addresses: ArchiveAddresses
+) -> CollectionFacts:
+    boxes = np.array([[*frame.bounds_3857] for frame in frames])
+    extent = Bounds3857.from_edges([*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()])
+    days = [day for frame in frames if frame.acquired for day in frame.acquired]
+    return CollectionFacts(
+        collection=collection, title=service_title(collection), abstract="", frames=len(frames), bands=tuple({frame.bands for frame in frames}),
+        bounds=extent.to_4326(), bounds_3857=extent, days=(min(days), max(days)) if days else None, undated=False, scans=0, cog_bytes=0,
+        gsd_m=None, updated=WHEN, revision=1, site=SITE, addresses=addresses.of(collection.id),
+    )  # fmt: skip
 
 
 @dataclass
@@ -48,81 +69,46 @@ class StaticArchive:
     """What the bucket of a published archive holds, below `folder`."""
 
     folder: Path
-    maps: str
-    root: str
-    collections: dict[str, list[Published]] = field(default_factory=lambda: defaultdict(list))
+    addresses: ArchiveAddresses
+    uploads: dict[str, list[tuple[UploadKey, PublishedFrame]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, uploads: Mapping[str, Path]) -> None:
         """Build the COG of each upload."""
         with Engine(Limits()) as engine:
-            for key, path in uploads.items():
+            for key, path in sorted(uploads.items()):
                 upload = keys.parse_upload(key)
                 cog_key = keys.cog_key(upload.collection, upload.bands, upload.stem, "0123456789ab")
                 target = self.folder / cog_key
                 target.parent.mkdir(parents=True, exist_ok=True)
                 profile = PROFILES[str(upload.bands)]
                 built = engine.build(path, target, bands=upload.bands, profile=profile, provenance={}, area=None)
-                self.collections[upload.collection.id].append(Published(upload, built, cog_key))
+                outline = shapely.from_wkb(built.footprint_wkb)
+                frame = published_frame(upload, cog_key, outline, built)
+                self.uploads[upload.collection.id].append((upload, frame))
 
     def publish(self) -> None:
-        """Write the lists and pictures that a publication writes."""
-        entries = [self._publish(collection_id, frames) for collection_id, frames in sorted(self.collections.items())]
-        self.write("catalog/services.json", json.dumps({"services": entries}))
+        """Write every file that a publication writes."""
+        entries = []
+        for _, known in sorted(self.uploads.items()):
+            collection, frames = known[0][0].collection, [frame for _, frame in known]
+            facts = collection_facts(collection, frames, self.addresses)
+            self.write(collection_documents(facts, frames))
+            members = [Member(frame.cog_key, frame.bounds_3857) for frame in frames]
+            for size, body in draw_thumbnails(facts.bounds_3857, members, self._read, keys.THUMBNAIL_SIZES).items():
+                self.write([Document(keys.thumbnail_key(collection.id, size), body, "image/webp")])
+            entries.append(catalog_entry(facts))
+        self.write_lists(entries)
 
-    def write(self, key: str, body: str | bytes) -> None:
-        target = self.folder / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(body.encode() if isinstance(body, str) else body)
+    def write_lists(self, entries: Sequence[CatalogEntry]) -> None:
+        """Write the documents of the whole archive, the viewer among them."""
+        self.write(archive_documents(SITE, self.addresses, entries))
 
-    def _publish(self, collection_id: str, frames: Iterable[Published]) -> dict[str, object]:
-        frames = sorted(frames, key=lambda frame: frame.key)
-        collection = frames[0].upload.collection
-        extent = Bounds3857.from_edges(shapely.total_bounds([frame.outline for frame in frames]).tolist())
-        members = [Member(f.key, Bounds3857.from_edges(f.outline.bounds)) for f in frames]
-        for size, picture in draw_thumbnails(extent, members, self._read, keys.THUMBNAIL_SIZES).items():
-            self.write(keys.thumbnail_key(collection_id, size), picture)
-        rings = [shapely.transform(f.outline, to_degrees) for f in frames]
-        values = [self._values(frame) for frame in frames]
-        batch = FeatureBatch(values, np.array(rings, dtype=object))
-        self.write(f"catalog/{collection_id}/frames.fgb", flatgeobuf(collection_id, NAMES, [batch]))
-        points = [shapely.point_on_surface(ring) for ring in rings]
-        entries = [[f"{v[1]}/{v[0]}", v[3], v[4], v[5] or v[2], p.x, p.y] for v, p in zip(values, points, strict=True)]
-        self.write(f"catalog/{collection_id}/frames.json", json.dumps({"frames": entries}))
-        days = [frame.upload.name.acquired for frame in frames if frame.upload.name and frame.upload.name.acquired]
-        return {
-            "id": collection_id,
-            "name": collection.service_name,
-            "title": f"{collection.county} {collection.agency} {collection.year}",
-            "county": collection.county,
-            "agency": collection.agency,
-            "year": collection.year,
-            "product": str(collection.product),
-            "frames": len(frames),
-            "years": [min(days)[0].year, max(day[1] for day in days).year] if days else None,
-            "extent_3857": [*extent],
-            "extent_4326": [*extent.to_4326()],
-            "wms": f"{self.maps}/wms/?map=/mapfiles/{collection_id}.map&",
-            "capabilities": "",
-            "preview": f"{self.root}{keys.thumbnail_key(collection_id, 256)}",
-            "downloads": {},
-        }
-
-    def _values(self, frame: Published) -> tuple[str | None, ...]:
-        name, upload = frame.upload.name, frame.upload
-        assert name is not None
-        days = name.acquired
-        acquired = None if days is None else days[0].isoformat() if days[0] == days[1] else f"{days[0].year}"
-        return (
-            upload.stem,
-            str(upload.bands),
-            name.date,
-            name.roll,
-            name.frame_num,
-            acquired,
-            self.root + quote(frame.key),
-            None,
-            None,
-        )
+    def write(self, documents: Iterable[Document]) -> None:
+        """Write documents as a browser sees them: not compressed."""
+        for document in documents:
+            target = self.folder / document.key
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(gzip.decompress(document.body) if document.encoding == "gzip" else document.body)
 
     def _read(self, key: str, first: int, size: int) -> bytes | None:
         with (self.folder / key).open("rb") as source:

@@ -36,7 +36,8 @@ class Files(ThreadingHTTPServer):
 
     def find(self, path: str) -> Path | None:
         for prefix, folder in self.folders.items():
-            file = (folder / path.removeprefix(prefix)).resolve()
+            rest = path.removeprefix(prefix)
+            file = (folder / rest if rest else folder).resolve()
             if path.startswith(prefix) and file.is_relative_to(folder.resolve()) and file.is_file():
                 return file
         return None

@@ -13,6 +13,8 @@ from tests.viewer.conftest import ROOT, OpenPage
 from tests.viewer.static_server import Files
 from tests.viewer.test_journeys import BOTH_YEARS, frames
 
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
 AXE = ROOT / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
 FIRST_LOAD = 400_000
 """Bytes, compressed, before anything is chosen."""
@@ -27,7 +29,6 @@ def violations(page: Page) -> list[str]:
     return [f"{one['id']}: {[node['html'][:160] for node in one['nodes']]}" for one in found["violations"]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
 def test_nothing_is_in_the_way_of_anybody(visit: OpenPage, scheme: str, device: dict[str, object]) -> None:
@@ -42,7 +43,6 @@ def test_nothing_is_in_the_way_of_anybody(visit: OpenPage, scheme: str, device: 
     assert violations(page) == []
 
 
-@pytest.mark.slow
 def test_phone_shows_map_and_list(visit: OpenPage) -> None:
     page = visit(f"?at={BOTH_YEARS}", **PHONE)
 
@@ -52,7 +52,6 @@ def test_phone_shows_map_and_list(visit: OpenPage) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.slow
 def test_first_load_is_small_and_asks_nobody_else(visit: OpenPage, site: Files, built_viewer: Path) -> None:
     hosts: set[str] = set()
     page = visit()
@@ -62,6 +61,6 @@ def test_first_load_is_small_and_asks_nobody_else(visit: OpenPage, site: Files, 
     page.wait_for_load_state("networkidle")
 
     own = {path.partition("?")[0] for path, _, _ in site.asked if path.startswith("/b/viewer/")}
-    files = [built_viewer / path.removeprefix("/b/viewer/") for path in own if not path.endswith("config.json")]
+    files = [built_viewer / path.removeprefix("/b/viewer/") for path in own if not path.endswith(".json")]
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < FIRST_LOAD
     assert hosts - {"127.0.0.1:9"} == {urlsplit(site.url).netloc}

@@ -9,11 +9,11 @@ from tests.viewer.conftest import OpenPage
 from tests.viewer.static_server import Files
 from tests.viewer.test_journeys import BOTH_YEARS, EL_PASO, frames, place
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
 def test_list_of_services_is_missing(visit: OpenPage, site: Files) -> None:
-    site.missing = {"/b/catalog/services.json"}
+    site.missing = {"/b/viewer/collections.json"}
     page = visit()
 
     alert = page.get_by_role("alert")

@@ -13,7 +13,7 @@ from tests.viewer.conftest import GSD, NORTH, SIDE, WEST, OpenPage
 from tests.viewer.static_archive import to_degrees
 from tests.viewer.static_server import Files
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 HALF = SIDE * GSD / 2
 
@@ -207,10 +207,13 @@ def test_outlines_of_the_year(visit: OpenPage) -> None:
 
 def test_hostile_names_are_only_text(visit: OpenPage, site: Files, bucket: Any, tmp_path: Any) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    text = json.loads((bucket / "catalog/services.json").read_text())
-    text["services"][0] |= {"title": evil, "county": evil, "agency": evil, "wms": "javascript:alert(1)//"}
-    (tmp_path / "services.json").write_text(json.dumps(text))
-    site.folders = {"/b/catalog/services.json": tmp_path / "services.json", **site.folders}
+    text = json.loads((bucket / "viewer/collections.json").read_text())
+    for row in text["collections"]:
+        row[2:5] = [evil, evil, evil]
+    text["addresses"]["wms"] = "javascript:alert(1)//"
+    (tmp_path / "viewer").mkdir()
+    (tmp_path / "viewer/collections.json").write_text(json.dumps(text))
+    site.folders = {"/b/viewer/collections.json": tmp_path / "viewer/collections.json", **site.folders}
 
     page = visit(f"?at={EL_PASO}&q=zz")
 

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.viewer.conftest import ROOT
+
+pytestmark = pytest.mark.system
 
 
 def test_pure_modules(built_viewer: Path) -> None:

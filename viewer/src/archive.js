@@ -1,11 +1,14 @@
 /**
- * The services of the archive, as `catalog/services.json` lists them, and what of them is where and when. No map, no network.
+ * The services of the archive, as `viewer/collections.json` lists them, and what of them is where and when. No map, no network.
  *
  * Boxes are [west, south, east, north]: degrees where nothing else is said.
  */
 
 export const UNDATED = "undated";
 /** The stop of collections whose photographs tell no year. */
+
+const RADIUS = 6378137;
+/** Of the sphere of EPSG:3857, meters. */
 
 const PRODUCTS = { mosaic: 0, frames: 1, index: 2 };
 /** Order of drawing, the lowest first. */
@@ -24,17 +27,22 @@ const PRODUCTS = { mosaic: 0, frames: 1, index: 2 };
  * @property {number[]} box degrees
  * @property {number[]} box3857 meters
  * @property {string} wms address up to its parameters
- * @property {?string} preview address of the small picture
+ * @property {?string} tiles address with {z}, {x} and {y}
+ * @property {?string} thumbnail address of its small picture
+ * @property {?string} large address of its large picture
+ * @property {string} updated when its newest upload was stored
  */
 
 /** Return the services of a parsed list; entries that lack a place are left out. @returns {Service[]} */
 export function readServices(list) {
-  const entries = Array.isArray(list) ? list : list?.services;
-  if (!Array.isArray(entries)) throw new TypeError("the list of services holds no services");
-  return entries.filter((entry) => isBox(entry.extent_4326) && isBox(entry.extent_3857)).map(readService);
+  const { addresses, columns, collections } = list ?? {};
+  if (!Array.isArray(collections) || !Array.isArray(columns) || !addresses) throw new TypeError("the list of collections holds none");
+  const entries = collections.map((values) => Object.fromEntries(columns.map((name, index) => [name, values[index]])));
+  return entries.filter((entry) => isBox(entry.extent_3857)).map((entry) => readService(entry, addresses));
 }
 
-function readService(entry) {
+function readService(entry, addresses) {
+  const address = (name) => addresses[name]?.replaceAll("{id}", encodeURIComponent(entry.id)) ?? null;
   return {
     id: entry.id,
     title: entry.title || entry.name,
@@ -45,16 +53,26 @@ function readService(entry) {
     layer: entry.name,
     frames: entry.frames ?? 0,
     years: Array.isArray(entry.years) ? entry.years : null,
-    box: entry.extent_4326,
+    updated: entry.updated ?? "",
+    box: inDegrees(entry.extent_3857),
     box3857: entry.extent_3857,
-    wms: entry.wms,
-    preview: entry.preview || null,
+    wms: address("wms"),
+    tiles: address("tiles"),
+    thumbnail: address("thumbnail"),
+    large: address("large"),
   };
 }
 
 /** Return a folder's name as people write it: `ElPaso` is El Paso, but McLennan and DeWitt are one word. */
 export function spaced(name) {
   return name.replace(/(?<!\b(?:Mc|De))(?<=\p{Ll})(?=\p{Lu})/gu, " ");
+}
+
+/** Return a box of EPSG:3857 meters in degrees. */
+export function inDegrees([west, south, east, north]) {
+  const lon = (x) => (x / RADIUS) * (180 / Math.PI);
+  const lat = (y) => (2 * Math.atan(Math.exp(y / RADIUS)) - Math.PI / 2) * (180 / Math.PI);
+  return [lon(west), lat(south), lon(east), lat(north)];
 }
 
 function isBox(box) {
@@ -143,7 +161,7 @@ export function chooseDisplay(services, view, resolution, limits = {}) {
     const [west, south, east, north] = service.box3857;
     const pixels = Math.max(east - west, north - south) / resolution;
     if (pixels >= liveFrom && chosen.live.length < mostLive) chosen.live.push(service);
-    else if (pixels >= boxBelow && service.preview && chosen.pictures.length < mostPictures) chosen.pictures.push(service);
+    else if (pixels >= boxBelow && service.thumbnail && chosen.pictures.length < mostPictures) chosen.pictures.push(service);
     else chosen.boxes.push(service);
   }
   return { live: drawingOrder(chosen.live), pictures: drawingOrder(chosen.pictures), boxes: drawingOrder(chosen.boxes) };

@@ -9,19 +9,12 @@ import XYZ from "ol/source/XYZ.js";
 import { chooseDisplay } from "./archive.js";
 import { webAddress } from "./dom.js";
 
-const LARGE = ["_256.webp", "_1024.webp"];
-/** What the small and the large picture of a collection are called. */
-
 const SMALL_PX = 300;
 /** Pixels of the screen up to which the small picture does. */
 
 export class Side {
-  /**
-   * @param {?string} tiles address of tiles with {id}, {z}, {x} and {y}; without it maps come by WMS
-   * @param {(service: Service, worked: boolean) => void} heard is told how each request for a live map went
-   */
-  constructor(tiles, heard) {
-    this.tiles = tiles;
+  /** @param {(service: Service, worked: boolean) => void} heard is told how each request for a live map went */
+  constructor(heard) {
     this.heard = heard;
     this.group = new LayerGroup();
     this.shown = new Map();
@@ -38,7 +31,7 @@ export class Side {
     }
     for (const service of live) {
       // below the live map: it is there at once, and stays when the map host is away
-      const url = service.preview && pictureOf(service, resolution);
+      const url = service.thumbnail && pictureOf(service, resolution);
       if (url) wanted.set(`${service.id} ${url}`, () => pictureLayer(service, url));
       wanted.set(`${service.id} live`, () => this.liveLayer(service));
     }
@@ -55,7 +48,7 @@ export class Side {
   }
 
   liveLayer(service) {
-    const source = this.tiles ? tileSource(this.tiles, service) : wmsSource(service);
+    const source = service.tiles ? tileSource(service) : wmsSource(service);
     source.on("tileloadend", () => this.heard(service, true));
     source.on("tileloaderror", () => this.heard(service, false));
     return new TileLayer({ source, extent: service.box3857, preload: 0 });
@@ -65,7 +58,7 @@ export class Side {
 function pictureOf(service, resolution) {
   const [west, south, east, north] = service.box3857;
   const pixels = (Math.max(east - west, north - south) / resolution) * (globalThis.devicePixelRatio || 1);
-  return pixels > SMALL_PX ? service.preview.replace(...LARGE) : service.preview;
+  return pixels > SMALL_PX ? service.large : service.thumbnail;
 }
 
 function pictureLayer(service, url) {
@@ -73,8 +66,8 @@ function pictureLayer(service, url) {
   return new ImageLayer({ source, extent: service.box3857 });
 }
 
-function tileSource(template, service) {
-  return new XYZ({ url: template.replace("{id}", encodeURIComponent(service.id)), maxZoom: 21, transition: 150 });
+function tileSource(service) {
+  return new XYZ({ url: service.tiles, maxZoom: 21, transition: 150 });
 }
 
 function wmsSource(service) {

@@ -7,7 +7,7 @@ import { byId, link, make, webAddress } from "./dom.js";
 import { readJson } from "./ranges.js";
 import { Viewer } from "./viewer.js";
 
-const DEFAULTS = { root: "../", tiles: null, base_map: null, title: null, attribution: null, license: null, privacy: null, places: null };
+const DEFAULTS = { root: "../", base_map: null, title: null, attribution: null, license: null, privacy: null, places: null };
 
 async function start() {
   const config = { ...DEFAULTS, ...(await readConfiguration()) };
@@ -15,7 +15,7 @@ async function start() {
   about(config);
   const root = webAddress(config.root);
   try {
-    const services = readServices(await readJson(new URL("catalog/services.json", root).href));
+    const services = readServices(await readJson("collections.json"));
     const viewer = new Viewer(config, root, services);
     viewer.restore();
   } catch (error) {

@@ -54,8 +54,8 @@ export class Viewer {
   }
 
   makeMap() {
-    this.left = new Side(this.config.tiles, (service, worked) => this.heard(service, worked));
-    this.right = new Side(this.config.tiles, (service, worked) => this.heard(service, worked));
+    this.left = new Side((service, worked) => this.heard(service, worked));
+    this.right = new Side((service, worked) => this.heard(service, worked));
     this.boxes = boxesLayer();
     this.outlines = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: () => outlineStyle("outline", 1), zIndex: 20 });
     this.marks = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: markStyle, zIndex: 30 });

@@ -1,20 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UNDATED, chooseDisplay, drawingOrder, fullest, isOf, nearest, places, readServices, spaced, stops } from "../src/archive.js";
+import { UNDATED, chooseDisplay, drawingOrder, fullest, isOf, nearest, places, readServices as readList, spaced, stops } from "../src/archive.js";
 
-const entry = (id, years, box = [0, 0, 10, 10], more = {}) => ({
-  id, name: id.toUpperCase(), county: "ElPaso", agency: "USDA", year: `${years?.[0]}`, product: "frames", frames: 5, years,
-  extent_4326: box, extent_3857: box.map((edge) => edge * 1000), wms: "https://maps.example.org/?", preview: `https://x/${id}_256.webp`, ...more,
-});
+const COLUMNS = ["id", "name", "county", "agency", "year", "product", "frames", "years", "extent_3857"];
+const ADDRESSES = { wms: "https://maps.example.org/?map={id}&", thumbnail: "https://x/{id}_256.webp", large: "https://x/{id}_1024.webp", tiles: "https://x/{id}/{z}" };
+const entry = (id, years, box = [0, 0, 10, 10], product = "frames") => [
+  id, id.toUpperCase(), "ElPaso", "USDA", `${years?.[0]}`, product, 5, years, box?.map((edge) => edge * 1000),
+];
+const readServices = (collections) => readList({ addresses: ADDRESSES, columns: COLUMNS, collections });
 
 test("entries without a place are left out", () => {
-  const services = readServices({ services: [entry("a", [1951, 1951]), { ...entry("b", null), extent_4326: null }] });
+  const services = readServices([entry("a", [1951, 1951]), entry("b", null, null)]);
   assert.deepEqual(services.map(({ id }) => id), ["a"]);
-  assert.equal(services[0].county, "El Paso");
+  const { county, wms, large, tiles, box } = services[0];
+  assert.deepEqual([county, wms, large, tiles], ["El Paso", "https://maps.example.org/?map=a&", "https://x/a_1024.webp", "https://x/a/{z}"]);
+  assert.deepEqual(box.map((degrees) => degrees.toFixed(4)), ["0.0000", "0.0000", "0.0898", "0.0898"]);
 });
 
 test("a list that is none is an error", () => {
-  assert.throws(() => readServices({ error: "no" }), TypeError);
+  assert.throws(() => readList({ error: "no" }), TypeError);
 });
 
 test("names of folders are read as people write them", () => {
@@ -47,8 +51,8 @@ test("the nearest year is found, the earlier of two", () => {
 
 test("mosaics lie below frames, index sheets on top, small ones above large ones", () => {
   const services = readServices([
-    entry("sheet", null, [0, 0, 1, 1], { product: "index" }), entry("small", null, [0, 0, 1, 1]),
-    entry("large", null), entry("mosaic", null, [0, 0, 99, 80], { product: "mosaic" }),
+    entry("sheet", null, [0, 0, 1, 1], "index"), entry("small", null, [0, 0, 1, 1]),
+    entry("large", null), entry("mosaic", null, [0, 0, 99, 80], "mosaic"),
   ]);
   assert.deepEqual(drawingOrder(services).map(({ id }) => id), ["mosaic", "large", "small", "sheet"]);
 });
@@ -70,5 +74,6 @@ test("the work for a view does not grow with the archive", () => {
 
 test("a county's name stands in the middle of its collections", () => {
   const services = readServices([entry("a", null, [0, 0, 10, 10]), entry("b", null, [10, 0, 20, 10])]);
-  assert.deepEqual(places(services), [{ name: "El Paso", at: [10, 5] }]);
+  const [{ name, at }] = places(services);
+  assert.deepEqual([name, at.map((degrees) => degrees.toFixed(3))], ["El Paso", ["0.090", "0.045"]]);
 });

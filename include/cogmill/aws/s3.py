@@ -42,6 +42,8 @@ class PutOptions:
     """Canned ACL; empty sends none."""
     cache_control: str = ""
     """How long copies may be kept; empty says nothing."""
+    content_encoding: str = ""
+    """How the bytes are encoded, such as `gzip`; empty: as they are."""
 
     def with_sha256(self, sha256: str) -> PutOptions:
         """Return these options with the hash of the object in its metadata."""
@@ -51,6 +53,7 @@ class PutOptions:
         """Return the keyword arguments for boto3."""
         extra = {"ACL": self.acl} if self.acl else {}
         extra |= {"CacheControl": self.cache_control} if self.cache_control else {}
+        extra |= {"ContentEncoding": self.content_encoding} if self.content_encoding else {}
         return {"ContentType": self.content_type, "Metadata": dict(self.metadata), **extra}
 
 

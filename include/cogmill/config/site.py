@@ -125,6 +125,23 @@ class SiteFacts(StrictModel):
         return self.attribution or self.organization
 
 
+def _tiles(address: str) -> str:
+    if not re.fullmatch(r"https?://[^\s\"'<>]+", address) or not all(part in address for part in ("{z}", "{x}", "{y}")):
+        raise ValueError("must be the address of tiles such as https://tiles.example.org/{z}/{x}/{y}.png")
+    return address
+
+
+class BaseMap(StrictModel):
+    """Tiles that the viewer shows below the photographs, in the scheme that all web maps share."""
+
+    url: Annotated[str, AfterValidator(_tiles)]
+    """Address with `{z}`, `{x}` and `{y}`."""
+    attribution: Text
+    """What a map that shows them has to say."""
+    max_zoom: Annotated[int, Field(ge=1, le=24)] = 19
+    """Finest zoom that has tiles."""
+
+
 class Site(SiteFacts):
     """Contents of the site file. Every key is optional."""
 
@@ -132,6 +149,8 @@ class Site(SiteFacts):
     """Title of the whole archive."""
     privacy_url: Url | None = None
     """Address of the privacy policy of the hosts."""
+    base_map: BaseMap | None = None
+    """What the viewer shows below the photographs; only a graticule and names of counties when it is left out, and then nobody else is asked."""
     layout: LayoutConfig | None = None
     """Where files lie, how they are named and dated (docs/site.md); the built-in layout when it is left out."""
 
@@ -152,6 +171,7 @@ class Site(SiteFacts):
 
 KEYS = {
     "": sorted(Site.model_fields),
+    "base_map": sorted(BaseMap.model_fields),
     "contact": sorted(Contact.model_fields),
     "license": sorted(License.model_fields),
     **LAYOUT_KEYS,

@@ -31,6 +31,9 @@ STAC_ROOT = "stac/catalog.json"
 VIEWER_PAGE = "viewer/index.html"
 """Key of the viewer."""
 
+VIEWER_CONFIG, VIEWER_COLLECTIONS = "viewer/config.json", "viewer/collections.json"
+"""Keys of what the viewer reads first: facts of the site, and the short list of collections."""
+
 
 def collection_folder(collection_id: str) -> str:
     """Return the prefix of everything about one collection, with a slash at its end."""
@@ -45,6 +48,16 @@ def collection_page(collection_id: str) -> str:
 def photograph_list(collection_id: str) -> str:
     """Return the key of the list of a collection's photographs."""
     return f"{CATALOG}{collection_id}/photographs/index.html"
+
+
+def frames_key(collection_id: str) -> str:
+    """Return the key of the list of a collection's photographs with their outlines, which is read by range."""
+    return f"{CATALOG}{collection_id}/frames.fgb"
+
+
+def frame_search_key(collection_id: str) -> str:
+    """Return the key of the list by which a collection's photographs are searched for."""
+    return f"{CATALOG}{collection_id}/frames.json"
 
 
 def tilejson_key(collection_id: str) -> str:

@@ -115,6 +115,7 @@ FOLDERS = {
     keys.THUMBNAILS: Place.THUMBNAILS,
     public_keys.CATALOG: Place.PUBLIC,
     public_keys.STAC: Place.PUBLIC,
+    public_keys.VIEWER: Place.PUBLIC,
 }
 """Folders in which only Cogmill writes."""
 

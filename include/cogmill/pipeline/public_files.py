@@ -15,7 +15,9 @@ from typing import TypeVar
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import CollectionConfig, load_collection_config
+from cogmill.config.places import VIEWER
 from cogmill.config.site import Site, load_site
+from cogmill.domain import public_keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection, Product
@@ -27,6 +29,7 @@ from cogmill.pipeline.archive import Archive
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry, catalog_entry
+from cogmill.public.viewer_files import built_files
 from cogmill.public.writers import archive_documents, collection_documents
 
 log = logging.getLogger(__name__)
@@ -191,10 +194,15 @@ def _write(archive: Archive, owner: str, documents: Iterable[Document], change: 
             list(pool.map(_store(archive), changed))
             ledger.note(owner, [{"key": d.key, "sha256": d.sha256, "size": len(d.body)} for d in changed])
             change.written += [document.key for document in changed]
-        for gone in _groups(sorted(known.keys() - wanted)):
+        for gone in _groups(sorted(known.keys() - wanted - _kept(known))):
             list(pool.map(archive.store.delete, gone))
             ledger.forget(gone)
             change.removed += gone
+
+
+def _kept(known: Iterable[str]) -> set[str]:
+    """Return the documents that stay although nobody writes them: the viewer, where this installation came without it."""
+    return set() if built_files(VIEWER) else {key for key in known if key.startswith(public_keys.VIEWER)}
 
 
 def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -206,7 +214,12 @@ def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 def _store(archive: Archive) -> Callable[[Document], None]:
     def store(document: Document) -> None:
-        options = PutOptions(document.content_type, acl=archive.settings.public_acl, cache_control=CACHE)
+        options = PutOptions(
+            document.content_type,
+            acl=archive.settings.public_acl,
+            cache_control=document.cache_control or CACHE,
+            content_encoding=document.encoding,
+        )
         archive.store.replace(document.key, document.body, options.with_sha256(document.sha256))
 
     return store

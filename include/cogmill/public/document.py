@@ -21,6 +21,10 @@ class Document:
     """Key in the bucket, such as `catalog/<collection id>/index.html`."""
     body: bytes
     content_type: str
+    cache_control: str = ""
+    """How long copies may be kept; empty: they are asked for again each time."""
+    encoding: str = ""
+    """How the body is encoded, such as `gzip`; empty: as it is."""
 
     @cached_property
     def sha256(self) -> str:

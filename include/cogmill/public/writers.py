@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from cogmill.config.site import Site
 from cogmill.mapserver.urls import ArchiveAddresses
-from cogmill.public import layer_files, pages, services_list
+from cogmill.public import frame_lists, layer_files, pages, services_list, viewer_files
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry
@@ -24,11 +24,16 @@ ArchiveWriter = Callable[[Site, ArchiveAddresses, Sequence[CatalogEntry]], Itera
 WRITERS: tuple[Writer, ...] = (
     pages.collection_documents,
     layer_files.collection_documents,
+    frame_lists.documents,
     stac_documents.collection_documents,
 )
 """What each collection gets."""
 
-ARCHIVE_WRITERS: tuple[ArchiveWriter, ...] = (services_list.archive_documents, stac_documents.archive_documents)
+ARCHIVE_WRITERS: tuple[ArchiveWriter, ...] = (
+    services_list.archive_documents,
+    viewer_files.documents,
+    stac_documents.archive_documents,
+)
 """What the archive gets, with each publication and withdrawal of a collection."""
 
 

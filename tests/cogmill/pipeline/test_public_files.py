@@ -6,9 +6,10 @@ import json
 
 import pytest
 from cogmill.domain.model import Collection, Product
-from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES
-from cogmill.pipeline import ingest, publish, withdraw
+from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES, VIEWER, VIEWER_PAGE
+from cogmill.pipeline import ingest, public_files, publish, withdraw
 from cogmill.pipeline.public_files import follow_changes, update_public_files
+from cogmill.public import viewer_files
 
 from tests.small_archive import TRAVIS
 
@@ -68,6 +69,16 @@ def test_a_new_frame_changes_only_its_collection_and_the_lists(two):
     changed = {key for key in before if two.etag(key) != before[key]}
     assert not [key for key in changed if TXDOT.id in key]
     assert SERVICES in changed
+
+
+def test_an_installation_without_the_viewer_leaves_it_alone(two, tmp_path, monkeypatch):
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    for folder, keys in ((tmp_path, {VIEWER_PAGE}), (tmp_path / "none", {VIEWER_PAGE})):
+        monkeypatch.setattr(viewer_files, "VIEWER", folder)
+        monkeypatch.setattr(public_files, "VIEWER", folder)
+        update_public_files(two.archive, None)
+
+        assert keys <= set(two.listed(VIEWER))
 
 
 def test_a_withdrawn_collection_leaves_nothing_behind(two):
