@@ -45,7 +45,7 @@ def published_frame(upload: UploadKey, cog_key: str, outline: shapely.Polygon, c
     return PublishedFrame(
         bands=upload.bands, stem=upload.stem, date=name.date, roll=name.roll, frame_num=name.frame_num, acquired=name.acquired,
         uploaded_at=WHEN, cog_key=cog_key, cog_size=cog.size if cog else None, cog_sha256=cog.sha256 if cog else None,
-        width=cog.width if cog else None, height=cog.height if cog else None, gsd_m=cog.gsd_m if cog else None, source_crs="EPSG:3857",
+        width=cog.width if cog else None, height=cog.height if cog else None, gsd_m=cog.gsd_m if cog else None, transform=None, source_crs="EPSG:3857",
         scan_key=None, scan_size=None, bounds_3857=Bounds3857.from_edges(outline.bounds),
         outline_wkb=shapely.to_wkb(shapely.transform(outline, to_degrees)),
     )  # fmt: skip
