@@ -81,8 +81,7 @@ def farewell(stack: Stack, survey: Manifest, seconds: float) -> None:
     rejected = next(item.collection_id for item in survey.items if item.reason)
     print(
         f"\nDone in {seconds:.0f} s. Pictures of every map: {pictures[0]}/\n{addresses(stack)}\nServices:\n{services}\n"
-        f"Look at the archive: {stack.viewer_url}
-"
+        f"Look at the archive: {stack.viewer_url}\n"
         f"One frame without a coordinate system was rejected; see rejected_frames in the run of {rejected}."
     )
 
