@@ -16,8 +16,8 @@ from osgeo import gdal
 
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.gdal_types import Band, Dataset, SpatialReference
-from cogmill.cog.source.pages import choose_page
 from cogmill.cog.source.position import read_position
+from cogmill.cog.source.tiff_pages import choose_page
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 
