@@ -15,7 +15,8 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
-from cogmill.config.site import Contact, License, SiteFacts
+from cogmill.config.settings import FolderSettings
+from cogmill.config.site import Contact, License, Site, SiteFacts, load_site
 from cogmill.config.values import StrictModel
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout.dates import vague_days
@@ -82,7 +83,7 @@ class CollectionConfig(StrictModel):
     grid: Grid | None = None
     """Pixel grid of warped COGs: `native` for the frame's own resolution, `web` for the next finer zoom level of web maps."""
     facts: SiteFacts | None = None
-    """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, `country_code`, `permission_osm`, as in `include/site.yaml`."""
+    """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, `output_crs`, `country_code`, `permission_osm`, as in `include/site.yaml`."""
     scaling: CollectionScaling | None = None
     """Range of 16-bit values, such as `{low: 0, high: 4095}`: `low` becomes 0, `high` becomes 255. Without it 16-bit frames are rejected."""
     product: Product = Field(default=Product.FRAMES, exclude=True)
@@ -137,6 +138,11 @@ def load_collection_config(folder: Path, collection_id: str) -> CollectionConfig
     if len(found) > 1:
         raise ConfigurationError(f"{' and '.join(found)}: two files for one collection, keep one of them")
     return _load(folder / found[0]) if found else None
+
+
+def site_of(settings: FolderSettings, config: CollectionConfig | None) -> Site:
+    """Return the site as it speaks for a collection with some file, or with none."""
+    return load_site(settings.site_file).with_facts(config.facts if config else None)
 
 
 def _names(folder: Path) -> list[str]:

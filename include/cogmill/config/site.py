@@ -6,10 +6,9 @@ Nothing is guessed: what the file leaves out is None, and pages, catalogs and th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
@@ -18,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from cogmill.config.site_layout import KEYS as LAYOUT_KEYS
 from cogmill.config.site_layout import LayoutConfig
 from cogmill.config.values import StrictModel, Url
+from cogmill.config.yaml_mistakes import complaint
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout import TEXAS, KeyLayout, use_layout
 
@@ -26,6 +26,18 @@ OTHER_LICENSE = "other"
 
 CITATION_PARTS = ("title", "organization", "years", "url")
 """What may stand between braces in a citation."""
+
+OUTPUT_CRS = (
+    "EPSG:3857",
+    "EPSG:4326",
+    "CRS:84",
+    "EPSG:4269",
+    "EPSG:26913",
+    "EPSG:26914",
+    "EPSG:26915",
+    "EPSG:3083",
+)
+"""Web maps, longitude and latitude (WGS84, NAD83), the UTM zones of Texas, its Albers grid."""
 
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 """Plain text; whoever shows it escapes it."""
@@ -60,6 +72,12 @@ def _citation(pattern: str) -> str:
             f"{', '.join(sorted(wrong))} is unknown, allowed between braces are {', '.join(CITATION_PARTS)}"
         )
     return pattern
+
+
+def _with_web(codes: tuple[str, ...]) -> tuple[str, ...]:
+    if missing := {"EPSG:3857", "EPSG:4326"} - set(codes):
+        raise ValueError(f"must hold {' and '.join(sorted(missing))}, which tiles and pages ask for")
+    return codes
 
 
 class License(StrictModel):
@@ -112,7 +130,11 @@ class SiteFacts(StrictModel):
     citation: Annotated[Text, AfterValidator(_citation)] | None = None
     """How to cite, with `{title}`, `{organization}`, `{years}` and `{url}` in their places."""
     language: Annotated[str, AfterValidator(_language)] = "en"
-    """Language of these texts, such as `en`."""
+    """Language of these texts, such as `en`; in German (`de`) advice to uploaders and titles are written too."""
+    output_crs: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[A-Z]{3,9}:[0-9]{2,7}$")], ...], AfterValidator(_with_web)
+    ] = OUTPUT_CRS
+    """Coordinate systems in which maps are offered, such as `[EPSG:3857, EPSG:900913, EPSG:4326, EPSG:25832]`."""
 
     country_code: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     """Country of the photographs, two letters as ISO 3166 writes them, such as `US`; for the Editor Layer Index."""
@@ -206,39 +228,7 @@ def _parsed(name: str, text: str) -> Site:
     try:
         return Site.model_validate(values)
     except ValidationError as err:
-        raise ConfigurationError("; ".join(_complaint(name, error, text) for error in err.errors())) from err
-
-
-def _complaint(file: str, error: Any, text: str) -> str:
-    path = [part for part in error["loc"] if part not in _TAGS]
-    key = ".".join(str(part) for part in path) or "file"
-    place = f"{file}:{_line(text, path)}: {key}"
-    if error["type"] == "extra_forbidden":
-        above = ".".join(str(part) for part in path[:-1] if isinstance(part, str))
-        return f"{place}: unknown key, allowed are {', '.join(KEYS.get(above, []))}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    shown = "" if isinstance(error["input"], dict | list) else f"{error['input']!r} is wrong, "
-    return f"{place}: {shown}{message[0].lower()}{message[1:]}"
-
-
-_TAGS = {"[key]"}
-"""What pydantic puts among the keys of a file and does not stand there."""
-
-
-def _line(text: str, path: Sequence[str | int]) -> int:
-    """Return the line of a key in a YAML text, or of the nearest one above it that stands there."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    line = 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == str(part)]
-            if not found:
-                break
-            line, node = found[0][0].start_mark.line + 1, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
+        raise ConfigurationError("; ".join(complaint(name, text, error, KEYS) for error in err.errors())) from err
 
 
 def use_site(file: Path) -> Site:
@@ -248,5 +238,5 @@ def use_site(file: Path) -> Site:
         ConfigurationError: Names the file, the line, the key and what is allowed.
     """
     site = load_site(file)
-    use_layout(site.key_layout())
+    use_layout(site.key_layout(), site.language)
     return site

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from cogmill.domain.errors import ADVICE, InvalidFrameError, Reason
+from cogmill.domain.advice_words import ENGLISH, AdviceWords, words_of
+from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.keys import parse_upload
-from cogmill.domain.layout import TEXAS, KeyLayout, layout_in_use
-from cogmill.domain.layout.kinds import CHANNELS, Product, Stage
+from cogmill.domain.layout import TEXAS, KeyLayout, language_in_use, layout_in_use
+from cogmill.domain.layout.kinds import Product, Stage
 from cogmill.domain.layout.nearest import SCANS, nearest_folders
 from cogmill.domain.model import RejectedFrame
 from cogmill.domain.screening import key_fault
@@ -36,26 +37,28 @@ def advice(reason: str, key: str) -> str:
 
 def advice_to_move(reason: str, right: str | None) -> str:
     """Return the same where the key to which to move the upload is known already; None: there is none."""
+    words = words_of(language_in_use())
     if right is None:
-        return _general(Reason(reason), layout_in_use())
+        return _general(Reason(reason), layout_in_use(), words)
     shown = right if right.isprintable() else ascii(right)
     try:
         parse_upload(right)
     except InvalidFrameError as fault:
-        return f"Move it to {shown} and rename it: {fault.detail}."
-    return f"Move it to {shown}."
+        return words.rename.format(key=shown, detail=fault.detail)
+    return words.move.format(key=shown)
 
 
-def _general(reason: Reason, layout: KeyLayout) -> str:
+def _general(reason: Reason, layout: KeyLayout, words: AdviceWords) -> str:
     """Return the advice of a reason, in the names of folders that the archive has."""
-    if layout is TEXAS or reason not in {Reason.WRONG_FOLDER, Reason.WRONG_BANDS}:
-        return ADVICE[reason]
+    built_in = layout is TEXAS and words is ENGLISH
+    if built_in or reason not in {Reason.WRONG_FOLDER, Reason.WRONG_BANDS}:
+        return words.reasons[reason]
     georef, scanned = layout.stages[Stage.GEOREF], layout.stages[Stage.SCANNED]
     if reason == Reason.WRONG_FOLDER:
-        scans = f", a raw scan with {scanned}/ in place of {georef}/" if "<stage>" in layout.shown else ""
-        return f"Move the file to {layout.shown.replace('<stage>', georef)}{scans}."
-    folders = " and ".join(f"{CHANNELS[kind]} below {name}/" for kind, name in layout.bands.items())
-    return f"Put {folders}, or export with the right number of bands."
+        scans = words.scans.format(scanned=scanned, georef=georef) if "<stage>" in layout.shown else ""
+        return words.folders.format(layout=layout.shown.replace("<stage>", georef), scans=scans)
+    below = (words.below.format(channels=words.channels[kind], folder=name) for kind, name in layout.bands.items())
+    return words.bands.format(folders=words.both.join(below))
 
 
 def right_key(key: str) -> str | None:

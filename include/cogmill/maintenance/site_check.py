@@ -22,7 +22,7 @@ from cogmill.config.settings import load_settings
 from cogmill.config.site import use_site
 from cogmill.domain.errors import CogmillError, ConfigurationError
 from cogmill.domain.key_reading import Becomes, KeyReading, read_key
-from cogmill.domain.layout import layout_in_use, use_layout
+from cogmill.domain.layout import language_in_use, layout_in_use, use_layout
 
 ROWS = 200
 """Keys that the table shows one by one; of more, it shows the collections and what was rejected, unless all are asked for."""
@@ -177,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("--json", action="store_true", help="one JSON object per key and line")
     check.add_argument("--all", action="store_true", help="a row for each key, however many there are")
     asked = parser.parse_args(arguments)
-    before = layout_in_use()
+    before = layout_in_use(), language_in_use()
     try:
         settings = load_settings()
         if asked.site:
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{err}\n")
         return MISTAKE
     finally:
-        use_layout(before)
+        use_layout(*before)
     return REJECTED if tally.becomes[Becomes.REJECTED] else 0
 
 

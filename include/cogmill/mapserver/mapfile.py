@@ -16,27 +16,22 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from cogmill.config.places import TEMPLATES
+from cogmill.config.site import OUTPUT_CRS
 from cogmill.domain.geo import Bounds3857
-from cogmill.domain.model import Collection, Product
+from cogmill.domain.model import Product
 from cogmill.mapserver import tile_facts
 from cogmill.mapserver.escaping import metadata_lines, quoted, sql_literal
+from cogmill.mapserver.titles import titles_of
 from cogmill.overviews.grid import resolution
 
-DEFAULT_SRS = ("EPSG:3857", "EPSG:4326", "CRS:84", "EPSG:4269", "EPSG:26913", "EPSG:26914", "EPSG:26915", "EPSG:3083")
-"""Offered to WMS clients: web maps, longitude and latitude (WGS84, NAD83), the UTM zones of Texas, its Albers grid."""
+DEFAULT_SRS = OUTPUT_CRS
+"""Offered to WMS clients where the site says nothing."""
 
 EXTENT_MARGIN_M = 100
 """Added on every side of the extent, in EPSG:3857 meters, so that outlines at the edge are drawn whole."""
 
 MAX_SIZE_PX = 4096
 """Side of the largest map that is drawn."""
-
-TITLES: dict[Product, tuple[str, str]] = {
-    Product.FRAMES: ("Frame", "Frame Boundary"),
-    Product.INDEX: ("Index Sheet", "Index Sheet Boundary"),
-    Product.MOSAIC: ("Mosaic", "Mosaic Boundary"),
-}
-"""Titles of the raster layer and of the footprint layer."""
 
 LAYER_NAME = r"(?!.*-_*-)[^\x00-\x1f\x7f,]{1,200}"
 """A comma separates names in a request. MapServer repeats odd names in an XML comment, which a double hyphen would end,
@@ -107,6 +102,8 @@ class Service:
     dates: tuple[dt.date, dt.date] | None = None
     """First and last day of the frames; None unless they are known to the day, then clients may ask for a time."""
     srs: tuple[str, ...] = DEFAULT_SRS
+    language: str = "en"
+    """Of the titles of its layers."""
     overview_levels: tuple[int, ...] = ()
     """Zooms of the XYZ grid at which the collection has overviews, finest first."""
 
@@ -145,21 +142,6 @@ class Service:
         return (*lower, math.ceil(self.extent.east) + EXTENT_MARGIN_M, math.ceil(self.extent.north) + EXTENT_MARGIN_M)
 
 
-def service_title(collection: Collection) -> str:
-    """Return the default title of a service; agencies keep their case.
-
-    >>> service_title(Collection("Travis", "TxDOT", "1985", Product.FRAMES))
-    'Travis TxDOT 1985 Frames'
-    """
-    parts = [
-        *filter(None, collection.folder.split("/")),
-        collection.agency,
-        collection.year,
-        collection.product.title(),
-    ]
-    return " ".join(parts)
-
-
 def render(service: Service) -> str:
     """Return the mapfile of a service. Equal services give equal text.
 
@@ -171,7 +153,7 @@ def render(service: Service) -> str:
 
 def _filled(service: Service, digest: str) -> str:
     """Return the text; `digest` stands for all the rest of it in what the web server is told."""
-    raster_title, index_title = TITLES[service.product]
+    raster_title, index_title, _ = titles_of(service.product, service.language)
     return _template().render(
         map_name=quoted(service.map_name),
         raster_name=quoted(service.service_name),

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TypeVar
 
 from cogmill.aws.s3 import PutOptions
-from cogmill.config.collection_files import CollectionConfig, load_collection_config
+from cogmill.config.collection_files import CollectionConfig, load_collection_config, site_of
 from cogmill.config.places import VIEWER
 from cogmill.config.site import Site, load_site
 from cogmill.domain import public_keys
@@ -23,7 +23,7 @@ from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger.connection import Row
 from cogmill.ledger.queries import ARCHIVE
-from cogmill.mapserver.mapfile import service_title
+from cogmill.mapserver.titles import service_title
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.pipeline.archive import Archive
 from cogmill.public.document import Document
@@ -109,8 +109,8 @@ def collection_facts(archive: Archive, collection_id: str) -> tuple[CollectionFa
 
 def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[PublishedFrame]) -> CollectionFacts:
     config = _config(archive, collection.id)
-    site = load_site(archive.settings.site_file).with_facts(config.facts if config else None)
-    title = config.title if config and config.title else service_title(collection)
+    site = site_of(archive.settings, config)
+    title = config.title if config and config.title else service_title(collection, site.language)
     extent = Bounds3857(row["xmin"], row["ymin"], row["xmax"], row["ymax"])
     days = [day for frame in frames if frame.acquired for day in frame.acquired]
     return CollectionFacts(

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cogmill.aws.s3 import PutOptions
-from cogmill.config.collection_files import load_collection_config
+from cogmill.config.collection_files import load_collection_config, site_of
 from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.geo import Bounds3857
@@ -26,7 +26,8 @@ from cogmill.index.tile_index import IndexAddress, IndexedFrame, IndexRow, index
 from cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
 from cogmill.ledger.connection.silence import CONNECT_S
 from cogmill.mapserver.cgi import MapServerRunner
-from cogmill.mapserver.mapfile import Service, render, service_title
+from cogmill.mapserver.mapfile import Service, render
+from cogmill.mapserver.titles import collection_title
 from cogmill.mapserver.urls import service_url
 from cogmill.mapserver.verify_service import verify_service
 from cogmill.pipeline.archive import Archive, ServiceChange
@@ -101,16 +102,6 @@ def draft_mapfile(archive: Archive, collection_id: str) -> MapfileDraft | None:
         return None
     service = _service(archive, archive.ledger.collections.state(collection_id).collection, facts, extent)
     return MapfileDraft(service, render(service), [(x, y) for x, y in facts.inside or []])
-
-
-def collection_title(archive: Archive, collection: Collection) -> str:
-    """Return the title that a collection declares, else the usual one.
-
-    Raises:
-        ConfigurationError: Its collection file is wrong.
-    """
-    config = load_collection_config(archive.settings.collections_dir, collection.id)
-    return config.title if config and config.title else service_title(collection)
 
 
 def verify_draft(archive: Archive, drafted: MapfileDraft) -> None:
@@ -223,14 +214,17 @@ def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
 
 
 def _service(archive: Archive, collection: Collection, facts: ServiceFacts, extent: Bounds3857) -> Service:
+    site = site_of(archive.settings, load_collection_config(archive.settings.collections_dir, collection.id))
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,
-        title=collection_title(archive, collection),
+        title=collection_title(archive.settings, collection),
         product=collection.product,
         extent=extent,
         online_resource=service_url(archive.settings.mapserver_url, collection.id),
         dates=_dates(facts),
+        srs=site.output_crs,
+        language=site.language,
         overview_levels=tuple(archive.ledger.overview_cells.levels(collection.id)),
     )
 

@@ -6,7 +6,8 @@ import pytest
 from cogmill.config.site import load_site, use_site
 from cogmill.domain import keys
 from cogmill.domain.advice import advice, right_key
-from cogmill.domain.errors import ConfigurationError, InvalidFrameError, Reason
+from cogmill.domain.advice_words import GERMAN
+from cogmill.domain.errors import ADVICE, ConfigurationError, InvalidFrameError, Reason
 from cogmill.domain.layout import TEXAS, layout_in_use, use_layout
 from cogmill.domain.public_access import public_patterns
 
@@ -94,9 +95,31 @@ def test_keeps_the_default_for_everything_that_is_left_out(tmp_path):
         use_layout(TEXAS)
 
 
+def test_talks_to_people_in_the_language_of_the_site(tmp_path):
+    file = tmp_path / "site.yaml"
+    file.write_text("language: de-AT")
+    try:
+        use_site(file)
+        assert advice(Reason.WRONG_FOLDER, "bw/Travis/USDA_1951/03-22-51_4-1.tif").startswith(
+            "Verschieben Sie sie nach bw/"
+        )
+        assert advice(Reason.WRONG_FOLDER, "x.tif").startswith("Verschieben Sie die Datei nach <bands>/")
+        assert advice(Reason.WRONG_BANDS, "x.tif").startswith(
+            "Es gehören Graustufen mit einem Kanal unter bw/ und Farbe"
+        )
+        assert GERMAN.reasons.keys() == ADVICE.keys()
+        file.write_text("language: fr")
+        use_site(file)
+        assert advice(Reason.EMPTY, "x.tif") == ADVICE[Reason.EMPTY]
+    finally:
+        use_layout(TEXAS)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("output_crs: [EPSG:25832]", "site.yaml:1: output_crs: must hold EPSG:3857 and EPSG:4326, which"),
+        ("output_crs: [wgs84]", "site.yaml:1: output_crs.0: 'wgs84' is wrong"),
         ("layout: {key: x}", "site.yaml:1: layout.key: unknown key, allowed are bands, dates,"),
         ("layout:\n  letters: 'ä/'", "site.yaml:2: layout.letters: 'ä/' is wrong, must be printable characters"),
         ("layout:\n  letters: '[a'", "can stand in no name"),

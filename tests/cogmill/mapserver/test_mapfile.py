@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Collection, Product
-from cogmill.mapserver.mapfile import Service, render, service_title
+from cogmill.mapserver.mapfile import Service, render
+from cogmill.mapserver.titles import service_title
 from cogmill.mapserver.urls import service_url
 
 from demo.stack.role import ROLE

@@ -116,7 +116,14 @@ def test_takes_every_upload_of_another_archive_to_its_map(site, bucket, sample, 
     ]
     assert {one.key: one.reason for one in taken.rejected} == {wrong: "wrong_folder", undated: "bad_name"}
     advice = {one.key: one.advice for one in taken.rejected}
-    assert advice[wrong] == f"Move it to {PLACE}Luftbilder/sw/georeferenziert/1951-03-22 Film 4 Bild 175.tif."
+    assert (
+        advice[wrong]
+        == f"Verschieben Sie sie nach {PLACE}Luftbilder/sw/georeferenziert/1951-03-22 Film 4 Bild 175.tif."
+    )
+    mapfile = client.get_object(Bucket=name, Key="mapfiles/goettingensued_lv_1951_frames.map")["Body"].read().decode()
+    assert '"wms_title" "Göttingen-Süd LV 1951 Luftbilder"' in mapfile
+    assert '"wms_title" "Umriss der Luftbilder"' in mapfile
+    assert "EPSG:900913 EPSG:102100 EPSG:4326 CRS:84 EPSG:25832" in mapfile
     rows = sample.sql(
         "SELECT source_key, state, cog_key, acquired_from::text, acquired_to::text FROM cogmill.frame WHERE state <> 'rejected'"
     )

@@ -5,21 +5,26 @@ from __future__ import annotations
 from cogmill.domain.layout.rules import KeyLayout
 from cogmill.domain.layout.texas import TEXAS
 
-__all__ = ["TEXAS", "KeyLayout", "layout_in_use", "use_layout"]
+__all__ = ["TEXAS", "KeyLayout", "language_in_use", "layout_in_use", "use_layout"]
 
-_in_use = [TEXAS]
+_in_use = [(TEXAS, "en")]
 
 
 def layout_in_use() -> KeyLayout:
     """Return the layout by which this process reads and writes keys: that of its site, or the default one."""
-    return _in_use[0]
+    return _in_use[0][0]
 
 
-def use_layout(layout: KeyLayout) -> None:
-    """Let this process work by a layout. A process works for one archive: its settings do this once, as they are read.
+def language_in_use() -> str:
+    """Return the language in which this process talks to people who upload, such as `en`."""
+    return _in_use[0][1]
+
+
+def use_layout(layout: KeyLayout, language: str = "en") -> None:
+    """Let this process work by a layout, and talk in a language. A process works for one archive: its settings do this once, as they are read.
 
     Raises:
         ConfigurationError: The layout cannot be read.
     """
     layout.check()
-    _in_use[0] = layout
+    _in_use[0] = layout, language
