@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 import botocore.config
 from cogmill.domain.errors import ServiceUnavailableError
-from cogmill.domain.public_access import bucket_policy
+from cogmill.domain.public_access import CORS, bucket_policy
 from cogmill.domain.public_keys import VIEWER_PAGE
 
 from demo.stack import database, processes
@@ -152,6 +152,7 @@ class Stack:
         client, bucket = self.s3_client(), self.settings.bucket
         client.create_bucket(Bucket=bucket)
         client.put_bucket_policy(Bucket=bucket, Policy=bucket_policy(bucket, simulated=True))
+        client.put_bucket_cors(Bucket=bucket, CORSConfiguration=CORS)
 
     def _up(self, *names: str) -> None:
         begun = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
-from cogmill.domain.public_access import PUBLIC_PATTERNS
+from cogmill.domain.public_access import CORS, PUBLIC_PATTERNS
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"
@@ -92,6 +92,7 @@ def test_bucket_forgets_nothing_at_once_and_tells_the_queue(plays: list[str], am
     assert rules == {"unfinished-uploads", "old-versions"}
     assert {rule["QueueArn"].rsplit(":", 1)[-1] for rule in told} == {"cogmill-uploads"}
     assert {rule["Filter"]["Key"]["FilterRules"][0]["Value"] for rule in told} == {".tif", ".TIF", ".tiff", ".TIFF"}
+    assert store.get_bucket_cors(Bucket=name)["CORSRules"] == CORS["CORSRules"]
     public = [one for one in policy["Statement"] if one["Effect"] == "Allow"]
     assert [one["Action"] for one in public] == ["s3:GetObject"]
     assert {resource.partition("/")[2] for one in public for resource in one["Resource"]} == set(PUBLIC_PATTERNS)

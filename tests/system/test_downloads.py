@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
-from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES
+from cogmill.domain.public_access import PUBLIC_PATTERNS
+from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES, SITEMAP
 from cogmill.ledger import Ledger
 from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import Archive
@@ -75,6 +77,29 @@ def test_every_published_link_opens_without_keys(stack: Stack, archive: SmallArc
 
     assert set(COLUMNS) <= {name.rpartition(" ")[2] for name in links}
     assert {name: status for name, link in links.items() if (status := strangers.ask(link)) != 200} == {}
+
+
+def test_a_crawl_finds_no_address_that_is_closed(stack: Stack, archive: SmallArchive) -> None:
+    settings = archive.archive.settings
+    start = [download_url(settings.public_url, key) for key in (SERVICES, CATALOG_PAGE, SITEMAP)]
+
+    found = strangers.crawl(start, (settings.public_url, settings.mapserver_url))
+    meant = {key: any(fnmatchcase(key, pattern) for pattern in PUBLIC_PATTERNS) for key in archive.listed()}
+    answers = {key: strangers.ask(download_url(settings.public_url, key)) for key in meant}
+
+    print(f"{len(found)} published addresses, {list(meant.values()).count(False)} other keys")
+    assert {url: status for url, status in found.items() if status not in (200, 204)} == {}
+    assert f"{settings.mapserver_url}/tiles/{TRAVIS.id}/0/0/0.png" in found
+    assert answers == {key: 200 if is_public else 403 for key, is_public in meant.items()}
+
+
+def test_clients_of_the_old_address_are_answered(archive: SmallArchive) -> None:
+    host = archive.archive.settings.mapserver_url
+    query = f"map=/mapfiles/{TRAVIS.id}.map&SERVICE=WMS&REQUEST=GetCapabilities"
+
+    assert strangers.ask(f"{host}/?{query}") == 200
+    assert strangers.fetch(f"{host}/?{query}")[2] == strangers.fetch(f"{host}/wms/?{query}")[2]
+    assert strangers.ask(f"{host}/") == 404
 
 
 def test_cog_is_opened_by_range_requests_as_gis_programs_do(stack: Stack, archive: SmallArchive) -> None:

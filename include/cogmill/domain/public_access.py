@@ -59,6 +59,20 @@ SIMULATED_READ = (READ, "s3:HeadObject")
 Amazon, where one permission covers both, knows no such action and rejects the policy."""
 
 
+CORS: dict[str, list[dict[str, object]]] = {
+    "CORSRules": [
+        {
+            "AllowedOrigins": ["*"],
+            "AllowedMethods": ["GET", "HEAD"],
+            "AllowedHeaders": ["*"],
+            "ExposeHeaders": ["Accept-Ranges", "Content-Length", "Content-Range", "ETag"],
+            "MaxAgeSeconds": 86400,
+        }
+    ]
+}
+"""The bucket's rule for browsers, as boto3 and the AWS command line take it: pages of any site may read what is public, by ranges too."""
+
+
 def bucket_policy(bucket: str, *, simulated: bool = False) -> str:
     """Return the policy, as JSON, with which a bucket hands out what is published, and lists nothing.
 

@@ -34,8 +34,8 @@ from cogmill.public.writers import archive_documents, collection_documents
 
 log = logging.getLogger(__name__)
 
-UPLOADS_AT_ONCE = 16
-"""Files stored or deleted at the same time: they are small, and each waits for its answer."""
+UPLOADS_AT_ONCE = 10
+"""Files stored or deleted at the same time: they are small, and each waits for its answer. As many as the client has connections."""
 
 RECORDED_AT_ONCE = 500
 """Files after which the ledger hears of those that were stored."""

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 from cogmill.domain import keys
 from cogmill.domain.keys import QUARANTINE, index_file_keys
 from cogmill.domain.layout import layout_in_use
 from cogmill.domain.model import Collection, Product
-from cogmill.domain.public_access import COMPILED, FORMATS, bucket_policy
+from cogmill.domain.public_access import COMPILED, CORS, FORMATS, bucket_policy
 from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES, STAC_ROOT, VIEWER_PAGE, photograph_page
 from cogmill.maintenance.report import REPORTS
 from cogmill.mapserver.urls import download_url
@@ -75,6 +76,17 @@ def test_keeps_everything_else(address, key):
     assert strangers.ask(address(key)) == 403
 
 
+def test_browsers_of_any_site_may_read_by_ranges(address, bucket):
+    client, name = bucket
+    client.put_bucket_cors(Bucket=name, CORSConfiguration=CORS)
+    asked = {"Origin": "https://elsewhere.example.org", "Range": "bytes=0-0"}
+
+    answer = httpx.get(address(COG), headers=asked, trust_env=False)
+
+    assert (answer.status_code, answer.headers["access-control-allow-origin"] in ("*", asked["Origin"])) == (206, True)
+    assert answer.headers["content-range"] == "bytes 0-0/1"
+
+
 def test_amazon_has_the_same_list():
     text = TEMPLATE.read_text().replace("{{ ecs_bucket }}", "b")
     (ours,) = json.loads(bucket_policy("b"))["Statement"]
@@ -98,6 +110,7 @@ def test_containers_open_the_bucket_that_they_make_and_not_that_of_logs(bucket, 
 
     make_buckets(s3_server, f"{name}-new")
 
+    assert client.get_bucket_cors(Bucket=f"{name}-new")["CORSRules"] == CORS["CORSRules"]
     assert client.get_bucket_policy(Bucket=f"{name}-new")["Policy"] == bucket_policy(f"{name}-new", simulated=True)
     with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
         client.get_bucket_policy(Bucket=f"{name}-new-log")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import pytest
 from cogmill.domain.model import Collection, Product
-from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES, VIEWER, VIEWER_PAGE
+from cogmill.domain.public_access import PUBLIC_PATTERNS, bucket_policy
+from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES, SITEMAP, VIEWER, VIEWER_PAGE
+from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import ingest, public_files, publish, withdraw
 from cogmill.pipeline.public_files import follow_changes, update_public_files
-from cogmill.public import viewer_files
+from cogmill.public import viewer_files, writers
 
 from tests.small_archive import TRAVIS
+from tests.system import strangers
 
 TXDOT = Collection("ElPaso", "TxDOT", "1985", Product.INDEX)
 
@@ -105,3 +110,32 @@ def test_another_run_never_writes_what_it_read_before(two, archive):
         held = two.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
     assert held == [(1,)]
     assert two.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+def test_a_stranger_opens_every_address_and_no_other_key(sample, s3_server):
+    """From the lists to pages, documents and COGs, under the policy that demo, containers and Amazon have."""
+    bucket = sample.archive.store.bucket
+    public = f"{s3_server}/{bucket}"
+    archive = sample.archive.with_settings(public_url=public)
+    sample = replace(sample, archive=archive)
+    sample.client.put_bucket_policy(Bucket=bucket, Policy=bucket_policy(bucket, simulated=True))
+    sample.published(TXDOT, 2).published(TRAVIS, 3)
+    for collection in (TXDOT, TRAVIS):
+        update_public_files(archive, collection.id)
+    sample.put("georef/rejected.tif")
+    sample.put("quarantine/catalog/x.html")
+
+    start = [download_url(public, key) for key in (SERVICES, CATALOG_PAGE, SITEMAP)]
+    found = strangers.crawl(start, (public,))
+    meant = {key: any(fnmatchcase(key, pattern) for pattern in PUBLIC_PATTERNS) for key in sample.listed()}
+    answers = {key: strangers.ask(download_url(public, key)) for key in meant}
+
+    tiles = () if hasattr(writers, "tilejson") else ("tiles.json", "wmts.xml")
+    assert {url: status for url, status in found.items() if status != 200 and not url.endswith(tiles)} == {}
+    assert sum(url.endswith(".tif") for url in found) >= 5
+    assert answers == {key: 200 if is_public else 403 for key, is_public in meant.items()}
+    assert {key.partition("/")[0] for key, is_public in meant.items() if not is_public} >= {
+        "georef",
+        "mapfiles",
+        "quarantine",
+    }
