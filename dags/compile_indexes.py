@@ -8,7 +8,7 @@ import pendulum
 from airflow.sdk import DAG
 from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
-from cogmill_airflow.dag_factories.retries import DEFAULTS, SCHEDULED_RUN_TIMEOUT
+from cogmill_airflow.dag_factories.retries import SCHEDULED_RUN_TIMEOUT, task_defaults
 from cogmill_airflow.names import TAG, task
 from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import archive_index
@@ -22,9 +22,8 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    is_paused_upon_creation=False,
     dagrun_timeout=SCHEDULED_RUN_TIMEOUT,
-    default_args={**DEFAULTS, "execution_timeout": timedelta(hours=6)},
+    default_args=task_defaults(execution_timeout=timedelta(hours=6)),
     deadline=notifications.deadline("compile_indexes", settings.compile_deadline_minutes),
     tags=[TAG],
     doc_md=operations_docs.COMPILE_INDEXES,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param, TriggerRule
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
-from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.dag_factories.retries import task_defaults
 from cogmill_airflow.names import PUBLISH_POOL, TAG, task
 from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import mapfiles
@@ -19,7 +19,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
-    default_args={**DEFAULTS, "execution_timeout": timedelta(hours=2)},
+    default_args=task_defaults(execution_timeout=timedelta(hours=2)),
     params={
         "dry_run": Param(
             default=True, type="boolean", title="Dry run", description="Draw and show differences, publish nothing."

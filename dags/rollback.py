@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import operations_docs
-from cogmill_airflow.dag_factories.retries import DEFAULTS
+from cogmill_airflow.dag_factories.retries import task_defaults
 from cogmill_airflow.names import PUBLISH_POOL, TAG, task
 from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import mapfiles
@@ -17,7 +17,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=False,
-    default_args=DEFAULTS,
+    default_args=task_defaults(),
     params={
         "dry_run": Param(default=True, type="boolean", title="Dry run", description="Only say what would change."),
         "collection": params.choose_collection("Goes back to its previous published revision."),

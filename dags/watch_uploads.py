@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, XComArg
 from cogmill_airflow.dag_factories import collection_docs
-from cogmill_airflow.dag_factories.retries import DEFAULTS, SCHEDULED_RUN_TIMEOUT
+from cogmill_airflow.dag_factories.retries import SCHEDULED_RUN_TIMEOUT, task_defaults
 from cogmill_airflow.names import TAG, task
 from cogmill_airflow.observability import notifications
 from cogmill_airflow.operators import uploads
@@ -27,9 +27,8 @@ with DAG(
     # the next run begins at once: without an end, a wrong setting would fail thousands of them in a night
     max_consecutive_failed_dag_runs=30,
     deadline=notifications.run_deadline("watch_uploads", waiting=WAIT),
-    is_paused_upon_creation=False,
     dagrun_timeout=SCHEDULED_RUN_TIMEOUT,
-    default_args=DEFAULTS,
+    default_args=task_defaults(),
     tags=[TAG],
     doc_md=collection_docs.WATCH_UPLOADS,
 ) as dag:

@@ -34,6 +34,9 @@ PRELOAD = (
 """Modules of the tasks. They load GDAL's bindings for the index files, and neither rasterio nor OpenCV: frames are built in a
 process of their own."""
 
+QUIET_WARNINGS = "ignore:GitWildMatchPattern:DeprecationWarning"
+"""Airflow 3.3 reads `.airflowignore` by a name that pathspec 1 is about to drop, and says so at the begin of every log."""
+
 FIXED = {
     "CORE__EXECUTOR": "LocalExecutor",
     "CORE__LOAD_EXAMPLES": "False",
@@ -100,6 +103,7 @@ def environment(paths: StackPaths, settings: StackSettings) -> dict[str, str]:
         "TMPDIR": str(paths.tmp),
         "PYTHONPATH": f"{REPOSITORY}/include:{REPOSITORY}/plugins",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": QUIET_WARNINGS,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 

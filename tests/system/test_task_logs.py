@@ -44,6 +44,10 @@ def test_event_stands_once_in_the_log_of_its_task(api: AirflowApi, task: str, ev
     assert max(counts) == 1, counts
 
 
+def test_no_library_warns_in_any_log(api: AirflowApi) -> None:
+    assert "GitWildMatchPattern" not in api.log("*")
+
+
 def test_advice_for_a_rejected_upload_has_a_line_of_its_own(api: AirflowApi) -> None:
     log = api.log(DAG, "rejected_frames")
 

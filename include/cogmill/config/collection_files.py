@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
 from cogmill.config.settings import FolderSettings
 from cogmill.config.site import Contact, License, Site, SiteFacts, load_site
+from cogmill.config.task_settings import CollectionTasks
 from cogmill.config.values import StrictModel
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout.dates import vague_days
@@ -86,6 +87,8 @@ class CollectionConfig(StrictModel):
     """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, `output_crs`, `country_code`, `permission_osm`, as in `include/site.yaml`."""
     scaling: CollectionScaling | None = None
     """Range of 16-bit values, such as `{low: 0, high: 4095}`: `low` becomes 0, `high` becomes 255. Without it 16-bit frames are rejected."""
+    tasks: CollectionTasks | None = None
+    """How Airflow runs its tasks, otherwise than the settings say: `owner`, `queue`, `build_queue`, `build_pool`, `build_executor_config`, `priority` (of its tasks among those that wait), `retries`, `schedule` (beside the runs that uploads trigger), `notify_topic` (an SNS topic that gets its messages too)."""
     product: Product = Field(default=Product.FRAMES, exclude=True)
     """Taken from the file's name; not a key of the file."""
 
@@ -110,6 +113,7 @@ KEYS = {
     "": sorted(set(CollectionConfig.model_fields) - {"product"}),
     "profiles": sorted(CollectionProfiles.model_fields),
     "scaling": sorted(CollectionScaling.model_fields),
+    "tasks": sorted(CollectionTasks.model_fields),
     "facts": sorted(SiteFacts.model_fields),
     "facts.contact": sorted(Contact.model_fields),
     "facts.license": sorted(License.model_fields),
@@ -143,6 +147,12 @@ def load_collection_config(folder: Path, collection_id: str) -> CollectionConfig
 def site_of(settings: FolderSettings, config: CollectionConfig | None) -> Site:
     """Return the site as it speaks for a collection with some file, or with none."""
     return load_site(settings.site_file).with_facts(config.facts if config else None)
+
+
+def collections_with_files(folder: Path) -> list[tuple[str, int]]:
+    """Return the ids of the collections that have files, and when each was changed (ns), so that a change is noticed."""
+    names = [name for name in (_names(folder) if folder.is_dir() else []) if name.lower().endswith(ENDINGS)]
+    return [(name.lower().removesuffix(".yaml"), (folder / name).stat().st_mtime_ns) for name in names]
 
 
 def _names(folder: Path) -> list[str]:

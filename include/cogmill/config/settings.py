@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from cogmill.config.misspelled import warn_about_misspelled
 from cogmill.config.places import PROJECT
 from cogmill.config.site import use_site
+from cogmill.config.task_settings import TaskSettings
 from cogmill.config.values import Area, Schedule, Url
 from cogmill.domain.errors import ConfigurationError
 
@@ -203,6 +204,7 @@ class Settings(
     RemovalSettings,
     BackfillSettings,
     NotificationSettings,
+    TaskSettings,
     TimeLimitSettings,
     FolderSettings,
     BaseSettings,

@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class CollectionsBundle(BaseDagBundle):
         super().__init__(**kwargs)
         self.postgres_conn_id = postgres_conn_id
         self._just_changed: set[Path] = set()
-        self._rows: Sequence[Mapping[str, Any]] | None = None
+        self._known: Any = None
         interval_s = conf.getint("core", "min_serialized_dag_update_interval", fallback=30)
         self._forms = FormRenewal(time.monotonic, interval_s)
 
@@ -73,6 +74,8 @@ class CollectionsBundle(BaseDagBundle):
                 log.exception("forms_not_renewed", bundle=self.name)
 
     def _write_files(self) -> None:
+        from cogmill.config.collection_files import collections_with_files
+        from cogmill.config.settings import load_settings
         from cogmill.domain.errors import ServiceUnavailableError
 
         from cogmill_airflow.connections import ledger_from_connection
@@ -85,10 +88,11 @@ class CollectionsBundle(BaseDagBundle):
             except ServiceUnavailableError as err:
                 log.warning("collections_kept", bundle=self.name, error=str(err))
                 return
-            if rows == self._rows and not self._just_changed:
+            files = collections_with_files(load_settings().collections_dir)
+            if (rows, files) == self._known and not self._just_changed:
                 return
-            changed = write_shards(self.path, self._entries(rows))
-            self._rows = rows
+            changed = write_shards(self.path, self._entries(rows, {collection for collection, _ in files}))
+            self._known = (rows, files)
             # Airflow misses a change made while it parses the same file; a second change of its time makes it parse again
             for dag_file in self._just_changed - changed:
                 if dag_file.exists():
@@ -98,7 +102,7 @@ class CollectionsBundle(BaseDagBundle):
             self._forms.changed()
             log.info("collections_changed", bundle=self.name, collections=len(rows), files=len(changed))
 
-    def _entries(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Entry]:
+    def _entries(self, rows: Sequence[Mapping[str, Any]], with_files: AbstractSet[str]) -> Sequence[Entry]:
         from cogmill.config.settings import load_settings
         from cogmill.domain.model import Collection, Product
 
@@ -118,6 +122,20 @@ class CollectionsBundle(BaseDagBundle):
                     "year": collection.year,
                     "product": str(collection.product),
                     "gdal_slots": settings.build_processes * settings.build_threads,
+                    **(self._tasks(collection.id) if collection.id in with_files else {}),
                 }
             )
         return entries
+
+    def _tasks(self, collection_id: str) -> dict[str, Any]:
+        """Return what a collection's file says of its tasks; a wrong file changes nothing, and its frames name the mistake."""
+        from cogmill.config.collection_files import load_collection_config
+        from cogmill.config.settings import load_settings
+        from cogmill.domain.errors import ConfigurationError
+
+        try:
+            config = load_collection_config(load_settings().collections_dir, collection_id)
+        except ConfigurationError as err:
+            log.warning("collection_file_wrong", bundle=self.name, collection=collection_id, error=str(err))
+            return {}
+        return {"tasks": config.tasks.model_dump(exclude_none=True)} if config and config.tasks else {}

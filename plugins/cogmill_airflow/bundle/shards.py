@@ -19,7 +19,7 @@ from cogmill_airflow.names import DAG_PREFIX, dag_id
 SHARDS = 32
 """Number of data files. A collection never changes its shard, so changing this number moves DAGs between files."""
 
-FORMAT = 2
+FORMAT = 3
 """Raised with every change of what an entry or the DAG file holds, so that hosts with files of an older version fetch the list again."""
 
 Entry = Mapping[str, Any]

@@ -10,7 +10,7 @@ from cogmill.domain.errors import Reason
 
 from cogmill_airflow.bundle import params
 from cogmill_airflow.dag_factories import collection_docs, operations_docs
-from cogmill_airflow.dag_factories.retries import BATCH_TIMEOUT, DEFAULTS
+from cogmill_airflow.dag_factories.retries import BATCH_TIMEOUT, build_arguments, task_defaults
 from cogmill_airflow.names import BACKFILL_POOL, TAG, task
 from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import backfill
@@ -116,7 +116,7 @@ def backfill_dag(
         catchup=False,
         max_active_runs=max_active_runs,
         is_paused_upon_creation=False,
-        default_args={**DEFAULTS, "execution_timeout": BATCH_TIMEOUT},
+        default_args=task_defaults(execution_timeout=BATCH_TIMEOUT),
         params=form(refuse_others=refuse_others),
         tags=[TAG],
         doc_md=doc_md,
@@ -148,6 +148,7 @@ def wire_tasks(priority: int) -> None:
         outlets=[assets.services()],
         map_index_template="{{ task.batch['label'] | truncate(240, true) }}",
         doc_md=operations_docs.BUILD_BACKFILL,
+        **build_arguments(),
     ).expand(batch=begin.output)
     report = backfill.ReportBackfillOperator(
         **task("report"),

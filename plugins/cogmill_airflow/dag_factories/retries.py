@@ -1,12 +1,14 @@
-"""Retry policy of all tasks: services that do not answer are retried often, other errors once, wrong settings never."""
+"""Default arguments and retry policy of all tasks: services that do not answer are retried often, other errors once, wrong settings never."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Context, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowRuntimeError
+from cogmill.config.settings import load_settings
 
 OTHER_TRIES = 2
 """Tries after an error of Cogmill's own: a full disk or a killed process may be over by the second one."""
@@ -53,4 +55,33 @@ DEFAULTS: dict[str, Any] = {
     "retry_policy": FaultRetryPolicy(),
     "execution_timeout": timedelta(minutes=30),
 }
-"""Default arguments of every DAG: retries after 30 s, 1, 2 and 4 minutes with jitter, unless the policy decides otherwise."""
+"""What no setting changes in every DAG: retries after 30 s, 1, 2 and 4 minutes with jitter, unless the policy decides otherwise."""
+
+
+def task_defaults(own: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """Return the default arguments of a DAG, with owner, retries and queue as the settings say.
+
+    :param own: What a collection's file says otherwise, and its `priority`.
+    :param changes: What a DAG needs otherwise.
+    """
+    settings, own = load_settings(), own or {}
+    chosen = {
+        "owner": own.get("owner", settings.owner),
+        "retries": own.get("retries", settings.retries),
+        "queue": own.get("queue", settings.queue),
+        "priority_weight": own.get("priority"),
+    }
+    return {**DEFAULTS, **{name: value for name, value in chosen.items() if value not in ("", None)}, **changes}
+
+
+def build_arguments(own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return where tasks that build COGs or overviews run: arguments of their operators, as far as anything is said.
+
+    :param own: What a collection's file says otherwise.
+    """
+    settings, own = load_settings(), own or {}
+    chosen = {
+        "queue": own.get("build_queue", settings.build_queue),
+        "executor_config": own.get("build_executor_config", settings.build_executor_config),
+    }
+    return {name: value for name, value in chosen.items() if value}

@@ -42,7 +42,13 @@ class DigestNotifier(BaseNotifier):
     """Send the digest of a run: for a collection that of the ledger, for other DAGs what the task pushed, or why it failed.
 
     Sends nothing when nothing happened, when frames only failed again that had failed before, or when no notifier is configured. A message that cannot be sent never fails a run.
+
+    :param topic: ARN of an SNS topic that gets it beside those of the settings.
     """
+
+    def __init__(self, topic: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.topic = topic
 
     def notify(self, context: Context) -> None:
         """Send the message of the task that has ended."""
@@ -56,7 +62,7 @@ class DigestNotifier(BaseNotifier):
         text = "\n".join(filter(None, [str(failure) if failure else "", text]))
         if text:
             link = getattr(ti, "log_url", "")
-            send(f"Cogmill: {ti.dag_id} {'failed' if failure else 'done'}", f"{text}\n\nRun: {link}")
+            send(f"Cogmill: {ti.dag_id} {'failed' if failure else 'done'}", f"{text}\n\nRun: {link}", self.topic)
 
 
 class QuestionNotifier(BaseNotifier):
@@ -74,14 +80,15 @@ class QuestionNotifier(BaseNotifier):
         send(f"Cogmill: {ti.dag_id} waits for an answer", text)
 
 
-def send(subject: str, text: str) -> int:
+def send(subject: str, text: str, topic: str = "") -> int:
     """Send one message through all configured notifiers; return the number of those that accepted it.
 
     :param subject: One line.
     :param text: The message.
+    :param topic: ARN of one more SNS topic.
     """
     count = 0
-    for entry in _configured():
+    for entry in _configured() + ([_sns(topic)] if topic else []):
         try:
             notifier = resolve_name(entry["class"])(**entry.get("kwargs", {}))
             notifier({"digest_subject": subject[:MAX_SUBJECT_CHARS], "digest_text": text[:MAX_TEXT_CHARS]})
@@ -139,10 +146,13 @@ def _configured() -> list[Mapping[str, Any]]:
     settings = load_settings()
     entries: list[Mapping[str, Any]] = list(settings.notifiers)
     if settings.notify_topic:
-        message = {"message": "{{ digest_text }}", "subject": "{{ digest_subject }}"}
-        kwargs = {"target_arn": settings.notify_topic, "aws_conn_id": AWS_CONN_ID, **message}
-        entries.append({"class": SNS, "kwargs": kwargs})
+        entries.append(_sns(settings.notify_topic))
     return entries
+
+
+def _sns(topic: str) -> Mapping[str, Any]:
+    message = {"message": "{{ digest_text }}", "subject": "{{ digest_subject }}"}
+    return {"class": SNS, "kwargs": {"target_arn": topic, "aws_conn_id": AWS_CONN_ID, **message}}
 
 
 def _digest(ti: RuntimeTaskInstanceProtocol, context: Context) -> str:
