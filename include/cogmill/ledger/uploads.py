@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,11 @@ class Uploads(Part):
             "modified": [o.last_modified for o in objects],
         }
         return {row["key"] for row in self._rows("unknown_versions", **columns)}
+
+    def rejected_names(self) -> Iterator[str]:
+        """Stream the keys of uploads that were rejected for their names or folders alone."""
+        for row in self._stream("rejected_names", reasons=[Reason.WRONG_FOLDER, Reason.BAD_NAME]):
+            yield row["source_key"]
 
     def add_collections(self, collections: Sequence[Collection]) -> dict[str, str]:
         """Add collections that are new; return id -> service name as stored, which differs where only the case does."""

@@ -66,6 +66,7 @@ KINDS: dict[str, Kind] = {
     "upload_unknown": Kind("uploads the ledger does not know", Treatment.REPORT),
     "key_left_out": Kind("uploads with a name that the ledger cannot hold", Treatment.REPORT),
     "rejected_gone": Kind("rejected uploads that were moved or deleted", Treatment.REPAIR, grace=True, limited=False),
+    "rejected_accepted": Kind("rejected uploads that the layout of keys takes now", Treatment.REPAIR, limited=False),
     "source_missing": Kind("frames whose upload was deleted", Treatment.REMOVE, grace=True),
     "scan_missing": Kind("published frames without a scan", Treatment.NOTICE),
     "scan_gone": Kind("scans that were deleted", Treatment.REPAIR, grace=True),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogmill.domain import keys
+from cogmill.domain.key_reading import Becomes, read_key
 from cogmill.domain.layout import layout_in_use
 from cogmill.domain.screening import key_fault
 from cogmill.ledger.findings import CollectionLayers, Finding
@@ -85,12 +86,19 @@ def _list(archive: Archive) -> tuple[int, dt.datetime]:
 
 
 def _collection_findings(archive: Archive, clock: dt.datetime) -> Iterator[dict[str, Any]]:
+    yield from _accepted_findings(archive)
     layers = archive.ledger.findings.collections()
     yield from _index_file_findings(archive, layers)
     yield from _mapfile_findings(archive, layers, clock)
     yield from _picture_findings(archive, layers, clock)
     if archive.queue is not None and (dead := archive.queue.dead_letters()):
         yield _finding("event_dead", "dead-letter queue", None, f"{dead} messages")
+
+
+def _accepted_findings(archive: Archive) -> Iterator[dict[str, Any]]:
+    for key in archive.ledger.uploads.rejected_names():
+        if read_key(key).becomes in {Becomes.FRAME, Becomes.SCAN}:
+            yield _finding("rejected_accepted", key, None, "by another layout of keys than today's it was not")
 
 
 def _index_file_findings(archive: Archive, layers: list[CollectionLayers]) -> Iterator[dict[str, Any]]:

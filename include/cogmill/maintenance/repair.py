@@ -181,6 +181,15 @@ def _withdraw_rejected(archive: Archive, findings: list[Finding]) -> Iterator[tu
     yield from ((key, "withdrawn") for key in gone)
 
 
+def _take_in_again(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
+    """Forget uploads that were rejected by another layout, so that they are new to the next sweep of the whole bucket."""
+    present = sorted(set(_subjects(findings)) - set(_absent(archive, findings)))
+    again = archive.ledger.findings.withdraw_frames(
+        present, "its name fits the layout of keys now; taken in again soon"
+    )
+    yield from ((key, "taken in again by the next full sweep") for key in again)
+
+
 def _rebuild(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     gone = _absent(archive, findings)
     archive.ledger.findings.rebuild_lost(gone)
@@ -212,6 +221,7 @@ _REPAIRS: dict[str, Act] = {
     "lease_expired": _end_leases,
     "scan_gone": _forget_scans,
     "rejected_gone": _withdraw_rejected,
+    "rejected_accepted": _take_in_again,
     "row_missing": _index_again,
     "row_withdrawn": _update_index,
     "index_files_missing": _export,

@@ -16,6 +16,13 @@ WHERE NOT EXISTS (
     WHERE s.key = u.key AND s.etag = u.etag AND s.uploaded_at > u.modified - interval '1 second'
 );
 
+-- name: rejected_names(reasons)
+-- Uploads that were rejected for their names or folders, and show no earlier version.
+SELECT f.source_key FROM cogmill.frame AS f
+WHERE f.state = 'rejected' AND f.reason = ANY(:reasons)
+    AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.oid = f.id)
+ORDER BY f.id;
+
 -- name: add_collections(rows)
 -- Collections appear with their first upload. Returns the stored spelling of each name.
 WITH new AS (
