@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -15,6 +17,9 @@ from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger import Ledger
 from cogmill.pipeline import Archive, withdraw
+from cogmill.pipeline.public_files import collection_facts
+from cogmill.public import tilejson, wmts
+from osgeo import gdal
 from PIL import Image
 
 from demo.stack import Stack
@@ -23,6 +28,7 @@ from tests.small_archive import SmallArchive, geotiff
 from tests.system.probes import wait_until
 
 pytestmark = pytest.mark.system
+gdal.UseExceptions()
 
 HALF_WORLD_M = 20037508.342789244
 TILED = Collection("Tiled", "USDA", "1951", Product.FRAMES)
@@ -234,3 +240,34 @@ def test_tiles_end_with_a_mapfile_that_is_deleted_by_hand(tiles: Tiles) -> None:
     tiles.archive.delete(keys.mapfile_key(GONE.id))
 
     tiles.wait(GONE.id, place, 404)
+
+
+def test_gdal_draws_the_right_place_by_wmts(tiles: Tiles, tmp_path: Path) -> None:
+    known = collection_facts(tiles.archive.archive, TILED.id)
+    assert known
+    (document,) = wmts.collection_documents(*known)
+    file = tmp_path / "wmts.xml"
+    file.write_bytes(document.body)
+    west, south, east, north = square(*PLACE)
+
+    with gdal.config_options({"GDAL_ENABLE_WMS_CACHE": "NO", "GDAL_HTTP_PROXY": ""}):
+        opened = gdal.Open(f"WMTS:{file}")
+        found = gdal.Translate(
+            "", opened, format="MEM", projWin=[west, north, east, south], width=256, height=256
+        ).ReadAsArray()
+
+    assert np.array_equal(np.moveaxis(found, 0, 2), pixels(tiles.get(TILED.id, PLACE)))
+
+
+def test_tilejson_leads_to_a_picture(tiles: Tiles) -> None:
+    known = collection_facts(tiles.archive.archive, TILED.id)
+    assert known
+    (document,) = tilejson.collection_documents(*known)
+    said = json.loads(document.body)
+    zoom, column, row = PLACE
+    (address,) = said["tiles"]
+
+    answer = tiles.client.get(address.format(z=zoom, x=column, y=row))
+
+    assert (said["maxzoom"], answer.headers["content-type"]) == (zoom, "image/png")
+    assert answer.content == tiles.get(TILED.id, PLACE).content

@@ -65,6 +65,11 @@ def tilejson_key(collection_id: str) -> str:
     return f"{CATALOG}{collection_id}/tiles.json"
 
 
+def archive_tilejson_key(year: str) -> str:
+    """Return the key of the TileJSON of a year."""
+    return f"{CATALOG}archive/{year}/tiles.json"
+
+
 def wmts_key(collection_id: str) -> str:
     """Return the key of a collection's WMTS capabilities."""
     return f"{CATALOG}{collection_id}/wmts.xml"

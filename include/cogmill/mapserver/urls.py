@@ -96,6 +96,10 @@ class ArchiveAddresses:
         """WMTS capabilities of all collections."""
         return self.object(public_keys.ARCHIVE_WMTS)
 
+    def tiles_of_year(self, year: int) -> str:
+        """Return the address of the tiles of all photographs of a year, as `tiles_url` does."""
+        return tiles_url(self.mapserver_url, f"archive/{year}")
+
     @property
     def stac_root(self) -> str:
         """Root of the STAC catalog."""

@@ -122,6 +122,7 @@ def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[
         bounds=extent.to_4326(),
         bounds_3857=extent,
         days=(min(days), max(days)) if days else None,
+        every_year=_every_year(frames),
         undated=any(frame.acquired is None or frame.acquired[0] != frame.acquired[1] for frame in frames),
         scans=sum(frame.scan_key is not None for frame in frames),
         cog_bytes=sum(frame.cog_size or 0 for frame in frames),
@@ -131,6 +132,11 @@ def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[
         site=site,
         addresses=_addresses(archive).of(collection.id),
     )
+
+
+def _every_year(frames: Sequence[PublishedFrame]) -> tuple[int, ...]:
+    spans = [frame.acquired for frame in frames if frame.acquired]
+    return tuple(sorted({first.year for first, last in spans if first.year == last.year}))
 
 
 def _abstract(title: str, site: Site) -> str:

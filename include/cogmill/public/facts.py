@@ -66,6 +66,8 @@ class CollectionFacts:
     """The same in EPSG:3857 meters."""
     days: tuple[dt.date, dt.date] | None
     """First and last possible day of all photographs; None when no name tells a year."""
+    every_year: tuple[int, ...] = ()
+    """Years of which there are photographs, in their order; without those of which only a range of years is known."""
     undated: bool
     """Some photograph's day is not known exactly."""
     scans: int

@@ -15,6 +15,7 @@ from cogmill.mapserver.urls import ArchiveAddresses, download_url
 from cogmill.public.document import HTML, JSON, XML, Document
 from cogmill.public.facts import CollectionFacts
 from cogmill.public.pages import template
+from cogmill.public.tile_grid import FINEST_ZOOM, finest_zoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,10 @@ class CatalogEntry:
     """The product, under its name in the old list."""
     frames: int
     years: tuple[int, int] | None
+    every_year: tuple[int, ...] = ()
+    """Years of which there are photographs, in their order."""
+    max_zoom: int = FINEST_ZOOM
+    """Last zoom of its tiles."""
     updated: str = ""
     """When the newest of its uploads was stored, ISO 8601 in UTC."""
     extent_3857: Bounds3857
@@ -74,6 +79,7 @@ class CatalogEntry:
         """Return an entry that `stored` made, also one of an earlier version, whose unknown fields are left out."""
         known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         known["years"] = tuple(known["years"]) if known["years"] else None
+        known["every_year"] = tuple(known.get("every_year", ()))
         known["extent_3857"] = Bounds3857.from_edges(known["extent_3857"])
         known["extent_4326"] = Bounds4326.from_edges(known["extent_4326"])
         return cls(**known)
@@ -100,6 +106,8 @@ def catalog_entry(facts: CollectionFacts) -> CatalogEntry:
         type=str(collection.product),
         frames=facts.frames,
         years=facts.years,
+        every_year=facts.every_year,
+        max_zoom=finest_zoom(facts.gsd_m),
         updated=facts.updated.isoformat(),
         extent_3857=facts.bounds_3857,
         extent_4326=facts.bounds,

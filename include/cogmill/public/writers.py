@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from cogmill.config.site import Site
 from cogmill.mapserver.urls import ArchiveAddresses
-from cogmill.public import frame_lists, layer_files, pages, services_list, viewer_files
+from cogmill.public import frame_lists, layer_files, pages, services_list, tilejson, viewer_files, wmts
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry
@@ -26,6 +26,8 @@ WRITERS: tuple[Writer, ...] = (
     layer_files.collection_documents,
     frame_lists.documents,
     stac_documents.collection_documents,
+    tilejson.collection_documents,
+    wmts.collection_documents,
 )
 """What each collection gets."""
 
@@ -33,6 +35,8 @@ ARCHIVE_WRITERS: tuple[ArchiveWriter, ...] = (
     services_list.archive_documents,
     viewer_files.documents,
     stac_documents.archive_documents,
+    tilejson.archive_documents,
+    wmts.archive_documents,
 )
 """What the archive gets, with each publication and withdrawal of a collection."""
 
