@@ -75,6 +75,9 @@ bench-scale: setup ## an archive of a million frames in a ledger, and Airflow wi
 bench-getmap: setup ## GetMap over 10 to 10,000 frames beside titiler and GDAL's GTI; writes docs/maps.md, 12 minutes
 	@$(SUDO) $(PYTHON) -m bench.getmap
 
+bench-tiles: setup ## tiles: what one costs to draw, and how many cached ones two cores serve
+	@$(SUDO) $(PYTHON) -m bench.tiles
+
 bench-overviews: setup ## what the overviews of collections cost to build and to keep
 	@$(SUDO) $(PYTHON) -m bench.overviews
 
@@ -96,7 +99,7 @@ lock: setup ## resolve requirements again into the locks, with hashes; UPGRADE= 
 	@$(LOCK) ansible/requirements.txt --universal --python-version 3.11 -o ansible/requirements.lock
 	@echo ansible-core | $(LOCK) - -c ansible/requirements.lock --universal --python-version 3.11 --no-annotate -o ansible/core.lock
 
-.PHONY: help setup viewer demo stack status stop clean test test-long faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-overviews screenshots lock
+.PHONY: help setup viewer demo stack status stop clean test test-long faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-tiles bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.lock | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible
