@@ -108,6 +108,13 @@ def test_shows_the_ground_although_a_worker_was_killed(system: System, disturbed
     assert wrong == {}
 
 
+def test_serves_tiles_of_services_and_of_years(system: System, disturbed: Upload) -> None:
+    maps = system.environment["COGMILL_MAPSERVER_URL"]
+    tiles = [f"{maps}/tiles/{name}/0/0/0.png" for name in (*disturbed.survey.collections, "archive/1951")]
+
+    wait_until(lambda: {strangers.ask(tile) for tile in tiles} == {200}, "tiles", PATIENCE_S)
+
+
 def test_strangers_download_what_is_published_and_nothing_else(system: System, disturbed: Upload) -> None:
     query = "SELECT dl_orig, dl_georef, dl_index FROM cogmill.tile_index"
 
