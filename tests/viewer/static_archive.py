@@ -18,7 +18,7 @@ from cogmill.config.site import Site
 from cogmill.domain import keys
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds3857
 from cogmill.domain.model import BuiltCog, Collection, UploadKey
-from cogmill.mapserver.mapfile import service_title
+from cogmill.mapserver.titles import service_title
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.overviews.contents import Member
 from cogmill.overviews.thumbnail import draw_thumbnails

@@ -155,6 +155,13 @@ def collections_with_files(folder: Path) -> list[tuple[str, int]]:
     return [(name.lower().removesuffix(".yaml"), (folder / name).stat().st_mtime_ns) for name in names]
 
 
+def collection_abstract(config: CollectionConfig | None, title: str, site: Site) -> str:
+    """Return what is said about a collection: its own words, or else its title and those of the site."""
+    if config and config.facts and config.facts.abstract:
+        return config.facts.abstract
+    return f"{title}. {site.abstract}" if site.abstract else f"Historical aerial photographs: {title}."
+
+
 def _names(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries)

@@ -127,7 +127,7 @@ class MaintenanceSettings(BaseModel):
     audit_nights: int = Field(30, ge=1)
     """Every COG is read and its hash compared once in this many nights."""
     probe_services: int = Field(0, ge=0)
-    """Number of live services that maintenance asks for capabilities and a map each night, in turn. 0: none."""
+    """Number of live services that maintenance asks for capabilities and a map each night, in turn, and of which it asks for some published addresses as a stranger does. 0: none."""
 
 
 class RemovalSettings(BaseModel):

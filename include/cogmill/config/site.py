@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from cogmill.config.site_layout import KEYS as LAYOUT_KEYS
 from cogmill.config.site_layout import LayoutConfig
-from cogmill.config.values import StrictModel, Url
+from cogmill.config.values import Link, StrictModel
 from cogmill.config.yaml_mistakes import complaint
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout import TEXAS, KeyLayout, use_layout
@@ -85,7 +85,7 @@ class License(StrictModel):
 
     id: Annotated[str, AfterValidator(_spdx)]
     """Id of SPDX, such as `CC-BY-4.0`, or `other`."""
-    url: Url
+    url: Link
     """Address of the terms."""
     name: Text | None = None
     """Name for people; the id when there is none."""
@@ -102,7 +102,7 @@ class Contact(StrictModel):
     name: Text | None = None
     """A person or an office."""
     email: Annotated[str, AfterValidator(_email)] | None = None
-    url: Url | None = None
+    url: Link | None = None
 
     @model_validator(mode="after")
     def _is_reachable(self) -> Self:
@@ -118,7 +118,7 @@ class SiteFacts(StrictModel):
     """A few sentences about the photographs."""
     organization: Text | None = None
     """Who holds the photographs."""
-    organization_url: Url | None = None
+    organization_url: Link | None = None
     contact: Contact | None = None
     """Whom to ask, such as `{name: Map Room, email: maps@example.org}`."""
     license: License | None = None
@@ -169,7 +169,7 @@ class Site(SiteFacts):
 
     title: Text = "Historical aerial photographs"
     """Title of the whole archive."""
-    privacy_url: Url | None = None
+    privacy_url: Link | None = None
     """Address of the privacy policy of the hosts."""
     base_map: BaseMap | None = None
     """What the viewer shows below the photographs; only a graticule and names of counties when it is left out, and then nobody else is asked."""

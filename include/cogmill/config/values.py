@@ -29,6 +29,13 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_link(link: str) -> str:
+    parts = urlsplit(link)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(char in link for char in ' <>"'):
+        raise ValueError("must be an address such as https://creativecommons.org/licenses/by/4.0/")
+    return link
+
+
 def _area_from(edges: object) -> Bounds4326 | None:
     if edges is None or isinstance(edges, Bounds4326):
         return edges
@@ -45,6 +52,9 @@ Schedule = Annotated[str | None, AfterValidator(_check_schedule)]
 
 Url = Annotated[str, AfterValidator(_check_url)]
 """Base URL without a slash at the end."""
+
+Link = Annotated[str, AfterValidator(_check_link)]
+"""Address of a page, kept as it is written."""
 
 Area = Annotated[Bounds4326 | None, BeforeValidator(_area_from)]
 """Bounds in degrees; None for the whole world."""

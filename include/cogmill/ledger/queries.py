@@ -118,6 +118,13 @@ class PublicDocuments(Part):
         except (psycopg.DataError, psycopg.InternalError) as err:
             raise VerificationError(f"{collection_id}: {err.diag.message_primary}") from err
 
+    def sample(self, collection_id: str, at_most: int) -> tuple[list[str], list[str]]:
+        """Return links of one photograph of a collection, and the keys of some of its documents, the shortest first."""
+        links = [row["link"] for row in self._rows("sample_links", collection_id=collection_id)]
+        documents = self._rows("sample_documents", collection_id=collection_id, at_most=at_most)
+        # `N/A` stands where there is no scan by nature
+        return [link for link in links if link and "://" in link], [row["key"] for row in documents]
+
     def hashes(self, collection_id: str) -> dict[str, str]:
         """Return key -> sha256 of the documents of a collection, or of the archive, that are in the bucket."""
         return {row["key"]: row["sha256"] for row in self._rows("public_hashes", collection_id=collection_id)}
@@ -138,15 +145,6 @@ class PublicDocuments(Part):
         """Record what the list of services says about a collection; None when it is not public."""
         encoded = None if entry is None else as_json([entry])
         self._rows("set_public_entry", collection_id=collection_id, entry=encoded)
-
-    def set_scan_entry(self, collection_id: str, entry: Mapping[str, Any] | None) -> None:
-        """Record what the list of lone scans says about a collection; None when it has none."""
-        encoded = None if entry is None else as_json([entry])
-        self._rows("set_scan_entry", collection_id=collection_id, entry=encoded)
-
-    def scan_entries(self) -> list[dict[str, Any]]:
-        """Return the entries of all collections with lone scans, ordered by id."""
-        return [row["entry"] for row in self._rows("scan_entries")]
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the entries of all public collections, ordered by id."""

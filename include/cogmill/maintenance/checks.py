@@ -105,6 +105,7 @@ KINDS: dict[str, Kind] = {
     "public_file_missing": Kind("services whose pages and documents for the public are incomplete", Treatment.REPAIR),
     "public_file_orphan": Kind("pages and documents for the public that nothing names", Treatment.REPAIR),
     # live
+    "address_closed": Kind("published addresses that strangers do not get", Treatment.REPORT),
     "service_dead": Kind("services that do not answer as they should", Treatment.REPORT),
 }
 """Every kind by its name, in the order of the layers."""

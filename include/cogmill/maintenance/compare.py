@@ -36,7 +36,7 @@ READERS = 8
 LONGEST_SUBJECT = 1000
 """Characters of an escaped key that are kept; an index of PostgreSQL holds no more than 2,700 bytes."""
 
-ELSEWHERE = frozenset({"cog_altered", "service_dead"})
+ELSEWHERE = frozenset({"address_closed", "cog_altered", "service_dead"})
 """Kinds that other steps find."""
 
 

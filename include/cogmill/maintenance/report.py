@@ -33,6 +33,7 @@ def write_report(
     """
     counts = dict((parts.get("comparison") or {}).get("counts", {}))
     counts["service_dead"] = len(parts.get("dead_services") or {})
+    counts["address_closed"] = len(parts.get("closed_addresses") or {})
     for action in (parts.get("audit") or {}).get("damaged", []):
         counts[action["kind"]] = counts.get(action["kind"], 0) + 1
     faults = {kind: n for kind, n in counts.items() if n and KINDS[kind].treatment != Treatment.NOTICE}

@@ -1,14 +1,20 @@
-"""Probe some live services each night: do they answer as they should?"""
+"""Probe some live services each night, and some published addresses: do they answer as they should?"""
 
 from __future__ import annotations
 
 import logging
 
-from cogmill.mapserver.probe import check_service
-from cogmill.mapserver.urls import service_url
+from cogmill.domain.keys import THUMBNAIL_SIZES
+from cogmill.domain.model import Collection
+from cogmill.ledger.queries import ARCHIVE
+from cogmill.mapserver.probe import check_address, check_service
+from cogmill.mapserver.urls import ArchiveAddresses, service_url
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
+
+DOCUMENTS_ASKED_FOR = 8
+"""Documents of a collection, and of the archive, that are asked for in a night."""
 
 
 def probe_services(archive: Archive, night: int) -> dict[str, str]:
@@ -18,11 +24,8 @@ def probe_services(archive: Archive, night: int) -> dict[str, str]:
         archive: Clients and settings; `probe_services` of them are asked.
         night: A number that grows by one each night and decides whose turn it is.
     """
-    public = [service.collection for service in archive.ledger.queries.public_services()]
-    asked = archive.settings.probe_services
-    start = night * asked % len(public) if public else 0
     faults = {}
-    for collection in (public + public)[start : start + min(asked, len(public))]:
+    for collection in _in_turn(archive, night):
         facts = archive.ledger.collections.service_facts(collection.id)
         if not facts.inside:
             continue
@@ -32,3 +35,31 @@ def probe_services(archive: Archive, night: int) -> dict[str, str]:
             faults[collection.id] = fault
             log.error("service_dead collection=%s fault=%s", collection.id, fault)
     return faults
+
+
+def probe_addresses(archive: Archive, night: int) -> dict[str, str]:
+    """Ask for published addresses as a stranger does, without keys: those of the archive, and some of each collection whose turn it is.
+
+    Returns:
+        The faults by address.
+    """
+    addresses = ArchiveAddresses(archive.settings.public_url, archive.settings.mapserver_url)
+    collections = _in_turn(archive, night)
+    wanted: list[str] = []
+    for collection_id in [ARCHIVE, *(collection.id for collection in collections)] if collections else []:
+        links, documents = archive.ledger.public_documents.sample(collection_id, DOCUMENTS_ASKED_FOR)
+        wanted += links + [addresses.object(key) for key in documents]
+        if collection_id and documents:  # they are written after the picture
+            wanted.append(addresses.of(collection_id).thumbnail(min(THUMBNAIL_SIZES)))
+    faults = {address: fault for address in wanted if (fault := check_address(address))}
+    for address, fault in faults.items():
+        log.error("address_closed address=%s fault=%s", address, fault)
+    return faults
+
+
+def _in_turn(archive: Archive, night: int) -> list[Collection]:
+    """Return the public collections whose turn it is."""
+    public = [service.collection for service in archive.ledger.queries.public_services()]
+    asked = archive.settings.probe_services
+    start = night * asked % len(public) if public else 0
+    return (public + public)[start : start + min(asked, len(public))]

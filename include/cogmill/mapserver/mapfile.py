@@ -104,6 +104,8 @@ class Service:
     srs: tuple[str, ...] = DEFAULT_SRS
     language: str = "en"
     """Of the titles of its layers."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Metadata and values that the site states, see `stated_facts`."""
     overview_levels: tuple[int, ...] = ()
     """Zooms of the XYZ grid at which the collection has overviews, finest first."""
 
@@ -191,6 +193,7 @@ def _web_metadata(service: Service) -> dict[str, str]:
     return {
         "wms_title": service.title,
         "wms_abstract": f"Historical aerial photographs: {service.title}.",
+        **dict(service.facts),
         "wms_onlineresource": service.online_resource,
         "wms_srs": " ".join(service.srs),
         **WEB_METADATA,

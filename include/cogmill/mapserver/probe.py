@@ -1,4 +1,4 @@
-"""Ask a published service as its clients do: capabilities, then a map."""
+"""Ask as the public does: a service for capabilities and a map, any other published address for its first byte."""
 
 from __future__ import annotations
 
@@ -47,13 +47,24 @@ def check_service(wms: str, layer: str, point: tuple[float, float]) -> str | Non
     return None if image.startswith(PNG) else "GetMap answers something else than a PNG"
 
 
+def check_address(address: str) -> str | None:
+    """Return why a stranger does not get what is published at an address, or None; one byte is asked for."""
+    answer = _open(address, {"Range": "bytes=0-0"})
+    return answer if isinstance(answer, str) else None
+
+
 def _get(wms: str, parameters: dict[str, str | int]) -> bytes | str:
     """Return the body of an answer, or in words why there is none."""
-    address = wms + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", **parameters})
+    return _open(wms + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", **parameters}), {})
+
+
+def _open(address: str, headers: dict[str, str]) -> bytes | str:
+    """Return the body behind an address, without any keys, or in words why there is none."""
     if not address.startswith(("http://", "https://")):
-        return "COGMILL_MAPSERVER_URL is no http address"
+        return "COGMILL_MAPSERVER_URL or COGMILL_PUBLIC_URL is no http address"
+    request = urllib.request.Request(address, headers=headers)  # noqa: S310  the scheme is checked above
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:  # noqa: S310  the scheme is checked above
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
             body: bytes = answer.read(MAX_BYTES)
     except urllib.error.HTTPError as err:
         return f"status {err.code}"

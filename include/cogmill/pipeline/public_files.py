@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeVar
 
 from cogmill.aws.s3 import PutOptions
-from cogmill.config.collection_files import CollectionConfig, load_collection_config, site_of
+from cogmill.config.collection_files import CollectionConfig, collection_abstract, load_collection_config, site_of
 from cogmill.config.places import VIEWER
-from cogmill.config.site import Site, load_site
+from cogmill.config.site import load_site
 from cogmill.domain import public_keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.geo import Bounds3857
@@ -26,11 +26,8 @@ from cogmill.ledger.queries import ARCHIVE
 from cogmill.mapserver.titles import service_title
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.discovery.lone_scans import scan_files
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
-from cogmill.public.scans.lone_scan import ScanEntry
-from cogmill.public.scans.scan_list import archive_documents as lists_of_scans
 from cogmill.public.services_list import CatalogEntry, catalog_entry
 from cogmill.public.viewer_files import built_files
 from cogmill.public.writers import archive_documents, collection_documents
@@ -84,18 +81,13 @@ def update_public_files(archive: Archive, collection_id: str | None) -> PublicCh
 
 def follow_changes(archive: Archive) -> None:
     """Update the static files of every collection whose service was changed since the archive was opened."""
-    if changed := sorted({change.collection_id for change in archive.changes}):
-        update_collections(archive, changed)
-
-
-def update_collections(archive: Archive, collection_ids: Sequence[str]) -> PublicChange:
-    """Update the static files of some collections, and then those of the whole archive."""
+    changed = sorted({change.collection_id for change in archive.changes})
     total = PublicChange()
-    for collection_id in collection_ids:
+    for collection_id in changed:
         _update_collection(archive, collection_id, total)
-    _update_archive(archive, total)
-    log.info("public_files_follow collections=%d written=%d", len(collection_ids), len(total.written))
-    return total
+    if changed:
+        _update_archive(archive, total)
+        log.info("public_files_follow collections=%d written=%d", len(changed), len(total.written))
 
 
 def collection_facts(archive: Archive, collection_id: str) -> tuple[CollectionFacts, list[PublishedFrame]] | None:
@@ -116,13 +108,15 @@ def collection_facts(archive: Archive, collection_id: str) -> tuple[CollectionFa
 
 
 def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[PublishedFrame]) -> CollectionFacts:
-    config, title, site = _stated(archive, collection)
+    config = _config(archive, collection.id)
+    site = site_of(archive.settings, config)
+    title = config.title if config and config.title else service_title(collection, site.language)
     extent = Bounds3857(row["xmin"], row["ymin"], row["xmax"], row["ymax"])
     days = [day for frame in frames if frame.acquired for day in frame.acquired]
     return CollectionFacts(
         collection=collection,
         title=title,
-        abstract=(config and config.facts and config.facts.abstract) or _abstract(title, site),
+        abstract=collection_abstract(config, title, site),
         frames=len(frames),
         bands=tuple(sorted({frame.bands for frame in frames})),
         bounds=extent.to_4326(),
@@ -143,18 +137,6 @@ def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[
 def _every_year(frames: Sequence[PublishedFrame]) -> tuple[int, ...]:
     spans = [frame.acquired for frame in frames if frame.acquired]
     return tuple(sorted({first.year for first, last in spans if first.year == last.year}))
-
-
-def _stated(archive: Archive, collection: Collection) -> tuple[CollectionConfig | None, str, Site]:
-    """Return a collection's file, its title, and the site as it speaks for the collection."""
-    config = _config(archive, collection.id)
-    site = site_of(archive.settings, config)
-    return config, config.title if config and config.title else service_title(collection, site.language), site
-
-
-def _abstract(title: str, site: Site) -> str:
-    """Return what is said about a collection that says nothing about itself."""
-    return f"{title}. {site.abstract}" if site.abstract else f"Historical aerial photographs: {title}."
 
 
 def _config(archive: Archive, collection_id: str) -> CollectionConfig | None:
@@ -181,29 +163,23 @@ def _addresses(archive: Archive) -> ArchiveAddresses:
 
 
 def _update_collection(archive: Archive, collection_id: str, change: PublicChange) -> None:
-    ledger = archive.ledger.public_documents
-    with ledger.exclusive(collection_id):
-        collection = archive.ledger.collections.state(collection_id).collection
-        scans = scan_files(archive, collection, *_stated(archive, collection)[1:])
+    with archive.ledger.public_documents.exclusive(collection_id):
         known = collection_facts(archive, collection_id)
         if known is None:
-            ledger.set_entry(collection_id, None)
-        on_map = collection_documents(*known) if known else ()
-        _write(archive, collection_id, chain(on_map, scans.documents), change)
-        ledger.set_scan_entry(collection_id, scans.entry)
-        if known:
-            ledger.set_entry(collection_id, catalog_entry(known[0]).stored())
-            change.missing_facts = known[0].site.missing
+            archive.ledger.public_documents.set_entry(collection_id, None)
+            _write(archive, collection_id, [], change)
+            return
+        facts, frames = known
+        _write(archive, collection_id, collection_documents(facts, frames), change)
+        archive.ledger.public_documents.set_entry(collection_id, catalog_entry(facts).stored())
+        change.missing_facts = facts.site.missing
 
 
 def _update_archive(archive: Archive, change: PublicChange) -> None:
-    ledger = archive.ledger.public_documents
-    with ledger.exclusive(ARCHIVE):
-        entries = [CatalogEntry.from_stored(entry) for entry in ledger.entries()]
-        scans = [ScanEntry(**entry) for entry in ledger.scan_entries()]
-        site, addresses = load_site(archive.settings.site_file), _addresses(archive)
-        documents = chain(archive_documents(site, addresses, entries), lists_of_scans(site, addresses, scans))
-        _write(archive, ARCHIVE, documents, change)
+    with archive.ledger.public_documents.exclusive(ARCHIVE):
+        entries = [CatalogEntry.from_stored(entry) for entry in archive.ledger.public_documents.entries()]
+        site = load_site(archive.settings.site_file)
+        _write(archive, ARCHIVE, archive_documents(site, _addresses(archive), entries), change)
 
 
 def _write(archive: Archive, owner: str, documents: Iterable[Document], change: PublicChange) -> None:

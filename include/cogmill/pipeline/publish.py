@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cogmill.aws.s3 import PutOptions
-from cogmill.config.collection_files import load_collection_config, site_of
+from cogmill.config.collection_files import collection_abstract, load_collection_config, site_of
 from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.geo import Bounds3857
@@ -27,6 +27,7 @@ from cogmill.ledger.collections import Candidate, CollectionState, ServiceFacts
 from cogmill.ledger.connection.silence import CONNECT_S
 from cogmill.mapserver.cgi import MapServerRunner
 from cogmill.mapserver.mapfile import Service, render
+from cogmill.mapserver.stated_facts import stated_facts
 from cogmill.mapserver.titles import collection_title
 from cogmill.mapserver.urls import service_url
 from cogmill.mapserver.verify_service import verify_service
@@ -214,17 +215,19 @@ def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
 
 
 def _service(archive: Archive, collection: Collection, facts: ServiceFacts, extent: Bounds3857) -> Service:
-    site = site_of(archive.settings, load_collection_config(archive.settings.collections_dir, collection.id))
+    config = load_collection_config(archive.settings.collections_dir, collection.id)
+    site, title = site_of(archive.settings, config), collection_title(archive.settings, collection)
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,
-        title=collection_title(archive.settings, collection),
+        title=title,
         product=collection.product,
         extent=extent,
         online_resource=service_url(archive.settings.mapserver_url, collection.id),
         dates=_dates(facts),
         srs=site.output_crs,
         language=site.language,
+        facts=tuple(stated_facts(site, collection_abstract(config, title, site)).items()),
         overview_levels=tuple(archive.ledger.overview_cells.levels(collection.id)),
     )
 

@@ -6,7 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from cogmill.config.settings import Settings
-from cogmill.maintenance.service_probes import probe_services
+from cogmill.domain.public_access import bucket_policy
+from cogmill.maintenance.service_probes import probe_addresses, probe_services
+from cogmill.pipeline.public_files import update_public_files
 
 from tests.small_archive import TRAVIS
 
@@ -71,3 +73,28 @@ def test_says_so_when_the_host_is_away(sample):
     faults = probe_services(replace(sample.archive, settings=settings), night=0)
 
     assert "no answer" in faults[TRAVIS.id]
+
+
+@pytest.mark.parametrize(("policy", "closed"), [(True, 0), (False, 8)])
+def test_asks_for_published_addresses_as_a_stranger_does(sample, s3_server, policy, closed):
+    bucket = sample.archive.store.bucket
+    archive = sample.archive.with_settings(public_url=f"{s3_server}/{bucket}", probe_services=1)
+    sample = replace(sample, archive=archive)
+    rules = (
+        bucket_policy(bucket, simulated=True) if policy else bucket_policy(bucket).replace("/catalog/*", "/nothing/*")
+    )
+    sample.client.put_bucket_policy(Bucket=bucket, Policy=rules)
+    sample.published()
+    update_public_files(archive, TRAVIS.id)
+
+    faults = probe_addresses(archive, night=1)
+
+    assert len(faults) >= closed
+    assert bool(faults) == bool(closed)
+    assert set(faults.values()) <= {"status 403"}
+
+
+def test_asks_nobody_when_no_service_is_to_be_probed(sample):
+    sample.published()
+
+    assert probe_addresses(sample.archive, night=1) == {}

@@ -13,7 +13,7 @@ from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES, SITEMAP,
 from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import ingest, public_files, publish, withdraw
 from cogmill.pipeline.public_files import follow_changes, update_public_files
-from cogmill.public import viewer_files, writers
+from cogmill.public import viewer_files
 
 from tests.small_archive import TRAVIS
 from tests.system import strangers
@@ -130,8 +130,7 @@ def test_a_stranger_opens_every_address_and_no_other_key(sample, s3_server):
     meant = {key: any(fnmatchcase(key, pattern) for pattern in PUBLIC_PATTERNS) for key in sample.listed()}
     answers = {key: strangers.ask(download_url(public, key)) for key in meant}
 
-    tiles = () if hasattr(writers, "tilejson") else ("tiles.json", "wmts.xml")
-    assert {url: status for url, status in found.items() if status != 200 and not url.endswith(tiles)} == {}
+    assert {url: status for url, status in found.items() if status != 200} == {}
     assert sum(url.endswith(".tif") for url in found) >= 5
     assert answers == {key: 200 if is_public else 403 for key, is_public in meant.items()}
     assert {key.partition("/")[0] for key, is_public in meant.items() if not is_public} >= {

@@ -53,6 +53,7 @@ def run_all(given: Any) -> dict[str, Any]:
         "garbage": maintenance.CollectGarbageOperator(task_id="collect").execute(given),
         "audit": maintenance.AuditCogsOperator(task_id="audit").execute(given),
         "dead_services": maintenance.ProbeServicesOperator(task_id="probe").execute(given),
+        "closed_addresses": maintenance.ProbeAddressesOperator(task_id="addresses").execute(given),
     }
 
 

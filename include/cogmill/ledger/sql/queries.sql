@@ -89,6 +89,17 @@ LEFT JOIN LATERAL (
 WHERE t.collection_id = :collection_id
 ORDER BY t.location COLLATE "C";
 
+-- name: sample_links(collection_id)
+-- Links of the photograph that came last, and the keys of some documents of its collection.
+SELECT unnest(ARRAY[dl_orig, dl_georef, dl_index]) AS link FROM (
+    SELECT t.* FROM cogmill.tile_index AS t WHERE t.collection_id BETWEEN :collection_id AND :collection_id
+    ORDER BY t.collection_id DESC, t.oid DESC LIMIT 1
+) AS newest;
+
+-- name: sample_documents(collection_id, at_most)
+-- Keys of some documents of a collection, or of the archive.
+SELECT key FROM cogmill.public_document WHERE collection_id = :collection_id ORDER BY length(key), key LIMIT :at_most;
+
 -- name: public_hashes(collection_id)
 -- Documents of a collection, or of the archive, that are in the bucket.
 SELECT key, sha256 FROM cogmill.public_document WHERE collection_id = :collection_id ORDER BY key;
@@ -106,7 +117,7 @@ DELETE FROM cogmill.public_document WHERE key = ANY(:keys);
 
 -- name: forget_public_hashes(collection_id)!
 -- Whatever is in the bucket of a collection, or of the archive, is stored again.
-UPDATE cogmill.public_document SET sha256 = '' WHERE collection_id IN (:collection_id, :collection_id || '/scans');
+UPDATE cogmill.public_document SET sha256 = '' WHERE collection_id = :collection_id;
 
 -- name: set_public_entry(collection_id, entry)!
 -- What the list of services says about a collection; nothing when it is not public.
@@ -116,19 +127,6 @@ WITH gone AS (
 INSERT INTO cogmill.public_entry (collection_id, entry)
 SELECT :collection_id, e FROM jsonb_array_elements(:entry::jsonb) AS e
 ON CONFLICT (collection_id) DO UPDATE SET entry = excluded.entry;
-
--- name: set_scan_entry(collection_id, entry)!
--- What the list of lone scans says about a collection; nothing when it has none.
-WITH gone AS (
-    DELETE FROM cogmill.scan_entry WHERE collection_id = :collection_id AND :entry::jsonb IS NULL
-)
-INSERT INTO cogmill.scan_entry (collection_id, entry)
-SELECT :collection_id, e FROM jsonb_array_elements(:entry::jsonb) AS e
-ON CONFLICT (collection_id) DO UPDATE SET entry = excluded.entry;
-
--- name: scan_entries()
--- The entries of all collections with lone scans.
-SELECT entry FROM cogmill.scan_entry ORDER BY collection_id COLLATE "C";
 
 -- name: public_entries()
 -- The entries of all public collections.
