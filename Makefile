@@ -72,7 +72,7 @@ bench-scale: setup ## an archive of a million frames in a ledger, and Airflow wi
 	@$(SUDO) $(PYTHON) -m bench.watching
 	@$(SUDO) $(PYTHON) -m bench.scale_airflow
 
-bench-getmap: setup ## GetMap over 10 to 10,000 frames beside titiler and GDAL's GTI; writes docs/maps.md, 12 minutes
+bench-getmap: setup ## GetMap over 10 to 10,000 frames beside titiler and GDAL's GTI; writes docs/maps.md, half an hour
 	@$(SUDO) $(PYTHON) -m bench.getmap
 
 bench-tiles: setup ## tiles: what one costs to draw, and how many cached ones two cores serve

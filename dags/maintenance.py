@@ -9,7 +9,7 @@ from airflow.sdk import DAG, Param, TriggerRule
 from cogmill.config.settings import load_settings
 from cogmill_airflow.dag_factories import operations_docs
 from cogmill_airflow.dag_factories.retries import SCHEDULED_RUN_TIMEOUT, task_defaults
-from cogmill_airflow.names import PUBLISH_POOL, TAG, task
+from cogmill_airflow.names import GDAL_POOL, PUBLISH_POOL, TAG, task
 from cogmill_airflow.observability import assets, notifications
 from cogmill_airflow.operators import maintenance
 
@@ -46,6 +46,13 @@ with DAG(
     collect = maintenance.CollectGarbageOperator(**task("collect_garbage"), doc_md=operations_docs.COLLECT)
     audit = maintenance.AuditCogsOperator(**task("audit_cogs"), doc_md=operations_docs.AUDIT)
     probe = maintenance.ProbeServicesOperator(**task("probe_services"), doc_md=operations_docs.PROBE)
+    draw = maintenance.DrawScansOperator(
+        **task("draw_scans"),
+        pool=GDAL_POOL,
+        weight_rule="absolute",  # frames go first
+        on_failure_callback=notifications.DigestNotifier(),
+        doc_md=operations_docs.DRAW_SCANS,
+    )
     addresses = maintenance.ProbeAddressesOperator(**task("probe_addresses"), doc_md=operations_docs.PROBE_ADDRESSES)
     report = maintenance.MaintenanceReportOperator(
         **task("report"),
@@ -81,7 +88,7 @@ with DAG(
         on_failure_callback=notifications.DigestNotifier(),
         doc_md=operations_docs.REMOVE_APPROVED,
     )
-    compare >> repair >> remove >> [collect, audit, probe, addresses]
+    compare >> repair >> remove >> [collect, audit, probe, addresses, draw]
     # nothing may follow the report, else a red one would leave the run green
     [collect, audit, probe, addresses] >> report
     [collect, audit, probe, addresses] >> approve >> remove_approved

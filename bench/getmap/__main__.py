@@ -65,9 +65,12 @@ def main() -> int:
         return 0
     results = RESULTS / ("quick.json" if chosen.quick else "getmap.json")
     plan = Plan(3 if chosen.quick else SAMPLES, frozenset(chosen.parts))
-    rows = measured(chosen.frames, plan, [] if chosen.quick else report.read(results))
+    rows = [] if chosen.quick else report.read(results)
+    for new in measured(chosen.frames, plan, rows):
+        kinds = {(row.candidate, row.frames, row.clients) for row in new}
+        rows[:] = [*new, *(row for row in rows if (row.candidate, row.frames, row.clients) not in kinds)]
+        results.write_text(report.as_json(rows), encoding="utf-8")
     print(report.tables(rows))
-    results.write_text(report.as_json(rows), encoding="utf-8")
     if not chosen.no_page:
         report.write("getmap", report.tables(rows))
         rivals.plot(rivals.environment(), results, report.PLOT)
@@ -103,9 +106,8 @@ def prepare(sizes: Sequence[int]) -> None:
             say(f"{size} frames published in {time.monotonic() - begun:.0f} s")
 
 
-def measured(sizes: Sequence[int], plan: Plan, known: Sequence[Measured]) -> list[Measured]:
-    """Measure surveys of all sizes; return that, and what is known from earlier runs and was not measured now."""
-    found: list[Measured] = []
+def measured(sizes: Sequence[int], plan: Plan, known: Sequence[Measured]) -> Iterator[list[Measured]]:
+    """Measure surveys of all sizes; yield what is new, and see what comes of it in `known` afterwards."""
     with open_stage(RESULTS) as stage:
         stage.publish(Survey(stage.original, 1))
         for size in sizes:
@@ -113,10 +115,8 @@ def measured(sizes: Sequence[int], plan: Plan, known: Sequence[Measured]) -> lis
             begun = time.monotonic()
             stage.publish(survey)
             say(f"{size} frames published in {time.monotonic() - begun:.0f} s")
-            found += mapserver(stage, survey, plan, [*known, *found])
-            found += others(stage, survey, plan, [*known, *found])
-    new = {(row.candidate, row.frames, row.clients) for row in found}
-    return [*found, *(row for row in known if (row.candidate, row.frames, row.clients) not in new)]
+            yield list(mapserver(stage, survey, plan, known))
+            yield list(others(stage, survey, plan, known))
 
 
 def mapserver(stage: Stage, survey: Survey, plan: Plan, known: Sequence[Measured]) -> Iterator[Measured]:
@@ -132,8 +132,8 @@ def mapserver(stage: Stage, survey: Survey, plan: Plan, known: Sequence[Measured
                 # the worker is there and has its connections: what is measured is the map, not the start of a process
                 first = Survey(stage.original, 1).collection
                 address = stage.url(first.id, first.service_name, middle(stage))
-                with ThreadPoolExecutor() as crowd:
-                    list(crowd.map(httpx.get, [address] * (3 * workers.count - 2)))
+                with ThreadPoolExecutor() as crowd, httpx.Client(trust_env=False, timeout=60) as client:
+                    list(crowd.map(client.get, [address] * (3 * workers.count - 2)))
 
             layer = survey.collection.service_name
             candidate = Candidate(name, lambda window: stage.url(mapfile, layer, window), forget, workers.memory)

@@ -96,7 +96,10 @@ class Asker:
         return time.perf_counter() - begun, drawn
 
     def one_by_one(self, scale: int, windows: Sequence[Window], budget_s: float) -> list[Measured]:
-        """Ask for each picture cold and warm, as long as the budget lasts; at least once."""
+        """Ask for each picture cold and warm, as long as the budget lasts; at least once.
+
+        After one that was not drawn no more are asked for, and it stands for the warm one too: its worker has been ended.
+        """
         cold: list[tuple[float, bool, int, int, int, int]] = []
         warm: list[tuple[float, bool, int, int, int, int]] = []
         begun = time.perf_counter()
@@ -107,7 +110,11 @@ class Asker:
                 seconds, drawn = self.draw(window)
                 cost = take(self.store)
                 found.append((seconds, drawn, cost.requests, cost.sent, cost.objects, cost.repeated))
-            if time.perf_counter() - begun > budget_s:
+                if not drawn:
+                    break
+            if len(warm) < len(cold):
+                warm.append(cold[-1])
+            if not warm[-1][1] or time.perf_counter() - begun > budget_s:
                 break
         return [self._measured(scale, rows, cold=rows is cold) for rows in (cold, warm)]
 

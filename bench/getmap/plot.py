@@ -20,10 +20,11 @@ COLORS = {
 
 
 def main(results: Path, target: Path) -> None:
-    """Draw cold pictures of one client for the largest survey that every candidate was asked for."""
+    """Draw cold pictures of one client for the largest survey of which others than ours were asked for the whole extent."""
     told = json.loads(results.read_text(encoding="utf-8"))
     rows = [row for row in told["rows"] if row["clients"] == 1 and row["cold"]]
-    frames = max(row["frames"] for row in rows)
+    whole = [row["frames"] for row in rows if row["scale"] == told["order"][-1] and row["candidate"] != "Cogmill"]
+    frames = max(whole or (row["frames"] for row in rows))
     names = [told["scales"][str(scale)] for scale in told["order"]]
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
     for axis, column, label in (

@@ -55,7 +55,8 @@ def tables(rows: Sequence[Measured]) -> str:
 
 def _comparison(rows: Sequence[Measured], frames: int) -> Iterator[str]:
     """Yield the table of all candidates over one survey, one client."""
-    names = [name for name in NAMES if any(row.candidate == name for row in rows)]
+    asked = [row for row in rows if row.frames == frames]
+    names = [name for name in NAMES if any(row.candidate == name for row in asked)]
     yield f"{frames:,} frames, one client: seconds cold / warm (median), and requests and MB of a cold picture."
     yield ""
     yield "| scale | " + " | ".join(names) + " |"
@@ -63,7 +64,6 @@ def _comparison(rows: Sequence[Measured], frames: int) -> Iterator[str]:
     for scale in [*SCALES, WHOLE]:
         cells = [_both(rows, name, frames, scale) for name in names]
         yield f"| {scale_name(scale)} | " + " | ".join(cells) + " |"
-    asked = [row for row in rows if row.frames == frames]
     memory = {name: max((row.memory for row in asked if row.candidate == name), default=0) for name in names}
     yield "| memory of a process, highest | " + " | ".join(f"{memory[name] / 1e6:.0f} MB" for name in names) + " |"
 

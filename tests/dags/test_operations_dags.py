@@ -57,7 +57,7 @@ def parse(dag: str, **environment: str) -> tuple[str, list[str]]:
     ("dag", "schedule", "last"),
     [
         ("compile_indexes", "30 3 * * *", ["check_compiled"]),
-        ("maintenance", "30 1 * * *", ["remove_approved", "report"]),
+        ("maintenance", "30 1 * * *", ["draw_scans", "remove_approved", "report"]),
         ("render_mapfiles", "None", ["list_rendered"]),
         ("rollback", "None", ["roll_back"]),
         ("backfill", "None", ["rejected_frames", "report"]),

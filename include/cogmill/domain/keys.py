@@ -78,6 +78,15 @@ def parse_upload(key: str) -> UploadKey:
     return UploadKey(key, Bands(where.bands), _collection(where), Stage(where.stage), stem, name)
 
 
+def scan_name(collection: Collection, bands: Bands, stem: str) -> FrameName | None:
+    """Return what the name of a raw scan says; None when it is not written as a frame's."""
+    where = FolderParts(bands, collection.folder, collection.agency, collection.year, collection.product, Stage.SCANNED)
+    try:
+        return _frame_name(layout_in_use().read_name(stem, where))
+    except InvalidFrameError:
+        return None
+
+
 def _frame_name(parts: NameParts) -> FrameName:
     return FrameName(parts.date, parts.roll, parts.frame, parts.days, parts.scan_stem)
 

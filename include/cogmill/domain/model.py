@@ -17,6 +17,7 @@ __all__ = [
     "Bands",
     "BuiltCog",
     "Collection",
+    "DrawnScan",
     "FrameName",
     "Product",
     "RejectedFrame",
@@ -156,6 +157,21 @@ class BuiltCog:
     """Share of the frame's valid area that was cut off as film collar, 0 to 1."""
     adjustments: str = ""
     """What was done otherwise than the profile says, or once did, because of this very frame; empty for most."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnScan:
+    """A small picture of a raw scan in a local file, as the engine describes it."""
+
+    path: str
+    width: int
+    """Columns of the scan itself."""
+    height: int
+    """Rows of the scan itself."""
+    cpu_s: float = 0.0
+    """CPU seconds of the worker process; 0 until the worker fills it in."""
+    peak_rss: int = 0
+    """Highest resident memory of the worker process meanwhile, bytes; 0 until the worker fills it in."""
 
 
 @dataclass(frozen=True, slots=True)

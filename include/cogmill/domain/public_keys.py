@@ -35,6 +35,13 @@ VIEWER_CONFIG, VIEWER_COLLECTIONS = "viewer/config.json", "viewer/collections.js
 """Keys of what the viewer reads first: facts of the site, and the short list of collections."""
 
 
+SCANS = "catalog/scans.json"
+"""Key of the list of collections that have scans without a georeferenced frame."""
+
+STAC_SCANS = "stac/scans/catalog.json"
+"""Key of the part of the STAC catalog with scans without a georeferenced frame."""
+
+
 def collection_folder(collection_id: str) -> str:
     """Return the prefix of everything about one collection, with a slash at its end."""
     return f"{CATALOG}{collection_id}/"
@@ -78,6 +85,30 @@ def wmts_key(collection_id: str) -> str:
 def stac_collection_key(collection_id: str) -> str:
     """Return the key of a STAC collection."""
     return f"{STAC}{collection_id}/collection.json"
+
+
+def scans_page(collection_id: str) -> str:
+    """Return the key of the page with the scans of a collection that no georeferenced frame goes with."""
+    return f"{CATALOG}{collection_id}/scans.html"
+
+
+def scans_list(collection_id: str) -> str:
+    """Return the key of the same list for programs."""
+    return f"{CATALOG}{collection_id}/scans.json"
+
+
+def scan_picture(collection_id: str, bands: Bands, stem: str) -> str:
+    """Return the key of the small picture of such a scan.
+
+    >>> scan_picture("travis_usda_1951_frames", Bands.BW, "03-22-51_4-173")
+    'catalog/travis_usda_1951_frames/scans/bw/03-22-51_4-173.webp'
+    """
+    return f"{CATALOG}{collection_id}/scans/{bands}/{stem}.webp"
+
+
+def stac_scans_key(collection_id: str, file: str) -> str:
+    """Return the key of a file about them in the STAC catalog."""
+    return f"{STAC}scans/{collection_id}/{file}"
 
 
 def photograph_page(collection_id: str, bands: Bands, stem: str) -> str:

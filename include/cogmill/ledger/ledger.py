@@ -18,7 +18,7 @@ from cogmill.ledger.history import History
 from cogmill.ledger.overview_cells import OverviewCells
 from cogmill.ledger.page_lists import PageQueries
 from cogmill.ledger.queries import PublicDocuments, Queries
-from cogmill.ledger.uploads import Uploads
+from cogmill.ledger.uploads import LoneScans, Uploads
 
 SECURITY = re.compile(r"ssl(?!certmode|negotiation|keylogfile)\w*|gssencmode|channel_binding|requirepeer")
 """Parameters of libpq that say how a server is verified, and who this client is. Those that came with libpq 16 and later are left out:
@@ -39,6 +39,7 @@ class Ledger:
         self._connection = connection
         self.binding = BucketBinding(connection)
         self.uploads = Uploads(connection)
+        self.lone_scans = LoneScans(connection)
         self.frames = Frames(connection)
         self.collections = Collections(connection)
         self.queries = Queries(connection)

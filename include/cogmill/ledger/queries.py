@@ -146,6 +146,15 @@ class PublicDocuments(Part):
         encoded = None if entry is None else as_json([entry])
         self._rows("set_public_entry", collection_id=collection_id, entry=encoded)
 
+    def set_scan_entry(self, collection_id: str, entry: Mapping[str, Any] | None) -> None:
+        """Record what the list of lone scans says about a collection; None when it has none."""
+        encoded = None if entry is None else as_json([entry])
+        self._rows("set_scan_entry", collection_id=collection_id, entry=encoded)
+
+    def scan_entries(self) -> list[dict[str, Any]]:
+        """Return the entries of all collections with lone scans, ordered by id."""
+        return [row["entry"] for row in self._rows("scan_entries")]
+
     def entries(self) -> list[dict[str, Any]]:
         """Return the entries of all public collections, ordered by id."""
         return [row["entry"] for row in self._rows("public_entries")]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.domain.geo import Bounds3857
 from cogmill.domain.keys import parse_upload
 from cogmill.domain.model import Collection, StoredObject
-from cogmill.ledger.connection import Part, as_json
+from cogmill.ledger.connection import Part, Row, as_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,33 @@ class SweepProgress:
     """When the newest object so far was modified."""
     unsettled: dt.datetime | None = None
     """When the oldest upload was modified that was too young to be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueScan:
+    """A version of a lone scan that nobody has looked at."""
+
+    key: str
+    collection_id: str
+    bands: str
+    stem: str
+    etag: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleScan:
+    """A scan that was looked at, and that is gone or has a georeferenced frame by now."""
+
+    key: str
+    collection_id: str
+    picture: str | None
+    """Key of its picture."""
+
+
+EDGES = {"xmin": "west", "ymin": "south", "xmax": "east", "ymax": "north"}
+"""Edges of a rectangle as PostGIS calls them."""
 
 
 class Uploads(Part):
@@ -148,6 +176,57 @@ class Uploads(Part):
     def mark_triggered(self, collection_ids: Sequence[str]) -> None:
         """Remember that runs of these collections have been asked for."""
         self._rows("mark_triggered", ids=list(collection_ids))
+
+
+class LoneScans(Part):
+    """Raw scans that no georeferenced frame goes with, and the small pictures of them."""
+
+    def of_collection(self, collection_id: str) -> list[Row]:
+        """Return the lone scans of a collection by bands and stem, with what a look at each found."""
+        return self._rows("lone_scans", collection_id=collection_id)
+
+    def county_extent(self, folder: str) -> Bounds3857 | None:
+        """Return the rectangle around the published photographs of a county; None when there are none, or the folder names none."""
+        rows = self._rows("place_of_county", folder=folder)
+        return Bounds3857(**{EDGES[name]: value for name, value in rows[0].items()}) if rows else None
+
+    def due(self, at_most: int, again_s: float) -> list[DueScan]:
+        """Return lone scans of which a picture is to be drawn.
+
+        Args:
+            at_most: How many.
+            again_s: Seconds after which one is tried again that was kept from it by a fault of ours.
+        """
+        return [DueScan(**row) for row in self._rows("due_scans", at_most=at_most, again_s=again_s)]
+
+    def note(
+        self, scan: DueScan, picture: str | None, size: tuple[int, int] | None, fault: tuple[str, str] | None
+    ) -> None:
+        """Record what a look at a scan found.
+
+        Args:
+            scan: The version that was looked at.
+            picture: Key of its picture.
+            size: Width and height of the scan, pixels.
+            fault: Reason and detail where there is no picture.
+        """
+        width, height = size or (None, None)
+        reason, detail = fault or (None, None)
+        about = {"picture": picture, "width": width, "height": height, "reason": reason, "detail": detail}
+        version = {"key": scan.key, "collection_id": scan.collection_id, "etag": scan.etag}
+        self._rows("note_scan_picture", **version, **about)
+
+    def stale(self) -> list[StaleScan]:
+        """Return scans that were looked at and are not lone any more."""
+        return [StaleScan(**row) for row in self._rows("stale_scan_pictures")]
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Forget what was found of some scans."""
+        self._rows("forget_scan_pictures", keys=list(keys))
+
+    def unlisted(self) -> list[str]:
+        """Return the collections whose lone scans changed since the public list of them was written."""
+        return [row["id"] for row in self._rows("unlisted_scans")]
 
 
 def _collection_of(key: str) -> Collection | None:

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import CollectionConfig, collection_abstract, load_collection_config, site_of
 from cogmill.config.places import VIEWER
-from cogmill.config.site import load_site
+from cogmill.config.site import Site, load_site
 from cogmill.domain import public_keys
 from cogmill.domain.errors import ConfigurationError, VerificationError
 from cogmill.domain.geo import Bounds3857
@@ -26,8 +26,11 @@ from cogmill.ledger.queries import ARCHIVE
 from cogmill.mapserver.titles import service_title
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.discovery.lone_scans import scan_files
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.scans.lone_scan import ScanEntry
+from cogmill.public.scans.scan_list import archive_documents as lists_of_scans
 from cogmill.public.services_list import CatalogEntry, catalog_entry
 from cogmill.public.viewer_files import built_files
 from cogmill.public.writers import archive_documents, collection_documents
@@ -81,13 +84,18 @@ def update_public_files(archive: Archive, collection_id: str | None) -> PublicCh
 
 def follow_changes(archive: Archive) -> None:
     """Update the static files of every collection whose service was changed since the archive was opened."""
-    changed = sorted({change.collection_id for change in archive.changes})
+    if changed := sorted({change.collection_id for change in archive.changes}):
+        update_collections(archive, changed)
+
+
+def update_collections(archive: Archive, collection_ids: Sequence[str]) -> PublicChange:
+    """Update the static files of some collections, and then those of the whole archive."""
     total = PublicChange()
-    for collection_id in changed:
+    for collection_id in collection_ids:
         _update_collection(archive, collection_id, total)
-    if changed:
-        _update_archive(archive, total)
-        log.info("public_files_follow collections=%d written=%d", len(changed), len(total.written))
+    _update_archive(archive, total)
+    log.info("public_files_follow collections=%d written=%d", len(collection_ids), len(total.written))
+    return total
 
 
 def collection_facts(archive: Archive, collection_id: str) -> tuple[CollectionFacts, list[PublishedFrame]] | None:
@@ -108,9 +116,7 @@ def collection_facts(archive: Archive, collection_id: str) -> tuple[CollectionFa
 
 
 def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[PublishedFrame]) -> CollectionFacts:
-    config = _config(archive, collection.id)
-    site = site_of(archive.settings, config)
-    title = config.title if config and config.title else service_title(collection, site.language)
+    config, title, site = _stated(archive, collection)
     extent = Bounds3857(row["xmin"], row["ymin"], row["xmax"], row["ymax"])
     days = [day for frame in frames if frame.acquired for day in frame.acquired]
     return CollectionFacts(
@@ -139,6 +145,13 @@ def _every_year(frames: Sequence[PublishedFrame]) -> tuple[int, ...]:
     return tuple(sorted({first.year for first, last in spans if first.year == last.year}))
 
 
+def _stated(archive: Archive, collection: Collection) -> tuple[CollectionConfig | None, str, Site]:
+    """Return a collection's file, its title, and the site as it speaks for the collection."""
+    config = _config(archive, collection.id)
+    site = site_of(archive.settings, config)
+    return config, config.title if config and config.title else service_title(collection, site.language), site
+
+
 def _config(archive: Archive, collection_id: str) -> CollectionConfig | None:
     """Return a collection's file; a mistake in it costs what it states, not the pages, and is named in the log."""
     try:
@@ -163,23 +176,29 @@ def _addresses(archive: Archive) -> ArchiveAddresses:
 
 
 def _update_collection(archive: Archive, collection_id: str, change: PublicChange) -> None:
-    with archive.ledger.public_documents.exclusive(collection_id):
+    ledger = archive.ledger.public_documents
+    with ledger.exclusive(collection_id):
+        collection = archive.ledger.collections.state(collection_id).collection
+        scans = scan_files(archive, collection, *_stated(archive, collection)[1:])
         known = collection_facts(archive, collection_id)
         if known is None:
-            archive.ledger.public_documents.set_entry(collection_id, None)
-            _write(archive, collection_id, [], change)
-            return
-        facts, frames = known
-        _write(archive, collection_id, collection_documents(facts, frames), change)
-        archive.ledger.public_documents.set_entry(collection_id, catalog_entry(facts).stored())
-        change.missing_facts = facts.site.missing
+            ledger.set_entry(collection_id, None)
+        on_map = collection_documents(*known) if known else ()
+        _write(archive, collection_id, chain(on_map, scans.documents), change)
+        ledger.set_scan_entry(collection_id, scans.entry)
+        if known:
+            ledger.set_entry(collection_id, catalog_entry(known[0]).stored())
+            change.missing_facts = known[0].site.missing
 
 
 def _update_archive(archive: Archive, change: PublicChange) -> None:
-    with archive.ledger.public_documents.exclusive(ARCHIVE):
-        entries = [CatalogEntry.from_stored(entry) for entry in archive.ledger.public_documents.entries()]
-        site = load_site(archive.settings.site_file)
-        _write(archive, ARCHIVE, archive_documents(site, _addresses(archive), entries), change)
+    ledger = archive.ledger.public_documents
+    with ledger.exclusive(ARCHIVE):
+        entries = [CatalogEntry.from_stored(entry) for entry in ledger.entries()]
+        scans = [ScanEntry(**entry) for entry in ledger.scan_entries()]
+        site, addresses = load_site(archive.settings.site_file), _addresses(archive)
+        documents = chain(archive_documents(site, addresses, entries), lists_of_scans(site, addresses, scans))
+        _write(archive, ARCHIVE, documents, change)
 
 
 def _write(archive: Archive, owner: str, documents: Iterable[Document], change: PublicChange) -> None:

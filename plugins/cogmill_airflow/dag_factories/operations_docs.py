@@ -45,6 +45,11 @@ AUDIT = "Reads and hashes one thirtieth of all COGs and cells of overviews each 
 
 PROBE = "Requests the capabilities and a map from some live services each night."
 
+DRAW_SCANS = (
+    "Draws a small picture of each raw scan that no georeferenced frame goes with, for its page, the STAC catalog and the viewer: up to "
+    "5,000 scans or two hours each night, one at a time, behind all frames. What cannot be drawn is recorded with its reason."
+)
+
 PROBE_ADDRESSES = (
     "Asks for some published addresses each night as a stranger does, without keys: lists, pages, photographs, index files. A closed one "
     "turns the report red."

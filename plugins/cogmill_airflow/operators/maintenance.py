@@ -163,6 +163,29 @@ class AuditCogsOperator(MaintenanceOperator):
         return {"read": result.read, "bytes": result.bytes, "damaged": self.report_actions(result.damaged)}
 
 
+class DrawScansOperator(ArchiveOperator):
+    """Draw small pictures of raw scans that no georeferenced frame goes with, and list them for the public; a dry run draws none.
+
+    Safe to rerun: a scan that was looked at is not looked at again until it is uploaded again.
+    """
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Return how many were drawn, rejected and left for the next night."""
+        from cogmill.maintenance.scan_pictures import draw_scans
+
+        if is_dry_run(context):
+            self.log.info("no_scan_is_drawn_in_a_dry_run")
+            return {}
+        with self.archive() as archive:
+            done = draw_scans(archive)
+        for key, why in done.rejected.items():
+            self.log.warning("scan_not_drawn key=%s why=%s", key, why)
+        for key, why in done.failed.items():
+            self.log.error("scan_failed key=%s why=%s", key, why)
+        counts = {"drawn": done.drawn, "rejected": len(done.rejected), "failed": len(done.failed)}
+        return counts | {"removed": done.removed, "waiting": done.waiting, "collections": len(done.collections)}
+
+
 class ProbeServicesOperator(ArchiveOperator):
     """Request capabilities and a map from some live services, in turn; from none unless COGMILL_PROBE_SERVICES says how many."""
 

@@ -52,7 +52,8 @@ def stac_files(sample: SmallArchive) -> dict[str, bytes]:
 def test_a_client_walks_from_the_root_to_every_file(two):
     root = Client.open(f"{two.archive.settings.public_url}/stac/catalog.json")
 
-    collections = list(root.get_children())
+    scans, *collections = root.get_children()
+    assert (scans.id, list(scans.get_children())) == ("scans", [])
     assert [collection.id for collection in collections] == [TXDOT.id, TRAVIS.id]
     items = {item.id: item for item in collections[1].get_items()}
     assert sorted(items) == [f"bw_03-22-51_4-{number}" for number in (1, 2, 3)]
@@ -107,7 +108,9 @@ def test_a_withdrawn_photograph_leaves_the_catalog(two):
     update_public_files(two.archive, TRAVIS.id)
 
     assert gone not in two.listed(STAC)
-    assert b"4-2" not in b"".join(body for key, body in stac_files(two).items() if key.endswith("json"))
+    files = stac_files(two)
+    assert b"4-2" not in b"".join(body for key, body in files.items() if "/scans/" not in key)
+    assert f"{STAC}scans/{TRAVIS.id}/items/bw/03-22-51_4-2.json" in files  # its scan is still there
 
 
 def test_a_withdrawn_collection_leaves_the_catalog(two):
@@ -118,7 +121,7 @@ def test_a_withdrawn_collection_leaves_the_catalog(two):
     assert not [key for key in two.listed(STAC) if TRAVIS.id in key]
     root = json.loads(two.archive.store.read(f"{STAC}catalog.json"))
     children = [link["href"] for link in root["links"] if link["rel"] == "child"]
-    assert [TXDOT.id in child for child in children] == [True]
+    assert [TXDOT.id in child for child in children] == [False, True]
 
 
 def test_names_of_any_characters_lead_to_their_files(served):

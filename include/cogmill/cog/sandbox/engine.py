@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.handover import handed_over
@@ -15,9 +15,11 @@ from cogmill.cog.sandbox.limits import MIB, Limits
 from cogmill.cog.sandbox.protocol import (
     Answer,
     BuildRequest,
+    DrawRequest,
     Failed,
     ProtocolError,
     Rejected,
+    Request,
     ResourceLimit,
     Unavailable,
     Unverified,
@@ -32,7 +34,9 @@ from cogmill.domain.errors import (
     VerificationError,
 )
 from cogmill.domain.geo import Bounds4326
-from cogmill.domain.model import Bands, BuiltCog
+from cogmill.domain.model import Bands, BuiltCog, DrawnScan
+
+Made = TypeVar("Made", BuiltCog, DrawnScan)
 
 FRAMES_PER_WORKER = 200
 """A worker is replaced after so many frames: whatever a library leaks then stays small, and a start costs 0.3 s."""
@@ -100,9 +104,29 @@ class Engine:
             if isinstance(answer, WorkerExit):
                 # Fewer threads need less memory and take other paths through the libraries.
                 answer = self._ask(dataclasses.replace(request, threads=1))
-            built = _built_or_raise(answer, self._limits)
+            built = _made_or_raise(answer, self._limits, BuiltCog)
             frame.take_back(target)
         return dataclasses.replace(built, path=str(target.resolve()))
+
+    def draw(self, source: Path, target: Path, longer_px: int) -> DrawnScan:
+        """Make a small picture of a raw scan.
+
+        Args:
+            source: The scan, a local file.
+            target: Where the picture is to stand, WebP.
+            longer_px: Pixels along its longer side, at most.
+
+        Raises:
+            InvalidFrameError: The file is at fault, or needed more memory than the limits give.
+            ShortageError: The worker was killed from outside, or had too little CPU time.
+            VerificationError: Our fault.
+            ServiceUnavailableError: No worker could be started, or the scratch disk is full.
+        """
+        with handed_over(source, target, self._folder()) as scan:
+            answer = self._ask(DrawRequest(scan.source, scan.target, longer_px, self._threads))
+            drawn = _made_or_raise(answer, self._limits, DrawnScan)
+            scan.take_back(target)
+        return dataclasses.replace(drawn, path=str(target.resolve()))
 
     def _folder(self) -> Path:
         """Return the folder of the worker."""
@@ -110,7 +134,7 @@ class Engine:
             raise RuntimeError("the engine is used outside of its `with` block")
         return Path(self._scratch.name)
 
-    def _ask(self, request: BuildRequest) -> Answer | WorkerExit | Shortage:
+    def _ask(self, request: Request) -> Answer | WorkerExit | Shortage:
         """Return what the worker answers, or why it could not; in that case the next frame gets a new one."""
         worker = self._warm_worker()
         answer: Answer | WorkerExit | Shortage | None
@@ -150,11 +174,11 @@ class Engine:
             worker.kill()
 
 
-def _built_or_raise(answer: Answer | WorkerExit | Shortage, limits: Limits) -> BuiltCog:
+def _made_or_raise(answer: Answer | WorkerExit | Shortage, limits: Limits, wanted: type[Made]) -> Made:
     """Return a good answer, or raise what another one means."""
+    if isinstance(answer, wanted):
+        return answer
     match answer:
-        case BuiltCog():
-            return answer
         case WorkerExit(memory=True):
             raise OutOfMemoryError(f"it needs more than {limits.memory_bytes // MIB} MiB of memory ({answer.detail})")
         case Shortage():

@@ -18,7 +18,7 @@ from cogmill.cog.profiles import Profile, profile_from
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.errors import Reason
 from cogmill.domain.geo import Bounds4326
-from cogmill.domain.model import Bands, BuiltCog
+from cogmill.domain.model import Bands, BuiltCog, DrawnScan
 
 
 class ProtocolError(ValueError):
@@ -41,6 +41,22 @@ class BuildRequest:
     area: Bounds4326 | None
     """Where the frame must lie; None for anywhere."""
     threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawRequest:
+    """One raw scan of which a small picture is wanted."""
+
+    source: Path
+    """The upload, a local file; relative to the worker's folder."""
+    target: Path
+    """Where the picture is to stand; relative to the worker's folder."""
+    longer_px: int
+    """Pixels along its longer side, at most."""
+    threads: int
+
+
+Request = BuildRequest | DrawRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +104,12 @@ class Failed:
     detail: str
 
 
-Answer = Ready | BuiltCog | Rejected | Unverified | ResourceLimit | Unavailable | Failed
+Answer = Ready | BuiltCog | DrawnScan | Rejected | Unverified | ResourceLimit | Unavailable | Failed
 
 ANSWERS: dict[str, type[Answer]] = {
     "ready": Ready,
     "built": BuiltCog,
+    "drawn": DrawnScan,
     "rejected": Rejected,
     "unverified": Unverified,
     "resource_limit": ResourceLimit,
@@ -100,6 +117,9 @@ ANSWERS: dict[str, type[Answer]] = {
     "failed": Failed,
 }
 """Every kind of answer by the name it has on the wire."""
+
+BUILD, DRAW = "build", "draw"
+"""The two kinds of requests."""
 
 KINDS = {answer: kind for kind, answer in ANSWERS.items()}
 
@@ -115,22 +135,24 @@ def decode_limits(text: str) -> Limits:
     return Limits(**{**values, "bands": tuple(values["bands"])})
 
 
-def encode_request(request: BuildRequest) -> bytes:
+def encode_request(request: Request) -> bytes:
     """Return a request as one line."""
+    paths = {"source": str(request.source), "target": str(request.target), "threads": request.threads}
+    if isinstance(request, DrawRequest):
+        return _line({"kind": DRAW, **paths, "longer_px": request.longer_px})
     return _line(
         {
-            "source": str(request.source),
-            "target": str(request.target),
+            "kind": BUILD,
+            **paths,
             "bands": request.bands.value,
             "profile": dataclasses.asdict(request.profile),
             "provenance": dict(request.provenance),
             "area": None if request.area is None else list(request.area),
-            "threads": request.threads,
         }
     )
 
 
-def decode_request(line: bytes) -> BuildRequest:
+def decode_request(line: bytes) -> Request:
     """Return the request of a line.
 
     Raises:
@@ -138,14 +160,17 @@ def decode_request(line: bytes) -> BuildRequest:
     """
     try:
         values = json.loads(line)
+        source, target, threads = Path(values["source"]), Path(values["target"]), values["threads"]
+        if values["kind"] == DRAW:
+            return DrawRequest(source, target, values["longer_px"], threads)
         return BuildRequest(
-            source=Path(values["source"]),
-            target=Path(values["target"]),
+            source=source,
+            target=target,
             bands=Bands(values["bands"]),
             profile=profile_from(values["profile"]),
             provenance=values["provenance"],
             area=None if values["area"] is None else Bounds4326.from_edges(values["area"]),
-            threads=values["threads"],
+            threads=threads,
         )
     except (ValueError, KeyError, TypeError) as err:
         raise ProtocolError(f"no request ({err!r}): {line[:200]!r}") from err

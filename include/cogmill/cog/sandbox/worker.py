@@ -27,15 +27,17 @@ import numpy.ma  # noqa: F401
 from osgeo import gdal, gdal_array, ogr, osr  # noqa: F401
 
 from cogmill.cog.build_frame import build_frame
+from cogmill.cog.draw_scan import draw_scan
 from cogmill.cog.fingerprint import gdal_version, opencv_version
 from cogmill.cog.sandbox.confinement import confine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
     Answer,
-    BuildRequest,
+    DrawRequest,
     Failed,
     Ready,
     Rejected,
+    Request,
     ResourceLimit,
     Unavailable,
     Unverified,
@@ -126,14 +128,14 @@ def _send(answers: BinaryIO, answer: Answer) -> None:
     answers.flush()
 
 
-def _answer(request: BuildRequest, limits: Limits) -> Answer:
-    """Build one frame, and say how that ended."""
+def _answer(request: Request, limits: Limits) -> Answer:
+    """Build one frame, or draw one scan, and say how that ended."""
     gdal.SetConfigOption("GDAL_NUM_THREADS", str(request.threads))
     before = _cpu_seconds()
     _allow_cpu(before + limits.cpu_s)
     _reset_peak()
     try:
-        cog = build_frame(request, limits)
+        made = draw_scan(request, limits) if isinstance(request, DrawRequest) else build_frame(request, limits)
     except InvalidFrameError as err:
         return Rejected(err.reason, err.detail)
     except VerificationError as err:
@@ -144,7 +146,7 @@ def _answer(request: BuildRequest, limits: Limits) -> Answer:
         return Unavailable(str(err))
     except RuntimeError as err:
         return ResourceLimit(str(err)) if _out_of_memory(err) else Failed(str(err))
-    return replace(cog, cpu_s=round(_cpu_seconds() - before, 3), peak_rss=_peak())
+    return replace(made, cpu_s=round(_cpu_seconds() - before, 3), peak_rss=_peak())
 
 
 def _out_of_memory(err: RuntimeError) -> bool:

@@ -19,9 +19,9 @@ from cogmill.cog.sandbox.handover import open_to_worker
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
     Answer,
-    BuildRequest,
     ProtocolError,
     Ready,
+    Request,
     decode_answer,
     encode_limits,
     encode_request,
@@ -110,7 +110,7 @@ class WorkerProcess:
             _warn_once(answer.unconfined)
         return isinstance(answer, Ready)
 
-    def send(self, request: BuildRequest) -> None:
+    def send(self, request: Request) -> None:
         """Ask for a frame.
 
         Raises:

@@ -98,9 +98,12 @@ class Dataset(Protocol):
         ysize: int | None = None,
         buf_obj: Samples | None = None,
         *,
+        buf_xsize: int | None = None,
+        buf_ysize: int | None = None,
+        resample_alg: int = 0,
         band_list: Sequence[int] | None = None,
     ) -> Samples:
-        """Return a window, shape (bands, rows, columns), or (rows, columns) of a single band."""
+        """Return a window, shape (bands, rows, columns), or (rows, columns) of a single band; made smaller to a buffer's size."""
         ...
 
     def SetGeoTransform(self, transform: Six) -> int: ...

@@ -62,6 +62,22 @@ REFUSED_CODECS = {"PIXARLOG", "SGILOG", "SGILOG24"}
 """Codecs of film rendering and radiance maps. No georeferencing tool writes them, and their decoders have had holes of their own."""
 
 
+def open_raster(path: Path, limits: Limits, *, threads: int = 1) -> Dataset:
+    """Open the first page of a TIFF, positioned or not, and check what it would cost to read.
+
+    Raises:
+        InvalidFrameError: Empty, too large, no TIFF, or with a number of bands that no photograph has.
+    """
+    _check_size(path, limits)
+    dataset = _open(path, threads)
+    try:
+        _check_limits(path, dataset, limits)
+        _check_codecs(dataset)
+    except RuntimeError as err:
+        raise InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
+    return dataset
+
+
 def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, threads: int = 1) -> SourceRaster:
     """Open a GeoTIFF and check everything its directory tells.
 
@@ -192,7 +208,7 @@ def _choose_bands(dataset: Dataset, bands: Bands) -> tuple[tuple[int, ...], int 
     """
     count = dataset.RasterCount
     alpha = _alpha_band(dataset)
-    palette = _palette(dataset.GetRasterBand(1)) if count == 1 else None
+    palette = palette_of(dataset.GetRasterBand(1)) if count == 1 else None
     if palette is not None:
         gray = not np.ptp(palette, axis=1).any()  # red, green and blue are equal in every entry
         if bands is Bands.BW and gray:
@@ -220,7 +236,7 @@ def _alpha_band(dataset: Dataset) -> int | None:
     return last if is_alpha else None
 
 
-def _palette(band: Band) -> NDArray[np.uint8] | None:
+def palette_of(band: Band) -> NDArray[np.uint8] | None:
     """Return the colors of a palette, shape (256, 3), red first; values without an entry are black."""
     table = band.GetColorTable()
     if table is None:

@@ -176,7 +176,7 @@ INSERT INTO found (kind, subject, collection_id, detail)
 SELECT 'public_file_missing', coalesce(c.id, 'the archive'), c.id, count(*) || ' missing or changed, such as ' || min(d.key)
 FROM cogmill.public_document AS d
 LEFT JOIN listed AS l ON l.key = d.key
-LEFT JOIN cogmill.collection AS c ON c.id = d.collection_id
+LEFT JOIN cogmill.collection AS c ON c.id = split_part(d.collection_id, '/', 1)  -- pictures of scans have their own share
 WHERE d.stored_at < :begun AND l.size IS DISTINCT FROM d.size
 GROUP BY c.id
 ON CONFLICT DO NOTHING;

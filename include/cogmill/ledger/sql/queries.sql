@@ -117,7 +117,7 @@ DELETE FROM cogmill.public_document WHERE key = ANY(:keys);
 
 -- name: forget_public_hashes(collection_id)!
 -- Whatever is in the bucket of a collection, or of the archive, is stored again.
-UPDATE cogmill.public_document SET sha256 = '' WHERE collection_id = :collection_id;
+UPDATE cogmill.public_document SET sha256 = '' WHERE collection_id IN (:collection_id, :collection_id || '/scans');
 
 -- name: set_public_entry(collection_id, entry)!
 -- What the list of services says about a collection; nothing when it is not public.
@@ -127,6 +127,19 @@ WITH gone AS (
 INSERT INTO cogmill.public_entry (collection_id, entry)
 SELECT :collection_id, e FROM jsonb_array_elements(:entry::jsonb) AS e
 ON CONFLICT (collection_id) DO UPDATE SET entry = excluded.entry;
+
+-- name: set_scan_entry(collection_id, entry)!
+-- What the list of lone scans says about a collection; nothing when it has none.
+WITH gone AS (
+    DELETE FROM cogmill.scan_entry WHERE collection_id = :collection_id AND :entry::jsonb IS NULL
+)
+INSERT INTO cogmill.scan_entry (collection_id, entry)
+SELECT :collection_id, e FROM jsonb_array_elements(:entry::jsonb) AS e
+ON CONFLICT (collection_id) DO UPDATE SET entry = excluded.entry;
+
+-- name: scan_entries()
+-- The entries of all collections with lone scans.
+SELECT entry FROM cogmill.scan_entry ORDER BY collection_id COLLATE "C";
 
 -- name: public_entries()
 -- The entries of all public collections.

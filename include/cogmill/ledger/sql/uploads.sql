@@ -104,7 +104,7 @@ WHERE f.id = ANY(:ids) AND f.state = 'arrived'
 RETURNING f.source_key, f.detail;
 
 -- name: ingest_scans(rows)
--- Scans are never opened; they only fill the download link of their frame, however late they come.
+-- Scans fill the download link of their frame, however late they come.
 INSERT INTO cogmill.scan AS s (key, collection_id, bands, stem, etag, size, uploaded_at)
 SELECT key, collection_id, bands, stem, etag, size, uploaded_at
 FROM jsonb_to_recordset(:rows::jsonb) AS r (
@@ -183,3 +183,58 @@ LIMIT :at_most;
 -- name: mark_triggered(ids)!
 -- Remember that runs of these collections have been asked for.
 UPDATE cogmill.collection SET triggered_at = now() WHERE id = ANY(:ids);
+
+-- name: lone_scans(collection_id)
+-- Scans of a collection that no georeferenced frame goes with, with what a look at each found.
+SELECT n.* FROM (
+    SELECT DISTINCT ON (s.bands, s.stem) s.bands, s.stem, s.key, s.size, s.uploaded_at,
+        p.picture, p.width, p.height, CASE WHEN p.etag = s.etag THEN p.reason END AS reason
+    FROM cogmill.lone_scan AS s LEFT JOIN cogmill.scan_picture AS p ON p.key = s.key
+    WHERE s.collection_id = :collection_id
+    ORDER BY s.bands, s.stem, s.key
+) AS n
+ORDER BY n.bands, n.stem COLLATE "C";
+
+-- name: place_of_county(folder)
+-- Rectangle around the published photographs of a county, whatever their collection, EPSG:3857 meters; null when there are none.
+SELECT ST_XMin(box) AS xmin, ST_YMin(box) AS ymin, ST_XMax(box) AS xmax, ST_YMax(box) AS ymax
+FROM (SELECT ST_Extent(c.extent::geometry) AS box FROM cogmill.collection AS c
+    WHERE c.folder = :folder AND c.folder <> '' AND c.mapfile_sha256 IS NOT NULL) AS found
+WHERE box IS NOT NULL;
+
+-- name: due_scans(at_most, again_s)
+-- Lone scans that nobody has looked at, those that wait longest first; those whose picture is gone; after a while those that our own
+-- fault kept from it.
+SELECT s.key, s.collection_id, s.bands, s.stem, s.etag, s.size
+FROM cogmill.lone_scan AS s LEFT JOIN cogmill.scan_picture AS p ON p.key = s.key AND p.etag = s.etag
+WHERE p.key IS NULL OR (p.reason = 'failed' AND p.looked_at < now() - make_interval(secs => :again_s))
+    OR (p.picture IS NOT NULL AND NOT EXISTS (
+        SELECT FROM cogmill.public_document AS d WHERE d.key = p.picture AND d.sha256 <> ''
+    ))
+ORDER BY p.looked_at NULLS FIRST, s.uploaded_at, s.key
+LIMIT :at_most;
+
+-- name: note_scan_picture(key, collection_id, etag, picture, width, height, reason, detail)!
+-- What a look at a scan found.
+INSERT INTO cogmill.scan_picture (key, collection_id, etag, picture, width, height, reason, detail)
+VALUES (:key, :collection_id, :etag, :picture, :width, :height, :reason, :detail)
+ON CONFLICT (key) DO UPDATE SET etag = excluded.etag, picture = excluded.picture, width = excluded.width, height = excluded.height,
+    reason = excluded.reason, detail = excluded.detail, looked_at = now();
+
+-- name: stale_scan_pictures()
+-- What was found of scans that are gone, or that a georeferenced frame goes with by now.
+SELECT p.key, p.collection_id, p.picture FROM cogmill.scan_picture AS p
+WHERE NOT EXISTS (SELECT FROM cogmill.lone_scan AS s WHERE s.key = p.key)
+ORDER BY p.key;
+
+-- name: forget_scan_pictures(keys)!
+-- Nothing is there any more of what was found.
+DELETE FROM cogmill.scan_picture WHERE key = ANY(:keys);
+
+-- name: unlisted_scans()
+-- Collections of which the list of lone scans says another number than there are.
+SELECT coalesce(n.collection_id, e.collection_id) AS id
+FROM (SELECT collection_id, count(DISTINCT (bands, stem)) AS scans FROM cogmill.lone_scan GROUP BY collection_id) AS n
+FULL JOIN cogmill.scan_entry AS e ON e.collection_id = n.collection_id
+WHERE n.scans IS DISTINCT FROM (e.entry ->> 'scans')::bigint
+ORDER BY 1;

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from cogmill.config.site import Site
-from cogmill.domain.public_keys import STAC_ROOT, stac_collection_key
+from cogmill.domain.public_keys import STAC_ROOT, STAC_SCANS, stac_collection_key
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
@@ -69,6 +69,7 @@ def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence
             root_link(addresses),
             link("self", addresses.stac_root, JSON),
             link("via", addresses.page, HTML, "List of all collections"),
+            link("child", addresses.object(STAC_SCANS), JSON, "Scans without a position"),
             *(link("child", addresses.of(entry.id).stac, JSON, entry.title) for entry in entries),
         ],
     }

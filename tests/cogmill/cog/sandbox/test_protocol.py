@@ -12,6 +12,7 @@ from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
     ANSWERS,
     BuildRequest,
+    DrawRequest,
     Failed,
     ProtocolError,
     Ready,
@@ -29,7 +30,7 @@ from cogmill.cog.sandbox.protocol import (
 from cogmill.config.places import IMPORT_ROOT
 from cogmill.domain.errors import Reason
 from cogmill.domain.geo import Bounds4326
-from cogmill.domain.model import Bands, BuiltCog
+from cogmill.domain.model import Bands, BuiltCog, DrawnScan
 
 PROFILE = dataclasses.replace(
     PROFILES["bw"],
@@ -60,11 +61,18 @@ def test_a_request_survives_the_line(area):
     assert line.count(b"\n") == 1
 
 
+def test_a_request_for_a_picture_survives_the_line():
+    request = DrawRequest(Path("a b\nc é.tif"), Path("a.webp"), 512, threads=2)
+
+    assert decode_request(encode_request(request)) == request
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         Ready("3.6.2"),
         COG,
+        DrawnScan("a.webp", 7, 5, 0.5, 2**40),
         dataclasses.replace(COG, transform=(0.5, 0.0, -1e7, 0.0, -0.5, 0.1 + 0.2)),
         Rejected(Reason.NO_CRS, "no\nsystem"),
         Unverified("a level"),

@@ -82,7 +82,7 @@ def test_the_root_lists_all_collections(validator, various):
     root = read(document)
     validate(validator, root)
     children = [link for link in root["links"] if link["rel"] == "child"]
-    assert [child["title"] for child in children] == ["Travis USDA 1951", 'A <b> & "c"']
+    assert [child["title"] for child in children] == ["Scans without a position", "Travis USDA 1951", 'A <b> & "c"']
     assert document.key == unquote(root["links"][1]["href"].removeprefix(BASE))
 
 
