@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogmill.domain.errors import Reason
-from cogmill.domain.model import Bands, Collection, Product, StoredObject
+from cogmill.domain.layout import layout_in_use
+from cogmill.domain.model import Bands, Collection, Product, Stage, StoredObject
 from cogmill.ledger.connection import Part, Row, as_json, available
 
 CHECKS = (
@@ -99,8 +100,9 @@ class Findings(Part):
             settled: Objects that were modified later are left alone, by the store's clock.
         """
         self._rows("analyze_listed")
+        scanned = layout_in_use().stages[Stage.SCANNED]
         for query in CHECKS:
-            self._rows(query, begun=begun, settled=settled)
+            self._rows(query, begun=begun, settled=settled, scanned=scanned)
 
     def listed(self, places: Sequence[str]) -> list[Row]:
         """Return key, size and time of what was listed in some places that grow with collections, not with frames."""

@@ -10,6 +10,7 @@ import pytest
 from cogmill.config.settings import Settings
 from cogmill.config.site import use_site
 from cogmill.domain.layout import TEXAS, use_layout
+from cogmill.maintenance.compare import compare
 from cogmill.pipeline import Archive, build_cogs, ingest, publish, update_overviews
 from cogmill.pipeline.batches import plan_batches
 from osgeo import gdal, osr
@@ -137,6 +138,8 @@ def test_takes_every_upload_of_another_archive_to_its_map(site, bucket, sample, 
         ["1951-03-22", "1951-03-22"],
         ["1951-03-01", "1951-03-31"],
     ]
+    missing = [finding.detail for finding in compare(site).examples if finding.kind == "scan_missing"]
+    assert "expected Rohscans/1951~_4_174.tif" in missing
     for key, source in uploads.items():
         if not key.startswith("Harz"):
             assert_same_picture(client, name, found[key][1], source, (200, 3900) if "Sachsa" in key else None)

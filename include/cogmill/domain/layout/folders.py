@@ -222,7 +222,9 @@ class KeyPattern:
         if segment.text == "{product}":
             return f"the product folder is {value!r}, not one of {', '.join(names)}"
         if segment.text in {"{bands}", "{stage}"}:
-            place = ORDINALS[number] if number < min(len(ORDINALS), self.several or count) else segment.parts[0]
+            # behind a place of several folders nobody counts
+            counted = min(len(ORDINALS), count if self.several is None else self.several)
+            place = ORDINALS[number] if number < counted else segment.parts[0]
             return f"the {place} folder is {value!r}, not one of {', '.join(names)}"
         if number == self.several and self.rules["place"].says:
             return self.rules["place"].says.format(value=repr(value))

@@ -49,14 +49,14 @@ FROM cogmill.frame AS f
 WHERE f.state <> 'withdrawn' AND f.arrived_at < :begun
     AND NOT EXISTS (SELECT FROM listed AS l WHERE l.key = f.source_key);
 
--- name: check_scans(begun)
+-- name: check_scans(begun, scanned)
 -- Scans that are gone, and published frames without a scan.
 INSERT INTO found
 SELECT 'scan_gone', s.key, s.collection_id, 'its frames still link to it'
 FROM cogmill.scan AS s
 WHERE s.arrived_at < :begun AND NOT EXISTS (SELECT FROM listed AS l WHERE l.key = s.key)
 UNION ALL
-SELECT 'scan_missing', f.source_key, f.collection_id, 'expected scanned/' || f.scan_stem || '.tif'
+SELECT 'scan_missing', f.source_key, f.collection_id, 'expected ' || :scanned || '/' || f.scan_stem || '.tif'
 FROM cogmill.frame AS f
 WHERE f.state = 'published' AND f.scan_stem IS NOT NULL AND NOT EXISTS (
     SELECT FROM cogmill.scan AS s
