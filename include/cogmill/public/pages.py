@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -10,13 +11,17 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from cogmill.config.places import TEMPLATES
+from cogmill.config.places import TEMPLATES, VIEWER
 from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds4326
+from cogmill.overviews.grid import resolution
 from cogmill.public.document import HTML, Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 
 MEGABYTE = 1_000_000
+
+VIEW_PX = 600
+"""Pixels across which the viewer shows a whole collection."""
 
 
 def template(name: str) -> Template:
@@ -51,6 +56,22 @@ def megabytes(size: int | None) -> str:
     return f"{size / MEGABYTE:.1f} MB" if size >= MEGABYTE / 10 else "under 0.1 MB"
 
 
+def has_viewer() -> bool:
+    """Tell whether the viewer has been built, so that pages may lead to it."""
+    return (VIEWER / "index.html").is_file()
+
+
+def viewer_link(facts: CollectionFacts) -> str:
+    """Return the address of a view of the whole collection, in its first year; empty where no viewer has been built."""
+    if not has_viewer():
+        return ""
+    longitude, latitude = facts.bounds.center
+    longer_m = max(facts.bounds_3857.width, facts.bounds_3857.height, 1.0)
+    zoom = min(17.0, max(3.0, math.log2(resolution(0) * VIEW_PX / longer_m)))
+    year = f"&year={facts.years[0]}" if facts.years else ""
+    return f"{facts.addresses.viewer}?c={longitude:.5f},{latitude:.5f}&z={zoom:.1f}{year}"
+
+
 def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
     """Yield the page of a collection, the list of its photographs, and the page of each."""
     yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)
@@ -78,6 +99,7 @@ def _collection_page(facts: CollectionFacts) -> bytes:
         site=facts.site,
         a=addresses,
         json_ld=_dataset(facts),
+        viewer=viewer_link(facts),
         taken=taken(facts.days),
         extent=extent_text(facts.bounds),
         pixel=f"about {facts.gsd_m:.2g} m" if facts.gsd_m else "",

@@ -14,7 +14,7 @@ from cogmill.domain.geo import Bounds3857, Bounds4326
 from cogmill.mapserver.urls import ArchiveAddresses, download_url
 from cogmill.public.document import HTML, JSON, XML, Document
 from cogmill.public.facts import CollectionFacts
-from cogmill.public.pages import template
+from cogmill.public.pages import has_viewer, template
 from cogmill.public.tile_grid import FINEST_ZOOM, finest_zoom
 
 
@@ -128,7 +128,9 @@ def catalog_entry(facts: CollectionFacts) -> CatalogEntry:
 def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[CatalogEntry]) -> Iterator[Document]:
     """Yield the list for programs, the list for people, and the one for search engines."""
     yield Document(public_keys.SERVICES, services_json(entries).encode(), JSON)
-    yield Document(public_keys.CATALOG_PAGE, services_page(entries, site).encode(), HTML)
+    yield Document(
+        public_keys.CATALOG_PAGE, services_page(entries, site, addresses.viewer if has_viewer() else "").encode(), HTML
+    )
     yield Document(public_keys.SITEMAP, sitemap(entries, addresses), XML)
 
 
@@ -137,9 +139,10 @@ def services_json(entries: Sequence[CatalogEntry]) -> str:
     return json.dumps({"services": [entry.stored() for entry in entries]}, ensure_ascii=False, indent=1) + "\n"
 
 
-def services_page(entries: Sequence[CatalogEntry], site: Site) -> str:
-    """Return the list for people: one page without scripts, everything escaped."""
-    return template("catalog.html.j2").render(entries=entries, frames=sum(entry.frames for entry in entries), site=site)
+def services_page(entries: Sequence[CatalogEntry], site: Site, viewer: str = "") -> str:
+    """Return the list for people: one page without scripts, everything escaped; `viewer` is its address where there is one."""
+    frames = sum(entry.frames for entry in entries)
+    return template("catalog.html.j2").render(entries=entries, frames=frames, site=site, viewer=viewer)
 
 
 def sitemap(entries: Sequence[CatalogEntry], addresses: ArchiveAddresses) -> bytes:

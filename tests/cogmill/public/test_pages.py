@@ -136,3 +136,17 @@ def test_equal_facts_give_equal_bytes(facts):
     frames = [frame(number, f"03-22-51_4-{number}") for number in range(3)]
 
     assert written(facts(frames), frames) == written(facts(frames, revision=99), frames)
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_page_leads_to_the_viewer_where_there_is_one(facts, tmp_path, monkeypatch, built):
+    monkeypatch.setattr(pages, "VIEWER", tmp_path)
+    if built:
+        (tmp_path / "index.html").touch()
+
+    links = Reader(page(facts([frame()]), [frame()])).links
+
+    views = [link for link in links if "/viewer/" in link]
+    assert [re.sub(r"c=[-\d.,]+&z=[\d.]+", "c&z", view) for view in views] == (
+        ["https://photos.example.org/bucket/viewer/index.html?c&z&year=1951"] if built else []
+    )
