@@ -43,6 +43,9 @@ test-long: setup ## the long tests: hours of random work, backfills beside uploa
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py tests/system/test_crowd.py \
 	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline
 
+lanes: setup ## every lane that `make test` leaves out, one after another; results go to docs/verification.md; hours (LANES="faults ...": some)
+	@$(PYTHON) -m tools.lanes $(LANES)
+
 cve: setup ## known holes of MapServer, GDAL, nginx, PostgreSQL, libtiff and curl in the packages of this machine
 	@$(PYTHON) -m tools.cve
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,21 @@ def end(process: subprocess.Popen[bytes], politely: signal.Signals) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was skipped, by why, where nobody overlooks it: a lane that never ran is not green."""
+    reasons = Counter(
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    if reasons:
+        terminalreporter.section(
+            f"NOT RUN: {sum(reasons.values())} tests; `make lanes` runs what takes long", bold=True
+        )
+        for reason, number in reasons.most_common():
+            terminalreporter.line(f"{number:5d}  {reason}")
 
 
 @pytest.fixture(autouse=True)

@@ -162,9 +162,10 @@ def test_a_person_finds_rejected_uploads_from_the_numbers_at_the_top(archive: St
 
     page.get_by_role("link", name="rejected", exact=False).and_(page.locator("#totals a")).click()
     page.get_by_label("Reason").select_option("no_crs")
+    page.get_by_label("Collection", exact=True).fill(COLLECTION)
     page.get_by_role("button", name="Search").click()
 
-    page.get_by_text("1 found").wait_for()
+    page.get_by_text("1 found", exact=True).wait_for()
     assert page.locator("td.name").count() == 1
     page.get_by_role("button", name="Retry all 1 found").wait_for()
     with page.expect_download() as download:
