@@ -55,7 +55,7 @@ def test_names_settings_that_the_program_has() -> None:
     named = {name for name in compose_names() if name.startswith("COGMILL_")}
     named |= {entry["name"] for file in HELM for entry in yaml.safe_load(file.read_text()).get("env", [])}
 
-    assert named - program_settings() == set()
+    assert named - program_settings() == {"PYTHONWARNINGS"}  # Python's own
 
 
 def test_gives_connections_that_are_json() -> None:
