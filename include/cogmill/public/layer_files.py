@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -14,9 +13,9 @@ import numpy as np
 import shapely
 
 from cogmill.domain import public_keys
-from cogmill.overviews.grid import resolution
 from cogmill.public.document import GEOJSON, TEXT, Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.tile_grid import finest_zoom
 
 QLR = "application/x-qgis-layer-definition"
 """Content type of a QGIS layer file."""
@@ -26,9 +25,6 @@ DECIMALS = 7
 
 GRID = 32
 """Squares along the longer side of the grid by which the covered area is told."""
-
-FINEST_ZOOM = 22
-"""Finest zoom that web maps ask for."""
 
 
 def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
@@ -43,13 +39,6 @@ def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame
     yield Document(f"{folder}cogs.txt", cogs.encode(), TEXT)
 
 
-def finest_zoom(facts: CollectionFacts) -> int:
-    """Return the zoom of the XYZ grid from which on tiles show no more detail."""
-    if not facts.gsd_m:
-        return FINEST_ZOOM
-    return min(FINEST_ZOOM, max(1, math.ceil(math.log2(resolution(0) / facts.gsd_m))))
-
-
 def layer_file(facts: CollectionFacts) -> bytes:
     """Return a QGIS layer file with the WMS layer, and the tiles beside it switched off."""
     wms = "&".join(
@@ -58,7 +47,7 @@ def layer_file(facts: CollectionFacts) -> bytes:
             f"layers={quote(facts.collection.service_name)}", "styles", f"url={quote(facts.addresses.wms, safe='')}",
         ]
     )  # fmt: skip
-    tiles = f"type=xyz&url={quote(facts.addresses.tiles, safe='/:{}')}&zmax={finest_zoom(facts)}&zmin=0"
+    tiles = f"type=xyz&url={quote(facts.addresses.tiles, safe='/:{}')}&zmax={finest_zoom(facts.gsd_m)}&zmin=0"
     identity, title = facts.collection.id, facts.title
     shown = [
         _Layer(f"{identity}_wms", title, wms),
@@ -114,7 +103,7 @@ def layer_index_entry(facts: CollectionFacts, outlines: Sequence[shapely.Geometr
         "category": "historicphoto",
         "description": facts.abstract,
         "country_code": site.country_code or "ZZ",
-        "max_zoom": finest_zoom(facts),
+        "max_zoom": finest_zoom(facts.gsd_m),
         "license_url": site.license.url if site.license else None,
         "privacy_policy_url": site.privacy_url,
         "permission_osm": site.permission_osm,

@@ -104,6 +104,14 @@ def test_footprints_and_list_of_cogs_name_each_photograph(facts):
     assert shapely.geometry.shape(features[0]["geometry"]).exterior.is_ccw
 
 
-@pytest.mark.parametrize(("gsd_m", "zoom"), [(None, 22), (0.6, 18), (0.001, 22), (1e6, 1)])
+@pytest.mark.parametrize(("gsd_m", "zoom"), [(None, 24), (0.6, 18), (0.001, 24), (1e6, 0)])
 def test_zooms_end_where_there_is_no_more_detail(facts, gsd_m, zoom):
-    assert layer_files.finest_zoom(facts(FRAMES, gsd_m=gsd_m)) == zoom
+    known = facts(FRAMES, gsd_m=gsd_m)
+
+    assert (
+        layer_files.layer_index_entry(known, shapely.from_wkb([frame.outline_wkb for frame in FRAMES]))["properties"][
+            "max_zoom"
+        ]
+        == zoom
+    )
+    assert f"zmax={zoom}&amp;".encode() in layer_files.layer_file(known)
