@@ -18,8 +18,8 @@ FINEST_ZOOM = 24
 MOST_COLLECTIONS = 24
 """Collections that a tile of a year may meet: each costs a cell of its overviews."""
 
-CROWDED_ZOOMS = range(13)
-"""Zooms at which so many can meet."""
+CROWDED_ZOOMS = range(10)
+"""Zooms at which so many can meet: the finest has tiles of 78 km."""
 
 
 def finest_zoom(gsd_m: float | None) -> int:
