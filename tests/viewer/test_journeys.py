@@ -205,6 +205,17 @@ def test_outlines_of_the_year(visit: OpenPage) -> None:
     assert "outlines=1" in page.url
 
 
+def test_index_sheets_on_the_map_when_asked_for(visit: OpenPage) -> None:
+    page = visit(f"?c={place(320, 320)}&z=13&year=1951")
+    expect(page.locator("#count")).to_have_text("3 photographs in view")
+
+    page.get_by_role("checkbox", name="Index sheets on the map").check()
+
+    expect(page.locator("#count")).to_have_text("4 photographs in view")
+    assert "sheets=1" in page.url
+    expect(page.get_by_role("checkbox", name="Index sheets on the map")).to_be_focused()
+
+
 def test_hostile_names_are_only_text(visit: OpenPage, site: Files, bucket: Any, tmp_path: Any) -> None:
     evil = "<img src=x onerror=alert(1)>"
     text = json.loads((bucket / "viewer/collections.json").read_text())

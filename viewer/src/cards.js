@@ -59,7 +59,7 @@ export function markAlone(list, id) {
 /** Make the entry of a collection; a click shows it. */
 export function serviceEntry(service, chosen) {
   const years = service.years ? [...new Set(service.years)].join("–") : "undated";
-  return make("li", {}, make("button", { type: "button", class: "service", click: () => chosen(service) },
+  return make("li", {}, make("button", { type: "button", class: "service", "data-key": service.id, click: () => chosen(service) },
     make("strong", {}, service.county || service.title), " ",
     make("span", {}, `${service.agency} ${years}`),
     make("span", { class: "quiet" }, `${service.product === "frames" ? "" : `${service.product}, `}${counted(service.frames, "photograph")}`)));

@@ -14,6 +14,15 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Replace what an element holds; the focus stays on what has the same `data-key`, else it goes to the panel. */
+export function replaceKeepingFocus(element, ...children) {
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  element.replaceChildren(...children);
+  if (!focused) return;
+  const same = [...element.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused.dataset.key);
+  (same ?? byId("panel-body")).focus({ preventScroll: true });
+}
+
 /** Return an address if a browser may follow it: what is no web address, a script for example, is none. */
 export function webAddress(text) {
   if (!text) return null;

@@ -16,7 +16,7 @@ import { Circle, Fill, Stroke, Style } from "ol/style.js";
 import { UNDATED, fullest, isOf, nearest, places, stops, touches, union } from "./archive.js";
 import { baseLayer, boxesLayer, color, namesLayer } from "./basemap.js";
 import { serviceEntry } from "./cards.js";
-import { byId, counted, make } from "./dom.js";
+import { byId, make, replaceKeepingFocus } from "./dom.js";
 import { Finder } from "./finder.js";
 import { framesWithin } from "./frames.js";
 import { Side } from "./layers.js";
@@ -37,7 +37,8 @@ export class Viewer {
   constructor(config, root, services) {
     Object.assign(this, { config, root, services });
     this.byId = new Map(services.map((service) => [service.id, service]));
-    this.stops = stops(services.filter((service) => service.product !== "index"));
+    this.hasSheets = services.some((service) => service.product === "index");
+    this.everyStop = { false: stops(services.filter((service) => service.product !== "index")), true: stops(services) };
     this.whole = union(services.map((service) => service.box3857)) ?? transformExtent([-125, 24, -66, 50], "EPSG:4326", "EPSG:3857");
     this.state = { ...EMPTY };
     this.failures = new Map();
@@ -100,6 +101,9 @@ export class Viewer {
 
   connect() {
     this.map.on("moveend", () => this.moved());
+    this.map.on("rendercomplete", () => {
+      byId("map").dataset.drawn = label(this.state.year ?? "");
+    });
     this.map.on("singleclick", (event) => this.set({ at: toLonLat(event.coordinate), frame: null }));
     byId("map").addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.listMiddle();
@@ -129,7 +133,9 @@ export class Viewer {
       view.setCenter(fromLonLat(state.center ?? state.at));
       view.setZoom(state.zoom ?? 14);
     } else if (!view.getCenter() || !state.frame) this.fit(this.whole, 0);
-    state.year ??= fullest(this.stops);
+    // an archive of index sheets alone begins with them
+    state.sheets ||= this.hasSheets && !this.everyStop.false.length;
+    state.year ??= fullest(this.everyStop[state.sheets]);
     this.state = { ...state, at: null };
     this.finder.search(state.query, true);
     this.apply({ at: state.at, frame: state.frame }, false);
@@ -194,7 +200,7 @@ export class Viewer {
     this.boxes.show(this.services, boxes);
     this.swipe.set(compare !== null, swipe);
     this.here = stops(inView);
-    this.timeline.show(this.stops, this.here, year);
+    this.timeline.show(this.everyStop[this.state.sheets], this.here, year);
     this.showCompare();
     this.showStart(inView);
     this.drawOutlines(inView.filter((service) => isOf(service, year)));
@@ -223,12 +229,19 @@ export class Viewer {
     if (section.hidden) return;
     const now = inView.filter((service) => isOf(service, this.state.year));
     const shown = this.nearTheMiddle(now).slice(0, 12);
-    section.replaceChildren(
+    replaceKeepingFocus(section,
       make("p", { class: "hint" }, "Click the map to list every photograph of a place."),
       make("h2", {}, this.state.year === null ? "Nothing is published yet" : `${label(this.state.year)} in view`),
       now.length ? make("ul", {}, ...shown.map((service) => serviceEntry(service, (one) => this.showService(one)))) : make("p", { class: "quiet" }, this.services.length ? "No collection of this year in view." : "Collections appear here as soon as they are on a map."),
       now.length > shown.length ? make("p", { class: "quiet" }, `and ${now.length - shown.length} more; move the map or search.`) : "",
+      this.hasSheets ? this.sheetsChoice() : "",
     );
+  }
+
+  sheetsChoice() {
+    const box = make("input", { type: "checkbox", "data-key": "sheets", change: () => this.set({ sheets: box.checked }) });
+    box.checked = this.state.sheets;
+    return make("label", { class: "choice" }, box, " Index sheets on the map");
   }
 
   nearTheMiddle(services) {
@@ -320,7 +333,9 @@ export class Viewer {
       const { canvas, box } = await picture(frame.cog, ALONE_PX);
       if (this.state.frame !== id) return undefined;
       const blob = await new Promise((resolve) => canvas.toBlob(resolve));
-      this.alone.setSource(new ImageStatic({ url: URL.createObjectURL(blob), imageExtent: box, projection: "EPSG:3857" }));
+      URL.revokeObjectURL(this.aloneUrl);
+      this.aloneUrl = URL.createObjectURL(blob);
+      this.alone.setSource(new ImageStatic({ url: this.aloneUrl, imageExtent: box, projection: "EPSG:3857" }));
       byId("map").dataset.alone = id;
     } catch (error) {
       for (const { group } of [this.left, this.right]) group.setOpacity(1);
