@@ -19,7 +19,7 @@ from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import Archive
 from cogmill.pipeline.export import COMPILED, compile_indexes
 from cogmill.pipeline.public_files import update_public_files
-from cogmill.public.viewer_files import built_files
+from cogmill.public.viewer_files import built_documents
 from osgeo import gdal
 from playwright.sync_api import Response, expect, sync_playwright
 
@@ -59,7 +59,7 @@ def archive(stack: Stack) -> Iterator[SmallArchive]:
         Archive(S3Store(stack.s3_client(), settings.bucket), ledger, settings), stack.s3_client(), libpq
     )
     subprocess.run([REPOSITORY / "setup" / "viewer.sh"], check=True)
-    built_files.cache_clear()
+    built_documents.cache_clear()
     archive.put(archive.upload_real(1).replace("/georef/", "/scanned/"), b"a scan")
     archive.run()
     compile_indexes(archive.archive)

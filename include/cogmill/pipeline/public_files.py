@@ -32,7 +32,7 @@ from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.scans.lone_scan import ScanEntry
 from cogmill.public.scans.scan_list import archive_documents as lists_of_scans
 from cogmill.public.services_list import CatalogEntry, catalog_entry
-from cogmill.public.viewer_files import built_files
+from cogmill.public.viewer_files import built_documents
 from cogmill.public.writers import archive_documents, collection_documents
 
 log = logging.getLogger(__name__)
@@ -222,7 +222,7 @@ def _write(archive: Archive, owner: str, documents: Iterable[Document], change: 
 
 def _kept(known: Iterable[str]) -> set[str]:
     """Return the documents that stay although nobody writes them: the viewer, where this installation came without it."""
-    return set() if built_files(VIEWER) else {key for key in known if key.startswith(public_keys.VIEWER)}
+    return set() if built_documents(VIEWER) else {key for key in known if key.startswith(public_keys.VIEWER)}
 
 
 def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:

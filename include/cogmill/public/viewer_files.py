@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import mimetypes
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -36,18 +36,24 @@ STAND_IN, ID = "id0of0a0collection", "{id}"
 
 def documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[CatalogEntry]) -> Iterator[Document]:
     """Yield the viewer's files, where it has been built, its configuration and the short list of collections."""
-    for name, body in built_files(VIEWER).items():
-        lasting = name.startswith("assets/")
-        yield _compressed(f"{public_keys.VIEWER}{name}", body, _type(name), FOR_EVER if lasting else "")
+    yield from built_documents(VIEWER)
     yield _compressed(public_keys.VIEWER_CONFIG, _json(configuration(site)), JSON)
     yield _compressed(public_keys.VIEWER_COLLECTIONS, _json(collections(addresses, entries)), JSON)
 
 
 @cache
-def built_files(folder: Path) -> Mapping[str, bytes]:
-    """Return the built viewer by path, read once per process; empty where it has not been built."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+def built_documents(folder: Path) -> tuple[Document, ...]:
+    """Return the built viewer, read and compressed once per process; nothing where it has not been built."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return tuple(
+        _compressed(
+            f"{public_keys.VIEWER}{name}",
+            (folder / name).read_bytes(),
+            _type(name),
+            FOR_EVER if name.startswith("assets/") else "",
+        )
+        for name in names
+    )
 
 
 def configuration(site: Site) -> dict[str, object]:
