@@ -18,7 +18,6 @@ from cogmill.config.site import Site
 from cogmill.domain import keys
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds3857
 from cogmill.domain.model import BuiltCog, Collection, UploadKey
-from cogmill.mapserver.titles import service_title
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.overviews.contents import Member
 from cogmill.overviews.thumbnail import draw_thumbnails
@@ -58,7 +57,7 @@ def collection_facts(
     extent = Bounds3857.from_edges([*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()])
     days = [day for frame in frames if frame.acquired for day in frame.acquired]
     return CollectionFacts(
-        collection=collection, title=service_title(collection), abstract="", frames=len(frames), bands=tuple({frame.bands for frame in frames}),
+        collection=collection, title=f"{collection.county} {collection.agency} {collection.year}", abstract="", frames=len(frames), bands=tuple({frame.bands for frame in frames}),
         bounds=extent.to_4326(), bounds_3857=extent, days=(min(days), max(days)) if days else None, undated=False, scans=0, cog_bytes=0,
         gsd_m=None, updated=WHEN, revision=1, site=SITE, addresses=addresses.of(collection.id),
     )  # fmt: skip
