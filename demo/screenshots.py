@@ -90,6 +90,7 @@ def pages(airflow: str) -> dict[str, str]:
         "airflow-graph": f"{airflow}/dags/{dag}/runs/{run}",
         "airflow-watch": f"{airflow}/dags/watch_uploads",
         "page-collections": f"{airflow}/plugin/collections",
+        "page-rejected": f"{airflow}/plugin/collections/cogmill/rejected",
         "page-collection": f"{airflow}/plugin/collections/cogmill/dags/{dag}",
     }
 
