@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import re
 import urllib.error
 import urllib.request
@@ -11,9 +12,6 @@ from collections.abc import Iterator
 from html import unescape
 from urllib.parse import urldefrag, urljoin
 from xml.etree import ElementTree as ET
-
-TILE = {"{z}": "0", "{zoom}": "0", "{x}": "0", "{y}": "0", "{TileMatrix}": "0", "{TileCol}": "0", "{TileRow}": "0"}
-"""A tile that every service has."""
 
 
 def ask(address: str, method: str = "GET") -> int:
@@ -36,25 +34,30 @@ def fetch(address: str, method: str = "GET") -> tuple[int, str, bytes]:
 def crawl(start: list[str], bases: tuple[str, ...]) -> dict[str, int]:
     """Follow every address from some documents on, below some bases; return the status of each.
 
-    The address of a service without parameters, which no one opens, is left out.
+    The address of a service without parameters, which no one opens, is left out; of tiles `tile` tells one.
     """
     waiting, found = list(start), {}
     while waiting:
         address = waiting.pop()
-        if address in found or not address.startswith(bases) or address.endswith("&"):
+        if address in found or not address.startswith(bases) or address.endswith("&") or "{" in address:
             continue
         status, kind, body = fetch(address)
         found[address] = status
         if status == 200:
-            waiting += [resolved(address, link) for link in links(kind, body)]
+            waiting += [urldefrag(urljoin(address, link)).url for link in links(kind, body)]
+            waiting += tile(body) if address.endswith("/tiles.json") else []
     return found
 
 
-def resolved(page: str, link: str) -> str:
-    """Return where a link on a page leads, with numbers in the places of a tile."""
-    for name, number in TILE.items():
-        link = link.replace(name, number)
-    return urldefrag(urljoin(page, link)).url
+def tile(body: bytes) -> list[str]:
+    """Return the address of the tile in the middle of what a TileJSON describes, at its coarsest zoom."""
+    about = json.loads(body)
+    west, south, east, north = about["bounds"]
+    zoom, latitude = about["minzoom"], math.radians((south + north) / 2)
+    x = ((west + east) / 2 + 180) / 360
+    y = (1 - math.asinh(math.tan(latitude)) / math.pi) / 2
+    column, row = int(x * 2**zoom), int(y * 2**zoom)
+    return [t.replace("{z}", str(zoom)).replace("{x}", str(column)).replace("{y}", str(row)) for t in about["tiles"]]
 
 
 def links(kind: str, body: bytes) -> Iterator[str]:
