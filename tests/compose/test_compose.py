@@ -133,6 +133,19 @@ def test_strangers_download_what_is_published_and_nothing_else(system: System, d
     assert {strangers.ask(link) for link in closed} == {403}
 
 
+def test_strangers_follow_every_address_of_the_lists(system: System, disturbed: Upload) -> None:
+    base = system.environment["COGMILL_PUBLIC_URL"]
+    start = [download_url(base, key) for key in (SERVICES, CATALOG_PAGE)]
+
+    def closed() -> dict[str, int] | None:
+        """Return what a crawl does not get; None while there is hardly anything to follow."""
+        found = strangers.crawl(start, (base,))
+        return {url: status for url, status in found.items() if status != 200} if len(found) > len(start) else None
+
+    # a publication that is going on writes a page before what it leads to
+    wait_until(lambda: closed() == {}, "a crawl that is refused nothing", PATIENCE_S)
+
+
 def test_keeps_logs_although_their_worker_is_gone(system: System, disturbed: Upload) -> None:
     client = system.stack.s3_client()
 
