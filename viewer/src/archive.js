@@ -24,6 +24,8 @@ const PRODUCTS = { mosaic: 0, frames: 1, index: 2 };
  * @property {string} layer name of the raster layer
  * @property {number} frames
  * @property {?[number, number]} years first and last
+ * @property {number[]} everyYear years of which it has photographs; empty when only the range is known
+ * @property {number} maxZoom last zoom of its tiles
  * @property {number[]} box degrees
  * @property {number[]} box3857 meters
  * @property {string} wms address up to its parameters
@@ -53,6 +55,8 @@ function readService(entry, addresses) {
     layer: entry.name,
     frames: entry.frames ?? 0,
     years: Array.isArray(entry.years) ? entry.years : null,
+    everyYear: entry.every_year ?? [],
+    maxZoom: entry.max_zoom ?? 24,
     updated: entry.updated ?? "",
     box: inDegrees(entry.extent_3857),
     box3857: entry.extent_3857,
@@ -101,15 +105,17 @@ export function union(boxes) {
 /** Tell whether a service belongs to a stop of the slider. */
 export function isOf(service, stop) {
   if (stop === UNDATED) return service.years === null;
+  if (service.everyYear.length) return service.everyYear.includes(stop);
   return service.years !== null && service.years[0] <= stop && stop <= service.years[1];
 }
 
 /**
- * Return where the slider can stop: the first year of each service, and the last where it spans several; `undated` at the end.
+ * Return where the slider can stop: every year of which a service has photographs, its first and last where only a range is known;
+ * `undated` at the end.
  * @returns {{stop: number|string, frames: number, services: number}[]} ordered by year
  */
 export function stops(services) {
-  const found = new Set(services.flatMap((service) => service.years ?? [UNDATED]));
+  const found = new Set(services.flatMap((service) => (service.everyYear.length ? service.everyYear : (service.years ?? [UNDATED]))));
   const ordered = [...found].sort((one, other) => (one === UNDATED) - (other === UNDATED) || one - other);
   return ordered.map((stop) => {
     const here = services.filter((service) => isOf(service, stop));

@@ -4,6 +4,7 @@ import ImageLayer from "ol/layer/Image.js";
 import LayerGroup from "ol/layer/Group.js";
 import TileLayer from "ol/layer/Tile.js";
 import ImageStatic from "ol/source/ImageStatic.js";
+import TileState from "ol/TileState.js";
 import TileWMS from "ol/source/TileWMS.js";
 import XYZ from "ol/source/XYZ.js";
 import { chooseDisplay } from "./archive.js";
@@ -67,7 +68,28 @@ function pictureLayer(service, url) {
 }
 
 function tileSource(service) {
-  return new XYZ({ url: service.tiles, maxZoom: 21, transition: 150 });
+  return new XYZ({ url: service.tiles, maxZoom: service.maxZoom, transition: 150, tileLoadFunction: loadTile });
+}
+
+const NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+/** A transparent picture. */
+
+/** Load a tile; a map host answers 204 where there is no photograph, which is no fault. */
+async function loadTile(tile, address) {
+  try {
+    const response = await fetch(address);
+    if (!response.ok) throw new Error(`${response.status}`);
+    const picture = tile.getImage();
+    if (response.status === 204) {
+      picture.src = NOTHING;
+      return;
+    }
+    const url = URL.createObjectURL(await response.blob());
+    picture.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
+    picture.src = url;
+  } catch {
+    tile.setState(TileState.ERROR);
+  }
 }
 
 function wmsSource(service) {

@@ -36,6 +36,12 @@ test("the slider stops at first and last years, and undated at the end", () => {
   assert.equal(isOf(services[2], 1952), false);
 });
 
+test("the slider does not stop at years between photographs", () => {
+  const [service] = readList({ addresses: ADDRESSES, columns: [...COLUMNS, "every_year"], collections: [[...entry("a", [1937, 1951]), [1937, 1938, 1951]]] });
+  assert.deepEqual(stops([service]).map(({ stop }) => stop), [1937, 1938, 1951]);
+  assert.equal(isOf(service, 1944), false);
+});
+
 test("every service has a stop at which it is shown", () => {
   const services = readServices([entry("a", [1937, 1940]), entry("b", [1939, 1939]), entry("c", null)]);
   const available = stops(services);

@@ -23,7 +23,21 @@ from cogmill.public.services_list import CatalogEntry
 FOR_EVER = "public, max-age=31536000, immutable"
 """Of files whose names change with their bytes."""
 
-COLUMNS = ("id", "name", "title", "county", "agency", "year", "product", "frames", "years", "extent_3857", "updated")
+COLUMNS = (
+    "id",
+    "name",
+    "title",
+    "county",
+    "agency",
+    "year",
+    "product",
+    "frames",
+    "years",
+    "every_year",
+    "extent_3857",
+    "max_zoom",
+    "updated",
+)
 """What the short list holds of a collection, in its order; extents in whole meters, outwards."""
 
 HTML, SCRIPT = "text/html; charset=utf-8", "text/javascript; charset=utf-8"
@@ -74,7 +88,7 @@ def collections(addresses: ArchiveAddresses, entries: Sequence[CatalogEntry]) ->
     """Return the list of all collections, a tenth as long as `catalog/services.json`, with the addresses that they have in common."""
     # braces would be escaped in addresses, so a plain id stands in and is replaced
     one = addresses.of(STAND_IN)
-    templates = {"wms": one.wms, "thumbnail": one.thumbnail(256), "large": one.thumbnail(1024)}
+    templates = {"wms": one.wms, "tiles": one.tiles, "thumbnail": one.thumbnail(256), "large": one.thumbnail(1024)}
     return {
         "addresses": {name: address.replace(STAND_IN, ID) for name, address in templates.items()},
         "columns": COLUMNS,
