@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,17 +11,14 @@ import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
 from cogmill.domain.public_access import PUBLIC_PATTERNS
-from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES, SITEMAP, VIEWER_PAGE, frame_search_key
+from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES, SITEMAP
 from cogmill.ledger import Ledger
 from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import Archive
 from cogmill.pipeline.export import COMPILED, compile_indexes
 from cogmill.pipeline.public_files import update_public_files
-from cogmill.public.viewer_files import built_documents
 from osgeo import gdal
-from playwright.sync_api import Response, expect, sync_playwright
 
-from demo.screenshots import QUIET
 from demo.stack import Stack
 from demo.stack.settings import REPOSITORY
 from demo.stack.temporary_stack import temporary_stack
@@ -59,7 +54,6 @@ def archive(stack: Stack) -> Iterator[SmallArchive]:
         Archive(S3Store(stack.s3_client(), settings.bucket), ledger, settings), stack.s3_client(), libpq
     )
     subprocess.run([REPOSITORY / "setup" / "viewer.sh"], check=True)
-    built_documents.cache_clear()
     archive.put(archive.upload_real(1).replace("/georef/", "/scanned/"), b"a scan")
     archive.run()
     compile_indexes(archive.archive)
@@ -110,37 +104,6 @@ def test_clients_of_the_old_address_are_answered(archive: SmallArchive) -> None:
     assert strangers.ask(f"{host}/?{query}") == 200
     assert strangers.fetch(f"{host}/?{query}")[2] == strangers.fetch(f"{host}/wms/?{query}")[2]
     assert strangers.ask(f"{host}/") == 404
-
-
-@pytest.mark.slow
-def test_viewer_shows_a_stranger_the_photograph_and_its_map(stack: Stack, archive: SmallArchive) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("no chromium here: setup/install.sh browser brings it, as make test does")
-    list_of_frames = json.loads(archive.archive.store.read(frame_search_key(TRAVIS.id)) or b"")
-    ((*_, lon, lat),) = list_of_frames["frames"]
-    answers: list[Response] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        page = browser.new_page()
-        page.on("response", answers.append)
-        page.goto(f"{stack.viewer_url}?at={lon},{lat}&z=18")
-        expect(page.locator("#here .frame canvas")).to_be_visible(timeout=60_000)
-        ways = page.locator("#here .frame a").evaluate_all(
-            "all => Object.fromEntries(all.map(a => [a.textContent, a.href]))"
-        )
-        page.wait_for_load_state("networkidle")
-        browser.close()
-
-    assert {"COG", "Scan", "Link", "WMS", "Collection"} == set(ways)
-    assert {name: status for name, link in ways.items() if (status := strangers.ask(link)) != 200} == {}
-    maps = [one for one in answers if one.url.startswith(stack.settings.front_url)]
-    assert maps
-    assert {(one.status, one.headers.get("content-type")) for one in maps} <= {(200, "image/png"), (204, None)}
-    assert {one.url for one in answers if one.status >= 400} == set()
-    scripts = [one.headers for one in answers if re.search(r"/viewer/assets/.*\.js$", one.url)]
-    assert {(one["content-encoding"], "immutable" in one["cache-control"]) for one in scripts} == {("gzip", True)}
-    assert VIEWER_PAGE in answers[0].url
 
 
 def test_cog_is_opened_by_range_requests_as_gis_programs_do(stack: Stack, archive: SmallArchive) -> None:

@@ -55,9 +55,16 @@ def documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[Catalog
     yield _compressed(public_keys.VIEWER_COLLECTIONS, _json(collections(addresses, entries)), JSON)
 
 
-@cache
 def built_documents(folder: Path) -> tuple[Document, ...]:
-    """Return the built viewer, read and compressed once per process; nothing where it has not been built."""
+    """Return the built viewer; nothing where it has not been built."""
+    page = folder / "index.html"
+    return _built(folder, page.stat().st_mtime_ns) if page.is_file() else ()
+
+
+@cache
+def _built(folder: Path, changed: int) -> tuple[Document, ...]:
+    """Return a build, read and compressed once per process; the page is what is written last."""
+    del changed
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return tuple(
         _compressed(
