@@ -73,14 +73,14 @@ def viewer_link(facts: CollectionFacts) -> str:
 
 
 def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
-    """Yield the page of a collection, the list of its photographs, and the page of each."""
-    yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)
-    listed = template("photographs.html.j2").render(facts=facts, site=facts.site, a=facts.addresses, frames=frames)
-    yield Document(public_keys.photograph_list(facts.collection.id), listed.encode(), HTML)
+    """Yield the page of each photograph, the list of them, and the page of the collection, which leads to them, last."""
     page, constant = template("photograph.html.j2"), _constant_parts(facts)
     for frame in frames:
         body = page.render(constant | _photograph(facts, frame))
         yield Document(public_keys.photograph_page(facts.collection.id, frame.bands, frame.stem), body.encode(), HTML)
+    listed = template("photographs.html.j2").render(facts=facts, site=facts.site, a=facts.addresses, frames=frames)
+    yield Document(public_keys.photograph_list(facts.collection.id), listed.encode(), HTML)
+    yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)
 
 
 def _collection_page(facts: CollectionFacts) -> bytes:

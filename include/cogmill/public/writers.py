@@ -22,14 +22,14 @@ ArchiveWriter = Callable[[Site, ArchiveAddresses, Sequence[CatalogEntry]], Itera
 """Yields documents of the whole archive from the entries of its public collections, ordered by id."""
 
 WRITERS: tuple[Writer, ...] = (
-    pages.collection_documents,
     layer_files.collection_documents,
     frame_lists.documents,
     stac_documents.collection_documents,
     tilejson.collection_documents,
     wmts.collection_documents,
+    pages.collection_documents,
 )
-"""What each collection gets."""
+"""What each collection gets, in the order in which it is stored: pages, which lead to all the rest, come last."""
 
 ARCHIVE_WRITERS: tuple[ArchiveWriter, ...] = (
     services_list.archive_documents,
