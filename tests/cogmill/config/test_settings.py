@@ -145,7 +145,9 @@ def test_example_holds_the_defaults_when_every_line_is_used(tmp_path):
 
 @pytest.mark.parametrize("file", sorted((ROOT / "helm").glob("*.yaml")), ids=lambda file: file.name)
 def test_takes_the_values_of_the_chart(monkeypatch, file):
-    given = {entry["name"]: entry["value"] for entry in yaml.safe_load(file.read_text())["env"]}
+    entries = yaml.safe_load(file.read_text())["env"]
+    given = {entry["name"]: entry["value"] for entry in entries if entry["name"].startswith("COGMILL_")}
+    assert given
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 
