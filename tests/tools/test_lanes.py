@@ -47,7 +47,8 @@ def test_a_name_that_is_no_lane_runs_nothing() -> None:
     assert lanes.main(["nonsense"]) == 2
 
 
-def test_what_was_skipped_is_named_at_the_end(pytester: pytest.Pytester) -> None:
+def test_what_was_skipped_is_named_at_the_end(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(lanes.ROOT))
     pytester.makeconftest("from tests.conftest import pytest_terminal_summary")
     pytester.makepyfile(
         "import pytest\n"
