@@ -34,12 +34,12 @@ def fetch(address: str, method: str = "GET") -> tuple[int, str, bytes]:
 def crawl(start: list[str], bases: tuple[str, ...]) -> dict[str, int]:
     """Follow every address from some documents on, below some bases; return the status of each.
 
-    The address of a service without parameters, which no one opens, is left out; of tiles `tile` tells one.
+    Of the addresses of tiles `tile` tells one.
     """
     waiting, found = list(start), {}
     while waiting:
         address = waiting.pop()
-        if address in found or not address.startswith(bases) or address.endswith("&") or "{" in address:
+        if address in found or not address.startswith(bases) or "{" in address:
             continue
         status, kind, body = fetch(address)
         found[address] = status

@@ -96,8 +96,13 @@ FORBIDDEN = {
     "other service": "SERVICE=WFS&REQUEST=GetCapabilities",
     "other mode": "mode=map&layers=all",
     "other kind of picture": f"{TILE}&map.imagetype=svg",
-    "nothing": "",
+    "nothing that is a request": "layers=a",
 }
+
+
+@pytest.mark.parametrize("query", ["", "TILED=true"])
+def test_bare_address_of_a_service_tells_what_there_is(ask, query: str) -> None:
+    assert let_in(ask(query)) == {"SERVICE": "WMS", "REQUEST": "GetCapabilities"}
 
 
 @pytest.mark.parametrize("query", FORBIDDEN.values(), ids=FORBIDDEN.keys())

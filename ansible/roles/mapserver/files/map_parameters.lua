@@ -188,6 +188,9 @@ local function check_tile(asked)
 end
 
 local function check_request(asked)
+  if not next(asked) then -- somebody opened the bare address of a service, as documents name it
+    asked.SERVICE, asked.REQUEST = "WMS", "GetCapabilities"
+  end
   local request = string.lower(asked.REQUEST or "")
   if not asked.SERVICE and not asked.REQUEST and not asked.MODE then
     return 403, "Ask for something: SERVICE=WMS&REQUEST=GetCapabilities tells what there is."
