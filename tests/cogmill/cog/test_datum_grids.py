@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,23 @@ SHIFT_SECONDS = (10.0, -20.0)
 
 
 @pytest.fixture
-def grids(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder in which PROJ looks for grids before it looks in the system's; the confined worker must reach it."""
+def grids() -> Iterator[Path]:
+    """A folder for grids that the confined worker can reach."""
     with tempfile.TemporaryDirectory(prefix="cogmill-grids-") as folder:
         Path(folder).chmod(0o755)
-        monkeypatch.setenv("PROJ_DATA", f"{folder}:/usr/share/proj")
         yield Path(folder)
+
+
+@contextmanager
+def engine_with(grids: Path, limits: Limits) -> Iterator[Engine]:
+    """Start a worker whose PROJ looks for grids in a folder before it looks in the system's.
+
+    Only the worker: PROJ in this process would remember the folder after it is gone.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROJ_DATA", f"{grids}:/usr/share/proj")
+        with Engine(limits) as engine:
+            yield engine
 
 
 def install_grid(folder: Path) -> None:
@@ -79,9 +91,10 @@ def nad27(path: Path) -> Path:
 
 def test_a_grid_that_is_installed_moves_a_frame_to_its_place(grids: Path, tmp_path: Path) -> None:
     install_grid(grids)
+    source = nad27(tmp_path / "a.tif")
 
-    with Engine(Limits()) as engine:
-        cog = build(engine, nad27(tmp_path / "a.tif"))
+    with engine_with(grids, Limits()) as engine:
+        cog = build(engine, source)
 
     west, width, _, north, _, height = gdal.Open(str(cog.path)).GetGeoTransform()
     rows, columns = np.nonzero(read_cog(cog.path)[1])
@@ -91,9 +104,14 @@ def test_a_grid_that_is_installed_moves_a_frame_to_its_place(grids: Path, tmp_pa
 
 
 def test_without_the_grid_a_frame_is_rejected_unless_the_site_allows_what_is_left(grids: Path, tmp_path: Path) -> None:
-    with Engine(Limits()) as engine, pytest.raises(InvalidFrameError, match=r"no_transformation: .*not installed"):
-        build(engine, nad27(tmp_path / "a.tif"))
-    with Engine(Limits(area_error_m=12)) as engine:
-        cog = build(engine, nad27(tmp_path / "a.tif"))
+    source = nad27(tmp_path / "a.tif")
+
+    with (
+        engine_with(grids, Limits()) as engine,
+        pytest.raises(InvalidFrameError, match=r"no_transformation: .*not installed"),
+    ):
+        build(engine, source)
+    with engine_with(grids, Limits(area_error_m=12)) as engine:
+        cog = build(engine, source)
 
     assert cog.adjustments.startswith("shift_within_")

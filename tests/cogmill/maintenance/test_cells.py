@@ -209,12 +209,12 @@ def test_reports_overviews_that_are_old_and_not_those_whose_frames_wait(cells):
     sample.sql("UPDATE cogmill.collection SET revision = 2, exported_revision = 2, mapfile_revision = 2")
     assert found(sample) == {}
     sample.sql("UPDATE cogmill.collection SET published_at = now() - interval '2 hours'")
-    assert found(sample) == {"overviews_old": 1}
+    assert found(sample)["overviews_old"] == 1
 
     sample.upload(frames=1, first=9)
     ingest.ingest_uploads(sample.archive)
 
-    assert found(sample) == {}
+    assert "overviews_old" not in found(sample)
 
 
 def test_cells_of_a_withdrawn_service_are_retired(cells, monkeypatch, settled):
