@@ -6,6 +6,7 @@ import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from cogmill.pipeline.archive import Archive, ServiceChange
@@ -52,6 +53,12 @@ STEPS: dict[str, tuple[type, dict[str, Any], str, Any]] = {
 @pytest.mark.parametrize("task", STEPS)
 def test_a_service_that_a_task_changed_is_an_event(connected: Any, monkeypatch: pytest.MonkeyPatch, task: str) -> None:
     operator, arguments, function, result = STEPS[task]
+    with psycopg.connect(**connected.libpq) as connection:  # what follows a change looks the collection up
+        connection.execute(
+            "INSERT INTO cogmill.collection (id, service_name, folder, agency, year, product)"
+            " VALUES (%s, 'Travis_USDA_1951_frames', 'Travis', 'USDA', '1951', 'frames')",
+            [COLLECTION],
+        )
 
     def change(archive: Archive, *_: Any, **__: Any) -> Any:
         archive.changes.append(ServiceChange(COLLECTION, "published", 3, 1, URL))

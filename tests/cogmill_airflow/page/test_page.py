@@ -397,14 +397,22 @@ def test_each_dag_has_its_page_beside_it(full_page: TestClient) -> None:
     (view,) = [view for view in plugins_manager._get_ui_plugins()[0] if view["destination"] == "dag"]
     shown = {
         dag: full_page.get(view["href"].removeprefix("cogmill").replace("{DAG_ID}", dag)).text
-        for dag in (f"collection__{LARGE_ID}", "maintenance", "compile_indexes", "watch_uploads", "backfill")
+        for dag in (
+            f"collection__{LARGE_ID}",
+            "maintenance",
+            "compile_indexes",
+            "watch_uploads",
+            "backfill",
+            "rollback",
+        )
     }
 
     assert "County0_USDA_1935_frames" in shown[f"collection__{LARGE_ID}"]
     assert "nightly comparison" in shown["maintenance"]
     assert "nightly comparison" in shown["compile_indexes"]
     assert "Every file that was ever seen" in shown["watch_uploads"]
-    assert "On the map" in shown["backfill"]
+    assert "No run has reported yet." in shown["backfill"]
+    assert "On the map" in shown["rollback"]
 
 
 def test_pages_of_collections_follow_each_other_beside_a_dag_too(
@@ -414,6 +422,6 @@ def test_pages_of_collections_follow_each_other_beside_a_dag_too(
 
     monkeypatch.setattr(app, "COLLECTIONS_PER_PAGE", 4)
 
-    first, second = pages_from(full_page, "/dags/backfill", r'<tr data-id="([^"]+)"')
+    first, second = pages_from(full_page, "/dags/rollback", r'<tr data-id="([^"]+)"')
 
     assert (len(first), len({*first, *second})) == (4, 6)
