@@ -125,13 +125,18 @@ class PublicDocuments(Part):
         # `N/A` stands where there is no scan by nature
         return [link for link in links if link and "://" in link], [row["key"] for row in documents]
 
-    def hashes(self, collection_id: str) -> dict[str, str]:
-        """Return key -> sha256 of the documents of a collection, or of the archive, that are in the bucket."""
-        return {row["key"]: row["sha256"] for row in self._rows("public_hashes", collection_id=collection_id)}
+    def stored(self, collection_id: str) -> dict[str, tuple[str, str | None]]:
+        """Return key -> sha256 and `made_of` (None: not known) of the documents of a collection, or of the archive, in the bucket."""
+        rows = self._rows("stored_public_documents", collection_id=collection_id)
+        return {row["key"]: (row["sha256"], row["made_of"]) for row in rows}
 
     def note(self, collection_id: str, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Record documents that were stored: `key`, `sha256` and `size` in bytes."""
+        """Record documents that were stored: `key`, `sha256`, `size` in bytes and, where it is known, `made_of`."""
         self._rows("note_public_documents", collection_id=collection_id, rows=as_json(documents))
+
+    def note_made_of(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Record of what documents are made whose bytes stayed the same: `key` and `made_of`."""
+        self._rows("note_made_of", rows=as_json(documents))
 
     def forget(self, keys: Sequence[str]) -> None:
         """Record that documents are no longer in the bucket."""

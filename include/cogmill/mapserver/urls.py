@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from cogmill.domain import public_keys
 from cogmill.domain.keys import THUMBNAIL_SIZES, thumbnail_key
 from cogmill.domain.model import Bands
+
+_PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*")
+"""Keys without a character that is to be encoded: nearly all, in files with ten thousands of them."""
 
 
 def download_url(base_url: str, key: str) -> str:
@@ -20,7 +24,8 @@ def download_url(base_url: str, key: str) -> str:
     >>> download_url("https://s3.amazonaws.com/cogmill/", "bw/El Paso/USDA_1951/frames/cog/a+b%.tif")
     'https://s3.amazonaws.com/cogmill/bw/El%20Paso/USDA_1951/frames/cog/a%2Bb%25.tif'
     """
-    return f"{base_url.rstrip('/')}/{quote(key, safe='/')}"
+    encoded = key if _PLAIN.fullmatch(key) else quote(key, safe="/")
+    return f"{base_url.rstrip('/')}/{encoded}"
 
 
 def service_url(base_url: str, collection_id: str) -> str:

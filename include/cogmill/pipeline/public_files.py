@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import CollectionConfig, collection_abstract, load_collection_config, site_of
@@ -27,7 +27,7 @@ from cogmill.mapserver.titles import service_title
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery.lone_scans import scan_files
-from cogmill.public.document import Document
+from cogmill.public.document import Document, compared
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.scans.lone_scan import ScanEntry
 from cogmill.public.scans.scan_list import archive_documents as lists_of_scans
@@ -204,20 +204,25 @@ def _update_archive(archive: Archive, change: PublicChange) -> None:
 def _write(archive: Archive, owner: str, documents: Iterable[Document], change: PublicChange) -> None:
     """Store the documents of a collection, or of the archive, that changed, and remove all others of its."""
     ledger = archive.ledger.public_documents
-    known = ledger.hashes(owner)
+    known = ledger.stored(owner)
     wanted: set[str] = set()
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
         for group in _groups(documents):
             wanted.update(document.key for document in group)
-            changed = [document for document in group if known.get(document.key) != document.sha256]
+            changed, same = compared(group, known)
             change.unchanged += len(group) - len(changed)
             list(pool.map(_store(archive), changed))
-            ledger.note(owner, [{"key": d.key, "sha256": d.sha256, "size": len(d.body)} for d in changed])
+            ledger.note(owner, [{**_made_of(d), "sha256": d.sha256, "size": len(d.body)} for d in changed])
+            ledger.note_made_of([_made_of(d) for d in same if d.made_of])
             change.written += [document.key for document in changed]
         for gone in _groups(sorted(known.keys() - wanted - _kept(known))):
             list(pool.map(archive.store.delete, gone))
             ledger.forget(gone)
             change.removed += gone
+
+
+def _made_of(document: Document) -> dict[str, Any]:
+    return {"key": document.key, "made_of": document.made_of}
 
 
 def _kept(known: Iterable[str]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,14 +20,42 @@ class Document:
 
     key: str
     """Key in the bucket, such as `catalog/<collection id>/index.html`."""
-    body: bytes
+    content: bytes | Callable[[], bytes]
+    """The body, or what writes it when it is asked for."""
     content_type: str
     cache_control: str = ""
     """How long copies may be kept; empty: they are asked for again each time."""
     encoding: str = ""
     """How the body is encoded, such as `gzip`; empty: as it is."""
+    made_of: str | None = None
+    """Digest of everything that decides what the body says, so that it need not be written to tell whether it changed; None: not known."""
+
+    @cached_property
+    def body(self) -> bytes:
+        """The file's bytes; they are written once."""
+        return self.content if isinstance(self.content, bytes) else self.content()
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the body, in hexadecimal."""
         return hashlib.sha256(self.body).hexdigest()
+
+
+def compared(
+    documents: Iterable[Document], known: Mapping[str, tuple[str, str | None]]
+) -> tuple[list[Document], list[Document]]:
+    """Return the documents with other bytes than the bucket has, and those that had to be written to see that they have the same.
+
+    One that is made of what it was made of is in neither list, and not written.
+
+    Args:
+        documents: As they would be written.
+        known: Key -> sha256 and `made_of` of those in the bucket.
+    """
+    changed: list[Document] = []
+    same: list[Document] = []
+    for document in documents:
+        sha256, made_of = known.get(document.key, ("", None))
+        if made_of is None or document.made_of != made_of:
+            (same if document.sha256 == sha256 else changed).append(document)
+    return changed, same

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from cogmill.config.site import Site
 from cogmill.domain.geo import Bounds3857, Bounds4326
@@ -47,6 +49,14 @@ class PublishedFrame:
     """Rectangle around its valid pixels."""
     outline_wkb: bytes
     """Outline of its valid pixels: one polygon, longitude and latitude in degrees, well-known binary."""
+
+    def digest(self, common: str) -> str:
+        """Return a digest of all that is known of the photograph and of `common`, the same in each process."""
+        return hashlib.blake2b(repr((common, _values(self))).encode(), digest_size=16).hexdigest()
+
+
+_values = attrgetter(*(field.name for field in fields(PublishedFrame)))
+"""All fields, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+import cogmill
 from cogmill.config.places import TEMPLATES, VIEWER
 from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds4326
@@ -74,10 +77,11 @@ def viewer_link(facts: CollectionFacts) -> str:
 
 def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
     """Yield the page of each photograph, the list of them, and the page of the collection, which leads to them, last."""
-    page, constant = template("photograph.html.j2"), _constant_parts(facts)
+    constant, common = _constant_parts(facts), _common_digest(facts)
+    collection_id = facts.collection.id
     for frame in frames:
-        body = page.render(constant | _photograph(facts, frame))
-        yield Document(public_keys.photograph_page(facts.collection.id, frame.bands, frame.stem), body.encode(), HTML)
+        key = public_keys.photograph_page(collection_id, frame.bands, frame.stem)
+        yield Document(key, partial(_photograph_page, facts, constant, frame), HTML, made_of=frame.digest(common))
     listed = template("photographs.html.j2").render(facts=facts, site=facts.site, a=facts.addresses, frames=frames)
     yield Document(public_keys.photograph_list(facts.collection.id), listed.encode(), HTML)
     yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)
@@ -144,6 +148,20 @@ def _constant_parts(facts: CollectionFacts) -> dict[str, Any]:
     """Return what the pages of all photographs of a collection have in common, escaped once instead of ten thousand times."""
     parts = template("photograph_parts.html.j2").make_module({"facts": facts, "site": facts.site, "a": facts.addresses})
     return {name: getattr(parts, name) for name in ("trail", "license", "title", "language")}
+
+
+def _common_digest(facts: CollectionFacts) -> str:
+    """Return a digest of all that decides what the pages of photographs say, but for the photographs: facts, templates and this code.
+
+    Of `facts`, these pages may use nothing else.
+    """
+    files = [TEMPLATES / "photograph.html.j2", TEMPLATES / "photograph_parts.html.j2", Path(__file__)]
+    said = repr((cogmill.__version__, facts.collection.id, facts.title, facts.site, facts.addresses))
+    return hashlib.sha256(b"".join([said.encode(), *(file.read_bytes() for file in files)])).hexdigest()
+
+
+def _photograph_page(facts: CollectionFacts, constant: dict[str, Any], frame: PublishedFrame) -> bytes:
+    return template("photograph.html.j2").render(constant | _photograph(facts, frame)).encode()
 
 
 def _photograph(facts: CollectionFacts, frame: PublishedFrame) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import cache
 
+import cogmill
 import pytest
 from cogmill.domain.model import Collection, Product
 from cogmill.domain.public_access import PUBLIC_PATTERNS, bucket_policy
@@ -13,7 +16,7 @@ from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES, SITEMAP,
 from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import ingest, public_files, publish, withdraw
 from cogmill.pipeline.public_files import follow_changes, update_public_files
-from cogmill.public import viewer_files
+from cogmill.public import pages, viewer_files
 
 from tests.small_archive import TRAVIS
 from tests.system import strangers
@@ -60,6 +63,71 @@ def test_writes_nothing_when_nothing_changed(two):
 
     assert (again.written, again.removed) == ([], [])
     assert again.unchanged >= 2
+
+
+def photograph_pages(change):
+    return [key for key in change.written if "/photographs/" in key and not key.endswith("/index.html")]
+
+
+@pytest.fixture
+def rendered(monkeypatch):
+    """Pages of photographs that were rendered, by name."""
+    names = []
+    render = pages._photograph_page
+
+    def counted(facts, constant, frame):
+        names.append(frame.stem)
+        return render(facts, constant, frame)
+
+    monkeypatch.setattr(pages, "_photograph_page", counted)
+    return names
+
+
+def test_one_changed_photograph_renders_one_page(two, rendered):
+    two.sql(
+        "UPDATE cogmill.frame SET cog_sha256 = repeat('ab', 32) WHERE id = "
+        "(SELECT min(oid) FROM cogmill.tile_index WHERE starts_with(collection_id, 'travis'))"
+    )
+
+    change = update_public_files(two.archive, TRAVIS.id)
+
+    (name,), (written,) = rendered, photograph_pages(change)
+    assert name in written
+    assert "ab" * 32 in two.archive.store.read(written).decode()
+    assert update_public_files(two.archive, TRAVIS.id).written == []
+    assert rendered == [name]
+
+
+def test_pages_follow_template_and_site(two, rendered, tmp_path, monkeypatch):
+    """Each is rendered once more, and stored where its bytes are other ones."""
+    site = tmp_path / "site.yaml"
+    site.write_text("license: {id: CC0-1.0, url: 'https://creativecommons.org/publicdomain/zero/1.0/'}\n")
+    licensed = two.archive.with_settings(site_file=site)
+    change = update_public_files(licensed, TRAVIS.id)
+    assert (len(rendered), len(photograph_pages(change))) == (3, 3)
+
+    monkeypatch.setattr(cogmill, "__version__", "another")
+    change = update_public_files(licensed, TRAVIS.id)
+    assert (len(rendered), len(photograph_pages(change))) == (6, 0)
+    update_public_files(licensed, TRAVIS.id)
+    assert len(rendered) == 6
+
+    templates = tmp_path / "templates"
+    shutil.copytree(pages.TEMPLATES, templates)
+    page = templates / "photograph.html.j2"
+    page.write_text(page.read_text().replace("<dt>Date</dt>", "<dt>Taken</dt>"))
+    monkeypatch.setattr(pages, "TEMPLATES", templates)
+    monkeypatch.setattr(pages, "_environment", cache(pages._environment.__wrapped__))
+    change = update_public_files(licensed, TRAVIS.id)
+    assert (len(rendered), len(photograph_pages(change))) == (9, 3)
+
+
+def test_what_is_to_be_stored_again_is_rendered_again(two, rendered):
+    two.archive.ledger.public_documents.invalidate(TRAVIS.id)
+
+    change = update_public_files(two.archive, TRAVIS.id)
+
+    assert (len(rendered), len(photograph_pages(change))) == (3, 3)
 
 
 def test_a_new_frame_changes_only_its_collection_and_the_lists(two):

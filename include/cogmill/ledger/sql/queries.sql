@@ -100,16 +100,22 @@ SELECT unnest(ARRAY[dl_orig, dl_georef, dl_index]) AS link FROM (
 -- Keys of some documents of a collection, or of the archive.
 SELECT key FROM cogmill.public_document WHERE collection_id = :collection_id ORDER BY length(key), key LIMIT :at_most;
 
--- name: public_hashes(collection_id)
+-- name: stored_public_documents(collection_id)
 -- Documents of a collection, or of the archive, that are in the bucket.
-SELECT key, sha256 FROM cogmill.public_document WHERE collection_id = :collection_id ORDER BY key;
+SELECT key, sha256, made_of FROM cogmill.public_document WHERE collection_id = :collection_id ORDER BY key;
 
 -- name: note_public_documents(collection_id, rows)!
 -- Documents that were stored.
-INSERT INTO cogmill.public_document (key, collection_id, sha256, size)
-SELECT r.key, :collection_id, r.sha256, r.size FROM jsonb_to_recordset(:rows::jsonb) AS r (key text, sha256 text, size bigint)
+INSERT INTO cogmill.public_document (key, collection_id, sha256, size, made_of)
+SELECT r.key, :collection_id, r.sha256, r.size, r.made_of
+FROM jsonb_to_recordset(:rows::jsonb) AS r (key text, sha256 text, size bigint, made_of text)
 ON CONFLICT (key) DO UPDATE SET collection_id = excluded.collection_id, sha256 = excluded.sha256, size = excluded.size,
-    stored_at = now();
+    made_of = excluded.made_of, stored_at = now();
+
+-- name: note_made_of(rows)!
+-- Documents that have the same bytes, made of something else.
+UPDATE cogmill.public_document AS d SET made_of = r.made_of
+FROM jsonb_to_recordset(:rows::jsonb) AS r (key text, made_of text) WHERE d.key = r.key;
 
 -- name: forget_public_documents(keys)!
 -- Documents that are no longer in the bucket.
@@ -117,7 +123,7 @@ DELETE FROM cogmill.public_document WHERE key = ANY(:keys);
 
 -- name: forget_public_hashes(collection_id)!
 -- Whatever is in the bucket of a collection, or of the archive, is stored again.
-UPDATE cogmill.public_document SET sha256 = '' WHERE collection_id IN (:collection_id, :collection_id || '/scans');
+UPDATE cogmill.public_document SET sha256 = '', made_of = NULL WHERE collection_id IN (:collection_id, :collection_id || '/scans');
 
 -- name: set_public_entry(collection_id, entry)!
 -- What the list of services says about a collection; nothing when it is not public.

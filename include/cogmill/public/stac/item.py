@@ -79,7 +79,7 @@ def items(facts: CollectionFacts, frames: Sequence[PublishedFrame], outlines: ND
         frames: The photographs.
         outlines: Their outlines, as `polygons` returns them.
     """
-    links = item_links(facts.addresses, facts.site)
+    links, collection_id = item_links(facts.addresses, facts.site), facts.collection.id
     for frame, bounds in zip(frames, shapely.bounds(outlines).tolist(), strict=True):
         page = facts.addresses.photograph(frame.bands, frame.stem)
         yield {
@@ -91,7 +91,7 @@ def items(facts: CollectionFacts, frames: Sequence[PublishedFrame], outlines: ND
             "properties": _properties(facts, frame),
             "links": [*links, link("via", page, "text/html")],
             "assets": _assets(facts, frame),
-            "collection": facts.collection.id,
+            "collection": collection_id,
         }
 
 
