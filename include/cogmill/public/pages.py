@@ -82,9 +82,18 @@ def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame
     for frame in frames:
         key = public_keys.photograph_page(collection_id, frame.bands, frame.stem)
         yield Document(key, partial(_photograph_page, facts, constant, frame), HTML, made_of=frame.digest(common))
-    listed = template("photographs.html.j2").render(facts=facts, site=facts.site, a=facts.addresses, frames=frames)
-    yield Document(public_keys.photograph_list(facts.collection.id), listed.encode(), HTML)
+    listed = template("photographs.html.j2").render(
+        facts=facts, site=facts.site, a=facts.addresses, rows=(_row(facts, frame) for frame in frames)
+    )
+    yield Document(public_keys.photograph_list(collection_id), listed.encode(), HTML)
     yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)
+
+
+def _row(facts: CollectionFacts, frame: PublishedFrame) -> tuple[PublishedFrame, str, str, str, str | None]:
+    """Return a photograph, the addresses of its page and its COG, the COG's size in words, and the scan's address, where it has one."""
+    addresses = facts.addresses
+    page, cog = addresses.photograph(frame.bands, frame.stem), addresses.object(frame.cog_key)
+    return frame, page, cog, megabytes(frame.cog_size), addresses.object(frame.scan_key) if frame.scan_key else None
 
 
 def _collection_page(facts: CollectionFacts) -> bytes:
