@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,6 +38,9 @@ BUILD_GDAL = "setup/gdal.sh PYTHON of the repository builds them against libgdal
 
 _SONAME = re.compile(rb"libgdal(?P<vendored>-[0-9a-f]+)?\.so(\.\d+)*")
 """Name by which a compiled module asks for libgdal; that of a copy inside a wheel carries a hash."""
+
+PROJ_DATA = Path("/usr/share/proj")
+"""Where Debian's PROJ looks for grids, unless `PROJ_DATA` or `PROJ_LIB` names folders."""
 
 LINKER_CACHE = Path("/etc/ld.so.cache")
 """The system's list of shared libraries by name."""
@@ -69,6 +72,32 @@ def check_host() -> list[str]:
 
     settings = load_settings()
     return find_problems(settings.mapserv) if settings.tasks_run_here else []
+
+
+def missing_grids(names: Iterable[str]) -> list[str]:
+    """Return one sentence per grid of the site's `proj_grids` that is in no folder where PROJ looks on this host.
+
+    Not among the problems: frames in other datums can be built without it.
+    """
+    named = os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB") or str(PROJ_DATA)
+    folders = [Path(folder) for folder in named.split(os.pathsep)]
+    return [
+        f"PROJ's grid {name} is not installed: the site file asks for it (proj_grids), and frames that need it are rejected or "
+        f"placed less accurately; put it into a folder of PROJ_DATA (now {named}), see docs/install.md"
+        for name in names
+        if not any((folder / name).is_file() for folder in folders)
+    ]
+
+
+def _grids_of_site() -> tuple[str, ...]:
+    """Return the grids that the site asks for, none where tasks run on other hosts."""
+    if any(find_spec(name) is None for name in SETTINGS_LIBRARIES):
+        return ()
+    from cogmill.config.settings import load_settings  # noqa: PLC0415  # needs two of the libraries
+    from cogmill.config.site import load_site  # noqa: PLC0415
+
+    settings = load_settings()
+    return load_site(settings.site_file).proj_grids if settings.tasks_run_here else ()
 
 
 def require() -> None:
@@ -124,6 +153,6 @@ def _on_this_machine(soname: str) -> bool:
 
 
 if __name__ == "__main__":
-    found = check_host()
+    found = [*check_host(), *missing_grids(_grids_of_site())]
     sys.stdout.write("\n".join(found or ["this host can build frames"]) + "\n")
     sys.exit(1 if found else 0)

@@ -80,6 +80,10 @@ def _with_web(codes: tuple[str, ...]) -> tuple[str, ...]:
     return codes
 
 
+Grid = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_-]*\.tif$")]
+"""File of one of PROJ's grids, a name without a folder."""
+
+
 class License(StrictModel):
     """Terms under which photographs may be used."""
 
@@ -173,6 +177,8 @@ class Site(SiteFacts):
     """Address of the privacy policy of the hosts."""
     base_map: BaseMap | None = None
     """What the viewer shows below the photographs; only a graticule and names of counties when it is left out, and then nobody else is asked."""
+    proj_grids: tuple[Grid, ...] = ()
+    """PROJ's grids that the datums of this archive need, such as `[us_noaa_conus.tif]` for NAD27 (docs/install.md)."""
     layout: LayoutConfig | None = None
     """Where files lie, how they are named and dated (docs/site.md); the built-in layout when it is left out."""
 

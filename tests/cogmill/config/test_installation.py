@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from cogmill.config import installation
 from cogmill.config.places import PACKAGE
 from cogmill.config.settings import load_settings
+from cogmill.config.site import load_site
 from cogmill.domain.errors import ConfigurationError
 
 LIBGDAL = installation._libgdal(installation._folder("osgeo"), "_gdal.*")
@@ -135,3 +137,29 @@ def test_command_says_it_and_fails(tmp_path):
 
     assert (fine.returncode, fine.stdout) == (0, "this host can build frames\n")
     assert (bad.returncode, bad.stdout.partition(":")[0]) == (1, "MapServer is not installed")
+
+
+def test_command_names_a_grid_of_the_site_until_it_is_there(tmp_path):
+    site, grid = tmp_path / "site.yaml", tmp_path / "us_noaa_conus.tif"
+    site.write_text("proj_grids: [us_noaa_conus.tif]\n")
+    command = [sys.executable, "-m", "cogmill.config.installation"]
+    environment = {**os.environ, "COGMILL_SITE_FILE": str(site), "PROJ_DATA": f"{tmp_path}:/usr/share/proj"}
+
+    without = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    grid.touch()
+    with_it = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert (without.returncode, without.stdout.partition(":")[0]) == (
+        1,
+        "PROJ's grid us_noaa_conus.tif is not installed",
+    )
+    assert (with_it.returncode, with_it.stdout) == (0, "this host can build frames\n")
+
+
+@pytest.mark.parametrize("name", ["../us_noaa_conus.tif", "/srv/us_noaa_conus.tif", "proj.db", ".tif", "a b.tif"])
+def test_a_grid_is_a_name_without_a_folder(name, tmp_path):
+    site = tmp_path / "site.yaml"
+    site.write_text(f"proj_grids: [{name}]\n")
+
+    with pytest.raises(ConfigurationError, match="proj_grids"):
+        load_site(site)
