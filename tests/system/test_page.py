@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -170,6 +171,33 @@ def test_a_person_finds_rejected_uploads_from_the_numbers_at_the_top(archive: St
     page.get_by_role("button", name="Retry all 1 found").wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
+    assert "03-22-51_4-2.tif" in Path(download.value.path()).read_text("utf-8")
+
+
+def test_a_person_asks_where_an_upload_is(archive: Stack, browser: BrowserContext) -> None:
+    page = browser.new_page()
+    page.goto(f"{archive.settings.airflow_url}/cogmill/")
+
+    page.get_by_label("Search uploads").fill("Page/USDA_1951/frames/georef/03-22-51_4-2.TIF")
+    page.get_by_label("Search uploads").press("Enter")
+
+    page.get_by_text("no crs").wait_for()
+    page.get_by_text("Nothing happens to it until then.").wait_for()
+
+
+def test_a_plan_is_a_page_beside_its_run_and_names_its_uploads(archive: Stack, browser: BrowserContext) -> None:
+    api = AirflowApi(archive)
+    run = api.trigger("retry", collections=[COLLECTION], states=["rejected"], dry_run=True)
+    assert api.end_of("retry", run, 300) == "success"
+    page = browser.new_page()
+
+    page.goto(f"{archive.settings.airflow_url}/dags/retry/runs/{quote(run, safe='')}/plugin/report")
+
+    inside = page.frame_locator("iframe[title=Report]")
+    inside.get_by_role("heading", name="Nothing was built, a dry run").wait_for()
+    inside.locator("td .key", has_text="03-22-51_4-2.tif").wait_for()
+    with page.expect_download() as download:
+        inside.get_by_role("link", name="CSV").click()
     assert "03-22-51_4-2.tif" in Path(download.value.path()).read_text("utf-8")
 
 
