@@ -36,4 +36,7 @@
     const button = event.target.closest("button.retry");
     if (button) retry(button);
   });
+
+  // Pages come with these buttons off: a click before this script has arrived would be lost without a word.
+  for (const button of document.querySelectorAll("button.retry")) button.disabled = false;
 })();
