@@ -214,6 +214,26 @@ def test_nothing_is_cut_off_on_narrow_screens(archive: Stack, browser: BrowserCo
             assert all(pixels <= 1 for pixels in too_wide), (path, box, too_wide)
 
 
+def test_the_form_refuses_a_collection_that_is_none(archive: Stack, browser: BrowserContext) -> None:
+    page = browser.new_page()
+    page.goto(f"{archive.settings.airflow_url}/dags/rollback")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog").filter(has_text="Trigger Dag")
+    name, start = form.locator("[name=element_collection]"), form.get_by_role("button", name="Trigger", exact=True)
+
+    form.get_by_text("This field is required").wait_for()
+    assert start.is_disabled()
+    assert form.locator("[name=element_dry_run]").is_checked()
+    offered = page.locator("#list_collection option").evaluate_all("found => found.map(option => option.value)")
+    assert "Page_USDA_1951_frames" in offered
+    name.fill("nowhere_usda_1951_frames")
+    start.click()
+    form.get_by_text("'the name of a collection as the page Collections shows it' was expected").wait_for()
+    name.fill("Page_USDA_1951_frames")
+    start.click()
+    page.wait_for_url("**/dags/rollback/runs/**")
+
+
 def test_theme_follows_airflow_when_it_is_dark(archive: Stack, browser: BrowserContext) -> None:
     page = browser.new_page()
     page.add_init_script("localStorage.setItem('theme', 'dark')")
