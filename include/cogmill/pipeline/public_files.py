@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -183,7 +183,8 @@ def _update_collection(archive: Archive, collection_id: str, change: PublicChang
         known = collection_facts(archive, collection_id)
         if known is None:
             ledger.set_entry(collection_id, None)
-        on_map = collection_documents(*known) if known else ()
+        lone_scans = scans.entry["scans"] if scans.entry else 0
+        on_map = collection_documents(replace(known[0], lone_scans=lone_scans), known[1]) if known else ()
         _write(archive, collection_id, chain(on_map, scans.documents), change)
         ledger.set_scan_entry(collection_id, scans.entry)
         if known:

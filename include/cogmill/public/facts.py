@@ -82,6 +82,8 @@ class CollectionFacts:
     """Some photograph's day is not known exactly."""
     scans: int
     """Photographs whose raw scan can be downloaded."""
+    lone_scans: int = 0
+    """Raw scans that no photograph on the map goes with; they have a page of their own when there are some."""
     cog_bytes: int
     """Sum of the sizes of all COGs."""
     gsd_m: float | None

@@ -123,6 +123,7 @@ def _collection_page(facts: CollectionFacts) -> bytes:
         geojson=addresses.object(f"{folder}photographs.geojson"),
         cogs=addresses.object(f"{folder}cogs.txt"),
         photographs=addresses.object(public_keys.photograph_list(facts.collection.id)),
+        lone_scans=addresses.object(public_keys.scans_page(facts.collection.id)),
         id_link=f"https://www.openstreetmap.org/edit?editor=id#map=14/{(south + north) / 2:.5f}/{(west + east) / 2:.5f}"
         f"&background=custom:{quote(tiles, safe='')}",
         josm_link="http://127.0.0.1:8111/imagery?"

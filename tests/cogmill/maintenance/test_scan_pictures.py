@@ -112,6 +112,9 @@ def test_a_scan_leaves_the_list_with_its_picture_when_its_frame_is_there(three):
 
     update_public_files(three.archive, TRAVIS.id)
     assert "03-22-51_4-17" not in by_name(three)
+    page = three.archive.store.read(public_keys.collection_page(TRAVIS.id)).decode()
+    assert f"{three.archive.settings.public_url}/{PAGE}" in page
+    assert "2 that are not on the map yet" in page
     done = draw_scans(three.archive)
 
     assert done.removed == 1

@@ -150,3 +150,14 @@ def test_page_leads_to_the_viewer_where_there_is_one(facts, tmp_path, monkeypatc
     assert [re.sub(r"c=[-\d.,]+&z=[\d.]+", "c&z", view) for view in views] == (
         ["https://photos.example.org/bucket/viewer/index.html?c&z&year=1951"] if built else []
     )
+
+
+def test_page_leads_to_scans_without_a_position_where_there_are_some(facts):
+    without = written(facts([frame()]), [frame()])
+    with_some = written(facts([frame()], lone_scans=1200), [frame()])
+    address = f"https://photos.example.org/bucket/catalog/{TRAVIS.id}/scans.html"
+
+    assert address in Reader(with_some[f"catalog/{TRAVIS.id}/index.html"]).links
+    assert "1,200 that are not on the map yet" in with_some[f"catalog/{TRAVIS.id}/index.html"]
+    assert "scans.html" not in without[f"catalog/{TRAVIS.id}/index.html"]
+    assert {key for key in without if without[key] != with_some[key]} == {f"catalog/{TRAVIS.id}/index.html"}
