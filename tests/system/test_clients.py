@@ -93,6 +93,20 @@ def test_styles_may_be_left_out(service: Service, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
+def test_photographs_are_told_with_and_without_styles(service: Service, version: str) -> None:
+    index = Service(service.wms, f"{service.layer}_index")
+    pixel = "&I=50&J=50" if version == "1.3.0" else "&X=50&Y=50"
+    more = f"&QUERY_LAYERS={index.layer}&INFO_FORMAT=application/vnd.ogc.gml{pixel}"
+
+    answers = [
+        ask(index.wms + index.words(version, styles).replace("GetMap", "GetFeatureInfo") + more)
+        for styles in ("&STYLES=", "")
+    ]
+
+    assert ["03-22-51_4-1" in answer.text for answer in answers] == [True, True]
+
+
+@pytest.mark.parametrize("version", ["1.1.1", "1.3.0"])
 def test_owslib_lists_draws_and_asks(service: Service, version: str) -> None:
     wms = WebMapService(service.wms, version=version)
     index = f"{service.layer}_index"
