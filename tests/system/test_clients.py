@@ -9,19 +9,15 @@ from dataclasses import dataclass
 import httpx
 import numpy as np
 import pytest
-from cogmill.aws.s3 import S3Store
-from cogmill.config.settings import Settings
 from cogmill.domain.model import Bands, Collection, Product
-from cogmill.ledger import Ledger
-from cogmill.pipeline import Archive
 from osgeo import gdal
 from owslib.wms import WebMapService
 from PIL import Image
 
 from demo.stack import Stack
-from demo.stack.settings import LOOPBACK
-from tests.small_archive import SmallArchive, geotiff
+from tests.small_archive import geotiff
 from tests.system.probes import wait_until
+from tests.system.stack_archive import archive_of
 
 pytestmark = pytest.mark.system
 gdal.UseExceptions()
@@ -53,25 +49,12 @@ class Service:
 @pytest.fixture(scope="module")
 def service(stack: Stack) -> Iterator[Service]:
     """Publish the frame, and wait until MapServer knows it."""
-    program = {
-        name.removeprefix("COGMILL_").lower(): value
-        for name, value in stack.environment().items()
-        if name.startswith("COGMILL_")
-    }
-    libpq = {"host": LOOPBACK, "port": stack.settings.postgis_port, "dbname": "cogmill"}
-    writer = {"user": "cogmill_writer", "password": stack.settings.writer_password.get_secret_value()}
-    owner = {"user": "cogmill_owner", "password": stack.settings.owner_password.get_secret_value()}
-    ledger = Ledger.connect(**libpq, **writer)
-    store = S3Store(stack.s3_client(), stack.settings.bucket)
-    archive = SmallArchive(
-        Archive(store, ledger, Settings(_env_file=None, **program)), stack.s3_client(), {**libpq, **owner}
-    )
-    archive.put(f"{OPENED.prefix(Bands.BW)}georef/03-22-51_4-1.tif", geotiff(WEST, 1))
-    archive.run(OPENED)
-    found = Service(f"{stack.settings.front_url}/wms/?map=/mapfiles/{OPENED.id}.map", OPENED.service_name)
-    wait_until(lambda: ask(found.wms + found.words("1.3.0", "&STYLES=")).status_code == 200, PATIENCE_S)
-    yield found
-    ledger.close()
+    with archive_of(stack) as archive:
+        archive.put(f"{OPENED.prefix(Bands.BW)}georef/03-22-51_4-1.tif", geotiff(WEST, 1))
+        archive.run(OPENED)
+        found = Service(f"{stack.settings.front_url}/wms/?map=/mapfiles/{OPENED.id}.map", OPENED.service_name)
+        wait_until(lambda: ask(found.wms + found.words("1.3.0", "&STYLES=")).status_code == 200, PATIENCE_S)
+        yield found
 
 
 def ask(address: str) -> httpx.Response:

@@ -11,21 +11,18 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from cogmill.aws.s3 import S3Store
-from cogmill.config.settings import Settings
 from cogmill.domain import keys
 from cogmill.domain.model import Bands, Collection, Product
-from cogmill.ledger import Ledger
-from cogmill.pipeline import Archive, withdraw
+from cogmill.pipeline import withdraw
 from cogmill.pipeline.public_files import collection_facts
 from cogmill.public import tilejson, wmts
 from osgeo import gdal
 from PIL import Image
 
 from demo.stack import Stack
-from demo.stack.settings import LOOPBACK
 from tests.small_archive import SmallArchive, geotiff
 from tests.system.probes import wait_until
+from tests.system.stack_archive import archive_of
 
 pytestmark = pytest.mark.system
 gdal.UseExceptions()
@@ -115,25 +112,12 @@ class Tiles:
 @pytest.fixture(scope="module")
 def tiles(stack: Stack) -> Iterator[Tiles]:
     """Publish a collection of one frame in the stack."""
-    program = {
-        name.removeprefix("COGMILL_").lower(): value
-        for name, value in stack.environment().items()
-        if name.startswith("COGMILL_")
-    }
-    libpq = {"host": LOOPBACK, "port": stack.settings.postgis_port, "dbname": "cogmill"}
-    writer = {"user": "cogmill_writer", "password": stack.settings.writer_password.get_secret_value()}
-    owner = {"user": "cogmill_owner", "password": stack.settings.owner_password.get_secret_value()}
-    ledger = Ledger.connect(**libpq, **writer)
-    store = S3Store(stack.s3_client(), stack.settings.bucket)
-    archive = SmallArchive(
-        Archive(store, ledger, Settings(_env_file=None, **program)), stack.s3_client(), {**libpq, **owner}
-    )
-    client = Tiles(stack, archive)
-    client.publish(TILED, 1)
-    client.wait(TILED.id, PLACE, 200)
-    yield client
-    client.client.close()
-    ledger.close()
+    with archive_of(stack) as archive:
+        client = Tiles(stack, archive)
+        client.publish(TILED, 1)
+        client.wait(TILED.id, PLACE, 200)
+        yield client
+        client.client.close()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""The archive of a running stack, for tests that do by hand what its DAGs do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from cogmill.aws.s3 import S3Store
+from cogmill.config.settings import Settings
+from cogmill.ledger import Ledger
+from cogmill.pipeline import Archive
+
+from demo.stack import Stack
+from demo.stack.settings import LOOPBACK
+from tests.small_archive import SmallArchive
+
+
+@contextmanager
+def archive_of(stack: Stack) -> Iterator[SmallArchive]:
+    """Open the bucket and the ledger of a stack with the settings of its tasks; statements of a test run as the owner."""
+    program = {
+        name.removeprefix("COGMILL_").lower(): value
+        for name, value in stack.environment().items()
+        if name.startswith("COGMILL_")
+    }
+    libpq = {"host": LOOPBACK, "port": stack.settings.postgis_port, "dbname": "cogmill"}
+    writer = {"user": "cogmill_writer", "password": stack.settings.writer_password.get_secret_value()}
+    owner = {"user": "cogmill_owner", "password": stack.settings.owner_password.get_secret_value()}
+    store = S3Store(stack.s3_client(), stack.settings.bucket)
+    with closing(Ledger.connect(**libpq, **writer)) as ledger:
+        archive = Archive(store, ledger, Settings(_env_file=None, **program))
+        yield SmallArchive(archive, stack.s3_client(), {**libpq, **owner})
