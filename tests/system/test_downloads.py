@@ -8,13 +8,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 import pytest
-from cogmill.aws.s3 import S3Store
-from cogmill.config.settings import Settings
 from cogmill.domain.public_access import PUBLIC_PATTERNS
 from cogmill.domain.public_keys import CATALOG_PAGE, SERVICES, SITEMAP
-from cogmill.ledger import Ledger
 from cogmill.mapserver.urls import download_url
-from cogmill.pipeline import Archive
 from cogmill.pipeline.export import COMPILED, compile_indexes
 from cogmill.pipeline.public_files import update_public_files
 from osgeo import gdal
@@ -25,6 +21,7 @@ from demo.stack.temporary_stack import temporary_stack
 from tests.small_archive import TRAVIS, SmallArchive
 from tests.system import strangers
 from tests.system.probes import ledger_rows
+from tests.system.stack_archive import archive_of
 
 pytestmark = pytest.mark.system
 
@@ -41,25 +38,13 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def archive(stack: Stack) -> Iterator[SmallArchive]:
     """One frame with its scan, all the way from the upload to the list of services."""
-    given = stack.settings.program_environment()
-    settings = Settings(
-        _env_file=None,
-        bucket=given["COGMILL_BUCKET"],
-        public_url=given["COGMILL_PUBLIC_URL"],
-        mapserver_url=given["COGMILL_MAPSERVER_URL"],
-    )
-    libpq: dict[str, object] = {"conninfo": stack.dsn()}
-    ledger = Ledger.connect(**libpq)
-    archive = SmallArchive(
-        Archive(S3Store(stack.s3_client(), settings.bucket), ledger, settings), stack.s3_client(), libpq
-    )
-    subprocess.run([REPOSITORY / "setup" / "viewer.sh"], check=True)
-    archive.put(archive.upload_real(1).replace("/georef/", "/scanned/"), b"a scan")
-    archive.run()
-    compile_indexes(archive.archive)
-    update_public_files(archive.archive, TRAVIS.id)
-    yield archive
-    ledger.close()
+    with archive_of(stack) as archive:
+        subprocess.run([REPOSITORY / "setup" / "viewer.sh"], check=True)
+        archive.put(archive.upload_real(1).replace("/georef/", "/scanned/"), b"a scan")
+        archive.run()
+        compile_indexes(archive.archive)
+        update_public_files(archive.archive, TRAVIS.id)
+        yield archive
 
 
 def published(stack: Stack, archive: SmallArchive) -> dict[str, str]:
