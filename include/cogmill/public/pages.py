@@ -83,7 +83,7 @@ def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame
         key = public_keys.photograph_page(collection_id, frame.bands, frame.stem)
         yield Document(key, partial(_photograph_page, facts, constant, frame), HTML, made_of=frame.digest(common))
     listed = template("photographs.html.j2").render(
-        facts=facts, site=facts.site, a=facts.addresses, rows=(_row(facts, frame) for frame in frames)
+        facts=facts, site=facts.site, a=facts.addresses, taken=taken, rows=(_row(facts, frame) for frame in frames)
     )
     yield Document(public_keys.photograph_list(collection_id), listed.encode(), HTML)
     yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 from cogmill.config.site import Contact, License, Site
+from cogmill.domain.model import Bands
 from cogmill.public import layer_files, pages
 from lxml import etree
 
@@ -65,6 +66,19 @@ def test_page_names_every_way_out_and_every_fact(facts):
     assert about["temporalCoverage"] == "1951-03-22/1951-03-22"
     assert "CC-BY-4.0" in text
     assert "Map Room: Travis USDA 1951 Frames. https://photos.example.org" in text
+
+
+def test_list_tells_days_as_the_pages_do_and_frames_of_two_bands_apart(facts):
+    key = f"catalog/{TRAVIS.id}/photographs/index.html"
+    both = [frame(), frame(bands=Bands.NC)]
+
+    one = written(facts(both[:1]), both[:1])[key]
+    two = written(facts(both, bands=(Bands.BW, Bands.NC)), both)[key]
+
+    assert "<td>1951-03-22</td>" in one
+    assert ">Bands<" not in one
+    assert "<td>bw</td>" in two
+    assert "<td>nc</td>" in two
 
 
 def test_missing_license_is_said_and_not_guessed(facts):
