@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cogmill.domain.errors import Reason
@@ -14,7 +13,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from cogmill_airflow.bundle.params import EVERYTHING
 from cogmill_airflow.page.access import MayRetry
-from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, csv_lines, read_only_ledger, respond
+from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, csv_file, read_only_ledger, respond
 from cogmill_airflow.page.view import advice
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ LINES = 50
 
 MAX_EXPORTED = 100_000
 """Lines of the CSV file; with more, its last line says so."""
-
-PART = 500
-"""Lines sent at a time."""
 
 COLUMNS = ("upload", "collection", "reason", "detail", "advice", "bytes", "uploaded", "rejected", "upload_deleted")
 """First line of the CSV file."""
@@ -77,8 +73,7 @@ def add_rejected_list(app: FastAPI) -> None:
 
     @app.get("/rejected.csv")
     def rejected_csv(shown: Shown) -> StreamingResponse:
-        headers = {"Content-Disposition": 'attachment; filename="rejected_uploads.csv"'}
-        return StreamingResponse(csvcsv_lines(shown), media_type="text/csv; charset=utf-8", headers=headers)
+        return csv_file("rejected_uploads.csv", COLUMNS, _rows(shown))
 
 
 def retry_conf(shown: RejectionFilter) -> dict[str, Any]:
@@ -91,15 +86,11 @@ def retry_conf(shown: RejectionFilter) -> dict[str, Any]:
     return conf | ({"contains": shown.part} if shown.part else {})
 
 
-def csvcsv_lines(shown: RejectionFilter) -> Iterator[str]:
-    """Yield the CSV file in parts of some hundred lines, read from the ledger while it is sent."""
-    yield csv_lines([COLUMNS])
+def _rows(shown: RejectionFilter) -> Iterator[list[object]]:
     with read_only_ledger() as ledger:
-        rest = ledger.pages.all_rejections(shown, MAX_EXPORTED)
-        while part := [_cells(frame) for frame in islice(rest, PART)]:
-            yield csv_lines(part)
+        yield from map(_cells, ledger.pages.all_rejections(shown, MAX_EXPORTED))
         if ledger.pages.rejection_counts(shown).all > MAX_EXPORTED:
-            yield csv_lines([[f"There are more than {MAX_EXPORTED}: filter by reason, county or collection."]])
+            yield [f"There are more than {MAX_EXPORTED}: filter by reason, county or collection."]
 
 
 def _cells(frame: FrameSummary) -> list[object]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cogmill.config.settings import load_settings
 from fastapi import HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
 
 from cogmill_airflow.page.view import Addresses, render
 
@@ -23,6 +25,9 @@ Sort = Annotated[str, Query(max_length=20, pattern=r"^-?[a-z_]*$")]
 """What a list is sorted by; a minus sign reverses it."""
 Skip = Annotated[int, Query(ge=0, le=10_000_000)]
 """Lines of a list before the page."""
+
+PART = 500
+"""Lines of a CSV file that are sent at a time."""
 
 
 @contextmanager
@@ -60,8 +65,26 @@ def plain(value: object) -> str:
     return f"'{text}" if isinstance(value, str) and re.match(r"[=+\-@\t\r]", text) else text
 
 
-def csv_lines(rows: Sequence[Sequence[object]]) -> str:
-    """Return some lines of a CSV file."""
+def csv_file(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> StreamingResponse:
+    """Return a CSV file for download, whose rows are read while it is sent.
+
+    Args:
+        name: Of the file.
+        columns: Its first line.
+        rows: All others.
+    """
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_parts(columns, rows), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _parts(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield _lines([columns])
+    rest = iter(rows)
+    while part := list(islice(rest, PART)):
+        yield _lines(part)
+
+
+def _lines(rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([plain(cell) for cell in row] for row in rows)
     return text.getvalue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cogmill.ledger.page_lists import PageRequest
@@ -12,16 +11,13 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from cogmill_airflow.bundle.form_renewal import FORMS
 from cogmill_airflow.names import DAG_PREFIX
-from cogmill_airflow.page.responses import Skip, csv_lines, read_only_ledger, respond
+from cogmill_airflow.page.responses import Skip, csv_file, read_only_ledger, respond
 
 if TYPE_CHECKING:
     from cogmill.ledger.page_lists import PlannedFrame
 
 LINES = 50
 """Frames of a page."""
-
-PART = 500
-"""Lines of CSV sent at a time."""
 
 REPORTS = 40
 """Reports of a DAG that its page lists."""
@@ -54,8 +50,7 @@ def add_run_pages(app: FastAPI) -> None:
     @app.get("/dags/{dag_id}/runs/{run_id}/frames.csv")
     def frames_of_run(dag_id: DagId, run_id: RunId) -> StreamingResponse:
         _check(dag_id)
-        headers = {"Content-Disposition": 'attachment; filename="frames.csv"'}
-        return StreamingResponse(_csv(dag_id, run_id), media_type="text/csv; charset=utf-8", headers=headers)
+        return csv_file("frames.csv", COLUMNS, _rows(dag_id, run_id))
 
 
 def reports_page(request: Request, dag_id: str) -> str:
@@ -77,12 +72,9 @@ def _check(dag_id: str) -> None:
         raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")
 
 
-def _csv(dag_id: str, run_id: str) -> Iterator[str]:
-    yield csv_lines([COLUMNS])
+def _rows(dag_id: str, run_id: str) -> Iterator[list[object]]:
     with read_only_ledger() as ledger:
-        rest = ledger.pages.all_planned_frames(dag_id, run_id)
-        while part := [_cells(frame) for frame in islice(rest, PART)]:
-            yield csv_lines(part)
+        yield from map(_cells, ledger.pages.all_planned_frames(dag_id, run_id))
 
 
 def _cells(frame: PlannedFrame) -> list[object]:
