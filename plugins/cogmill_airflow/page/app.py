@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cogmill.config.settings import load_settings
@@ -18,7 +17,7 @@ from cogmill_airflow.page.access import MayRetry, Reader
 from cogmill_airflow.page.error_pages import add_error_pages
 from cogmill_airflow.page.finding_lines import files, finding_lines
 from cogmill_airflow.page.rejected_list import add_rejected_list
-from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, read_only_ledger, respond
+from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, read_only_ledger, respond, searched
 from cogmill_airflow.page.run_pages import add_run_pages, reports_page
 from cogmill_airflow.page.static_files import add_static_files
 
@@ -53,9 +52,7 @@ def collections(request: Request, q: Text = "", only: Only = "", sort: Sort = "n
     """Show a page of all collections."""
     check_sort(sort, [*COLLECTION_SORTS])
     with read_only_ledger() as ledger:
-        page = ledger.pages.collections(
-            PageRequest(COLLECTIONS_PER_PAGE, skip, sort), search=q.strip().lower(), only=only
-        )
+        page = ledger.pages.collections(PageRequest(COLLECTIONS_PER_PAGE, skip, sort), search=searched(q), only=only)
     query = {"q": q, "only": only}
     return respond(request, "collections.html.j2", page=page, query=query, filters=COLLECTION_FILTERS)
 
@@ -70,7 +67,7 @@ def states() -> dict[str, int]:
 @app.get("/uploads", response_class=HTMLResponse)
 def uploads(request: Request, may_retry: MayRetry, q: Text = "") -> str:
     """Show what became of every upload whose key contains a text, what happens next to each, and what a whole key would become."""
-    wanted = unicodedata.normalize("NFC", q.strip()).lower()
+    wanted = searched(q)
     frames: list[FrameSummary] = []
     scans: list[ScanSummary] = []
     if wanted:
@@ -138,7 +135,7 @@ def collection(
         except KeyError as err:
             raise HTTPException(404, f"There is no collection {collection_id}.") from err
         page = ledger.pages.frames(
-            collection_id, PageRequest(FRAMES_PER_PAGE, skip, sort), FrameFilter(q.strip().lower(), state)
+            collection_id, PageRequest(FRAMES_PER_PAGE, skip, sort), FrameFilter(searched(q), state)
         )
     query = {"q": q, "state": state}
     return respond(request, "collection.html.j2", collection=summary, page=page, query=query, may_retry=may_retry)
@@ -156,7 +153,7 @@ Window = Annotated[Box, Depends(window)]
 def extents(box: Window, q: Text = "", only: Only = "") -> Response:
     """Return the listed collections that intersect a window: id, extent in EPSG:3857 meters and whether a frame failed or was rejected."""
     with read_only_ledger() as ledger:
-        found = ledger.pages.collections_in(box, search=q.strip().lower(), only=only, at_most=MAX_EXTENTS)
+        found = ledger.pages.collections_in(box, search=searched(q), only=only, at_most=MAX_EXTENTS)
     rows = [[one.id, *map(round, one.extent), int(one.has_faults)] for one in found]
     return JSONResponse({"collections": rows, "capped": len(rows) == MAX_EXTENTS})
 
@@ -169,7 +166,7 @@ def footprints(dag_id: DagId, box: Window, q: Text = "", state: State = "") -> R
         found = ledger.pages.frames_in(
             dag_id.removeprefix(DAG_PREFIX),
             box,
-            FrameFilter(q.strip().lower(), state),
+            FrameFilter(searched(q), state),
             tolerance=max(east - west, 0) / 4000,
             at_most=MAX_FOOTPRINTS,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 
 from cogmill_airflow.bundle.params import EVERYTHING
 from cogmill_airflow.page.access import MayRetry
-from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, csv_file, read_only_ledger, respond
+from cogmill_airflow.page.responses import Skip, Sort, Text, check_sort, csv_file, read_only_ledger, respond, searched
 from cogmill_airflow.page.view import advice
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ def chosen(reason: Text = "", county: Text = "", collection: Text = "", q: Text 
     """Return the filter that an address describes."""
     if reason and reason not in [*Reason]:
         raise HTTPException(422, f"There is no reason {reason}.")
-    part = unicodedata.normalize("NFC", q.strip()).lower()
-    return RejectionFilter(reason=reason, county=county, collection=collection, part=part)
+    return RejectionFilter(reason=reason, county=county, collection=collection, part=searched(q))
 
 
 Shown = Annotated[RejectionFilter, Depends(chosen)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -47,6 +48,15 @@ def check_sort(sort: str, allowed: Sequence[str]) -> None:
     """
     if sort and sort.removeprefix("-") not in allowed:
         raise HTTPException(422, f"The list can be sorted by {', '.join(allowed)}.")
+
+
+def searched(text: str) -> str:
+    """Return what a person typed as keys and names are compared: composed, in small letters, without spaces around it.
+
+    >>> searched(" Su\u0308d.TIF ") == "s\u00fcd.tif"
+    True
+    """
+    return unicodedata.normalize("NFC", text.strip()).lower()
 
 
 def respond(request: Request, template: str, **values: Any) -> str:

@@ -76,6 +76,16 @@ def test_rejected_uploads_are_found_by_reason_county_collection_and_key(
     assert "No rejected upload matches." in page.get("/rejected?q=no-such-upload").text
 
 
+@pytest.mark.parametrize("typed", ["S\u00fcd", " Su\u0308d "], ids=["composed", "as macOS types it"])
+@pytest.mark.parametrize("path", [f"/dags/collection__{LARGE_ID}", "/rejected", "/uploads"])
+def test_every_list_finds_an_umlaut_however_it_was_typed(
+    page: TestClient, database: dict[str, object], path: str, typed: str
+) -> None:
+    reject(database, "bw/County0/USDA_1935/frames/georef/S\u00fcd.tif", "truncated")
+
+    assert "S\u00fcd.tif" in page.get(path, params={"q": typed}).text
+
+
 def test_rejected_uploads_are_exported_as_the_list_shows_them(page: TestClient, database: dict[str, object]) -> None:
     reject(database, "=cmd/georef/x.tif", "truncated", None)
     reject(database, 'bw/County0/USDA_1935/frames/georef/two, "2".tif', "too_large")
