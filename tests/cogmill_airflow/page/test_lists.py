@@ -140,6 +140,14 @@ def test_a_collection_shows_its_scans_and_overviews(page: TestClient, database: 
     assert text.count(">Scan</a>") > 40
 
 
+def test_bands_of_a_frame_are_known_whatever_its_key_begins_with(page: TestClient, database: dict[str, object]) -> None:
+    reject(database, "Travis/1951 USDA/Luftbilder/sw/georeferenziert/one.tif", "truncated")
+
+    text = page.get(f"/dags/collection__{LARGE_ID}", params={"q": "luftbilder"}).text
+
+    assert re.findall(r'data-label="bands">([^<]*)<', text) == ["bw"]
+
+
 def test_place_names_come_from_a_file_of_the_installation_and_from_nowhere_else(
     page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

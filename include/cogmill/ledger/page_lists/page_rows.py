@@ -127,6 +127,8 @@ class FrameSummary:
     """When a comparison first missed its upload in the bucket; None: it is there, as far as is known."""
     scan_key: str | None = None
     """Its raw scan; only where the frames of a collection are listed."""
+    bands: str | None = None
+    """Such as `bw`; only there too."""
 
 
 @dataclass(frozen=True, slots=True)
