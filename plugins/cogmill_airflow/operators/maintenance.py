@@ -233,11 +233,12 @@ class MaintenanceReportOperator(ArchiveOperator):
         begun, dry_run = context["dag_run"].run_after, is_dry_run(context)
         with self.archive() as archive:
             report = write_report(archive, parts, begun, dry_run=dry_run)
-            titles = {kind: KINDS[kind].title for kind in KINDS}
-            save_report(archive, context, maintenance_report(report, titles, report_text(report)))
-        self.log.info("maintenance_report\n%s", report_text(report))
+            text = report_text(report)
+            titles = {kind: check.title for kind, check in KINDS.items()}
+            save_report(archive, context, maintenance_report(report, titles, text))
+        self.log.info("maintenance_report\n%s", text)
         if report["faults"]:
-            context["ti"].xcom_push(key=DIGEST, value=report_text(report))
+            context["ti"].xcom_push(key=DIGEST, value=text)
         asked = needs_a_person(report)
         if asked:
             raise AirflowFailException("; ".join(asked))
