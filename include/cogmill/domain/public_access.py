@@ -52,6 +52,9 @@ FORMATS = {
 }
 """Extensions and content types of the compiled index."""
 
+COMPILED_FILES = {f"all footprints ({suffix[1:]})": COMPILED + suffix for suffix in FORMATS}
+"""Its keys by what people call its files."""
+
 READ = "s3:GetObject"
 
 SIMULATED_READ = (READ, "s3:HeadObject")

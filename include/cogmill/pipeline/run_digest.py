@@ -11,7 +11,7 @@ from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
 from cogmill.domain.model import Bands, RejectedFrame
-from cogmill.domain.public_access import COMPILED, FORMATS
+from cogmill.domain.public_access import COMPILED_FILES
 from cogmill.ledger.backfills import Progress
 from cogmill.mapserver.urls import capabilities_url, download_url, service_url
 from cogmill.pipeline.archive import Archive
@@ -195,8 +195,7 @@ def compile_report(archive: Archive, compiled: Compiled) -> RunReport:
         ReportNumber("files that changed", len(compiled.uploaded)),
         ReportNumber("files that stayed as they were", len(compiled.unchanged)),
     ]
-    names = {f"all footprints ({suffix[1:]})": COMPILED + suffix for suffix in FORMATS}
-    files = {name: download_url(archive.settings.public_url, key) for name, key in names.items()}
+    files = {name: download_url(archive.settings.public_url, key) for name, key in COMPILED_FILES.items()}
     state = "All services are in the index." if not broken else "Some collections are not in the index."
     return RunReport(state, numbers, [*broken, *(f"changed: {key}" for key in compiled.uploaded)], files)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cogmill.domain.public_access import COMPILED, FORMATS
+from cogmill.domain.public_access import COMPILED_FILES
 from cogmill.domain.public_keys import CATALOG_PAGE
 from cogmill.maintenance.checks import KINDS, Treatment
 from cogmill.mapserver.urls import download_url
@@ -50,8 +50,5 @@ def finding_lines(counts: Mapping[str, tuple[int, dt.datetime]]) -> list[Finding
 
 def files(settings: Settings) -> dict[str, str]:
     """Return the addresses of what is compiled of the whole archive, by what people call it."""
-    indexes = {f"all footprints ({suffix[1:]})": COMPILED + suffix for suffix in FORMATS}
-    return {
-        what: download_url(settings.public_url, key)
-        for what, key in ({"list of services": CATALOG_PAGE} | indexes).items()
-    }
+    keys = {"list of services": CATALOG_PAGE} | COMPILED_FILES
+    return {what: download_url(settings.public_url, key) for what, key in keys.items()}
