@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from cogmill_airflow.bundle.shards import write_shards
 from sqlalchemy import update
 from starlette.testclient import TestClient
@@ -27,6 +29,17 @@ def entry(county: str, agency: str = "USDA", year: str = "1951", source: str = "
     service = "_".join(filter(None, [source, county, agency, year, "frames"]))
     names = {"id": service.lower(), "service_name": service, "county": county, "agency": agency}
     return {**names, "year": year, "product": "frames", "gdal_slots": 2}
+
+
+def operations_dag(name: str) -> DAG:
+    """Return a DAG of the program, as its file makes it now."""
+    spec = importlib.util.spec_from_file_location(f"dag_of_{name}", airflow_home.ROOT / "dags" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (dag,) = (value for value in vars(module).values() if isinstance(value, DAG))
+    return dag
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,12 @@ from cogmill_airflow.observability import assets
 from cogmill_airflow.observability.notifications import DigestNotifier
 
 from tests.airflow_home import ROOT
-from tests.dags.conftest import OPERATIONS, entry
+from tests.dags.conftest import OPERATIONS, entry, operations_dag
 
 
 def read(name: str) -> DAG:
     """Return a DAG of the program, or of a collection."""
-    if name == "collection":
-        return collection_dag(entry("Hays"))
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location(f"told_{name}", ROOT / "dags" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    (dag,) = (value for value in vars(module).values() if isinstance(value, DAG))
-    return dag
+    return collection_dag(entry("Hays")) if name == "collection" else operations_dag(name)
 
 
 def tells_of_failures(dag: DAG, task_id: str) -> bool:

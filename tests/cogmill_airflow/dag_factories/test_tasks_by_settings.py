@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,8 @@ from cogmill_airflow.bundle.shards import shard_of
 from cogmill_airflow.dag_factories.collection import collection_dag
 from cogmill_airflow.observability import notifications
 
-from tests.airflow_home import ROOT
 from tests.cogmill_airflow.bundle.test_bundle import add_collections
-from tests.dags.conftest import entry
+from tests.dags.conftest import entry, operations_dag
 
 BUILDING = ("build_cogs", "build_overviews", "update_overviews")
 TRAVIS = "travis_usda_1951_frames"
@@ -37,16 +35,6 @@ def arguments(dag: DAG, task_id: str) -> dict[str, Any]:
     task = dag.get_task(task_id)
     names = ("owner", "queue", "retries", "pool", "priority_weight", "executor_config")
     return {name: getattr(task, name) for name in names}
-
-
-def operations_dag(name: str) -> DAG:
-    spec = importlib.util.spec_from_file_location(f"dag_of_{name}", ROOT / "dags" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    dag: DAG = module.dag
-    return dag
 
 
 def test_all_tasks_follow_the_settings_and_those_that_build_have_a_queue_of_their_own(
