@@ -86,15 +86,12 @@ class S3Store:
             SourceChangedError: The key is gone or holds another version now.
             ObjectRefusedError: S3 does not hand it out.
         """
-        digest = hashlib.sha256()
         with translated(f"get s3://{self.bucket}/{key}", ObjectRefusedError), target.open("wb") as out:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
-            for chunk in answer["Body"].iter_chunks(CHUNK):
-                digest.update(chunk)
-                out.write(chunk)
-            if out.tell() != answer["ContentLength"]:
-                raise ServiceUnavailableError(f"s3://{self.bucket}/{key} ended after {out.tell()} bytes")
-        return digest.hexdigest()
+            sha256, size = _read_through(answer["Body"], out)
+            if size != answer["ContentLength"]:
+                raise ServiceUnavailableError(f"s3://{self.bucket}/{key} ended after {size} bytes")
+        return sha256
 
     def create(self, key: str, source: Path, sha256: str, options: PutOptions) -> bool:
         """Store a file, a large one in parts, under a key that names its content; return False when it is there already.
@@ -203,13 +200,7 @@ class S3Store:
             return None
 
     def _digest(self, key: str, out: BinaryIO | None = None) -> tuple[str, int]:
-        found, size = hashlib.sha256(), 0
-        for chunk in self._client.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
-            found.update(chunk)
-            size += len(chunk)
-            if out:
-                out.write(chunk)
-        return found.hexdigest(), size
+        return _read_through(self._client.get_object(Bucket=self.bucket, Key=key)["Body"], out)
 
     def require_answer(self) -> None:
         """Raise ServiceUnavailableError unless S3 answers one HEAD of the bucket, even if it refuses it."""
@@ -244,3 +235,14 @@ class S3Store:
             with translated(f"head s3://{self.bucket}"):
                 self._client.head_bucket(Bucket=self.bucket)
         return gdal_environment(self._client, self._credentials.current())
+
+
+def _read_through(body: Any, out: BinaryIO | None) -> tuple[str, int]:
+    """Read the body of an answer to its end, into a file too where one is given; return the sha256 and number of its bytes."""
+    found, size = hashlib.sha256(), 0
+    for chunk in body.iter_chunks(CHUNK):
+        found.update(chunk)
+        size += len(chunk)
+        if out:
+            out.write(chunk)
+    return found.hexdigest(), size
