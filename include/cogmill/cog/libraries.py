@@ -68,6 +68,12 @@ def upstream(version: str) -> str:
     return re.sub(r"[+~](dfsg|ds).*", "", without_revision)
 
 
+def proj_folders() -> list[Path]:
+    """Return the folders in which PROJ looks for its database and grids, in its order."""
+    named = os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB") or str(PROJ_DATA)
+    return [Path(folder) for folder in named.split(os.pathsep)]
+
+
 @cache
 def grids_digest() -> str:
     """Return a digest of PROJ's database by its bytes, and of the grids beside it by name and size.
@@ -75,9 +81,8 @@ def grids_digest() -> str:
     They decide which operations there are between two datums, and the best of them is taken: a worker with a grid, and one without,
     put the same frame in places that differ.
     """
-    named = os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB") or str(PROJ_DATA)
     digest = hashlib.sha256()
-    for folder in map(Path, named.split(os.pathsep)):
+    for folder in proj_folders():
         for path in sorted(folder.glob("*")):
             if path.name == DATABASE:
                 digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from cogmill.cog.libraries import proj_folders
 from cogmill.domain.errors import ConfigurationError
 
 SETTINGS_LIBRARIES = ("croniter", "pydantic_settings")
@@ -38,9 +39,6 @@ BUILD_GDAL = "setup/gdal.sh PYTHON of the repository builds them against libgdal
 
 _SONAME = re.compile(rb"libgdal(?P<vendored>-[0-9a-f]+)?\.so(\.\d+)*")
 """Name by which a compiled module asks for libgdal; that of a copy inside a wheel carries a hash."""
-
-PROJ_DATA = Path("/usr/share/proj")
-"""Where Debian's PROJ looks for grids, unless `PROJ_DATA` or `PROJ_LIB` names folders."""
 
 LINKER_CACHE = Path("/etc/ld.so.cache")
 """The system's list of shared libraries by name."""
@@ -79,8 +77,8 @@ def missing_grids(names: Iterable[str]) -> list[str]:
 
     Not among the problems: frames in other datums can be built without it.
     """
-    named = os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB") or str(PROJ_DATA)
-    folders = [Path(folder) for folder in named.split(os.pathsep)]
+    folders = proj_folders()
+    named = os.pathsep.join(map(str, folders))
     return [
         f"PROJ's grid {name} is not installed: the site file asks for it (proj_grids), and frames that need it are rejected or "
         f"placed less accurately; put it into a folder of PROJ_DATA (now {named}), see docs/install.md"
