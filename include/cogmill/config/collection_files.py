@@ -11,14 +11,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
 from cogmill.config.settings import FolderSettings
 from cogmill.config.site import Contact, License, Site, SiteFacts, load_site
 from cogmill.config.task_settings import CollectionTasks
 from cogmill.config.values import StrictModel
+from cogmill.config.yaml_files import parsed
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout.dates import vague_days
 from cogmill.domain.model import Bands, Product
@@ -131,10 +131,10 @@ def load_collection_config(folder: Path, collection_id: str) -> CollectionConfig
         collection_id: The file's name without `.yaml`; in the name of the file, case does not matter.
 
     Raises:
-        ConfigurationError: Names the file, the key and what is allowed.
+        ConfigurationError: Names the file, the line, the key and what is allowed.
     """
     # Called once per service by whoever compiles thousands, so plain names are compared, not paths.
-    names = _names(folder) if folder.is_dir() else []
+    names = _names(folder)
     for name in names:
         if name.lower().endswith(YAML) and not name.lower().endswith(ENDINGS):
             _warn_once(folder / name)
@@ -151,7 +151,7 @@ def site_of(settings: FolderSettings, config: CollectionConfig | None) -> Site:
 
 def collections_with_files(folder: Path) -> list[tuple[str, int]]:
     """Return the ids of the collections that have files, and when each was changed (ns), so that a change is noticed."""
-    names = [name for name in (_names(folder) if folder.is_dir() else []) if name.lower().endswith(ENDINGS)]
+    names = [name for name in _names(folder) if name.lower().endswith(ENDINGS)]
     return [(name.lower().removesuffix(".yaml"), (folder / name).stat().st_mtime_ns) for name in names]
 
 
@@ -163,6 +163,8 @@ def collection_abstract(config: CollectionConfig | None, title: str, site: Site)
 
 
 def _names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries)
 
@@ -174,23 +176,10 @@ def _warn_once(file: Path) -> None:
 
 def _load(file: Path) -> CollectionConfig:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as err:
+        text = file.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as err:
         raise ConfigurationError(f"{file.name}: not readable as YAML: {err}") from err
-    if not isinstance(values, dict) or "product" in values:
-        raise ConfigurationError(f"{file.name}: a mapping of {', '.join(KEYS[''])} is expected")
-    try:
-        return CollectionConfig.model_validate({**values, "product": file.stem.lower().rpartition("_")[2]})
-    except ValidationError as err:
-        raise ConfigurationError("; ".join(_complaint(file.name, error) for error in err.errors())) from err
-
-
-def _complaint(file: str, error: Any) -> str:
-    above = ".".join(str(part) for part in error["loc"][:-1])
-    key = ".".join(str(part) for part in error["loc"]) or "file"
-    if error["type"] == "extra_forbidden":
-        return f"{file}: {key}: unknown key, allowed are {', '.join(KEYS[above])}"
-    return f"{file}: {key}: {error['input']!r} is wrong, {error['msg'][0].lower()}{error['msg'][1:]}"
+    return parsed(CollectionConfig, file.name, text, KEYS, {"product": file.stem.lower().rpartition("_")[2]})
 
 
 def profile_chooser(folder: Path, override: str | None = None) -> ProfileChooser:

@@ -10,14 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cogmill.config.site_layout import KEYS as LAYOUT_KEYS
 from cogmill.config.site_layout import LayoutConfig
 from cogmill.config.values import Link, StrictModel
-from cogmill.config.yaml_mistakes import complaint
+from cogmill.config.yaml_files import parsed
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout import TEXAS, KeyLayout, use_layout
 
@@ -225,16 +224,7 @@ def load_site(file: Path) -> Site:
 @lru_cache(maxsize=4)
 def _parsed(name: str, text: str) -> Site:
     """Return the contents of a site file; asked for once per collection, so that a text is parsed once."""
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as err:
-        raise ConfigurationError(f"{name}: not readable as YAML: {err}") from err
-    if not isinstance(values, dict):
-        raise ConfigurationError(f"{name}: a mapping of {', '.join(KEYS[''])} is expected")
-    try:
-        return Site.model_validate(values)
-    except ValidationError as err:
-        raise ConfigurationError("; ".join(complaint(name, text, error, KEYS) for error in err.errors())) from err
+    return parsed(Site, name, text, KEYS)
 
 
 def use_site(file: Path) -> Site:

@@ -45,6 +45,7 @@ def test_reads_the_file_of_a_collection(tmp_path):
         ("[1, 2]", ["mapping"]),
         ("a: [", ["YAML"]),
         ("product: mosaic", ["mapping of collar"]),
+        ("title: Travis\ncollar: maybe", ["a_b_1951_frames.yaml:2: collar", "'maybe'"]),
     ],
 )
 def test_names_file_key_and_what_is_allowed_when_a_file_is_wrong(tmp_path, text, words):
