@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from cogmill.ledger.connection import Part, Row
 from cogmill.ledger.page_lists.page_rows import (
+    WAITING,
     Box,
     CollectionSummary,
     FrameFilter,
@@ -23,13 +23,11 @@ from cogmill.ledger.page_lists.page_rows import (
     RejectionFilter,
     SavedReport,
     ScanSummary,
+    like_pattern,
 )
 
 COLLECTION_FILTERS = ("", "rejected", "failed", "waiting", "not public")
 """Which collections are shown: all, those with such frames, or those without a service."""
-
-WAITING = ("arrived", "building", "built")
-"""States of frames on their way to the map."""
 
 COLLECTION_SORTS = {
     "name": (),
@@ -134,7 +132,7 @@ class PageQueries(Part):
             search: Part of a key, lower case.
             at_most: Lines of each list.
         """
-        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", search) + "%"
+        pattern = like_pattern(search)
         frames = self._rows("frames_found", pattern=pattern, at_most=at_most)
         scans = self._rows("scans_found", pattern=pattern, at_most=at_most)
         return [FrameSummary(**row) for row in frames], [ScanSummary(**row) for row in scans]

@@ -5,13 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 Box = tuple[float, float, float, float]
 """West, south, east, north in EPSG:3857 meters."""
 
+WAITING = ("arrived", "building", "built")
+"""States of frames on their way to the map."""
+
 T = TypeVar("T")
+
+
+def like_pattern(part: str) -> str:
+    """Return the pattern of LIKE that texts fit which contain a part."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", part) + "%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class CollectionSummary:
     @property
     def waiting(self) -> int:
         """Frames on their way to the map."""
-        return sum(self.states.get(state, 0) for state in ("arrived", "building", "built"))
+        return sum(self.states.get(state, 0) for state in WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +189,8 @@ class RejectionFilter:
     @property
     def parameters(self) -> dict[str, str]:
         """Values for the queries."""
-        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", self.part) + "%" if self.part else ""
-        return {name: value for name, value in asdict(self).items() if name != "part"} | {"pattern": pattern}
+        pattern = like_pattern(self.part) if self.part else ""
+        return {"reason": self.reason, "county": self.county, "collection": self.collection, "pattern": pattern}
 
 
 @dataclass(frozen=True, slots=True)
