@@ -79,10 +79,7 @@ class Queries(Part):
         Raises:
             VerificationError: PostGIS cannot transform a footprint of this collection.
         """
-        try:
-            yield from self._stream("public_frames", collection_id=collection_id)
-        except (psycopg.DataError, psycopg.InternalError) as err:
-            raise VerificationError(f"{collection_id}: {err.diag.message_primary}") from err
+        return _outlined(self._stream("public_frames", collection_id=collection_id), collection_id)
 
 
 class PublicDocuments(Part):
@@ -113,10 +110,7 @@ class PublicDocuments(Part):
         Raises:
             VerificationError: PostGIS cannot transform an outline of this collection.
         """
-        try:
-            yield from self._stream("published_photographs", collection_id=collection_id)
-        except (psycopg.DataError, psycopg.InternalError) as err:
-            raise VerificationError(f"{collection_id}: {err.diag.message_primary}") from err
+        return _outlined(self._stream("published_photographs", collection_id=collection_id), collection_id)
 
     def sample(self, collection_id: str, at_most: int) -> tuple[list[str], list[str]]:
         """Return links of one photograph of a collection, and the keys of some of its documents, the shortest first."""
@@ -163,6 +157,14 @@ class PublicDocuments(Part):
     def entries(self) -> list[dict[str, Any]]:
         """Return the entries of all public collections, ordered by id."""
         return [row["entry"] for row in self._rows("public_entries")]
+
+
+def _outlined(rows: Iterator[Row], collection_id: str) -> Iterator[Row]:
+    """Yield rows whose outlines PostGIS transforms as they are read; one that it cannot is a fault of the collection."""
+    try:
+        yield from rows
+    except (psycopg.DataError, psycopg.InternalError) as err:
+        raise VerificationError(f"{collection_id}: {err.diag.message_primary}") from err
 
 
 def _service(row: Row) -> PublicService:
