@@ -77,10 +77,6 @@ class StaleScan:
     """Key of its picture."""
 
 
-EDGES = {"xmin": "west", "ymin": "south", "xmax": "east", "ymax": "north"}
-"""Edges of a rectangle as PostGIS calls them."""
-
-
 class Uploads(Part):
     """Uploads on their way into the ledger."""
 
@@ -188,7 +184,7 @@ class LoneScans(Part):
     def county_extent(self, folder: str) -> Bounds3857 | None:
         """Return the rectangle around the published photographs of a county; None when there are none, or the folder names none."""
         rows = self._rows("place_of_county", folder=folder)
-        return Bounds3857(**{EDGES[name]: value for name, value in rows[0].items()}) if rows else None
+        return Bounds3857(**rows[0]) if rows else None
 
     def due(self, at_most: int, again_s: float) -> list[DueScan]:
         """Return lone scans of which a picture is to be drawn.

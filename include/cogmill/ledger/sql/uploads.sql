@@ -197,7 +197,7 @@ ORDER BY n.bands, n.stem COLLATE "C";
 
 -- name: place_of_county(folder)
 -- Rectangle around the published photographs of a county, whatever their collection, EPSG:3857 meters; null when there are none.
-SELECT ST_XMin(box) AS xmin, ST_YMin(box) AS ymin, ST_XMax(box) AS xmax, ST_YMax(box) AS ymax
+SELECT ST_XMin(box) AS west, ST_YMin(box) AS south, ST_XMax(box) AS east, ST_YMax(box) AS north
 FROM (SELECT ST_Extent(c.extent::geometry) AS box FROM cogmill.collection AS c
     WHERE c.folder = :folder AND c.folder <> '' AND c.mapfile_sha256 IS NOT NULL) AS found
 WHERE box IS NOT NULL;
