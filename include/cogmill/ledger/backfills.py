@@ -6,10 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 from cogmill.domain.model import Bands, Product
-from cogmill.ledger.connection import Part, Row, as_json
-
-PAGE = 5000
-"""Frames added by one statement."""
+from cogmill.ledger.connection import Part, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +109,7 @@ class Backfills(Part):
             if not self._rows("begin_backfill", id=backfill_id, profile=profile):
                 return False
             rows: list[Row] = [{"frame_id": f, "place": place, "size": size} for place, (f, size) in enumerate(frames)]
-            for start in range(0, len(rows), PAGE):
-                self._rows("add_backfill_frames", id=backfill_id, rows=as_json(rows[start : start + PAGE]))
+            self._add("add_backfill_frames", id=backfill_id, rows=rows)
         return True
 
     def is_known(self, backfill_id: str) -> bool:

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogmill.domain.lifecycle import HOLD_WORDS, Hold
-from cogmill.ledger.connection import Part, Row, as_json
+from cogmill.ledger.connection import Part, Row
 
 REPORT_DAYS = 90
 """How long the reports of runs are kept."""
-
-PLANNED_AT_ONCE = 5000
-"""Planned frames added by one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +77,4 @@ class History(Part):
         rows: list[Row] = [{"place": n, "frame_id": frame, "why": why} for n, (frame, why) in enumerate(frames)]
         with self._transaction():
             self._rows("forget_planned_frames", dag_id=dag_id, run_id=run_id)
-            for start in range(0, len(rows), PLANNED_AT_ONCE):
-                part = as_json(rows[start : start + PLANNED_AT_ONCE])
-                self._rows("add_planned_frames", dag_id=dag_id, run_id=run_id, rows=part)
+            self._add("add_planned_frames", dag_id=dag_id, run_id=run_id, rows=rows)

@@ -12,7 +12,7 @@ from cogmill.ledger.connection import SQL, named_queries, statement
 from cogmill.ledger.findings import CHECKS
 
 MODULES = sorted(Path(cogmill.ledger.__file__).parent.rglob("*.py"))
-RUNNERS = {"_rows", "_stream", "_finish"}
+RUNNERS = {"_rows", "_add", "_stream", "_finish"}
 ADDED_BY_FINISH = {"id", "etag", "owner"}
 """Parameters that `Frames._finish` fills for its callers."""
 

@@ -7,7 +7,7 @@ SELECT is a generator, so that an `UPDATE ... RETURNING` which nobody iterates o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,9 @@ SQL = Path(__file__).resolve().parents[1] / "sql"
 FETCH = 2000
 """Rows a server-side cursor brings at a time."""
 
+ROWS_AT_ONCE = 5000
+"""Rows added by one statement, where they may be hundreds of thousands."""
+
 Row = dict[str, Any]
 
 
@@ -40,6 +43,11 @@ class Part:
         with available(), self._connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(statement(query), values)
             return cursor.fetchall() if cursor.description else []
+
+    def _add(self, query: str, *, rows: Sequence[Row], **values: Any) -> None:
+        """Run a named query that adds `rows`, as often as it takes to add all of them."""
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            self._rows(query, rows=as_json(rows[start : start + ROWS_AT_ONCE]), **values)
 
     def _stream(self, query: str, **values: Any) -> Iterator[Row]:
         """Yield the rows of a named query in bounded memory, through a server-side cursor."""
