@@ -182,7 +182,7 @@ GROUP BY c.id
 ON CONFLICT DO NOTHING;
 
 -- name: check_public_orphans(settled)
--- Objects below catalog/ and stac/ that nothing names and that have settled.
+-- Objects below catalog/, stac/ and viewer/ that nothing names and that have settled.
 INSERT INTO found (kind, subject, detail)
 SELECT 'public_file_orphan', l.key, l.size || ' bytes'
 FROM listed AS l

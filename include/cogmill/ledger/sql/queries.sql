@@ -90,7 +90,8 @@ WHERE t.collection_id = :collection_id
 ORDER BY t.location COLLATE "C";
 
 -- name: sample_links(collection_id)
--- Links of the photograph that came last, and the keys of some documents of its collection.
+-- Links of the photograph that came last. By a range, whose order is that of the index: with `=` the planner may walk the whole archive
+-- from its newest row back to one of this collection.
 SELECT unnest(ARRAY[dl_orig, dl_georef, dl_index]) AS link FROM (
     SELECT t.* FROM cogmill.tile_index AS t WHERE t.collection_id BETWEEN :collection_id AND :collection_id
     ORDER BY t.collection_id DESC, t.oid DESC LIMIT 1
