@@ -102,7 +102,7 @@ class SmallArchive:
         self.sql("UPDATE cogmill.collection SET overview_revision = revision WHERE id = %s", collection.id)
 
     def _row(self, collection: Collection, frame: Candidate) -> dict[str, Any]:
-        zip_key = f"{keys.tile_index_prefix(collection, frame.bands)}{collection.service_name}_idx.zip"
+        zip_key = keys.index_zip_key(collection, frame.bands)
         address = IndexAddress(collection.product, self.archive.store.bucket, self.archive.settings.public_url, zip_key)
         known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
         values = asdict(index_row(known, address))

@@ -27,7 +27,10 @@ from cogmill.domain.layout.file_names import FolderParts, NameParts
 from cogmill.domain.layout.rules import COG_FOLDER
 from cogmill.domain.model import Bands, Collection, FrameName, Product, Stage, UploadKey
 
-INDEX_FILES = (".cpg", ".dbf", ".shp", ".shx", ".prj", "_idx.zip")
+INDEX_ZIP = "_idx.zip"
+"""What follows the service name in the key of the zipped index."""
+
+INDEX_FILES = (".cpg", ".dbf", ".shp", ".shx", ".prj", INDEX_ZIP)
 """What follows the service name in the keys of the downloadable index."""
 
 MAPFILES = "mapfiles/"
@@ -115,6 +118,11 @@ def index_file_keys(collection: Collection, bands: Bands) -> list[str]:
     """Return the keys of the downloadable index of one bands folder."""
     stem = tile_index_prefix(collection, bands) + collection.service_name
     return [stem + end for end in INDEX_FILES]
+
+
+def index_zip_key(collection: Collection, bands: Bands) -> str:
+    """Return the key of the one among them that holds all others, zipped."""
+    return f"{tile_index_prefix(collection, bands)}{collection.service_name}{INDEX_ZIP}"
 
 
 def gdal_path(bucket: str, key: str) -> str:

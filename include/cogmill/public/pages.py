@@ -101,12 +101,7 @@ def _collection_page(facts: CollectionFacts) -> bytes:
     west, south, east, north = facts.bounds
     # `{zoom}` is what OpenStreetMap's editors write for `{z}`
     tiles = addresses.tiles.replace("{z}", "{zoom}")
-    shapefiles = {
-        bands: addresses.object(
-            f"{keys.tile_index_prefix(facts.collection, bands)}{facts.collection.service_name}_idx.zip"
-        )
-        for bands in facts.bands
-    }
+    shapefiles = {bands: addresses.object(keys.index_zip_key(facts.collection, bands)) for bands in facts.bands}
     text = template("collection.html.j2").render(
         facts=facts,
         site=facts.site,

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from cogmill.config.site import Site
 from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds3857, Bounds4326
-from cogmill.mapserver.urls import ArchiveAddresses, download_url
+from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public.document import HTML, JSON, XML, Document
 from cogmill.public.facts import CollectionFacts
 from cogmill.public.pages import has_viewer, template
@@ -88,10 +88,6 @@ class CatalogEntry:
 def catalog_entry(facts: CollectionFacts) -> CatalogEntry:
     """Return the entry of a collection."""
     collection, addresses = facts.collection, facts.addresses
-    archives = {
-        str(bands): f"{keys.tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
-        for bands in facts.bands
-    }
     return CatalogEntry(
         id=collection.id,
         name=collection.service_name,
@@ -121,7 +117,7 @@ def catalog_entry(facts: CollectionFacts) -> CatalogEntry:
         tilejson=addresses.tilejson,
         wmts=addresses.wmts,
         stac=addresses.stac,
-        downloads={bands: download_url(addresses.public_url, key) for bands, key in archives.items()},
+        downloads={str(bands): addresses.object(keys.index_zip_key(collection, bands)) for bands in facts.bands},
     )
 
 

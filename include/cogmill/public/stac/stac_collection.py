@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from cogmill.domain.keys import THUMBNAIL_SIZES, tile_index_prefix
+from cogmill.domain.keys import THUMBNAIL_SIZES, index_zip_key
 from cogmill.domain.model import Product
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.stac.item import CRS, begin, end, interval
@@ -144,9 +144,8 @@ def _assets(facts: CollectionFacts, *, has_items: bool) -> Json:
             "roles": ["collection-mirror"],
         }
     for bands in facts.bands:
-        key = f"{tile_index_prefix(collection, bands)}{collection.service_name}_idx.zip"
         assets[f"index_{bands}"] = {
-            "href": addresses.object(key),
+            "href": addresses.object(index_zip_key(collection, bands)),
             "title": f"Outlines as a shapefile ({bands})",
             "type": "application/zip",
             "roles": ["metadata"],
