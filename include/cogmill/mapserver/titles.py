@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from cogmill.config.collection_files import load_collection_config, site_of
-from cogmill.config.settings import FolderSettings
+from cogmill.config.collection_files import CollectionConfig
+from cogmill.config.site import Site
 from cogmill.domain.model import Collection, Product
 
 
@@ -57,11 +57,6 @@ def service_title(collection: Collection, language: str = "en") -> str:
     return " ".join(parts)
 
 
-def collection_title(settings: FolderSettings, collection: Collection) -> str:
-    """Return the title that a collection declares, else the usual one in the language of the site.
-
-    Raises:
-        ConfigurationError: Its collection file is wrong.
-    """
-    config = load_collection_config(settings.collections_dir, collection.id)
-    return config.title if config and config.title else service_title(collection, site_of(settings, config).language)
+def collection_title(collection: Collection, config: CollectionConfig | None, site: Site) -> str:
+    """Return the title that a collection declares in its file, else the usual one in the language of the site."""
+    return config.title if config and config.title else service_title(collection, site.language)

@@ -23,7 +23,7 @@ from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger.connection import Row
 from cogmill.ledger.queries import ARCHIVE
-from cogmill.mapserver.titles import service_title
+from cogmill.mapserver.titles import collection_title
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery.lone_scans import scan_files
@@ -149,7 +149,7 @@ def _stated(archive: Archive, collection: Collection) -> tuple[CollectionConfig 
     """Return a collection's file, its title, and the site as it speaks for the collection."""
     config = _config(archive, collection.id)
     site = site_of(archive.settings, config)
-    return config, config.title if config and config.title else service_title(collection, site.language), site
+    return config, collection_title(collection, config, site), site
 
 
 def _config(archive: Archive, collection_id: str) -> CollectionConfig | None:

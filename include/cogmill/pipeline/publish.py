@@ -216,7 +216,8 @@ def _dates(facts: ServiceFacts) -> tuple[dt.date, dt.date] | None:
 
 def _service(archive: Archive, collection: Collection, facts: ServiceFacts, extent: Bounds3857) -> Service:
     config = load_collection_config(archive.settings.collections_dir, collection.id)
-    site, title = site_of(archive.settings, config), collection_title(archive.settings, collection)
+    site = site_of(archive.settings, config)
+    title = collection_title(collection, config, site)
     return Service(
         collection_id=collection.id,
         service_name=collection.service_name,
