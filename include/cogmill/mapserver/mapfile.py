@@ -24,9 +24,6 @@ from cogmill.mapserver.escaping import metadata_lines, quoted, sql_literal
 from cogmill.mapserver.titles import titles_of
 from cogmill.overviews.grid import resolution
 
-DEFAULT_SRS = OUTPUT_CRS
-"""Offered to WMS clients where the site says nothing."""
-
 EXTENT_MARGIN_M = 100
 """Added on every side of the extent, in EPSG:3857 meters, so that outlines at the edge are drawn whole."""
 
@@ -101,7 +98,7 @@ class Service:
     """Public address of the service up to and including `&`; see `urls.service_url`."""
     dates: tuple[dt.date, dt.date] | None = None
     """First and last day of the frames; None unless they are known to the day, then clients may ask for a time."""
-    srs: tuple[str, ...] = DEFAULT_SRS
+    srs: tuple[str, ...] = OUTPUT_CRS
     language: str = "en"
     """Of the titles of its layers."""
     facts: tuple[tuple[str, str], ...] = ()

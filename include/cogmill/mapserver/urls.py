@@ -54,19 +54,18 @@ def capabilities_url(service: str) -> str:
     return service + urlencode({"SERVICE": "WMS", "VERSION": "1.3.0", "REQUEST": "GetCapabilities"})
 
 
-def tiles_url(base_url: str, collection_id: str, extension: str = "png") -> str:
-    """Return the address of the tiles of a service, with `{z}`, `{x}` and `{y}` in the places of their numbers.
+def tiles_url(base_url: str, collection_id: str) -> str:
+    """Return the address of the PNG tiles of a service, with `{z}`, `{x}` and `{y}` in the places of their numbers.
 
     Args:
         base_url: Address of the MapServer hosts, with or without the `/wms/` that all services share.
         collection_id: Stem of the mapfile.
-        extension: `png` or `jpg`.
 
     >>> tiles_url("https://maps.example.org", "travis_usda_1951_frames")
     'https://maps.example.org/tiles/travis_usda_1951_frames/{z}/{x}/{y}.png'
     """
     host = base_url.rstrip("/").removesuffix("/wms")
-    return f"{host}/tiles/{quote(collection_id)}/{{z}}/{{x}}/{{y}}.{extension}"
+    return f"{host}/tiles/{quote(collection_id)}/{{z}}/{{x}}/{{y}}.png"
 
 
 @dataclass(frozen=True, slots=True)
