@@ -8,7 +8,6 @@ from cogmill.domain.keys import THUMBNAIL_SIZES
 from cogmill.domain.model import Collection
 from cogmill.ledger.queries import ARCHIVE
 from cogmill.mapserver.probe import check_address, check_service
-from cogmill.mapserver.urls import ArchiveAddresses, service_url
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ def probe_services(archive: Archive, night: int) -> dict[str, str]:
         facts = archive.ledger.collections.service_facts(collection.id)
         if not facts.inside:
             continue
-        wms = service_url(archive.settings.mapserver_url, collection.id)
+        wms = archive.addresses.of(collection.id).wms
         fault = check_service(wms, collection.service_name, (facts.inside[0][0], facts.inside[0][1]))
         if fault:
             faults[collection.id] = fault
@@ -43,7 +42,7 @@ def probe_addresses(archive: Archive, night: int) -> dict[str, str]:
     Returns:
         The faults by address.
     """
-    addresses = ArchiveAddresses(archive.settings.public_url, archive.settings.mapserver_url)
+    addresses = archive.addresses
     collections = _in_turn(archive, night)
     wanted: list[str] = []
     for collection_id in [ARCHIVE, *(collection.id for collection in collections)] if collections else []:

@@ -16,6 +16,7 @@ from cogmill.domain.keys import LEDGER_MARK
 from cogmill.domain.sidecars import MISSING_POSITION, sidecar_prefix, with_sidecars
 from cogmill.ledger import Ledger
 from cogmill.ledger.bucket import Identity
+from cogmill.mapserver.urls import ArchiveAddresses
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,11 @@ class Archive:
     """Queue of S3 notifications; None: the bucket is listed each time."""
     changes: list[ServiceChange] = field(default_factory=list, compare=False)
     """What was done to services since the archive was opened; every step that changes one adds to it."""
+
+    @property
+    def addresses(self) -> ArchiveAddresses:
+        """Where the public finds it."""
+        return ArchiveAddresses(self.settings.public_url, self.settings.mapserver_url)
 
     def with_settings(self, **changes: Any) -> Archive:
         """Return the same archive with other values of some settings."""

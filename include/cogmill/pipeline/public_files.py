@@ -24,7 +24,6 @@ from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger.connection import Row
 from cogmill.ledger.queries import ARCHIVE
 from cogmill.mapserver.titles import collection_title
-from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery.lone_scans import scan_files
 from cogmill.public.document import Document, compared
@@ -136,7 +135,7 @@ def _facts(archive: Archive, collection: Collection, row: Row, frames: Sequence[
         updated=max(frame.uploaded_at for frame in frames),
         revision=row["revision"],
         site=site,
-        addresses=_addresses(archive).of(collection.id),
+        addresses=archive.addresses.of(collection.id),
     )
 
 
@@ -171,10 +170,6 @@ def _frame(collection_id: str, row: Row) -> PublishedFrame:
     return PublishedFrame(**row | {"bands": Bands(row["bands"])}, acquired=acquired, bounds_3857=bounds)
 
 
-def _addresses(archive: Archive) -> ArchiveAddresses:
-    return ArchiveAddresses(archive.settings.public_url, archive.settings.mapserver_url)
-
-
 def _update_collection(archive: Archive, collection_id: str, change: PublicChange) -> None:
     ledger = archive.ledger.public_documents
     with ledger.exclusive(collection_id):
@@ -197,7 +192,7 @@ def _update_archive(archive: Archive, change: PublicChange) -> None:
     with ledger.exclusive(ARCHIVE):
         entries = [CatalogEntry.from_stored(entry) for entry in ledger.entries()]
         scans = [ScanEntry(**entry) for entry in ledger.scan_entries()]
-        site, addresses = load_site(archive.settings.site_file), _addresses(archive)
+        site, addresses = load_site(archive.settings.site_file), archive.addresses
         documents = chain(archive_documents(site, addresses, entries), lists_of_scans(site, addresses, scans))
         _write(archive, ARCHIVE, documents, change)
 

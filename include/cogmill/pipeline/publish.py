@@ -29,7 +29,6 @@ from cogmill.mapserver.cgi import MapServerRunner
 from cogmill.mapserver.mapfile import Service, render
 from cogmill.mapserver.stated_facts import stated_facts
 from cogmill.mapserver.titles import collection_title
-from cogmill.mapserver.urls import service_url
 from cogmill.mapserver.verify_service import verify_service
 from cogmill.pipeline.archive import Archive, ServiceChange
 
@@ -224,7 +223,7 @@ def _service(archive: Archive, collection: Collection, facts: ServiceFacts, exte
         title=title,
         product=collection.product,
         extent=extent,
-        online_resource=service_url(archive.settings.mapserver_url, collection.id),
+        online_resource=archive.addresses.of(collection.id).wms,
         dates=_dates(facts),
         srs=site.output_crs,
         language=site.language,

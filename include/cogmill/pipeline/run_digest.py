@@ -13,7 +13,6 @@ from cogmill.domain.lifecycle import HOLD_WORDS, Hold
 from cogmill.domain.model import Bands, RejectedFrame
 from cogmill.domain.public_access import COMPILED_FILES
 from cogmill.ledger.backfills import Progress
-from cogmill.mapserver.urls import capabilities_url, download_url, service_url
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.export import Compiled
 
@@ -139,8 +138,6 @@ class RunReport:
 
 def collection_report(archive: Archive, digest: Digest) -> RunReport:
     """Return the report of a collection's run."""
-    settings = archive.settings
-    service = service_url(settings.mapserver_url, digest.collection_id)
     headline, *lines = digest.text.splitlines()
     numbers = [
         ReportNumber("frames that failed", len(digest.failed), "fault"),
@@ -151,7 +148,7 @@ def collection_report(archive: Archive, digest: Digest) -> RunReport:
         ReportNumber("frames published by this run", digest.published),
         ReportNumber("frames on the map", digest.total),
     ]
-    files = {"WMS capabilities": capabilities_url(service)} if digest.total else {}
+    files = {"WMS capabilities": archive.addresses.of(digest.collection_id).capabilities} if digest.total else {}
     return RunReport(headline, numbers, lines, files)
 
 
@@ -195,7 +192,7 @@ def compile_report(archive: Archive, compiled: Compiled) -> RunReport:
         ReportNumber("files that changed", len(compiled.uploaded)),
         ReportNumber("files that stayed as they were", len(compiled.unchanged)),
     ]
-    files = {name: download_url(archive.settings.public_url, key) for name, key in COMPILED_FILES.items()}
+    files = {name: archive.addresses.object(key) for name, key in COMPILED_FILES.items()}
     state = "All services are in the index." if not broken else "Some collections are not in the index."
     return RunReport(state, numbers, [*broken, *(f"changed: {key}" for key in compiled.uploaded)], files)
 

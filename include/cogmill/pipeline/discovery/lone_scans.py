@@ -10,7 +10,6 @@ from cogmill.config.site import Site
 from cogmill.domain.keys import NOT_KNOWN, scan_name, year_days
 from cogmill.domain.model import Bands, Collection
 from cogmill.ledger.connection import Row
-from cogmill.mapserver.urls import CollectionAddresses
 from cogmill.pipeline.archive import Archive
 from cogmill.public.document import Document
 from cogmill.public.scans.lone_scan import LoneScan, ScanFacts
@@ -37,13 +36,12 @@ def scan_files(archive: Archive, collection: Collection, title: str, site: Site)
     """
     scans = [_scan(collection, row) for row in archive.ledger.lone_scans.of_collection(collection.id)]
     extent = archive.ledger.lone_scans.county_extent(collection.folder) if scans else None
-    settings = archive.settings
     facts = ScanFacts(
         collection=collection,
         title=title,
         place=extent.to_4326() if extent else None,
         site=site,
-        addresses=CollectionAddresses(settings.public_url, settings.mapserver_url, collection.id),
+        addresses=archive.addresses.of(collection.id),
     )
     entry = asdict(scan_entry(facts, scans)) if scans else None
     return ScanFiles(collection_documents(facts, scans), entry)
