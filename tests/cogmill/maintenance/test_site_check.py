@@ -58,7 +58,7 @@ def test_tells_what_each_key_would_become():
         "roll": "4",
         "frame_number": "173",
     }
-    assert found[1]["first_day"], found[1]["last_day"] == ("1951-01-01", "1951-12-31")
+    assert (found[1]["first_day"], found[1]["last_day"]) == ("1951-01-01", "1951-12-31")
     assert found[3]["nearest"] == FRAMES + "georef/03-22-51_4-175.tif"
     assert found[4]["detail"] == "'x' is not <date>_<roll>-<frame>"
     assert found[6]["detail"] == f"only Cogmill writes below {FRAMES}cog/"
