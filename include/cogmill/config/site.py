@@ -227,12 +227,11 @@ def _parsed(name: str, text: str) -> Site:
     return parsed(Site, name, text, KEYS)
 
 
-def use_site(file: Path) -> Site:
-    """Let this process work by a site file, and return what it says.
+def use_site(file: Path) -> None:
+    """Let this process work by a site file.
 
     Raises:
         ConfigurationError: Names the file, the line, the key and what is allowed.
     """
     site = load_site(file)
     use_layout(site.key_layout(), site.language)
-    return site

@@ -41,7 +41,8 @@ layout:
 def site(tmp_path):
     file = tmp_path / "site.yaml"
     file.write_text(SITE)
-    yield use_site(file)
+    use_site(file)
+    yield
     use_layout(TEXAS)
 
 
