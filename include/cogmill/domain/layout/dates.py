@@ -9,7 +9,6 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -210,8 +209,3 @@ def _month_end(day: dt.date) -> dt.date:
 
 def _whole_year(text: str) -> Days | None:
     return _calendar_days(int(text)) if _YEAR.fullmatch(text) else None
-
-
-def formats_of(rules: DateRules) -> Iterator[re.Pattern[str]]:
-    """Yield the formats as regular expressions, which checks them."""
-    yield from map(date_format, rules.formats)

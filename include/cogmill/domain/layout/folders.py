@@ -140,7 +140,7 @@ class KeyPattern:
     @cached_property
     def _written(self) -> list[Pattern]:
         staged = [] if "stage" in self.parts else [Pattern("{stage}")]
-        return [*(Pattern(segment.text) for segment in self.segments), *staged]
+        return [*self.segments, *staged]
 
     def made_expression(self, folder: str) -> str:
         """Return a regular expression of the folders in which Cogmill writes, a little wider than those that it does."""
@@ -174,7 +174,7 @@ class KeyPattern:
         return self.shown or "/".join([*(self._shown(segment) for segment in self.segments), "<file>"])
 
     def _shown(self, segment: Pattern) -> str:
-        return Pattern(segment.text).write({part: f"<{self.rules[part].label}>" for part in segment.parts})
+        return segment.write({part: f"<{self.rules[part].label}>" for part in segment.parts})
 
     def fault(self, words: Sequence[str]) -> tuple[int, str]:
         """Return how much of some folders fits, and the rule that they break first: stage, bands, product, then the others."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from cogmill.domain.errors import ConfigurationError, InvalidFrameError, Reason
-from cogmill.domain.layout.dates import DateRules, formats_of
+from cogmill.domain.layout.dates import DateRules, date_format
 from cogmill.domain.layout.file_names import FolderParts, NameParts, NameRule
 from cogmill.domain.layout.folders import KeyPattern
 from cogmill.domain.layout.kinds import Bands, Product, Stage
@@ -50,7 +50,8 @@ class KeyLayout:
             pattern.check()
         for rule in self.names:
             rule.check()
-        tuple(formats_of(self.dates))
+        for date in self.dates.formats:
+            date_format(date)
         for folders in (self.bands, self.products, self.stages):
             if len({name.casefold() for name in folders.values()}) < len(folders):
                 raise ConfigurationError(f"{', '.join(folders.values())}: each needs a folder of its own")
