@@ -48,6 +48,11 @@ LEDGER_MARK = "reports/ledger.json"
 THUMBNAILS = "thumbnails/"
 """Prefix of the small pictures of whole collections that pages show."""
 
+OWN_FOLDERS = frozenset(
+    ("catalog", "geojson", "mapfiles", "overviews", "quarantine", "reports", "stac", "thumbnails", "viewer")
+)
+"""First folders of what Cogmill writes for itself, whatever the layout; most of it is public, and maintenance clears up there."""
+
 THUMBNAIL_SIZES = (1024, 256)
 """Pixels along their longer side, the largest first."""
 
@@ -76,6 +81,8 @@ def parse_upload(key: str) -> UploadKey:
         where = layout.read_folders(folders)
     except InvalidFrameError as fault:
         raise InvalidFrameError(fault.reason, f"{key!r}: {fault.detail}") from None
+    if (first := folders.partition("/")[0]) in OWN_FOLDERS:
+        raise InvalidFrameError(Reason.WRONG_FOLDER, f"{key!r}: only Cogmill writes below {first}/")
     stem = _parse_stem(filename)
     name = _frame_name(layout.read_name(stem, where)) if where.stage == Stage.GEOREF else None
     return UploadKey(key, Bands(where.bands), _collection(where), Stage(where.stage), stem, name)

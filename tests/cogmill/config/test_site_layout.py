@@ -8,6 +8,7 @@ from cogmill.domain import keys
 from cogmill.domain.advice import advice, right_key
 from cogmill.domain.advice_words import GERMAN
 from cogmill.domain.errors import ADVICE, ConfigurationError, InvalidFrameError, Reason
+from cogmill.domain.key_reading import Becomes, read_key
 from cogmill.domain.layout import TEXAS, layout_in_use, use_layout
 from cogmill.domain.public_access import public_patterns
 
@@ -76,6 +77,14 @@ def test_tells_people_of_the_site_where_files_belong(site):
     )
     with pytest.raises(InvalidFrameError, match=r"YYYY-MM-DD, DD\.MM\.YYYY, YYYY, EDTF"):
         keys.parse_upload("Göttingen/1951 LGLN/Luftbilder/sw/georeferenziert/22-03-51 4-17.tif")
+
+
+@pytest.mark.parametrize("folder", sorted(keys.OWN_FOLDERS))
+def test_takes_nothing_into_a_folder_of_its_own_whatever_the_layout(site, folder):
+    name = "1951 LGLN/Luftbilder/sw/georeferenziert/1951-03-22 4-17.tif"
+
+    assert read_key(f"Harz/{name}").becomes == Becomes.FRAME
+    assert read_key(f"{folder}/{name}").becomes in {Becomes.REJECTED, Becomes.IGNORED}
 
 
 def test_opens_to_the_public_what_the_site_publishes(site):
