@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cogmill.aws.s3 import PutOptions
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.engine_pool import EnginePool
 from cogmill.cog.sandbox.limits import Limits
@@ -27,7 +25,8 @@ from cogmill.domain.model import Bands, DrawnScan
 from cogmill.domain.public_keys import scan_picture
 from cogmill.ledger.uploads import DueScan
 from cogmill.pipeline.archive import Archive
-from cogmill.pipeline.public_files import CACHE, update_collections
+from cogmill.pipeline.public_files import as_recorded, store_document, update_collections
+from cogmill.public.document import Document
 
 log = logging.getLogger(__name__)
 
@@ -137,13 +136,13 @@ def _look(archive: Archive, pool: EnginePool, scan: DueScan, done: ScanPictures)
         scans.note(scan, None, None, (FAILED, f"{type(err).__name__}: {err}"))
         done.failed[scan.key] = str(err)
     else:
-        archive.ledger.public_documents.note(pictures_owner(scan.collection_id), [document])
-        scans.note(scan, str(document["key"]), (drawn.width, drawn.height), None)
+        archive.ledger.public_documents.note(pictures_owner(scan.collection_id), [as_recorded(document)])
+        scans.note(scan, document.key, (drawn.width, drawn.height), None)
         done.drawn += 1
     done.collections.add(scan.collection_id)
 
 
-def _draw(archive: Archive, scan: DueScan, engine: Engine, scratch: Path) -> tuple[DrawnScan, dict[str, object]]:
+def _draw(archive: Archive, scan: DueScan, engine: Engine, scratch: Path) -> tuple[DrawnScan, Document]:
     """Draw one scan with one GET and one PUT; return it, and its picture as a file for the public."""
     if scan.size > Limits().file_bytes:
         raise InvalidFrameError(Reason.TOO_LARGE, f"file of {scan.size} bytes, at most {Limits().file_bytes} are drawn")
@@ -154,8 +153,6 @@ def _draw(archive: Archive, scan: DueScan, engine: Engine, scratch: Path) -> tup
             raise ServiceUnavailableError(f"{scan.key} came with {size} of {scan.size} bytes")
         drawn = engine.draw(source, target, LONGER_PX)
         body = target.read_bytes()
-    key = scan_picture(scan.collection_id, Bands(scan.bands), scan.stem)
-    sha256 = hashlib.sha256(body).hexdigest()
-    options = PutOptions("image/webp", acl=archive.settings.public_acl, cache_control=CACHE)
-    archive.store.replace(key, body, options.with_sha256(sha256))
-    return drawn, {"key": key, "sha256": sha256, "size": len(body)}
+    picture = Document(scan_picture(scan.collection_id, Bands(scan.bands), scan.stem), body, "image/webp")
+    store_document(archive, picture)
+    return drawn, picture

@@ -7,9 +7,10 @@ afterwards, one that is to leave is deleted before: a run that is killed leaves 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -207,14 +208,19 @@ def _write(archive: Archive, owner: str, documents: Iterable[Document], change: 
             wanted.update(document.key for document in group)
             changed, same = compared(group, known)
             change.unchanged += len(group) - len(changed)
-            list(pool.map(_store(archive), changed))
-            ledger.note(owner, [{**_made_of(d), "sha256": d.sha256, "size": len(d.body)} for d in changed])
+            list(pool.map(partial(store_document, archive), changed))
+            ledger.note(owner, [as_recorded(document) for document in changed])
             ledger.note_made_of([_made_of(d) for d in same if d.made_of])
             change.written += [document.key for document in changed]
         for gone in _groups(sorted(known.keys() - wanted - _kept(known))):
             list(pool.map(archive.store.delete, gone))
             ledger.forget(gone)
             change.removed += gone
+
+
+def as_recorded(document: Document) -> dict[str, Any]:
+    """Return what the ledger keeps of a document that was stored."""
+    return {**_made_of(document), "sha256": document.sha256, "size": len(document.body)}
 
 
 def _made_of(document: Document) -> dict[str, Any]:
@@ -233,14 +239,12 @@ def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield group
 
 
-def _store(archive: Archive) -> Callable[[Document], None]:
-    def store(document: Document) -> None:
-        options = PutOptions(
-            document.content_type,
-            acl=archive.settings.public_acl,
-            cache_control=document.cache_control or CACHE,
-            content_encoding=document.encoding,
-        )
-        archive.store.replace(document.key, document.body, options.with_sha256(document.sha256))
-
-    return store
+def store_document(archive: Archive, document: Document) -> None:
+    """Store a document where anybody may read it, with one PUT. Whoever does it records it in the ledger afterwards."""
+    options = PutOptions(
+        document.content_type,
+        acl=archive.settings.public_acl,
+        cache_control=document.cache_control or CACHE,
+        content_encoding=document.encoding,
+    )
+    archive.store.replace(document.key, document.body, options.with_sha256(document.sha256))
