@@ -1,4 +1,4 @@
--- Former revisions of a collection's index, and the way back to one.
+-- Former revisions of a collection's index and the way back to one, and what runs reported.
 
 -- name: previous_revision(collection_id)
 -- The last revision that was public before the present one; for a service that is withdrawn, the last that was public at all.
