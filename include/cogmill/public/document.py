@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,16 @@ class Document:
     def sha256(self) -> str:
         """Hash of the body, in hexadecimal."""
         return hashlib.sha256(self.body).hexdigest()
+
+
+def compact_json(content: object) -> bytes:
+    """Return values as JSON in one line, for programs."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def readable_json(content: object) -> bytes:
+    """Return values as JSON that people can read too, with a line break at its end."""
+    return json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def compared(

@@ -8,7 +8,6 @@ Both follow each publication, and stay the same where the collection does.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from cogmill.domain.public_keys import frame_search_key, frames_key
 from cogmill.index.columnar import flatgeobuf
 from cogmill.index.geojson import BATCH_FEATURES, FeatureBatch
-from cogmill.public.document import JSON, Document
+from cogmill.public.document import JSON, Document, compact_json
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 
 NAMES = ("name", "bands", "date", "roll", "frame_num", "acquired", "dl_georef", "dl_orig", "link")
@@ -43,8 +42,7 @@ def documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Itera
     places = np.round(shapely.get_coordinates(shapely.point_on_surface(outlines)), PLACE_DECIMALS).tolist()
     entries = [[*_entry(frame), *place] for frame, place in zip(frames, places, strict=True)]
     content = {"collection": collection_id, "columns": COLUMNS, "frames": entries}
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    yield Document(frame_search_key(collection_id), text.encode(), JSON)
+    yield Document(frame_search_key(collection_id), compact_json(content), JSON)
 
 
 def _features(

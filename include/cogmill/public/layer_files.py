@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 from cogmill.domain import public_keys
-from cogmill.public.document import GEOJSON, TEXT, Document
+from cogmill.public.document import GEOJSON, TEXT, Document, readable_json
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.tile_grid import finest_zoom
 
@@ -32,9 +32,9 @@ def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame
     folder = public_keys.collection_folder(facts.collection.id)
     outlines = shapely.from_wkb([frame.outline_wkb for frame in frames])
     cogs = "".join(f"{facts.addresses.object(frame.cog_key)}\n" for frame in frames)
-    entry = json.dumps(layer_index_entry(facts, outlines), ensure_ascii=False, indent=1)
+    entry = readable_json(layer_index_entry(facts, outlines))
     yield Document(f"{folder}{facts.collection.id}.qlr", layer_file(facts), QLR)
-    yield Document(f"{folder}editor-layer-index.geojson", f"{entry}\n".encode(), GEOJSON)
+    yield Document(f"{folder}editor-layer-index.geojson", entry, GEOJSON)
     yield Document(f"{folder}photographs.geojson", _footprints(facts, frames, outlines), GEOJSON)
     yield Document(f"{folder}cogs.txt", cogs.encode(), TEXT)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -12,7 +11,7 @@ from cogmill.config.site import Site
 from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds3857, Bounds4326
 from cogmill.mapserver.urls import ArchiveAddresses
-from cogmill.public.document import HTML, JSON, XML, Document
+from cogmill.public.document import HTML, JSON, XML, Document, readable_json
 from cogmill.public.facts import CollectionFacts
 from cogmill.public.pages import has_viewer, template
 from cogmill.public.tile_grid import FINEST_ZOOM, finest_zoom
@@ -123,16 +122,16 @@ def catalog_entry(facts: CollectionFacts) -> CatalogEntry:
 
 def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[CatalogEntry]) -> Iterator[Document]:
     """Yield the list for programs, the list for people, and the one for search engines."""
-    yield Document(public_keys.SERVICES, services_json(entries).encode(), JSON)
+    yield Document(public_keys.SERVICES, services_json(entries), JSON)
     yield Document(
         public_keys.CATALOG_PAGE, services_page(entries, site, addresses.viewer if has_viewer() else "").encode(), HTML
     )
     yield Document(public_keys.SITEMAP, sitemap(entries, addresses), XML)
 
 
-def services_json(entries: Sequence[CatalogEntry]) -> str:
-    """Return the list for programs; equal entries give equal text."""
-    return json.dumps({"services": [entry.stored() for entry in entries]}, ensure_ascii=False, indent=1) + "\n"
+def services_json(entries: Sequence[CatalogEntry]) -> bytes:
+    """Return the list for programs; equal entries give equal bytes."""
+    return readable_json({"services": [entry.stored() for entry in entries]})
 
 
 def services_page(entries: Sequence[CatalogEntry], site: Site, viewer: str = "") -> str:

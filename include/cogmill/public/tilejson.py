@@ -5,7 +5,6 @@ It is version 2.2.0, which every client of pictures reads; 3.0.0 is for vector t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -13,7 +12,7 @@ from cogmill.config.site import Site
 from cogmill.domain import public_keys
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public import tiled_layers
-from cogmill.public.document import JSON, Document
+from cogmill.public.document import JSON, Document, readable_json
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry
 from cogmill.public.tiled_layers import TiledLayer
@@ -49,5 +48,4 @@ def _document(key: str, layer: TiledLayer) -> Document:
         "bounds": bounds,
         "center": [longitude, latitude, max(layer.min_zoom, min(layer.max_zoom, 12))],
     }
-    text = json.dumps({name: value for name, value in said.items() if value != ""}, ensure_ascii=False, indent=1)
-    return Document(key, f"{text}\n".encode(), JSON)
+    return Document(key, readable_json({name: value for name, value in said.items() if value != ""}), JSON)

@@ -7,7 +7,6 @@ a publication are seen at once. Texts are stored compressed, since a bucket comp
 from __future__ import annotations
 
 import gzip
-import json
 import mimetypes
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -17,7 +16,7 @@ from cogmill.config.places import VIEWER
 from cogmill.config.site import Site
 from cogmill.domain import public_keys
 from cogmill.mapserver.urls import ArchiveAddresses
-from cogmill.public.document import JSON, Document
+from cogmill.public.document import JSON, Document, compact_json
 from cogmill.public.services_list import CatalogEntry
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -51,8 +50,8 @@ STAND_IN, ID = "id0of0a0collection", "{id}"
 def documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[CatalogEntry]) -> Iterator[Document]:
     """Yield the viewer's files, where it has been built, its configuration and the short list of collections."""
     yield from built_documents(VIEWER)
-    yield _compressed(public_keys.VIEWER_CONFIG, _json(configuration(site)), JSON)
-    yield _compressed(public_keys.VIEWER_COLLECTIONS, _json(collections(addresses, entries)), JSON)
+    yield _compressed(public_keys.VIEWER_CONFIG, compact_json(configuration(site)), JSON)
+    yield _compressed(public_keys.VIEWER_COLLECTIONS, compact_json(collections(addresses, entries)), JSON)
 
 
 def built_documents(folder: Path) -> tuple[Document, ...]:
@@ -108,10 +107,6 @@ def _row(entry: CatalogEntry) -> list[object]:
     extent = [int(west // 1), int(south // 1), -int(-east // 1), -int(-north // 1)]
     values = {name: getattr(entry, name) for name in COLUMNS} | {"extent_3857": extent}
     return [values[name] for name in COLUMNS]
-
-
-def _json(content: object) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _type(name: str) -> str:

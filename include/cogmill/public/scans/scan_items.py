@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Sequence
 
 from cogmill.config.site import Site
@@ -23,6 +22,7 @@ from cogmill.public.stac.stac_links import (
     license_links,
     link,
     root_link,
+    stac_json,
 )
 
 SCANS_ID = "scans"
@@ -44,11 +44,11 @@ def collection_documents(facts: ScanFacts, scans: Sequence[LoneScan]) -> Iterato
     if len(items) <= JSON_ITEMS:
         for key, item in items:
             own = link("self", facts.addresses.object(key), GEOJSON)
-            yield Document(key, _json({**item, "links": [own, *item["links"]]}), GEOJSON)
+            yield Document(key, stac_json({**item, "links": [own, *item["links"]]}), GEOJSON)
             links.append(link("item", facts.addresses.object(key), GEOJSON, item["properties"]["title"]))
     whole = {"type": "FeatureCollection", "stac_version": VERSION, "features": [item for _, item in items]}
-    yield Document(stac_scans_key(collection_id, "items.geojson"), _json(whole), GEOJSON)
-    yield Document(scans_collection_key(collection_id), _json(_collection(facts, scans, links)), JSON)
+    yield Document(stac_scans_key(collection_id, "items.geojson"), stac_json(whole), GEOJSON)
+    yield Document(scans_collection_key(collection_id), stac_json(_collection(facts, scans, links)), JSON)
 
 
 def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[ScanEntry]) -> Iterator[Document]:
@@ -66,7 +66,7 @@ def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence
             *(link("child", entry.stac, JSON, entry.title) for entry in entries),
         ],
     }
-    yield Document(STAC_SCANS, _json(catalog), JSON)
+    yield Document(STAC_SCANS, stac_json(catalog), JSON)
 
 
 def _item_key(collection_id: str, scan: LoneScan) -> str:
@@ -176,7 +176,3 @@ def _collection(facts: ScanFacts, scans: Sequence[LoneScan], items: list[Json]) 
             }
         },
     }
-
-
-def _json(values: Json) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

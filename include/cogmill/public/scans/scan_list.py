@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -15,7 +14,7 @@ from cogmill.config.site import Site
 from cogmill.domain import public_keys
 from cogmill.domain.errors import Reason
 from cogmill.mapserver.urls import ArchiveAddresses
-from cogmill.public.document import HTML, JSON, Document
+from cogmill.public.document import HTML, JSON, Document, readable_json
 from cogmill.public.scans.lone_scan import LoneScan, ScanEntry, ScanFacts
 from cogmill.public.scans.scan_items import archive_documents as stac_root
 from cogmill.public.scans.scan_items import collection_documents as stac_documents
@@ -56,7 +55,7 @@ def scan_entry(facts: ScanFacts, scans: Sequence[LoneScan]) -> ScanEntry:
 
 def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[ScanEntry]) -> Iterator[Document]:
     """Yield the list of the collections that have lone scans, and its part of the STAC catalog."""
-    yield Document(public_keys.SCANS, _json({"collections": [asdict(entry) for entry in entries]}), JSON)
+    yield Document(public_keys.SCANS, readable_json({"collections": [asdict(entry) for entry in entries]}), JSON)
     yield from stac_root(site, addresses, entries)
 
 
@@ -91,11 +90,7 @@ def _list(facts: ScanFacts, shown: list[dict[str, Any]]) -> bytes:
     if facts.place is not None:
         place["bbox"] = list(facts.place)
     about = {"id": facts.collection.id, "title": facts.title, "place": place, "scans": shown}
-    return _json(about)
-
-
-def _json(values: dict[str, Any]) -> bytes:
-    return json.dumps(values, ensure_ascii=False, indent=1).encode() + b"\n"
+    return readable_json(about)
 
 
 @cache

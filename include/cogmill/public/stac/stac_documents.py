@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from cogmill.config.site import Site
@@ -28,6 +27,7 @@ from cogmill.public.stac.stac_links import (
     items_key,
     link,
     root_link,
+    stac_json,
     table_key,
 )
 
@@ -48,11 +48,11 @@ def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame
     listed: list[Json] = []
     if has_items:
         made = list(_items(facts, frames))
-        yield from (Document(key, _json(item), GEOJSON) for key, item in made)
+        yield from (Document(key, stac_json(item), GEOJSON) for key, item in made)
         yield Document(items_key(collection_id), _item_collection(facts, [item for _, item in made]), GEOJSON)
         listed = [link("item", facts.addresses.object(key), GEOJSON, item["properties"]["title"]) for key, item in made]
     yield Document(
-        stac_collection_key(collection_id), _json({**collection, "links": collection["links"] + listed}), JSON
+        stac_collection_key(collection_id), stac_json({**collection, "links": collection["links"] + listed}), JSON
     )
 
 
@@ -73,7 +73,7 @@ def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence
             *(link("child", addresses.of(entry.id).stac, JSON, entry.title) for entry in entries),
         ],
     }
-    yield Document(STAC_ROOT, _json(catalog), JSON)
+    yield Document(STAC_ROOT, stac_json(catalog), JSON)
 
 
 def _items(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[tuple[str, Json]]:
@@ -93,14 +93,10 @@ def _item_collection(facts: CollectionFacts, whole: Sequence[Json]) -> bytes:
     """
     links = [link("self", facts.addresses.object(items_key(facts.collection.id)), GEOJSON)]
     features = [_for_older_readers(item) for item in whole]
-    return _json({"type": "FeatureCollection", "stac_version": VERSION, "links": links, "features": features})
+    return stac_json({"type": "FeatureCollection", "stac_version": VERSION, "links": links, "features": features})
 
 
 def _for_older_readers(item: Json) -> Json:
     extensions = [PROJECTION_1 if extension == PROJECTION else extension for extension in item["stac_extensions"]]
     cog = {**item["assets"]["cog"], "proj:epsg": 3857}
     return {**item, "stac_extensions": extensions, "assets": {**item["assets"], "cog": cog}}
-
-
-def _json(values: Json) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

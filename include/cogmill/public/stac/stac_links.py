@@ -8,6 +8,7 @@ from cogmill.config.site import Site
 from cogmill.domain.model import Bands
 from cogmill.domain.public_keys import STAC
 from cogmill.mapserver.urls import ArchiveAddresses, CollectionAddresses
+from cogmill.public.document import compact_json
 
 VERSION = "1.1.0"
 """Of the STAC specification."""
@@ -29,6 +30,11 @@ ROOT_ID = "cogmill"
 """Id of the catalog; the ids of collections are unique below it."""
 
 Json = dict[str, Any]
+
+
+def stac_json(values: Json) -> bytes:
+    """Return the bytes of a STAC document."""
+    return compact_json(values) + b"\n"
 
 
 def table_key(collection_id: str) -> str:
