@@ -5,13 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
 
 from cogmill.config.site import Site
 from cogmill.domain.geo import Bounds3857, Bounds4326
 from cogmill.domain.model import Bands, Collection
 from cogmill.mapserver.urls import CollectionAddresses
+
+DECIMALS = 7
+"""Digits of a degree: about a centimeter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,30 @@ class PublishedFrame:
 
 _values = attrgetter(*(field.name for field in fields(PublishedFrame)))
 """All fields, in their order."""
+
+
+def polygons(frames: Sequence[PublishedFrame]) -> NDArray[np.object_]:
+    """Return outlines, shape (frames,): longitude and latitude, rounded, exterior rings counter-clockwise."""
+    outlines = shapely.from_wkb([frame.outline_wkb for frame in frames])
+    rounded = shapely.transform(outlines, lambda xy: np.round(xy, DECIMALS))
+    oriented: NDArray[np.object_] = shapely.orient_polygons(rounded)
+    return oriented
+
+
+def acquired_text(acquired: tuple[dt.date, dt.date] | None) -> str | None:
+    """Return first and last possible day as EDTF and ISO 8601 have it: a day, a year, or an interval of either.
+
+    >>> acquired_text((dt.date(1951, 3, 22), dt.date(1951, 3, 22)))
+    '1951-03-22'
+    >>> acquired_text((dt.date(1937, 1, 1), dt.date(1938, 12, 31)))
+    '1937/1938'
+    """
+    if acquired is None:
+        return None
+    first, last = acquired
+    whole_years = (first.month, first.day, last.month, last.day) == (1, 1, 12, 31)
+    texts = (f"{first.year:04}", f"{last.year:04}") if whole_years else (first.isoformat(), last.isoformat())
+    return texts[0] if texts[0] == texts[1] else "/".join(texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

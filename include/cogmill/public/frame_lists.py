@@ -7,7 +7,6 @@ Both follow each publication, and stay the same where the collection does.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,7 +17,7 @@ from cogmill.domain.public_keys import frame_search_key, frames_key
 from cogmill.index.columnar import flatgeobuf
 from cogmill.index.geojson import BATCH_FEATURES, FeatureBatch
 from cogmill.public.document import JSON, Document, compact_json
-from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.facts import CollectionFacts, PublishedFrame, acquired_text
 
 NAMES = ("name", "bands", "date", "roll", "frame_num", "acquired", "dl_georef", "dl_orig", "link")
 """Properties of a feature, in their order."""
@@ -71,19 +70,3 @@ def _values(facts: CollectionFacts, frame: PublishedFrame) -> tuple[str | None, 
 
 def _entry(frame: PublishedFrame) -> tuple[str, str, str, str]:
     return f"{frame.bands}/{frame.stem}", frame.roll, frame.frame_num, acquired_text(frame.acquired) or frame.date
-
-
-def acquired_text(acquired: tuple[dt.date, dt.date] | None) -> str | None:
-    """Return first and last possible day as EDTF and ISO 8601 have it: a day, a year, or an interval of either.
-
-    >>> acquired_text((dt.date(1951, 3, 22), dt.date(1951, 3, 22)))
-    '1951-03-22'
-    >>> acquired_text((dt.date(1937, 1, 1), dt.date(1938, 12, 31)))
-    '1937/1938'
-    """
-    if acquired is None:
-        return None
-    first, last = acquired
-    whole_years = (first.month, first.day, last.month, last.day) == (1, 1, 12, 31)
-    texts = (f"{first.year:04}", f"{last.year:04}") if whole_years else (first.isoformat(), last.isoformat())
-    return texts[0] if texts[0] == texts[1] else "/".join(texts)

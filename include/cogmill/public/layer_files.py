@@ -14,14 +14,11 @@ import shapely
 
 from cogmill.domain import public_keys
 from cogmill.public.document import GEOJSON, TEXT, Document, readable_json
-from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.facts import CollectionFacts, PublishedFrame, polygons
 from cogmill.public.tile_grid import finest_zoom
 
 QLR = "application/x-qgis-layer-definition"
 """Content type of a QGIS layer file."""
-
-DECIMALS = 7
-"""Of degrees: about a centimeter."""
 
 GRID = 32
 """Squares along the longer side of the grid by which the covered area is told."""
@@ -35,7 +32,7 @@ def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame
     entry = readable_json(layer_index_entry(facts, outlines))
     yield Document(f"{folder}{facts.collection.id}.qlr", layer_file(facts), QLR)
     yield Document(f"{folder}editor-layer-index.geojson", entry, GEOJSON)
-    yield Document(f"{folder}photographs.geojson", _footprints(facts, frames, outlines), GEOJSON)
+    yield Document(f"{folder}photographs.geojson", _footprints(facts, frames), GEOJSON)
     yield Document(f"{folder}cogs.txt", cogs.encode(), TEXT)
 
 
@@ -141,12 +138,11 @@ def covered_area(outlines: Sequence[shapely.Geometry]) -> shapely.Geometry:
     return shapely.set_precision(shapely.union_all(squares), 1e-6)
 
 
-def _footprints(facts: CollectionFacts, frames: Sequence[PublishedFrame], outlines: Any) -> bytes:
-    rounded = shapely.orient_polygons(shapely.transform(outlines, lambda xy: np.round(xy, DECIMALS)))
+def _footprints(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> bytes:
     features = ",\n".join(
         f'{{"type":"Feature","id":{json.dumps(f"{frame.bands}/{frame.stem}", ensure_ascii=False)},'
         f'"properties":{json.dumps(_properties(facts, frame), ensure_ascii=False)},"geometry":{geometry}}}'
-        for frame, geometry in zip(frames, shapely.to_geojson(rounded), strict=True)
+        for frame, geometry in zip(frames, shapely.to_geojson(polygons(frames)), strict=True)
     )
     return f'{{"type":"FeatureCollection","features":[\n{features}\n]}}\n'.encode()
 

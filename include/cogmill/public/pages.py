@@ -19,7 +19,7 @@ from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds4326
 from cogmill.overviews.grid import resolution
 from cogmill.public.document import HTML, Document
-from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.facts import CollectionFacts, PublishedFrame, acquired_text
 
 MEGABYTE = 1_000_000
 
@@ -133,15 +133,7 @@ def taken(days: tuple[dt.date, dt.date] | None) -> str:
     >>> taken((dt.date(1951, 1, 1), dt.date(1951, 12, 31))), taken((dt.date(1951, 3, 22), dt.date(1951, 3, 22)))
     ('1951', '1951-03-22')
     """
-    if days is None:
-        return ""
-    first, last = days
-    if first == last:
-        return first.isoformat()
-    whole_years = (first.month, first.day, last.month, last.day) == (1, 1, 12, 31)
-    if whole_years:
-        return str(first.year) if first.year == last.year else f"{first.year} to {last.year}"
-    return f"{first.isoformat()} to {last.isoformat()}"
+    return (acquired_text(days) or "").replace("/", " to ")
 
 
 def extent_text(bounds: Bounds4326) -> str:

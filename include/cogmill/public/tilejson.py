@@ -13,12 +13,9 @@ from cogmill.domain import public_keys
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public import tiled_layers
 from cogmill.public.document import JSON, Document, readable_json
-from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.facts import DECIMALS, CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry
 from cogmill.public.tiled_layers import TiledLayer
-
-DEGREES = 7
-"""Decimals of a coordinate, about a centimeter."""
 
 
 def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
@@ -34,8 +31,8 @@ def archive_documents(site: Site, addresses: ArchiveAddresses, entries: Sequence
 
 
 def _document(key: str, layer: TiledLayer) -> Document:
-    bounds = [round(edge, DEGREES) for edge in layer.bounds]
-    longitude, latitude = (round(degrees, DEGREES) for degrees in layer.bounds.center)
+    bounds = [round(edge, DECIMALS) for edge in layer.bounds]
+    longitude, latitude = (round(degrees, DECIMALS) for degrees in layer.bounds.center)
     said = {
         "tilejson": "2.2.0",
         "name": layer.title,

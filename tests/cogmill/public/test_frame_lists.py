@@ -13,6 +13,7 @@ from cogmill.index.columnar import read_flatgeobuf
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public import frame_lists
 from cogmill.public.document import Document
+from cogmill.public.facts import acquired_text
 
 from tests.viewer.static_archive import collection_facts, published_frame
 
@@ -84,4 +85,4 @@ def test_the_same_photographs_give_the_same_bytes():
     ],
 )
 def test_days_are_said_as_exactly_as_they_are_known(days, text):
-    assert frame_lists.acquired_text(days) == text
+    assert acquired_text(days) == text

@@ -26,9 +26,6 @@ FIRST_PHOTOGRAPH = dt.date(1858, 1, 1)
 SHA256 = "1220"
 """What a SHA-256 begins with as a multihash: its function and its 32 bytes."""
 
-DECIMALS = 7
-"""Digits of a degree: about a centimeter."""
-
 
 def interval(frame: PublishedFrame) -> tuple[dt.date, dt.date]:
     """Return the first and last possible day of a photograph: at worst between the first of all and its upload."""
@@ -56,14 +53,6 @@ def end(day: dt.date) -> str:
 def item_id(frame: PublishedFrame) -> str:
     """Return the id of an item, which stays when its COG is built again; unique in its collection."""
     return f"{frame.bands}_{frame.stem}"
-
-
-def polygons(frames: Sequence[PublishedFrame]) -> NDArray[np.object_]:
-    """Return outlines, shape (frames,): longitude and latitude, rounded, exterior rings counter-clockwise."""
-    outlines = shapely.from_wkb([frame.outline_wkb for frame in frames])
-    rounded = shapely.transform(outlines, lambda xy: np.round(xy, DECIMALS))
-    oriented: NDArray[np.object_] = shapely.orient_polygons(rounded)
-    return oriented
 
 
 def geometries(outlines: NDArray[np.object_]) -> Iterator[Json]:

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from cogmill.public.facts import CollectionFacts, PublishedFrame
-from cogmill.public.stac.item import items, polygons
+from cogmill.public.facts import CollectionFacts, PublishedFrame, polygons
+from cogmill.public.stac.item import items
 from cogmill.public.stac.stac_links import Json
 
 SPECIFICATION = "1.1.0"

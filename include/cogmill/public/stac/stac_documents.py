@@ -8,9 +8,9 @@ from cogmill.config.site import Site
 from cogmill.domain.public_keys import STAC_ROOT, STAC_SCANS, stac_collection_key
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public.document import Document
-from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.facts import CollectionFacts, PublishedFrame, polygons
 from cogmill.public.services_list import CatalogEntry
-from cogmill.public.stac.item import geometries, items, polygons
+from cogmill.public.stac.item import geometries, items
 from cogmill.public.stac.item_table import item_table
 from cogmill.public.stac.stac_collection import stac_collection
 from cogmill.public.stac.stac_links import (
