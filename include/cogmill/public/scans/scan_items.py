@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Sequence
 
 from cogmill.config.site import Site
@@ -10,7 +9,7 @@ from cogmill.domain.public_keys import STAC_SCANS, scans_page, stac_scans_key
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public.document import Document
 from cogmill.public.scans.lone_scan import LoneScan, ScanEntry, ScanFacts
-from cogmill.public.stac.item import FIRST_PHOTOGRAPH, begin, end
+from cogmill.public.stac.item import dated, item_id, span, times
 from cogmill.public.stac.stac_documents import JSON_ITEMS
 from cogmill.public.stac.stac_links import (
     FILE,
@@ -77,19 +76,11 @@ def _id(facts: ScanFacts) -> str:
     return f"{facts.collection.id}_scans"
 
 
-def _interval(scan: LoneScan) -> tuple[dt.date, dt.date]:
-    """Return the first and last possible day: at worst between the first photograph of all and the upload."""
-    return scan.acquired or (FIRST_PHOTOGRAPH, scan.uploaded_at.astimezone(dt.UTC).date())
-
-
 def _item(facts: ScanFacts, scan: LoneScan) -> Json:
-    first, last = _interval(scan)
     known = {
         "title": scan.stem,
-        "datetime": begin(first) if first == last else None,
-        "start_datetime": begin(first),
-        "end_datetime": end(last),
-        "cogmill:dated": "unknown" if scan.acquired is None else "day" if first == last else "period",
+        **times(scan),
+        "cogmill:dated": dated(scan),
         "cogmill:place": "unknown" if facts.place is None else "county",
         "cogmill:date": scan.date,
         "cogmill:roll": scan.roll,
@@ -104,7 +95,7 @@ def _item(facts: ScanFacts, scan: LoneScan) -> Json:
         "type": "Feature",
         "stac_version": VERSION,
         "stac_extensions": [FILE],
-        "id": f"{scan.bands}_{scan.stem}",
+        "id": item_id(scan),
         "geometry": None,
         "properties": {name: value for name, value in known.items() if value is not None or name == "datetime"},
         "links": [
@@ -140,8 +131,6 @@ def _assets(facts: ScanFacts, scan: LoneScan) -> Json:
 
 def _collection(facts: ScanFacts, scans: Sequence[LoneScan], items: list[Json]) -> Json:
     site, addresses, collection = facts.site, facts.addresses, facts.collection
-    days = [_interval(scan) for scan in scans]
-    span = [begin(min(first for first, _ in days)), end(max(last for _, last in days))]
     providers: list[Json] = [{"name": collection.agency, "roles": ["producer"]}]
     if site.organization:
         providers.append({"name": site.organization, "roles": ["host"]})
@@ -156,7 +145,7 @@ def _collection(facts: ScanFacts, scans: Sequence[LoneScan], items: list[Json]) 
         "providers": providers,
         "extent": {
             "spatial": {"bbox": [list(facts.place) if facts.place else EVERYWHERE]},
-            "temporal": {"interval": [span]},
+            "temporal": {"interval": [span(scans)]},
         },
         "summaries": {"cogmill:place": ["county" if facts.place else "unknown"]},
         "links": [

@@ -15,6 +15,7 @@ from cogmill.domain.geo import EARTH_RADIUS_M
 from cogmill.domain.layout.texas import MULTIPLE, NOT_KNOWN
 from cogmill.domain.model import Product
 from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.scans.lone_scan import LoneScan
 from cogmill.public.stac.stac_links import COG, FILE, PROJECTION, RASTER, VERSION, Json, item_links, link
 
 CRS = "EPSG:3857"
@@ -27,9 +28,30 @@ SHA256 = "1220"
 """What a SHA-256 begins with as a multihash: its function and its 32 bytes."""
 
 
-def interval(frame: PublishedFrame) -> tuple[dt.date, dt.date]:
+def interval(photograph: PublishedFrame | LoneScan) -> tuple[dt.date, dt.date]:
     """Return the first and last possible day of a photograph: at worst between the first of all and its upload."""
-    return frame.acquired or (FIRST_PHOTOGRAPH, frame.uploaded_at.astimezone(dt.UTC).date())
+    return photograph.acquired or (FIRST_PHOTOGRAPH, photograph.uploaded_at.astimezone(dt.UTC).date())
+
+
+def span(photographs: Sequence[PublishedFrame] | Sequence[LoneScan]) -> list[str]:
+    """Return the first and last second within which all photographs were taken."""
+    days = [interval(photograph) for photograph in photographs]
+    return [begin(min(first for first, _ in days)), end(max(last for _, last in days))]
+
+
+def times(photograph: PublishedFrame | LoneScan) -> Json:
+    """Return the properties that say when a photograph was taken."""
+    first, last = interval(photograph)
+    exact = begin(first) if first == last else None
+    return {"datetime": exact, "start_datetime": begin(first), "end_datetime": end(last)}
+
+
+def dated(photograph: PublishedFrame | LoneScan) -> str:
+    """Return how exactly that is known: to the `day`, within a `period`, or not at all (`unknown`)."""
+    if photograph.acquired is None:
+        return "unknown"
+    first, last = photograph.acquired
+    return "day" if first == last else "period"
 
 
 def begin(day: dt.date) -> str:
@@ -50,9 +72,9 @@ def end(day: dt.date) -> str:
     return f"{day.isoformat()}T23:59:59Z"
 
 
-def item_id(frame: PublishedFrame) -> str:
+def item_id(photograph: PublishedFrame | LoneScan) -> str:
     """Return the id of an item, which stays when its COG is built again; unique in its collection."""
-    return f"{frame.bands}_{frame.stem}"
+    return f"{photograph.bands}_{photograph.stem}"
 
 
 def geometries(outlines: NDArray[np.object_]) -> Iterator[Json]:
@@ -85,15 +107,12 @@ def items(facts: CollectionFacts, frames: Sequence[PublishedFrame], outlines: ND
 
 
 def _properties(facts: CollectionFacts, frame: PublishedFrame) -> Json:
-    first, last = interval(frame)
     collection = facts.collection
     known: Json = {
         "title": _title(facts, frame),
-        "datetime": begin(first) if first == last else None,
-        "start_datetime": begin(first),
-        "end_datetime": end(last),
+        **times(frame),
         "gsd": _ground_m(frame),
-        "cogmill:dated": "unknown" if frame.acquired is None else "day" if first == last else "period",
+        "cogmill:dated": dated(frame),
         "cogmill:date": _told(frame.date),
         "cogmill:roll": _told(frame.roll) if collection.product == Product.FRAMES else None,
         "cogmill:frame": _told(frame.frame_num),

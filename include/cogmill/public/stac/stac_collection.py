@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 from cogmill.domain.keys import THUMBNAIL_SIZES, index_zip_key
 from cogmill.domain.model import Product
 from cogmill.public.facts import CollectionFacts, PublishedFrame
-from cogmill.public.stac.item import CRS, begin, end, interval
+from cogmill.public.stac.item import CRS, span
 from cogmill.public.stac.stac_links import (
     GEOJSON,
     HTML,
@@ -55,7 +54,7 @@ def stac_collection(facts: CollectionFacts, frames: Sequence[PublishedFrame], *,
         "sci:citation": facts.citation,
         "extent": {
             "spatial": {"bbox": [list(facts.bounds)]},
-            "temporal": {"interval": [_interval(frames)]},
+            "temporal": {"interval": [span(frames)]},
         },
         "summaries": _summaries(facts, frames),
         "links": _links(facts),
@@ -78,12 +77,6 @@ def _providers(facts: CollectionFacts) -> list[Json]:
         url = site.organization_url or (site.contact.url if site.contact else None)
         providers.append(holder | {"url": url} if url else holder)
     return providers
-
-
-def _interval(frames: Sequence[PublishedFrame]) -> list[str]:
-    """Return the time within which all photographs were taken."""
-    days: list[tuple[dt.date, dt.date]] = [interval(frame) for frame in frames]
-    return [begin(min(first for first, _ in days)), end(max(last for _, last in days))]
 
 
 def _summaries(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Json:
