@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
-from cogmill.config.places import TEMPLATES
 from cogmill.config.site import Site
 from cogmill.domain import public_keys
 from cogmill.domain.errors import Reason
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public.document import HTML, JSON, Document, readable_json
+from cogmill.public.pages import template
 from cogmill.public.scans.lone_scan import LoneScan, ScanEntry, ScanFacts
 from cogmill.public.scans.scan_items import archive_documents as stac_root
 from cogmill.public.scans.scan_items import collection_documents as stac_documents
@@ -31,7 +28,7 @@ def collection_documents(facts: ScanFacts, scans: Sequence[LoneScan]) -> Iterato
     collection_id = facts.collection.id
     shown = [_shown(facts, scan) for scan in scans]
     yield Document(public_keys.scans_list(collection_id), _list(facts, shown), JSON)
-    page = _template().render(facts=facts, scans=shown[:ON_PAGE], count=len(shown), site=facts.site)
+    page = template("scans.html.j2").render(facts=facts, scans=shown[:ON_PAGE], count=len(shown), site=facts.site)
     yield Document(public_keys.scans_page(collection_id), page.encode(), HTML)
     yield from stac_documents(facts, scans)
 
@@ -91,12 +88,3 @@ def _list(facts: ScanFacts, shown: list[dict[str, Any]]) -> bytes:
         place["bbox"] = list(facts.place)
     about = {"id": facts.collection.id, "title": facts.title, "place": place, "scans": shown}
     return readable_json(about)
-
-
-@cache
-def _template() -> Template:
-    """Return the template of the page, read once per process; whatever is put into it is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True, trim_blocks=True
-    )
-    return environment.get_template("scans.html.j2")

@@ -77,6 +77,16 @@ def test_the_page_is_escaped_and_says_why_there_is_no_picture():
         assert why in page
 
 
+def test_the_page_names_license_and_holder_as_all_others_do():
+    stated, unstated = (
+        files(replace(FACTS, site=site))[f"catalog/{TRAVIS.id}/scans.html"].decode() for site in (SITE, Site())
+    )
+
+    assert f'href="{SITE.license.url}"' in stated
+    assert f'href="{SITE.organization_url}"' in stated
+    assert "No license is stated" in unstated
+
+
 def test_a_long_page_says_where_the_rest_is_and_many_scans_have_no_files_of_their_own(monkeypatch):
     monkeypatch.setattr(scan_list, "ON_PAGE", 2)
     monkeypatch.setattr(scan_items, "JSON_ITEMS", 3)
