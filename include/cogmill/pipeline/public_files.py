@@ -71,15 +71,7 @@ def update_public_files(archive: Archive, collection_id: str | None) -> PublicCh
         VerificationError: An outline of the collection cannot be written in degrees; what is public stays as it was.
         ServiceUnavailableError: S3 or the ledger went away; the next run continues.
     """
-    change = PublicChange()
-    if collection_id is not None:
-        _update_collection(archive, collection_id, change)
-    _update_archive(archive, change)
-    log.info(
-        "public_files_updated collection=%s written=%d removed=%d unchanged=%d",
-        collection_id, len(change.written), len(change.removed), change.unchanged,
-    )  # fmt: skip
-    return change
+    return update_collections(archive, [] if collection_id is None else [collection_id])
 
 
 def follow_changes(archive: Archive) -> None:
@@ -90,12 +82,15 @@ def follow_changes(archive: Archive) -> None:
 
 def update_collections(archive: Archive, collection_ids: Sequence[str]) -> PublicChange:
     """Update the static files of some collections, and then those of the whole archive."""
-    total = PublicChange()
+    change = PublicChange()
     for collection_id in collection_ids:
-        _update_collection(archive, collection_id, total)
-    _update_archive(archive, total)
-    log.info("public_files_follow collections=%d written=%d", len(collection_ids), len(total.written))
-    return total
+        _update_collection(archive, collection_id, change)
+    _update_archive(archive, change)
+    log.info(
+        "public_files_updated collections=%d first=%s written=%d removed=%d unchanged=%d",
+        len(collection_ids), next(iter(collection_ids), None), len(change.written), len(change.removed), change.unchanged,
+    )  # fmt: skip
+    return change
 
 
 def collection_facts(archive: Archive, collection_id: str) -> tuple[CollectionFacts, list[PublishedFrame]] | None:
