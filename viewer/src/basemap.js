@@ -22,13 +22,12 @@ export function color(name) {
 /** Return the layer at the very bottom. @param {?{url: string, attribution?: string, max_zoom?: number}} given */
 export function baseLayer(given) {
   if (given?.url) {
-    return new TileLayer({ source: new XYZ({ url: given.url, maxZoom: given.max_zoom ?? 19, crossOrigin: undefined }), className: "base" });
+    return new TileLayer({ source: new XYZ({ url: given.url, maxZoom: given.max_zoom ?? 19 }), className: "base" });
   }
-  const graticule = new Graticule({
+  return new Graticule({
     showLabels: true, wrapX: false, strokeStyle: new Stroke({ color: color("graticule"), width: 1 }), targetSize: 140,
     latLabelPosition: 0, lonLabelStyle: graticuleText("bottom"), latLabelStyle: graticuleText("bottom", "start"),
   });
-  return graticule;
 }
 
 function graticuleText(textBaseline, textAlign = "center") {

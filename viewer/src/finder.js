@@ -51,7 +51,7 @@ export class Finder {
       return;
     }
     const scanned = rest.length ? this.acts.near(services.length ? services : this.services()).slice(0, MOST_SCANNED) : [];
-    this.showServices(rest.length && !services.length ? [] : services, scanned.length > 0);
+    this.showServices(services, scanned.length > 0);
     if (scanned.length) await this.searchFrames(query, scanned, rest, services.length);
   }
 

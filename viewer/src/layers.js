@@ -19,7 +19,6 @@ export class Side {
     this.heard = heard;
     this.group = new LayerGroup();
     this.shown = new Map();
-    this.boxes = [];
   }
 
   /** Show services; returns those that are only boxes. Layers that stay are not touched, so that nothing flickers. */
@@ -44,7 +43,6 @@ export class Side {
       if (!collection.getArray().includes(layer)) collection.push(layer);
     });
     this.shown = next;
-    this.boxes = boxes;
     return boxes;
   }
 

@@ -7,7 +7,7 @@ import { byId, link, make, webAddress } from "./dom.js";
 import { readJson } from "./ranges.js";
 import { Viewer } from "./viewer.js";
 
-const DEFAULTS = { root: "../", base_map: null, title: null, attribution: null, license: null, privacy: null, places: null };
+const DEFAULTS = { root: "../", base_map: null, title: null, attribution: null, license: null, privacy: null };
 
 async function start() {
   const config = { ...DEFAULTS, ...(await readConfiguration()) };

@@ -22,8 +22,6 @@ export class RangeFile {
     this.url = url;
     this.signal = signal;
     this.fetcher = fetcher;
-    this.requests = 0;
-    this.bytes = 0;
     this.head = null;
     this.whole = null;
   }
@@ -40,7 +38,6 @@ export class RangeFile {
   }
 
   async ask(begin, length) {
-    this.requests += 1;
     const response = await request(this.url, this.fetcher, {
       headers: { Range: `bytes=${begin}-${begin + length - 1}` }, signal: this.signal,
     });
@@ -51,17 +48,14 @@ export class RangeFile {
         throw new ReadError("whole", this.url, "The server does not hand out parts of files (HTTP range requests), so this list cannot be searched.");
       }
       this.whole = await response.arrayBuffer();
-      this.bytes += this.whole.byteLength;
       return this.whole;
     }
-    const buffer = await response.arrayBuffer();
-    this.bytes += buffer.byteLength;
-    return buffer;
+    return response.arrayBuffer();
   }
 }
 
 /** Return the answer to a request, or tell in words why there is none. */
-export async function request(url, fetcher = globalThis.fetch.bind(globalThis), options = {}) {
+async function request(url, fetcher = globalThis.fetch.bind(globalThis), options = {}) {
   let response;
   try {
     response = await fetcher(url, options);
@@ -76,12 +70,11 @@ export async function request(url, fetcher = globalThis.fetch.bind(globalThis), 
 }
 
 /** Return a parsed JSON file. */
-export async function readJson(url, fetcher, options) {
-  const response = await request(url, fetcher, options);
+export async function readJson(url, fetcher) {
+  const response = await request(url, fetcher);
   try {
     return await response.json();
-  } catch (error) {
-    if (error?.name === "AbortError") throw error;
+  } catch {
     throw new ReadError("broken", url, "This file is not what it should be; the archive's staff can write it again.");
   }
 }

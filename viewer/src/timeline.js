@@ -36,9 +36,8 @@ export class Timeline {
 
   describe(available) {
     const index = this.here.findIndex((one) => one.stop === this.stop);
-    const now = this.here[index] ?? this.all.find((one) => one.stop === this.stop);
     const text = this.stop === null ? "" : label(this.stop);
-    const told = index >= 0 ? `${counted(now.frames, "photograph")} in view` : "none in view";
+    const told = index >= 0 ? `${counted(this.here[index].frames, "photograph")} in view` : "none in view";
     byId("year").textContent = text;
     byId("count").textContent = this.stop === null ? "" : told;
     this.track.setAttribute("aria-valuemax", `${Math.max(0, this.here.length - 1)}`);
