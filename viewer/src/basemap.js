@@ -35,15 +35,15 @@ function graticuleText(textBaseline, textAlign = "center") {
 }
 
 /** Return the layer of boxes: every collection faintly, those of the year that are too small or too many for pictures filled. */
-export function boxesLayer() {
-  const source = new VectorSource({ wrapX: false });
-  const layer = new VectorLayer({ source, style: boxStyle, declutter: false });
+export function boxesLayer(services) {
+  const boxes = services.map((service) => ({ service, feature: new Feature({ geometry: fromExtent(service.box3857), strong: false }) }));
+  const source = new VectorSource({ features: boxes.map(({ feature }) => feature), wrapX: false });
   return {
-    layer,
-    show(all, filled) {
-      const strong = new Set(filled.map((service) => service.id));
-      source.clear(true);
-      source.addFeatures(all.map((service) => new Feature({ geometry: fromExtent(service.box3857), strong: strong.has(service.id) })));
+    layer: new VectorLayer({ source, style: boxStyle, declutter: false }),
+    /** Fill the boxes of some services; features that stay as they are tell the map of no change. */
+    fill(filled) {
+      const strong = new Set(filled);
+      for (const { service, feature } of boxes) feature.set("strong", strong.has(service));
     },
   };
 }

@@ -9,6 +9,7 @@ export class Timeline {
     this.chosen = chosen;
     this.track = byId("track");
     this.all = [];
+    this.bars = [];
     this.here = [];
     this.stop = null;
     byId("earlier").addEventListener("click", () => this.step(-1));
@@ -23,14 +24,10 @@ export class Timeline {
     if (all !== this.all) this.drawBars(all);
     [this.all, this.here, this.stop] = [all, here, stop];
     const available = new Set(here.map((one) => one.stop));
-    const most = Math.max(1, ...all.map((one) => one.frames));
-    for (const bar of this.track.querySelectorAll(".bar")) {
-      const value = bar.dataset.stop === UNDATED ? UNDATED : Number(bar.dataset.stop);
-      bar.classList.toggle("here", available.has(value));
-      bar.classList.toggle("now", value === stop);
-      const frames = all.find((one) => one.stop === value)?.frames ?? 0;
-      bar.style.height = `${25 + 65 * Math.sqrt(frames / most)}%`;
-    }
+    this.bars.forEach((bar, index) => {
+      bar.classList.toggle("here", available.has(all[index].stop));
+      bar.classList.toggle("now", all[index].stop === stop);
+    });
     this.describe(available);
   }
 
@@ -55,13 +52,14 @@ export class Timeline {
 
   drawBars(all) {
     this.all = all;
-    const bars = all.map(({ stop, frames, services }) =>
+    const most = Math.max(1, ...all.map((one) => one.frames));
+    this.bars = all.map(({ stop, frames, services }) =>
       make("span", {
-        class: "bar", "data-stop": stop, style: `left: ${100 * this.position(stop)}%`,
+        class: "bar", style: `left: ${100 * this.position(stop)}%; height: ${25 + 65 * Math.sqrt(frames / most)}%`,
         title: `${label(stop)}: ${counted(frames, "photograph")} in ${counted(services, "collection")}`,
       }),
     );
-    this.track.replaceChildren(make("span", { class: "rail" }), ...bars, ...this.ticks(), make("span", { class: "marker", hidden: true }));
+    this.track.replaceChildren(make("span", { class: "rail" }), ...this.bars, ...this.ticks(), make("span", { class: "marker", hidden: true }));
   }
 
   ticks() {

@@ -57,7 +57,7 @@ export class Viewer {
   makeMap() {
     this.left = new Side((service, worked) => this.heard(service, worked));
     this.right = new Side((service, worked) => this.heard(service, worked));
-    this.boxes = boxesLayer();
+    this.boxes = boxesLayer(this.services);
     this.outlines = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: () => outlineStyle("outline", 1), zIndex: 20 });
     this.marks = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: markStyle, zIndex: 30 });
     this.alone = new ImageLayer({ zIndex: 25 });
@@ -197,7 +197,7 @@ export class Viewer {
     const boxes = this.left.show(inView.filter((service) => isOf(service, year)), extent, resolution);
     const other = compare === null || compare === BASE_MAP ? [] : inView.filter((service) => isOf(service, compare));
     this.right.show(other, extent, resolution);
-    this.boxes.show(this.services, boxes);
+    this.boxes.fill(boxes);
     this.swipe.set(compare !== null, swipe);
     this.here = stops(inView);
     this.timeline.show(this.everyStop[this.state.sheets], this.here, year);
