@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.system.probes import wait_until
 from tests.viewer.conftest import GSD, NORTH, SIDE, WEST, OpenPage
 from tests.viewer.static_archive import to_degrees
 from tests.viewer.static_server import Files
@@ -16,12 +20,12 @@ from tests.viewer.static_server import Files
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 HALF = SIDE * GSD / 2
+MARK = (0xD1, 0x22, 0x4F)
+"""Color of marks in the style sheet, in light."""
 
 
 def place(east: float, south: float) -> str:
     """Return longitude and latitude of a place, meters from the corner of the first photograph."""
-    import numpy as np
-
     ((lon, lat),) = to_degrees(np.array([[WEST + east, NORTH - south]])).tolist()
     return f"{lon:.6f},{lat:.6f}"
 
@@ -115,6 +119,38 @@ def test_one_photograph_alone_by_a_link(visit: OpenPage) -> None:
     button.click()
     expect(page.locator(".frame.shown")).to_have_count(0)
     expect(page.locator("#map[data-alone]")).to_have_count(0)
+
+
+def marked_pixels(page: Page) -> int:
+    """Count the pixels of the map in the color of marks: the pin of a place has some 150, an outline many more."""
+    picture = np.asarray(Image.open(io.BytesIO(page.locator("#map").screenshot())).convert("RGB")).astype(int)
+    return int((np.abs(picture - MARK).max(axis=2) < 12).sum())
+
+
+def test_photograph_that_is_shown_alone_stays_outlined(visit: OpenPage) -> None:
+    page = visit(f"?at={BOTH_YEARS}&z=15", color_scheme="light")
+    frames(page)
+    button = page.locator(".frame .alone").first
+    button.focus()
+    wait_until(lambda: marked_pixels(page) > 500, 30)
+
+    button.press("Enter")
+    expect(page.locator("#map[data-alone]")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+
+    assert marked_pixels(page) > 500
+
+
+def test_back_from_a_place_closes_its_list(visit: OpenPage) -> None:
+    page = visit(f"?c={BOTH_YEARS}&z=15")
+    expect(year(page)).to_have_text("1951")
+    page.get_by_role("button", name="List the photographs at the middle").click()
+    assert len(frames(page)) == 5
+
+    page.go_back()
+
+    expect(page.locator("#here")).to_be_hidden()
+    expect(page.locator("#start")).to_be_visible()
 
 
 def test_a_link_to_a_photograph_that_is_gone_says_so(visit: OpenPage) -> None:

@@ -136,6 +136,7 @@ export class Viewer {
     // an archive of index sheets alone begins with them
     state.sheets ||= this.hasSheets && !this.everyStop.false.length;
     state.year ??= fullest(this.everyStop[state.sheets]);
+    this.place.close();
     this.state = { ...state, at: null };
     this.finder.search(state.query, true);
     this.apply({ at: state.at, frame: state.frame }, false);
@@ -152,6 +153,8 @@ export class Viewer {
     const before = this.state;
     this.state = { ...before, ...changes };
     const { at, frame } = this.state;
+    this.marks.getSource().clear();
+    if (at) this.marks.getSource().addFeature(new Feature({ geometry: new Point(fromLonLat(at)) }));
     if (`${at}` !== `${before.at}`) {
       if (at) {
         this.fold(false);
@@ -159,8 +162,6 @@ export class Viewer {
       } else this.place.close();
       this.showStart();
     } else if (frame !== before.frame) this.showAlone();
-    this.marks.getSource().clear();
-    if (at) this.marks.getSource().addFeature(new Feature({ geometry: new Point(fromLonLat(at)) }));
     if (!frame) this.showAlone();
     this.draw();
   }
