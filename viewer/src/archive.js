@@ -109,6 +109,11 @@ export function isOf(service, stop) {
   return service.years !== null && service.years[0] <= stop && stop <= service.years[1];
 }
 
+/** Return the first stop of the slider at which a service is shown. */
+export function firstStop(service) {
+  return service.years?.[0] ?? UNDATED;
+}
+
 /**
  * Return where the slider can stop: every year of which a service has photographs, its first and last where only a range is known;
  * `undated` at the end.

@@ -1,5 +1,7 @@
 /** Days and years as people read them. */
 
+import { UNDATED } from "./archive.js";
+
 const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 
 /** Return `March 22, 1951` for `1951-03-22`, `1951` for a year, both ends of an interval; what tells nothing is said as such. */
@@ -19,5 +21,10 @@ function readableDay(text) {
 /** Return the year under which a photograph is listed. */
 export function yearOf({ acquired, service }) {
   if (acquired) return acquired.slice(0, 4);
-  return service.years && service.years[0] === service.years[1] ? `${service.years[0]}` : "undated";
+  return service.years && service.years[0] === service.years[1] ? `${service.years[0]}` : UNDATED;
+}
+
+/** Return a year, or that there is none, as a heading. */
+export function label(stop) {
+  return stop === UNDATED ? "Undated" : `${stop}`;
 }

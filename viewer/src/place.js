@@ -2,7 +2,7 @@
 
 import { holds } from "./archive.js";
 import { frameCard, markAlone } from "./cards.js";
-import { yearOf } from "./dates.js";
+import { label, yearOf } from "./dates.js";
 import { byId, counted, make } from "./dom.js";
 import { byTime, eachFewAtOnce, framesAt } from "./frames.js";
 
@@ -71,7 +71,7 @@ export class Place {
     for (const frame of this.frames) years.set(yearOf(frame), [...(years.get(yearOf(frame)) ?? []), frame]);
     this.list.replaceChildren(
       ...[...years].map(([year, frames]) => make("section", {},
-        make("h3", {}, year === "undated" ? "Undated" : year),
+        make("h3", {}, label(year)),
         make("ol", { class: "frames" }, ...frames.map((frame) => cards.get(frame.id) ?? frameCard(frame, this.acts))))),
     );
     this.status.textContent = this.frames.length

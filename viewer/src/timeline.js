@@ -1,6 +1,7 @@
 /** The slider over the years. It stops only where the place shown has photographs. */
 
 import { UNDATED } from "./archive.js";
+import { label } from "./dates.js";
 import { byId, counted, make } from "./dom.js";
 
 export class Timeline {
@@ -115,8 +116,4 @@ export class Timeline {
     const stop = this.here.reduce((best, one) => (off(one) < off(best) ? one : best)).stop;
     if (stop !== this.stop) this.chosen(stop);
   }
-}
-
-export function label(stop) {
-  return stop === UNDATED ? "Undated" : `${stop}`;
 }

@@ -13,19 +13,20 @@ import { fromLonLat, toLonLat, transformExtent } from "ol/proj.js";
 import ImageStatic from "ol/source/ImageStatic.js";
 import VectorSource from "ol/source/Vector.js";
 import { Circle, Fill, Stroke, Style } from "ol/style.js";
-import { UNDATED, fullest, isOf, nearest, places, stops, touches, union } from "./archive.js";
+import { firstStop, fullest, isOf, nearest, places, stops, touches, union } from "./archive.js";
 import { baseLayer, boxesLayer, color, namesLayer } from "./basemap.js";
 import { serviceEntry } from "./cards.js";
+import { label } from "./dates.js";
 import { byId, make, replaceKeepingFocus } from "./dom.js";
 import { Finder } from "./finder.js";
 import { framesWithin } from "./frames.js";
 import { Side } from "./layers.js";
 import { picture } from "./picture.js";
 import { Place } from "./place.js";
-import { hostOf, readJson } from "./ranges.js";
+import { hostOf } from "./ranges.js";
 import { BASE_MAP, EMPTY, readState, writeState } from "./state.js";
 import { Swipe } from "./swipe.js";
-import { Timeline, label } from "./timeline.js";
+import { Timeline } from "./timeline.js";
 
 const OUTLINES_FROM_ZOOM = 12;
 const MOST_OUTLINED = 8;
@@ -93,7 +94,7 @@ export class Viewer {
         this.showStart();
       },
       service: (service) => this.showService(service),
-      frame: (service, [name, , , , lon, lat]) => this.goTo([lon, lat], { year: service.years?.[0] ?? UNDATED, at: [lon, lat], frame: `${service.id}/${name}` }),
+      frame: (service, frame) => this.goToFrame(service, frame),
       place: (at) => this.goTo(at, { at }),
       near: (services) => this.nearTheMiddle(services),
     });
@@ -160,9 +161,9 @@ export class Viewer {
         this.fold(false);
         this.place.open(at, this.services, focus);
       } else this.place.close();
-      this.showStart();
-    } else if (frame !== before.frame) this.showAlone();
-    if (!frame) this.showAlone();
+    }
+    // of another place its list knows the photograph first, and shows it then
+    if (!frame || (frame !== before.frame && `${at}` === `${before.at}`)) this.showAlone();
     this.draw();
   }
 
@@ -185,15 +186,17 @@ export class Viewer {
     return this.map.getView().calculateExtent(this.map.getSize());
   }
 
-  shownServices() {
-    return this.services.filter((service) => this.state.sheets || service.product !== "index");
+  /** Return the services that the map may show now. */
+  inView() {
+    const extent = this.extent();
+    return this.services.filter((service) => (this.state.sheets || service.product !== "index") && touches(service.box3857, extent));
   }
 
   draw() {
     const view = this.map.getView();
     if (!view.getCenter() || !this.map.getSize()) return;
     const [extent, resolution] = [this.extent(), view.getResolution()];
-    const inView = this.shownServices().filter((service) => touches(service.box3857, extent));
+    const inView = this.inView();
     const { year, compare, swipe } = this.state;
     const boxes = this.left.show(inView.filter((service) => isOf(service, year)), extent, resolution);
     const other = compare === null || compare === BASE_MAP ? [] : inView.filter((service) => isOf(service, compare));
@@ -224,7 +227,7 @@ export class Viewer {
   }
 
   /** List the collections in view, while no place is chosen and nothing is searched for. */
-  showStart(inView = this.shownServices().filter((service) => touches(service.box3857, this.extent()))) {
+  showStart(inView = this.inView()) {
     const section = byId("start");
     section.hidden = Boolean(this.state.at || this.state.query);
     if (section.hidden) return;
@@ -252,7 +255,7 @@ export class Viewer {
   }
 
   showService(service) {
-    this.set({ year: isOf(service, this.state.year) ? this.state.year : (service.years?.[0] ?? UNDATED), sheets: this.state.sheets || service.product === "index", at: null, frame: null });
+    this.set({ year: isOf(service, this.state.year) ? this.state.year : firstStop(service), sheets: this.state.sheets || service.product === "index", at: null, frame: null });
     this.fit(service.box3857);
   }
 
@@ -350,13 +353,18 @@ export class Viewer {
     const [collection, ...name] = id.split("/");
     const service = this.byId.get(collection);
     try {
-      const list = service ? await readJson(this.finder.acts.list(service)) : { frames: [] };
+      const list = service ? await this.finder.list(service) : { frames: [] };
       const found = list.frames.find(([one]) => one === name.join("/"));
-      if (found) this.goTo([found[4], found[5]], { year: service.years?.[0] ?? UNDATED, at: [found[4], found[5]], frame: id }, false);
+      if (found) this.goToFrame(service, found, false);
       else byId("notice").textContent = "The photograph that this link names is not in the archive, or not on a map now.";
     } catch (error) {
       byId("notice").textContent = `The photograph that this link names cannot be found: ${error.message}`;
     }
+  }
+
+  /** Show a photograph of a collection's list, at its place. */
+  goToFrame(service, [name, , , , lon, lat], step = true) {
+    this.goTo([lon, lat], { year: firstStop(service), at: [lon, lat], frame: `${service.id}/${name}` }, step);
   }
 
   goTo(at, changes, step = true) {
