@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.system.probes import wait_until
 from tests.viewer.conftest import GSD, NORTH, SIDE, WEST, OpenPage
@@ -203,6 +203,25 @@ def test_search(visit: OpenPage, query: str, found: list[str]) -> None:
 
     for number, name in enumerate(found):
         expect(page.locator("#found .service").nth(number)).to_contain_text(name)
+
+
+def test_what_was_typed_while_the_page_loads_is_searched_for(visit: OpenPage) -> None:
+    page = visit()
+    expect(year(page)).to_have_text("1951")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/collections.json", hold)
+    page.reload(wait_until="domcontentloaded")
+
+    page.get_by_role("searchbox").fill("el paso")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+
+    expect(page.locator("#found .service")).to_contain_text("El Paso AMS 1937")
 
 
 def test_a_found_photograph_is_shown(visit: OpenPage) -> None:

@@ -17,7 +17,9 @@ async function start() {
   try {
     const services = readServices(await readJson("collections.json"));
     const viewer = new Viewer(config, root, services);
+    const typed = byId("query").value; // by somebody who was quicker than the list
     viewer.restore();
+    if (typed) viewer.finder.search(typed);
   } catch (error) {
     broken(error);
   }
