@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import math
 import multiprocessing
 import random
 import statistics
@@ -20,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cogmill.overviews.grid import HALF_WORLD_M
+from cogmill.overviews.grid import squares
 from cogmill.public.tile_grid import finest_zoom
 
 from bench.getmap.frames import Survey
@@ -82,12 +81,9 @@ class Client:
 
 def tiles(survey: Survey, service: str, suffix: str = ".png") -> list[str]:
     """Return the addresses of all tiles that a survey touches, coarse ones first."""
-    west, south, east, north = survey.extent
     found = []
     for zoom in range(COARSEST_ZOOM, finest_zoom(survey.original.gsd_m) + 1):
-        side = 2 * HALF_WORLD_M / 2**zoom
-        columns = range(math.floor((west + HALF_WORLD_M) / side), math.floor((east + HALF_WORLD_M) / side) + 1)
-        rows = range(math.floor((HALF_WORLD_M - north) / side), math.floor((HALF_WORLD_M - south) / side) + 1)
+        columns, rows = squares(zoom, survey.extent)
         found += [f"/tiles/{service}/{zoom}/{x}/{y}{suffix}" for x in columns for y in rows]
     return found
 

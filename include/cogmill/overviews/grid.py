@@ -128,15 +128,26 @@ def cells(level: int, bounds: Bounds3857) -> Iterator[Cell]:
     >>> [(cell.x, cell.y) for cell in cells(5, Bounds3857(-1, -1, 1, 1))]
     [(0, 0), (1, 0), (0, 1), (1, 1)]
     """
-    side = CELL_PX * resolution(level)
-    last = int(2 ** (level - COARSEST)) - 1
+    columns, rows = squares(level - COARSEST, bounds)
+    for y in rows:
+        for x in columns:
+            yield Cell(level, x, y)
+
+
+def squares(zoom: int, bounds: Bounds3857) -> tuple[range, range]:
+    """Return the columns and the rows of the XYZ grid's tiles that a rectangle touches.
+
+    >>> squares(1, Bounds3857(-1, -1, 1, 1))
+    (range(0, 2), range(0, 2))
+    """
+    across: int = 2**zoom
+    side = 2 * HALF_WORLD_M / across
 
     def number(distance: float) -> int:
-        return min(max(math.floor(distance / side), 0), last)
+        return min(max(math.floor(distance / side), 0), across - 1)
 
-    for y in range(number(HALF_WORLD_M - bounds.north), number(HALF_WORLD_M - bounds.south) + 1):
-        for x in range(number(bounds.west + HALF_WORLD_M), number(bounds.east + HALF_WORLD_M) + 1):
-            yield Cell(level, x, y)
+    columns = range(number(bounds.west + HALF_WORLD_M), number(bounds.east + HALF_WORLD_M) + 1)
+    return columns, range(number(HALF_WORLD_M - bounds.north), number(HALF_WORLD_M - bounds.south) + 1)
 
 
 def finest_level(width_m: float, gsd_m: float) -> int:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import product
 
 from cogmill.domain.geo import Bounds3857
-from cogmill.overviews.grid import HALF_WORLD_M, resolution
+from cogmill.overviews.grid import resolution, squares
 
 FINEST_ZOOM = 24
 """No tile is finer: that of a collection whose pixel size is not known."""
@@ -42,13 +43,4 @@ def first_zoom(extents: Sequence[Bounds3857]) -> int:
 
 
 def _most_at_once(extents: Sequence[Bounds3857], zoom: int) -> int:
-    return max(Counter(tile for extent in extents for tile in _tiles(extent, zoom)).values())
-
-
-def _tiles(extent: Bounds3857, zoom: int) -> Iterator[tuple[int, int]]:
-    side = 2 * HALF_WORLD_M / 2**zoom
-    columns = range(
-        math.floor((extent.west + HALF_WORLD_M) / side), math.floor((extent.east + HALF_WORLD_M) / side) + 1
-    )
-    rows = range(math.floor((HALF_WORLD_M - extent.north) / side), math.floor((HALF_WORLD_M - extent.south) / side) + 1)
-    return ((column, row) for column in columns for row in rows)
+    return max(Counter(tile for extent in extents for tile in product(*squares(zoom, extent))).values())
