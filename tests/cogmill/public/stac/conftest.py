@@ -14,7 +14,9 @@ from cogmill.domain.geo import Bounds3857
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public.facts import CollectionFacts, PublishedFrame
+from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
+from tests.cogmill.public.stac.validating import stac_validator
 from tests.small_archive import TRAVIS
 
 ADDRESSES = ArchiveAddresses("https://data.example.org", "https://maps.example.org")
@@ -84,6 +86,11 @@ def about(
         addresses=ADDRESSES.of(collection.id),
     )
     return replace(known, **changes)
+
+
+@pytest.fixture(scope="module")
+def validator() -> JsonSchemaSTACValidator:
+    return stac_validator()
 
 
 @pytest.fixture

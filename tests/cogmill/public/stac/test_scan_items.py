@@ -15,7 +15,7 @@ from cogmill.public.scans.lone_scan import LoneScan, ScanFacts
 from cogmill.public.scans.scan_list import archive_documents, collection_documents, scan_entry
 
 from tests.cogmill.public.stac.conftest import ADDRESSES, DAY, SITE, UPLOADED
-from tests.cogmill.public.stac.test_stac_documents import validate
+from tests.cogmill.public.stac.validating import validate
 from tests.small_archive import TRAVIS
 
 FACTS = ScanFacts(collection=TRAVIS, title='A <b> & "c"', place=None, site=SITE, addresses=ADDRESSES.of(TRAVIS.id))
@@ -28,15 +28,6 @@ UNKNOWN = replace(
     KNOWN, stem="a %+#&=,~ Ü ]]>", date=None, roll=None, frame_num=None, acquired=None, picture=None, reason="truncated"
 )
 SCANS = [KNOWN, UNKNOWN, replace(UNKNOWN, stem="later", reason=None), replace(UNKNOWN, stem="ours", reason="failed")]
-
-
-@pytest.fixture(scope="module")
-def validator():
-    from tests.cogmill.public.stac import test_stac_documents
-
-    made = test_stac_documents.JsonSchemaSTACValidator()
-    made.schema_cache |= {schema["$id"].removesuffix("#"): schema for schema in test_stac_documents.SCHEMAS}
-    return made
 
 
 def files(facts=FACTS, scans=SCANS):

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import unquote
 
-import pystac
 import pytest
 from cogmill.config.site import Site
 from cogmill.domain import public_keys
@@ -13,20 +11,12 @@ from cogmill.domain.public_access import PUBLIC_PATTERNS
 from cogmill.public.services_list import catalog_entry
 from cogmill.public.stac import stac_documents
 from cogmill.public.stac.stac_documents import archive_documents, collection_documents
-from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from tests.cogmill.public.stac.conftest import ADDRESSES, MOSAICS, SHEETS, SITE, about, photograph
+from tests.cogmill.public.stac.validating import validate
 from tests.small_archive import TRAVIS
 
-SCHEMAS = [json.loads(file.read_text()) for file in sorted((Path(__file__).parent / "schemas").glob("*.json"))]
 BASE = ADDRESSES.public_url + "/"
-
-
-@pytest.fixture(scope="module")
-def validator():
-    made = JsonSchemaSTACValidator()
-    made.schema_cache |= {schema["$id"].removesuffix("#"): schema for schema in SCHEMAS}
-    return made
 
 
 def files(frames, **about_it):
@@ -43,12 +33,6 @@ def collection_of(written):
 
 def items_of(written):
     return [read(document) for key, document in written.items() if "/items/" in key]
-
-
-def validate(validator, document):
-    kinds = {"Feature": "Item", "Collection": "Collection", "Catalog": "Catalog"}
-    kind = pystac.STACObjectType[kinds[document["type"]].upper()]
-    validator.validate(document, kind, document["stac_version"], document.get("stac_extensions", []))
 
 
 def test_everything_is_valid_however_much_is_known(validator, various):
