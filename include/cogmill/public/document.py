@@ -14,6 +14,9 @@ GEOJSON = "application/geo+json"
 XML = "application/xml"
 TEXT = "text/plain; charset=utf-8"
 
+NOT_IN_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535), " ")
+"""Characters that no XML document may hold, escaped or not."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -50,6 +53,11 @@ def compact_json(content: object) -> bytes:
 def readable_json(content: object) -> bytes:
     """Return values as JSON that people can read too, with a line break at its end."""
     return json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def xml_text(text: str) -> str:
+    """Return a text with spaces in the places of characters that no XML document may hold."""
+    return text.translate(NOT_IN_XML)
 
 
 def compared(

@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 from cogmill.domain import public_keys
-from cogmill.public.document import GEOJSON, TEXT, Document, readable_json
+from cogmill.public.document import GEOJSON, TEXT, Document, readable_json, xml_text
 from cogmill.public.facts import CollectionFacts, PublishedFrame, polygons
 from cogmill.public.tile_grid import finest_zoom
 
@@ -45,7 +45,7 @@ def layer_file(facts: CollectionFacts) -> bytes:
         ]
     )  # fmt: skip
     tiles = f"type=xyz&url={quote(facts.addresses.tiles, safe='/:{}')}&zmax={finest_zoom(facts.gsd_m)}&zmin=0"
-    identity, title = facts.collection.id, facts.title
+    identity, title = facts.collection.id, xml_text(facts.title)
     shown = [
         _Layer(f"{identity}_wms", title, wms),
         _Layer(f"{identity}_tiles", f"{title} (tiles)", tiles, "Qt::Unchecked"),

@@ -13,7 +13,7 @@ from cogmill.domain import public_keys
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.overviews.grid import HALF_WORLD_M, TILE_PX, resolution
 from cogmill.public import tiled_layers
-from cogmill.public.document import XML, Document
+from cogmill.public.document import XML, Document, xml_text
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.services_list import CatalogEntry
 from cogmill.public.tiled_layers import TiledLayer
@@ -32,9 +32,6 @@ FORMATS = {"image/png": "png", "image/jpeg": "jpg"}
 
 PLACES = {"{z}": "{TileMatrix}", "{x}": "{TileCol}", "{y}": "{TileRow}"}
 """How WMTS calls what stands in an address."""
-
-NOT_IN_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535), " ")
-"""Characters that no XML document may hold."""
 
 
 def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
@@ -72,7 +69,7 @@ def _namespaces() -> dict[str, str]:
 
 def _say(parent: ET.Element, tag: str, text: str) -> None:
     if text:
-        ET.SubElement(parent, tag).text = text.translate(NOT_IN_XML)
+        ET.SubElement(parent, tag).text = xml_text(text)
 
 
 def _identify(root: ET.Element, site: Site, title: str, abstract: str) -> None:

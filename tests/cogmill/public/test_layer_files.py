@@ -94,6 +94,13 @@ def test_layer_file_names_the_service_and_its_layer(facts):
     assert [layer.get("checked") for layer in root.iter("layer-tree-layer")] == ["Qt::Checked", "Qt::Unchecked"]
 
 
+def test_layer_file_opens_whatever_stands_in_a_title(facts):
+    title = "<b>\"'&]]> Straße \x00\x08\ufffe"
+    root = etree.fromstring(documents(facts(FRAMES, title=title))[f"{TRAVIS.id}.qlr"].body)
+
+    assert root.find("maplayers/maplayer/layername").text == "<b>\"'&]]> Straße    "
+
+
 def test_footprints_and_list_of_cogs_name_each_photograph(facts):
     written = documents(facts(FRAMES))
     features = json.loads(written["photographs.geojson"].body)["features"]
