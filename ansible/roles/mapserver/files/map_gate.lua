@@ -123,11 +123,19 @@ local function is_tile()
   return (ngx.var.gate_version or "") ~= ""
 end
 
+-- Returns where pictures like this one are kept, and for how many seconds.
+local function shelf()
+  if is_tile() then
+    return kept, KEPT_S
+  end
+  return pictures, SHARED_S
+end
+
 -- A picture that is being drawn is not drawn twice: who asks for the same waits for it. Returns for whoever draws it.
 local function share(key)
   local patience = ngx.now() + settings.timeout
   while ngx.now() < patience do
-    local picture = (is_tile() and kept or pictures):get(key)
+    local picture = shelf():get(key)
     if picture then
       if is_tile() then
         ngx.header["X-Cache"] = "HIT"
@@ -240,10 +248,7 @@ function gate.body()
   if ctx.bytes > SHARED_BYTES then
     ctx.parts = nil
   elseif ngx.arg[2] then
-    local store, seconds = pictures, SHARED_S
-    if is_tile() then
-      store, seconds = kept, KEPT_S
-    end
+    local store, seconds = shelf()
     store:set(ngx.var.gate_key, table.concat(ctx.parts), seconds)
     ctx.parts = nil
   end

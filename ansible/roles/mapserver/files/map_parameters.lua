@@ -226,7 +226,8 @@ function parameters.spelled(asked)
   return table.concat(words, "&")
 end
 
-local function say(status, sentence)
+-- Answers in words.
+function parameters.say(status, sentence)
   ngx.status = status
   ngx.header["Content-Type"] = "text/plain"
   ngx.print(sentence .. "\n")
@@ -252,7 +253,7 @@ function parameters.check()
     end
   end
   if status then
-    return say(status, sentence)
+    return parameters.say(status, sentence)
   end
   if string.lower(asked.REQUEST or "") == LEGEND and not has_legends then
     return draw_empty_legend()

@@ -6,6 +6,7 @@
 -- comes with it is part of the name under which a tile is kept. So a publication makes new tiles, and a withdrawal ends them all.
 
 local parameters = require("map_parameters")
+local say = parameters.say
 
 local tiles = {}
 
@@ -24,13 +25,6 @@ local services = ngx.shared.services
 -- Once, before nginx makes its processes. `chosen`: mapfiles, the folder of the services; archive, the mapfile of the archive.
 function tiles.configure(chosen)
   settings = chosen
-end
-
-local function say(status, sentence)
-  ngx.status = status
-  ngx.header["Content-Type"] = "text/plain"
-  ngx.print(sentence .. "\n")
-  return ngx.exit(status)
 end
 
 -- Returns what MapServer says of a service, nothing where there is none; nil where it cannot be asked.
