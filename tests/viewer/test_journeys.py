@@ -260,6 +260,21 @@ def test_outlines_of_the_year(visit: OpenPage) -> None:
     assert "outlines=1" in page.url
 
 
+def test_outlines_are_read_once_while_the_map_stays(visit: OpenPage, site: Files) -> None:
+    page = visit(f"?c={place(320, 320)}&z=15&year=1951&outlines=1")
+    expect(page.locator("#map")).to_have_attribute("data-outlines", "3")
+    page.wait_for_load_state("networkidle")
+    before = [path for path, *_ in site.asked if path.endswith("frames.fgb")]
+
+    page.get_by_label("Compare with").select_option("map")
+    expect(page.locator("#right-label")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+
+    assert [path for path, *_ in site.asked if path.endswith("frames.fgb")] == before != []
+    page.get_by_role("button", name="Later").click()
+    expect(page.locator("#map")).to_have_attribute("data-outlines", "1")
+
+
 def test_index_sheets_on_the_map_when_asked_for(visit: OpenPage) -> None:
     page = visit(f"?c={place(320, 320)}&z=13&year=1951")
     expect(page.locator("#count")).to_have_text("3 photographs in view")

@@ -289,31 +289,33 @@ export class Viewer {
   /** Draw the outlines of the photographs of the year, from a zoom on where a screen does not hold too many. */
   async drawOutlines(services) {
     byId("outlines").setAttribute("aria-pressed", `${this.state.outlines}`);
-    this.outlining?.abort();
-    const source = this.outlines.getSource();
-    if (!this.state.outlines || this.map.getView().getZoom() < OUTLINES_FROM_ZOOM) {
-      byId("map").dataset.outlines = "0";
-      return source.clear();
-    }
-    const stop = new AbortController();
-    this.outlining = stop;
+    const isShown = this.state.outlines && this.map.getView().getZoom() >= OUTLINES_FROM_ZOOM;
+    const chosen = isShown ? this.nearTheMiddle(services).slice(0, MOST_OUTLINED) : [];
     const box = transformExtent(this.extent(), "EPSG:3857", "EPSG:4326");
+    const wanted = `${chosen.map(({ id }) => id)} ${box}`;
+    if (wanted === this.outlined) return; // lists are read again where the map or the year changed, not for each click
+    this.outlined = wanted;
+    this.outlining?.abort();
+    this.outlining = new AbortController();
+    const { signal } = this.outlining;
     const found = [];
-    for (const service of this.nearTheMiddle(services).slice(0, MOST_OUTLINED)) {
+    for (const service of chosen) {
       try {
-        for await (const frame of framesWithin(service, this.place.acts.list(service), box, { signal: stop.signal })) {
+        for await (const frame of framesWithin(service, this.place.acts.list(service), box, { signal })) {
           found.push(frame);
           if (found.length >= MOST_OUTLINES) break;
         }
-      } catch {
-        if (stop.signal.aborted) return undefined; // a list that cannot be read is told where a place is asked for
+      } catch (error) {
+        if (signal.aborted) return;
+        console.warn(error); // a person is told where a place is asked for
+        this.outlined = null;
       }
-      if (stop.signal.aborted) return undefined;
+      if (signal.aborted) return;
     }
+    const source = this.outlines.getSource();
     source.clear();
     source.addFeatures(found.map(({ ring }) => outline(ring)));
     byId("map").dataset.outlines = `${found.length}`;
-    return undefined;
   }
 
   pointOut(frame) {
