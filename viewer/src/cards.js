@@ -72,7 +72,8 @@ async function fill(holder, frame) {
     const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
     copy.getContext("2d").drawImage(canvas, 0, 0);
     holder.replaceChildren(copy);
-  } catch {
+  } catch (error) {
+    console.warn(`${frame.cog} cannot be drawn.`, error);
     holder.classList.add("none");
     holder.textContent = "no picture";
   }

@@ -29,7 +29,8 @@ async function start() {
 async function readConfiguration() {
   try {
     return await readJson("config.json");
-  } catch {
+  } catch (error) {
+    console.warn("The archive beside this page is shown without a configuration.", error);
     return {};
   }
 }
