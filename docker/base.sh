@@ -16,8 +16,8 @@ docker pull -q "$image" 2> /dev/null && exit 0
 
 if ! command -v debootstrap > /dev/null; then
   [ "$(id -u)" -eq 0 ] || { echo "base: no registry answers; install debootstrap, or run as root" >&2; exit 1; }
-  apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 debootstrap >&2 < /dev/null
+  apt-get update -qq -o DPkg::Lock::Timeout=300 >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 debootstrap >&2 < /dev/null
 fi
 echo "base: $image by debootstrap" >&2
 root=$(mktemp -d /var/tmp/cogmill-base-XXXXXX)

@@ -63,8 +63,8 @@ install_packages() {
     "${root[@]}" mkdir -p /etc/postgresql-common
     printf 'create_main_cluster = false\n' | "${root[@]}" tee /etc/postgresql-common/createcluster.conf > /dev/null
   fi
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq -o DPkg::Lock::Timeout=300
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" < /dev/null
   # Nor may they start with the next boot, when it was we who brought them.
   for unit in "${ours[@]}"; do
