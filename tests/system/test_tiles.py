@@ -105,8 +105,21 @@ class Tiles:
         return [line.rpartition(" ")[2] for line in lines if f" {path} " in line]
 
     def wait(self, service: str, place: tuple[int, int, int], status: int) -> httpx.Response:
-        wait_until(lambda: self.get(service, place).status_code == status, PATIENCE_S)
-        return self.get(service, place)
+        """Ask until the answer has a status; returns the answer."""
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
+            answers.append(self.get(service, place))
+            return answers[-1].status_code == status
+
+        try:
+            wait_until(answered, PATIENCE_S)
+        except AssertionError:
+            log = (self.stack.paths.log / "nginx.log").read_text(encoding="utf-8")[-2000:]
+            pytest.fail(
+                f"{answers[-1].status_code} {answers[-1].text[:500]} of {service}, last of {len(answers)}\n{log}"
+            )
+        return answers[-1]
 
 
 @pytest.fixture(scope="module")
