@@ -17,6 +17,7 @@ from cogmill.cog.collar import detect
 from cogmill.cog.collar.detect import PhotographOutline
 from cogmill.cog.output.delivery import GriddedFrame, Origin, write_verified
 from cogmill.cog.output.source_samples import sample_source
+from cogmill.cog.profiles import as_used
 from cogmill.cog.sandbox.limits import POSITION_ERROR_M, Limits
 from cogmill.cog.sandbox.protocol import BuildRequest
 from cogmill.cog.source.crs import choose_operation, crs_name, is_web_mercator
@@ -47,9 +48,10 @@ def build_frame(request: BuildRequest, limits: Limits) -> BuiltCog:
         request.source,
         request.bands,
         limits,
-        allow_16bit=request.profile.scaling is not None,
+        request.profile,
         threads=request.threads,
     )
+    request = replace(request, profile=as_used(request.profile, raster.adjustments))
     bounds = degree_bounds(raster)
     check_area(bounds, request.area)
     operation = None

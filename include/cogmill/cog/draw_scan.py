@@ -11,9 +11,10 @@ from osgeo import gdal
 
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import DrawRequest
+from cogmill.cog.source.bands import palette_of
 from cogmill.cog.source.complaints import listen
 from cogmill.cog.source.gdal_types import Band, Dataset
-from cogmill.cog.source.inspect import open_raster, palette_of
+from cogmill.cog.source.inspect import open_raster
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import DrawnScan
 

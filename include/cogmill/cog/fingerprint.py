@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from cogmill.cog.libraries import grids_digest, library_versions
-from cogmill.cog.profiles import Profile
+from cogmill.cog.profiles import Profile, as_used
 
 ENGINE_VERSION = "3"
 """Raised with every change that alters the bytes of any COG."""
@@ -48,9 +48,17 @@ def build_fingerprint(profile: Profile) -> str:
     return _digest(_recipe(profile) | {"libraries": library_versions(), "grids": grids_digest()})
 
 
+def possible_fingerprints(profile: Profile) -> set[str]:
+    """Return the build fingerprints that an up-to-date COG may have: of the profile, and of it without a rule that its frame did not need."""
+    return {build_fingerprint(profile), build_fingerprint(as_used(profile, ()))}
+
+
 def _recipe(profile: Profile) -> dict[str, Any]:
+    values = dataclasses.asdict(profile)
+    if profile.crs is None:
+        del values["crs"]  # so that what was built before there was such a rule keeps its name
     programs = {"engine": ENGINE_VERSION, "gdal": gdal_version(), "opencv": opencv_version()}
-    return {"profile": dataclasses.asdict(profile), **programs}
+    return {"profile": values, **programs}
 
 
 def _digest(values: Mapping[str, Any]) -> str:

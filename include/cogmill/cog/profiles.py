@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -67,6 +67,8 @@ class Profile:
     nodata: Nodata = Nodata.EDGE
     scaling: Scaling | None = None
     """None rejects 16-bit frames."""
+    crs: str | None = None
+    """Code of the coordinate system of files that name none; None rejects them."""
 
     @property
     def lossless(self) -> bool:
@@ -96,6 +98,9 @@ PROFILES: dict[str, Profile] = {
 """Every profile by its name."""
 
 
+CRS_DECLARED = "crs_declared"
+"""How it is recorded that a file names no coordinate system and `Profile.crs` was taken."""
+
 DEFAULTS = {Bands.BW: "bw", Bands.NC: "nc", Bands.CIR: "nc"}
 """Profile of each kind of bands: infrared film shows three colors too."""
 
@@ -105,6 +110,16 @@ def without_loss(profile: Profile) -> Profile:
     return replace(profile, compress="DEFLATE", predictor=True, level=6, quality=None)
 
 
+def as_used(profile: Profile, adjustments: Collection[str]) -> Profile:
+    """Return a profile without the rule that a frame had no need of, which decides nothing of its bytes.
+
+    Args:
+        profile: Asked for.
+        adjustments: What was done with the frame.
+    """
+    return profile if CRS_DECLARED in adjustments else replace(profile, crs=None)
+
+
 def default_profile(bands: Bands, product: Product = Product.FRAMES) -> Profile:
     """Return the profile of a collection that declares none, by the site's rules for its product.
 
@@ -112,7 +127,7 @@ def default_profile(bands: Bands, product: Product = Product.FRAMES) -> Profile:
     """
     own = layout_in_use().treatments.get(product) or ProductTreatment()
     collar = product is Product.FRAMES if own.collar is None else own.collar
-    return replace(PROFILES[own.profiles.get(bands) or DEFAULTS[bands]], collar=collar)
+    return replace(PROFILES[own.profiles.get(bands) or DEFAULTS[bands]], collar=collar, crs=own.crs)
 
 
 def profile_from(values: Mapping[str, Any]) -> Profile:

@@ -17,7 +17,7 @@ from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Sc
 from cogmill.config.settings import FolderSettings
 from cogmill.config.site import Contact, License, Site, SiteFacts, load_site
 from cogmill.config.task_settings import CollectionTasks
-from cogmill.config.values import StrictModel
+from cogmill.config.values import Crs, StrictModel
 from cogmill.config.yaml_files import parsed
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout.dates import vague_days
@@ -87,6 +87,8 @@ class CollectionConfig(StrictModel):
     """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, `output_crs`, `country_code`, `permission_osm`, as in `include/site.yaml`."""
     scaling: CollectionScaling | None = None
     """Range of 16-bit values, such as `{low: 0, high: 4095}`: `low` becomes 0, `high` becomes 255. Without it 16-bit frames are rejected."""
+    crs: Crs | None = None
+    """Coordinate system of files that name none, such as `EPSG:26914`; of all others their own counts. Without it they are rejected."""
     tasks: CollectionTasks | None = None
     """How Airflow runs its tasks, otherwise than the settings say: `owner`, `queue`, `build_queue`, `build_pool`, `build_executor_config`, `priority` (of its tasks among those that wait), `retries`, `schedule` (beside the runs that uploads trigger), `notify_topic` (an SNS topic that gets its messages too)."""
     product: Product = Field(default=Product.FRAMES, exclude=True)
@@ -98,14 +100,14 @@ class CollectionConfig(StrictModel):
         default = default_profile(bands, self.product)
         changed: dict[str, Any] = {
             key: value
-            for key in ("collar", "nodata", "resampling", "grid")
+            for key in ("collar", "nodata", "resampling", "grid", "crs")
             if (value := getattr(self, key)) is not None
         }
         if any(fnmatchcase(stem, pattern) for pattern in self.keep_rim):
             changed["collar"] = False
         if self.scaling is not None:
             changed["scaling"] = Scaling(self.scaling.low, self.scaling.high)
-        chosen = default if name is None else replace(PROFILES[name], collar=default.collar)
+        chosen = default if name is None else replace(PROFILES[name], collar=default.collar, crs=default.crs)
         return replace(chosen, **changed)
 
 
@@ -199,6 +201,10 @@ def profile_chooser(folder: Path, override: str | None = None) -> ProfileChooser
     def choose(collection_id: str, product: Product, bands: Bands, stem: str) -> Profile:
         config = read(collection_id)
         own = config.profile(bands, stem) if config else default_profile(bands, product)
-        return own if override is None else replace(PROFILES[override], collar=own.collar, scaling=own.scaling)
+        return (
+            own
+            if override is None
+            else replace(PROFILES[override], collar=own.collar, scaling=own.scaling, crs=own.crs)
+        )
 
     return choose

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cogmill.cog.profiles import PROFILES
-from cogmill.config.values import StrictModel
+from cogmill.config.values import Crs, StrictModel
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.keys import FORBIDDEN
 from cogmill.domain.layout import TEXAS, KeyLayout
@@ -96,6 +96,8 @@ class ProductConfig(StrictModel):
     """Whether film collars are removed, where the collection's file says nothing."""
     profiles: dict[Bands, Annotated[str, AfterValidator(_profile)]] = Field(default={})
     """Profile of each kind of bands, where the collection's file says nothing."""
+    crs: Crs | None = None
+    """Coordinate system of files that name none, where the collection's file says nothing."""
 
 
 class NameConfig(StrictModel):
@@ -167,7 +169,9 @@ class LayoutConfig(StrictModel):
         )
         names = tuple(map(self._name_rule, self.names)) or TEXAS.names
         dates = DateRules(self.dates.formats, self.dates.vague, self.dates.ambiguous, self.dates.unreadable)
-        treatments = {kind: ProductTreatment(one.collar, dict(one.profiles)) for kind, one in self.products.items()}
+        treatments = {
+            kind: ProductTreatment(one.collar, dict(one.profiles), one.crs) for kind, one in self.products.items()
+        }
         without_scans = frozenset(kind for kind, product in self.products.items() if not product.scans)
         return KeyLayout(dict(self.bands), products, stages, keys, names, dates, treatments, without_scans)
 

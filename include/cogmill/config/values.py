@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -47,6 +48,24 @@ def _area_from(edges: object) -> Bounds4326 | None:
     return area
 
 
+def _check_crs(code: str) -> str:
+    if not re.fullmatch(r"(EPSG|ESRI|IGNF):[A-Za-z0-9.]{1,20}", code):
+        raise ValueError("must be the code of a coordinate system such as EPSG:26914")
+    try:
+        from osgeo import osr  # noqa: PLC0415 - only where a file states a code, on hosts that read files
+    except ImportError:
+        return code  # a host that builds nothing
+    osr.UseExceptions()
+    srs = osr.SpatialReference()
+    try:
+        srs.SetFromUserInput(code)
+    except RuntimeError:
+        raise ValueError("must be a code that PROJ knows, such as EPSG:26914") from None
+    if not (srs.IsProjected() or srs.IsGeographic()):
+        raise ValueError(f"must be a projected or geographic system such as EPSG:26914, and is {srs.GetName()!r}")
+    return code
+
+
 Schedule = Annotated[str | None, AfterValidator(_check_schedule)]
 """When a DAG runs, in UTC: a cron expression or one of `PRESETS`; None (`none`) for runs by hand only."""
 
@@ -58,6 +77,10 @@ Link = Annotated[str, AfterValidator(_check_link)]
 
 Area = Annotated[Bounds4326 | None, BeforeValidator(_area_from)]
 """Bounds in degrees; None for the whole world."""
+
+
+Crs = Annotated[str, AfterValidator(_check_crs)]
+"""Code of a projected or geographic coordinate system, such as `EPSG:26914`."""
 
 
 class StrictModel(BaseModel):

@@ -18,7 +18,7 @@ POSITION_FILES = {
     (".points",): ("control points of QGIS", "run Start Georeferencing in the Georeferencer, and upload its result"),
     (".prj",): (
         "a coordinate system",
-        "write it into the TIFF (gdal_translate -a_srs <file>.prj <file> <new file>)",
+        "write it into the TIFF (gdal_translate -a_srs <file>.prj <file> <new file>), or have it declared for the collection (crs)",
     ),
     ("_rpc.txt", ".rpb"): ("a camera model (RPC)", "orthorectify the picture with an elevation model (gdalwarp -rpc)"),
 }

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cogmill.cog.fingerprint import build_fingerprint, recipe_digest
-from cogmill.cog.profiles import Profile
+from cogmill.cog.fingerprint import possible_fingerprints, recipe_digest
+from cogmill.cog.profiles import Profile, as_used
 from cogmill.config.collection_files import ProfileChooser, profile_chooser
 from cogmill.domain.errors import ConfigurationError, Reason
 from cogmill.domain.lifecycle import State
@@ -224,7 +224,7 @@ def _why(
     profile = choose(frame.collection_id, frame.product, frame.bands, frame.stem)
     if profile not in fingerprints:
         # COGs of releases up to 0.1 do not name their libraries, and are no worse for that
-        fingerprints[profile] = {build_fingerprint(profile), recipe_digest(profile)}
+        fingerprints[profile] = {*possible_fingerprints(profile), recipe_digest(as_used(profile, ()))}
     if frame.fingerprint not in fingerprints[profile]:
         return "its COG was made with another build fingerprint (profile, engine, GDAL, or a library or grid below it)"
     return "by force: it is read again, and its COG stays when nothing differs" if request.force else None

@@ -16,7 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cogmill.aws.s3 import PutOptions
-from cogmill.cog.fingerprint import build_fingerprint, cog_digest
+from cogmill.cog.fingerprint import build_fingerprint, cog_digest, possible_fingerprints
+from cogmill.cog.profiles import as_used
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.engine_pool import EnginePool, as_completed
 from cogmill.cog.sandbox.memory import frame_memory, task_memory
@@ -210,21 +211,22 @@ def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a 
 def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engine, scratch: Path) -> _Built:
     """Build one frame with one GET, one pixel pass and one PUT."""
     profile = choose(job.collection.id, job.collection.product, job.bands, job.stem)
-    fingerprint = build_fingerprint(profile)
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
         sha256 = archive.store.download(job.source_key, job.etag, source)
         if (size := source.stat().st_size) != job.size:  # else a good frame would be rejected as truncated
             raise ServiceUnavailableError(f"{job.source_key} came with {size} of {job.size} bytes")
-        same = (job.source_sha256, job.fingerprint) == (sha256, fingerprint)
-        if same and job.cog_key is not None and archive.store.find(job.cog_key) is not None:
-            return _Built(CogVersion(job.cog_key, sha256, fingerprint), None, stored=False)
+        if job.cog_key is not None and job.fingerprint is not None and job.source_sha256 == sha256:
+            up_to_date = job.fingerprint in possible_fingerprints(profile)
+            if up_to_date and archive.store.find(job.cog_key) is not None:
+                return _Built(CogVersion(job.cog_key, sha256, job.fingerprint), None, stored=False)
         # Nothing but the bytes themselves: a COG's key names bytes and fingerprint, and the same key must hold the same bytes,
         # whatever name and ETag they come under.
         provenance = {"SOURCE_SHA256": sha256}
         cog = engine.build(
             source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
         )
+        fingerprint = build_fingerprint(as_used(profile, cog.adjustments.split()))
         return _store(archive, job, target, cog, (sha256, fingerprint))
 
 

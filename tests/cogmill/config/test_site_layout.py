@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from cogmill.cog.profiles import default_profile
 from cogmill.config.site import load_site, use_site
 from cogmill.domain import keys
 from cogmill.domain.advice import advice, right_key
@@ -10,6 +11,7 @@ from cogmill.domain.advice_words import GERMAN
 from cogmill.domain.errors import ADVICE, ConfigurationError, InvalidFrameError, Reason
 from cogmill.domain.key_reading import Becomes, read_key
 from cogmill.domain.layout import TEXAS, layout_in_use, use_layout
+from cogmill.domain.model import Bands, Product
 from cogmill.domain.public_access import public_patterns
 
 SITE = """
@@ -157,3 +159,16 @@ def test_names_file_line_and_key_of_a_mistake(tmp_path, text, says):
         load_site(file)
 
     assert says in str(caught.value)
+
+
+def test_a_product_declares_the_coordinate_system_of_files_that_name_none(tmp_path):
+    file = tmp_path / "site.yaml"
+    file.write_text("layout: {products: {index: {folder: index, crs: EPSG:26914}}}\n")
+    use_site(file)
+    try:
+        assert [default_profile(Bands.BW, kind).crs for kind in (Product.INDEX, Product.FRAMES)] == ["EPSG:26914", None]
+    finally:
+        use_layout(TEXAS)
+    file.write_text("layout: {products: {index: {folder: index, crs: Texas}}}\n")
+    with pytest.raises(ConfigurationError, match=r"crs: 'Texas' is wrong.*EPSG:26914"):
+        load_site(file)

@@ -84,6 +84,28 @@ def test_a_pattern_of_the_collection_file_switches_the_search_off_for_a_frame(sa
     assert sample.sql("SELECT collar_share > 0.4 FROM cogmill.former_cog") == [(True,)]
 
 
+def test_a_declared_coordinate_system_is_recorded_and_a_change_of_it_builds_the_frame_again(sample, tmp_path):
+    (tmp_path / f"{TRAVIS.id}.yaml").write_text("crs: EPSG:26914\n", encoding="utf-8")
+    own = replace(sample.archive, settings=sample.archive.settings.model_copy(update={"collections_dir": tmp_path}))
+    sample = replace(sample, archive=own)
+    silent = upload(tmp_path / "a.tif", photograph(300, 300), epsg=None, origin=(620_000, 3_350_000)).read_bytes()
+    sample.put(f"{TRAVIS.prefix(Bands.BW)}georef/03-22-51_4-1.tif", silent)
+    build(Scratch(sample, tmp_path), **{"03-22-51_4-2": photograph(300, 300)})
+    sample.publish()
+    query = "SELECT adjustments, source_crs FROM cogmill.frame ORDER BY stem"
+    assert sample.sql(query) == [("crs_declared", "EPSG:26914"), (None, "EPSG:26914")]
+    assert not backfill.plan(own, BackfillRequest(states=["published"])).frames
+
+    (tmp_path / f"{TRAVIS.id}.yaml").write_text("crs: EPSG:32614\n", encoding="utf-8")
+    planned = backfill.plan(own, BackfillRequest(states=["published"]))
+    assert [sample.sql("SELECT stem FROM cogmill.frame WHERE id = %s", frame) for frame, _ in planned.frames] == [
+        [("03-22-51_4-1",)]
+    ]
+    backfill.build(own, *begun(own, planned))
+
+    assert sample.sql(query) == [("crs_declared", "EPSG:32614"), (None, "EPSG:26914")]
+
+
 def test_a_rejection_names_the_world_file_beside_the_upload(sample, tmp_path):
     key = f"{TRAVIS.prefix(Bands.BW)}georef/03-22-51_4-1.tif"
     sample.put(key, upload(tmp_path / "a.tif", photograph(50, 50), epsg=None, georeferenced=False).read_bytes())

@@ -28,6 +28,15 @@ def from_epsg(code: int) -> SpatialReference:
     return found
 
 
+def from_code(code: str) -> SpatialReference:
+    """Return the horizontal CRS of a code such as `EPSG:26914`, x before y; configuration has checked the code."""
+    srs = osr.SpatialReference()
+    srs.SetFromUserInput(code)
+    srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    found: SpatialReference = srs
+    return found
+
+
 def is_web_mercator(srs: SpatialReference) -> bool:
     """Whether a CRS is EPSG:3857 by meaning, whatever it is called."""
     return bool(srs.IsSame(web_mercator(), ["IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES", "CRITERION=EQUIVALENT"]))

@@ -14,8 +14,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from osgeo import gdal
 
+from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.limits import Limits
-from cogmill.cog.source.gdal_types import Band, Dataset, SpatialReference
+from cogmill.cog.source.bands import check_depth, choose_bands
+from cogmill.cog.source.gdal_types import Dataset, SpatialReference
 from cogmill.cog.source.position import read_position
 from cogmill.cog.source.tiff_pages import choose_page
 from cogmill.domain.errors import InvalidFrameError, Reason
@@ -78,14 +80,14 @@ def open_raster(path: Path, limits: Limits, *, threads: int = 1) -> Dataset:
     return dataset
 
 
-def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, threads: int = 1) -> SourceRaster:
+def open_upload(path: Path, bands: Bands, limits: Limits, profile: Profile, *, threads: int = 1) -> SourceRaster:
     """Open a GeoTIFF and check everything its directory tells.
 
     Args:
         path: Local file.
         bands: What the folder of the frame promises.
         limits: What the frame may cost.
-        allow_16bit: Whether samples of 16 bits are accepted, because a scaling is declared.
+        profile: What it declares for files that do not tell everything: a scaling of 16 bits, a coordinate system.
         threads: Threads that decode blocks.
 
     Raises:
@@ -96,17 +98,17 @@ def open_upload(path: Path, bands: Bands, limits: Limits, *, allow_16bit: bool, 
         dataset, page = choose_page(_open(path, threads), lambda name: _open_name(name, threads))
         _check_limits(path, dataset, limits)
         _check_codecs(dataset)
-        raster = _inspect(path, dataset, bands, allow_16bit=allow_16bit)
+        raster = _inspect(path, dataset, bands, profile)
         return raster if page == 1 else replace(raster, adjustments=(f"page_{page}", *raster.adjustments))
     except RuntimeError as err:
         raise InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
 
 
-def _inspect(path: Path, dataset: Dataset, bands: Bands, *, allow_16bit: bool) -> SourceRaster:
+def _inspect(path: Path, dataset: Dataset, bands: Bands, profile: Profile) -> SourceRaster:
     """Return the raster, or raise the first reason against it."""
-    position = read_position(dataset)
-    indexes, alpha, palette = _choose_bands(dataset, bands)
-    _check_depth(dataset, allow_16bit=allow_16bit)
+    position = read_position(dataset, profile.crs)
+    indexes, alpha, palette = choose_bands(dataset, bands)
+    check_depth(dataset, allow_16bit=profile.scaling is not None)
     return SourceRaster(
         path=path,
         dataset=dataset,
@@ -199,62 +201,3 @@ def _check_codecs(dataset: Dataset) -> None:
                 f"compressed with {codec}, which is not for maps: export it with LZW, Deflate or without compression"
             )
             raise InvalidFrameError(Reason.NOT_A_GEOTIFF, detail)
-
-
-def _choose_bands(dataset: Dataset, bands: Bands) -> tuple[tuple[int, ...], int | None, NDArray[np.uint8] | None]:
-    """Return the numbers of the bands to keep, that of an alpha band, and a palette, or refuse the band count.
-
-    A fourth band that is not alpha (near infrared) is dropped, as the archive always did, unless infrared is what the frame is to show.
-    """
-    count = dataset.RasterCount
-    alpha = _alpha_band(dataset)
-    palette = palette_of(dataset.GetRasterBand(1)) if count == 1 else None
-    if palette is not None:
-        gray = not np.ptp(palette, axis=1).any()  # red, green and blue are equal in every entry
-        if bands is Bands.BW and gray:
-            return (1,), None, palette[:, :1]
-        if bands is Bands.NC:
-            return (1,), None, palette
-        raise InvalidFrameError(Reason.WRONG_BANDS, f"a palette of colors below {bands}/")
-    opaque = count - (alpha is not None)
-    if bands is Bands.BW and opaque == 1:
-        return (1,), alpha, None
-    if bands is Bands.NC and opaque in (3, 4):
-        return (1, 2, 3), alpha, None
-    if bands is Bands.CIR and opaque in (3, 4):
-        # three are infrared, red and green already; cameras with four write red, green, blue, infrared
-        return ((1, 2, 3) if opaque == 3 else (4, 1, 2)), alpha, None  # noqa: PLR2004
-    wanted = "one" if bands is Bands.BW else "three"
-    plus = " and an alpha band" if alpha else ""
-    raise InvalidFrameError(Reason.WRONG_BANDS, f"{opaque} bands{plus}, {wanted} expected below {bands}/")
-
-
-def _alpha_band(dataset: Dataset) -> int | None:
-    """Return the number of the last band if it is declared as alpha."""
-    last = dataset.RasterCount
-    is_alpha = last > 1 and dataset.GetRasterBand(last).GetColorInterpretation() == gdal.GCI_AlphaBand
-    return last if is_alpha else None
-
-
-def palette_of(band: Band) -> NDArray[np.uint8] | None:
-    """Return the colors of a palette, shape (256, 3), red first; values without an entry are black."""
-    table = band.GetColorTable()
-    if table is None:
-        return None
-    colors = np.zeros((256, 3), np.uint8)
-    for value in range(min(table.GetCount(), len(colors))):
-        colors[value] = table.GetColorEntry(value)[:3]
-    return colors
-
-
-def _check_depth(dataset: Dataset, *, allow_16bit: bool) -> None:
-    """Raise wrong_depth unless every band holds bytes, or 16 bits where those are allowed."""
-    for number in range(1, dataset.RasterCount + 1):
-        band = dataset.GetRasterBand(number)
-        name = gdal.GetDataTypeName(band.DataType)
-        signed = band.GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE") == "SIGNEDBYTE"
-        if band.DataType == gdal.GDT_Byte and not signed:
-            continue
-        if allow_16bit and band.DataType in (gdal.GDT_UInt16, gdal.GDT_Int16):
-            continue
-        raise InvalidFrameError(Reason.WRONG_DEPTH, "Int8 samples" if signed else f"{name} samples")

@@ -9,7 +9,8 @@ import numpy as np
 from affine import Affine
 from osgeo import osr
 
-from cogmill.cog.source.crs import from_epsg
+from cogmill.cog.profiles import CRS_DECLARED
+from cogmill.cog.source.crs import from_code, from_epsg
 from cogmill.cog.source.gdal_types import Dataset, SpatialReference
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds4326
@@ -43,16 +44,21 @@ class Position:
     """What the file does not say, in words of the COG's tag."""
 
 
-def read_position(dataset: Dataset) -> Position:
+def read_position(dataset: Dataset, declared_crs: str | None = None) -> Position:
     """Return where a file lies.
+
+    Args:
+        dataset: The opened file.
+        declared_crs: Code of the coordinate system of files that name none; None rejects them.
 
     Raises:
         InvalidFrameError: not_georeferenced or no_crs, naming what was found instead.
     """
     transform = _transform(dataset)
-    srs = _horizontal_srs(dataset)
-    assumed = _assume_datum(srs)
-    return Position(_turned(transform, srs, dataset), srs, (ASSUMED,) if assumed else ())
+    declared = declared_crs if _names_none(dataset.GetSpatialRef()) else None
+    srs = from_code(declared) if declared else _horizontal_srs(dataset)
+    assumptions = [CRS_DECLARED] * bool(declared) + [ASSUMED] * _assume_datum(srs)
+    return Position(_turned(transform, srs, dataset), srs, tuple(assumptions))
 
 
 def _transform(dataset: Dataset) -> Affine:
@@ -76,6 +82,11 @@ def _instead_of_transform(dataset: Dataset) -> str:
     if dataset.GetMetadata("RPC"):
         return "only the camera model of a satellite (RPC): orthorectify it with an elevation model and upload the result (gdalwarp -rpc)"
     return "no geotransform in the file"
+
+
+def _names_none(found: SpatialReference | None) -> bool:
+    """Whether a CRS is none, or one that says of itself that nobody knows where on Earth it lies."""
+    return found is None or not found.ExportToWkt() or bool(found.IsLocal())
 
 
 def _horizontal_srs(dataset: Dataset) -> SpatialReference:

@@ -25,6 +25,8 @@ class ProductTreatment:
     """Whether film collars are removed; None: only those of frames."""
     profiles: Mapping[Bands, str] = field(default_factory=dict)
     """Name of a profile by kind of bands."""
+    crs: str | None = None
+    """Code of the coordinate system of files that name none; None rejects them."""
 
 
 @dataclass(frozen=True, eq=False)
