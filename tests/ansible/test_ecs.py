@@ -19,8 +19,9 @@ KEYS = {"AWS_ACCESS_KEY_ID": "only", "AWS_SECRET_ACCESS_KEY": "for-tests", "AWS_
 
 
 ASKED = {
-    "list_objects_v2": "s3:ListBucket", "list_multipart_uploads": "s3:ListBucketMultipartUploads",
+    "list_objects_v2": "s3:ListBucket", "list_multipart_uploads": "s3:ListBucketMultipartUploads", "head_bucket": "s3:ListBucket",
     "get_object": "s3:GetObject", "head_object": "s3:GetObject", "put_object": "s3:PutObject", "copy_object": "s3:PutObject",
+    "create_multipart_upload": "s3:PutObject", "upload_part": "s3:PutObject", "complete_multipart_upload": "s3:PutObject",
     "delete_object": "s3:DeleteObject", "abort_multipart_upload": "s3:AbortMultipartUpload",
     "receive_message": "sqs:ReceiveMessage", "delete_message_batch": "sqs:DeleteMessage",
     "change_message_visibility_batch": "sqs:ChangeMessageVisibility", "get_queue_attributes": "sqs:GetQueueAttributes",
@@ -29,10 +30,14 @@ ASKED = {
 
 
 def called() -> set[str]:
-    """Return the calls in the program's two modules that speak to Amazon; ACLs are not used there."""
-    text = "".join((ROOT / f"include/cogmill/{name}.py").read_text() for name in ("store", "sqs"))
-    direct = set(re.findall(r"_client\.([a-z_0-9]+)\(", text)) - {"get_paginator", "put_object_acl"}
-    return direct | set(re.findall(r'get_paginator\("([a-z_0-9]+)"\)', text))
+    """Return the calls in the package that speaks to Amazon; ACLs are not used there."""
+    text = "".join(module.read_text() for module in (ROOT / "include/cogmill/aws").glob("*.py"))
+    return set(re.findall(r"client\.([a-z_0-9]+)\(", text)) - {"put_object_acl"}
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """Return what a policy says as one text or as a list, as a list."""
+    return [value] if isinstance(value, str) else value
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +106,23 @@ def test_bucket_forgets_nothing_at_once_and_tells_the_queue(plays: list[str], am
 
 def test_roles_may_do_what_they_need_and_no_key_exists(plays: list[str], amazon: Any) -> None:
     iam = amazon("iam")
-    allowed = {
-        role: {
-            action
-            for one in iam.get_role_policy(RoleName=f"cogmill-{role}", PolicyName=role)["PolicyDocument"]["Statement"]
-            for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
-        }
+    statements = {
+        role: iam.get_role_policy(RoleName=f"cogmill-{role}", PolicyName=role)["PolicyDocument"]["Statement"]
         for role in ("hosts", "task", "execution", "airflow")
+    }
+    allowed = {role: {action for one in statements[role] for action in listed(one["Action"])} for role in statements}
+    read = {
+        role: {
+            resource.partition("/")[2]
+            for one in statements[role]
+            if "s3:GetObject" in listed(one["Action"])
+            for resource in listed(one["Resource"])
+        }
+        for role in ("hosts", "task")
     }
 
     assert allowed["task"] == {"s3:GetObject"}
+    assert read == {"hosts": {"mapfiles/*"}, "task": {"*/cog/*.tif", "overviews/*.tif"}}
     assert set(ASKED.values()) <= allowed["airflow"]
     assert called() == set(ASKED), "what the program asks of S3 and SQS has an action here"
     assert {action for action in allowed["hosts"] if action.startswith("s3:")} == {"s3:GetObject", "s3:ListBucket"}
@@ -134,6 +146,7 @@ def test_container_reads_the_mount_and_writes_its_log(plays: list[str], amazon: 
     assert {"name": "COGMILL_MAPFILES", "value": "mount"} in container["environment"]
     assert {"name": "TRUSTED_PROXIES", "value": "10.42.0.0/16"} in container["environment"]
     assert service["desiredCount"] == 2
+    assert service["launchType"] == "EC2"
 
 
 def test_balancer_asks_a_map_and_the_public_name_leads_to_it(plays: list[str], amazon: Any) -> None:
@@ -143,6 +156,11 @@ def test_balancer_asks_a_map_and_the_public_name_leads_to_it(plays: list[str], a
     zone = amazon("route53").list_hosted_zones()["HostedZones"][0]["Id"]
     records = amazon("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
 
+    listeners = balancing.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+
+    assert [(one["Port"], one["DefaultActions"][0]["TargetGroupArn"]) for one in listeners] == [
+        (80, group["TargetGroupArn"])
+    ]
     assert (group["HealthCheckPath"], group["Port"]) == ("/health", 8081)
     alias = {record["Name"]: record.get("AliasTarget", {}).get("DNSName", "") for record in records}
     assert alias["maps.example.org."].rstrip(".").endswith(balancer["DNSName"])
@@ -165,5 +183,8 @@ def test_hosts_start_from_the_image_and_only_the_balancer_reaches_them(plays: li
     assert (rule["FromPort"], rule["IpRanges"]) == (8081, [])
     assert rule["UserIdGroupPairs"][0]["GroupId"] == groups["cogmill-balancer"]["GroupId"]
     assert amazon("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]["DesiredCapacity"] == 2
-    assert amazon("ecr").describe_repositories()["repositories"][0]["repositoryName"] == "cogmill/maps"
+    (repository,) = amazon("ecr").describe_repositories()["repositories"]
+    assert repository["repositoryName"] == "cogmill/maps"
+    assert repository["imageTagMutability"] == "IMMUTABLE"
+    assert repository["imageScanningConfiguration"]["scanOnPush"]
     assert amazon("sns").list_topics()["Topics"][0]["TopicArn"].endswith(":cogmill-digest")

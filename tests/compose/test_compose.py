@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,27 +165,59 @@ def test_maps_container_ends_when_the_mount_of_its_host_is_not_there(system: Sys
     assert "the mapfiles are not there" in ended.stderr
 
 
+@contextmanager
+def maps_container(system: System, given: dict[str, str]) -> Iterator[str]:
+    """Run one more container of the service `maps`, with other values in its environment; yields its id."""
+    arguments = [argument for key, value in given.items() for argument in ("-e", f"{key}={value}")]
+    container = system.compose("run", "-d", "--no-deps", *arguments, "maps").split()[-1]
+    try:
+        yield container
+    finally:
+        docker("rm", "-f", container)
+
+
+def is_right(system: System, container: str, upload: Upload) -> bool:
+    """Tell whether a container comes to draw a map that shows the ground."""
+    name, frames = next(iter(upload.survey.collections.items()))
+    landscape = Landscape(upload.survey.seed, upload.survey.step)
+    (network,) = system.inspect(container)["NetworkSettings"]["Networks"].values()
+    service = Service(Front(f"http://{network['IPAddress']}:8081"), name, frames)
+    service.wait(landscape, max(60.0, upload.at + PATIENCE_S - time.monotonic()))
+    return service.verdict(landscape, service.overview()).is_right
+
+
 def test_draws_by_the_role_of_its_task_when_there_are_no_keys(
     system: System, disturbed: Upload, tmp_path: Path
 ) -> None:
-    name, frames = next(iter(disturbed.survey.collections.items()))
-    landscape = Landscape(disturbed.survey.seed, disturbed.survey.step)
     role = {"S3_ACCESS_KEY": "", "S3_SECRET_KEY": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": TASK}
-    given = [argument for key, value in role.items() for argument in ("-e", f"{key}={value}")]
     answers = tmp_path / "answers"
     with ExitStack() as started:
-        container = system.compose("run", "-d", "--no-deps", *given, "maps").split()[-1]
-        started.callback(docker, "rm", "-f", container)
-        found = system.inspect(container)
-        server = lend_keys(found["State"]["Pid"], TASK_METADATA, answers)
+        container = started.enter_context(maps_container(system, role))
+        server = lend_keys(system.inspect(container)["State"]["Pid"], TASK_METADATA, answers)
         started.callback(server.wait)
         started.callback(server.kill)
-        (network,) = found["NetworkSettings"]["Networks"].values()
-        service = Service(Front(f"http://{network['IPAddress']}:8081"), name, frames)
-        service.wait(landscape, max(60.0, disturbed.at + PATIENCE_S - time.monotonic()))
 
-        assert service.verdict(landscape, service.overview()).is_right, "\n".join(system.log(container)[-30:])
+        assert is_right(system, container, disturbed), "\n".join(system.log(container)[-30:])
         assert clients(answers, TASK) == {"GDAL", "s3fs"}
+
+
+def test_names_of_the_old_container_mean_the_same(system: System, disturbed: Upload) -> None:
+    settings = system.stack.settings
+    old = {"S3FS_BUCKET": settings.bucket, "S3FS_ACCESSKEY": settings.s3_access_key}
+    old |= {"S3FS_SECRETKEY": settings.s3_secret_key.get_secret_value(), "S3FS_MOUNTPOINT": "/mnt/bucket"}
+
+    with maps_container(system, old | dict.fromkeys(("COGMILL_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"), "")) as one:
+        assert is_right(system, one, disturbed), "\n".join(system.log(one)[-30:])
+        assert [line for line in system.log(one) if "S3FS_MOUNTPOINT has no effect" in line]
+
+
+def test_mounts_again_when_s3fs_was_killed(system: System, disturbed: Upload) -> None:
+    (maps,) = system.containers("maps")
+
+    docker("exec", maps, "sh", "-c", "kill -9 $(cat /proc/[0-9]*/stat | awk '$2 == \"(s3fs)\" {print $1; exit}')")
+
+    wait_until(lambda: any("s3fs ended; mounting again" in line for line in system.log(maps)), "the end of s3fs", 60)
+    assert is_right(system, maps, disturbed)
 
 
 def test_passwords_are_no_arguments_of_programs(system: System) -> None:
