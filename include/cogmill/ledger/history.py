@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,15 @@ from cogmill.ledger.connection import Part, Row
 
 REPORT_DAYS = 90
 """How long the reports of runs are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRevision:
+    """A revision of a collection that was public."""
+
+    revision: int
+    published_at: dt.datetime
+    """When it became public for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,7 @@ class FormerRow:
 class History(Part):
     """What was published before. Kept for as long as replaced COGs are."""
 
-    def previous(self, collection_id: str) -> int | None:
+    def previous(self, collection_id: str) -> PublishedRevision | None:
         """Return the last revision that was public before the present one; None when there is none.
 
         Raises:
@@ -36,8 +46,8 @@ class History(Part):
         rows = self._rows("previous_revision", collection_id=collection_id)
         if not rows:
             raise KeyError(f"the ledger has no collection {collection_id!r}")
-        revision: int | None = rows[0]["previous"]
-        return revision
+        found = rows[0]
+        return PublishedRevision(found["revision"], found["published_at"]) if found["revision"] is not None else None
 
     def changed_since(self, collection_id: str, revision: int) -> list[FormerRow]:
         """Return the index rows that are not as they were in a former revision."""

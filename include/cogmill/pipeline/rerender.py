@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cogmill.domain import keys
 from cogmill.domain.errors import CogmillError, ConfigurationError, ServiceUnavailableError
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.run_digest import ReportNumber, RunReport
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,33 @@ def render_mapfiles(
         one for one in collection_ids if restore_deleted or archive.store.sha256(keys.mapfile_key(one)) is not None
     ]
     return [_render(archive, collection_id, dry_run=dry_run) for collection_id in wanted]
+
+
+def rendering_report(
+    noted: Sequence[Mapping[str, Any]], rendered: int, failed_tasks: Sequence[str], *, dry_run: bool
+) -> RunReport:
+    """Return the report of services that were rendered again.
+
+    Args:
+        noted: Those that changed or have a fault, as mappings with the fields of `Rendering`.
+        rendered: How many were rendered in all.
+        failed_tasks: Tasks that did not end, in words; their services are not among these numbers.
+        dry_run: Whether nothing was published.
+    """
+    changed = [one for one in noted if one["changed"]]
+    faults = [f"keeps its old mapfile: {one['collection_id']}: {one['fault']}" for one in noted if one["fault"]]
+    verb = "would change" if dry_run else "changed"
+    numbers = [
+        ReportNumber("services that keep their old mapfile", len(faults), "fault"),
+        ReportNumber("tasks that failed", len(failed_tasks), "fault"),
+        ReportNumber(f"services whose mapfile {verb}", len(changed)),
+        ReportNumber("services that were rendered and drawn", rendered),
+    ]
+    differences = [f"{verb}: {one['collection_id']}\n{one['diff']}" for one in changed]
+    dry = "Dry run: " if dry_run else ""
+    return RunReport(
+        f"{dry}{len(changed)} of {rendered} mapfiles {verb}.", numbers, [*faults, *failed_tasks, *differences]
+    )
 
 
 def _render(archive: Archive, collection_id: str, *, dry_run: bool) -> Rendering:

@@ -68,7 +68,8 @@ RENDER_MAPFILES = """
 ### render_mapfiles
 
 Renders services again from the current template, for example after the template changed. MapServer draws each one before it is
-published; one that cannot be drawn keeps its old mapfile and does not stop the others. A dry run shows the differences in the logs.
+published; one that cannot be drawn keeps its old mapfile and does not stop the others. The tab *Report* of a run shows the differences, of a dry run too, and the logs all of them.
+[Reports of the latest runs](dags/render_mapfiles/plugin/cogmill).
 """
 
 PLAN_RENDERING = "The chosen services, in batches of 50; of `everything` those that are public."
@@ -88,6 +89,9 @@ mapfile was deleted.
 
 Frames that came after that revision leave the map and wait in state *failed*: a new upload, or a backfill with *force*, builds
 them again.
+
+A dry run names the revision, its date and every upload concerned, in the tab *Report*. A collection without an earlier revision stays
+as it is, and the report says so. [Reports of the latest runs](dags/rollback/plugin/cogmill).
 """
 
 ROLL_BACK = "Checks that all COGs of that revision exist, changes the index in one transaction, then writes index files and mapfile."

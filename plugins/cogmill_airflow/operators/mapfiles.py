@@ -6,10 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from cogmill_airflow.operators.base import ArchiveOperator, Templated, failed_tasks, follow_service_changes
+from cogmill_airflow.operators.base import (
+    ArchiveOperator,
+    Templated,
+    failed_tasks,
+    follow_service_changes,
+    save_report,
+)
+from cogmill_airflow.operators.links import RunReportLink
 from cogmill_airflow.operators.selection import chosen_collections, collection_id, is_dry_run, names_everything
 
 if TYPE_CHECKING:
@@ -52,8 +58,8 @@ class RenderMapfilesOperator(ArchiveOperator):
         super().__init__(**kwargs)
         self.batch = batch
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return the services that changed or failed."""
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return how many services were rendered, and those among them that changed or failed."""
         from cogmill.pipeline import rerender
 
         with self.archive() as archive:
@@ -66,16 +72,18 @@ class RenderMapfilesOperator(ArchiveOperator):
         for rendering in renderings:
             self.log.info("%s changed=%s\n%s", rendering.collection_id, rendering.changed, rendering.diff)
         noted = [asdict(rendering) for rendering in renderings if rendering.changed or rendering.fault]
-        return [entry | {"diff": entry["diff"][:MAX_DIFF_CHARS]} for entry in noted]
+        shortened = [entry | {"diff": entry["diff"][:MAX_DIFF_CHARS]} for entry in noted]
+        return {"rendered": len(renderings), "noted": shortened}
 
 
-class ListRenderedOperator(BaseOperator):
-    """List the services that changed; red when MapServer could not draw one, which keeps its old mapfile.
+class ListRenderedOperator(ArchiveOperator):
+    """List and report the services that changed; red when MapServer could not draw one, which keeps its old mapfile.
 
     :param renderings: Results of all batches. (templated)
     """
 
     template_fields: Sequence[str] = ("renderings",)
+    operator_extra_links = (RunReportLink(),)
 
     def __init__(self, *, renderings: Templated, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -83,29 +91,44 @@ class ListRenderedOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the names."""
-        noted = [entry for batch in self.renderings or [] for entry in batch or []]
+        from cogmill.pipeline.rerender import rendering_report
+
+        batches = [batch for batch in self.renderings or [] if batch]
+        noted = [entry for batch in batches for entry in batch["noted"]]
+        dry_run, failed = is_dry_run(context), failed_tasks(context)
+        report = rendering_report(noted, sum(batch["rendered"] for batch in batches), failed, dry_run=dry_run)
+        with self.archive() as archive:
+            save_report(archive, context, report)
         changed = [entry["collection_id"] for entry in noted if entry["changed"]]
-        verb = "would_change" if is_dry_run(context) else "changed"
-        self.log.info("services_%s count=%d %s", verb, len(changed), changed)
+        self.log.info("%s %s", report.headline, changed)
         faults = [f"{entry['collection_id']}: {entry['fault']}" for entry in noted if entry["fault"]]
-        failed = failed_tasks(context)
         if faults or failed:
             kept = f"{len(faults)} services keep their old mapfile" + (", and those of" if failed else "")
             raise AirflowFailException(f"{kept}: " + "; ".join([*faults, *failed]))
-        return {verb: changed}
+        return {"would_change" if dry_run else "changed": changed}
 
 
 class RollbackOperator(ArchiveOperator):
-    """Bring one collection back to its previous published revision."""
+    """Bring one collection back to its previous published revision, and report it; green, and says so, where there is none."""
+
+    operator_extra_links = (RunReportLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return what changed."""
-        from cogmill.pipeline.rollback import rollback
+        """Return what changed, in a sentence and as numbers."""
+        from cogmill.pipeline.rollback import rollback, rollback_report
 
         chosen = collection_id(context["params"]["collection"])
+        dry_run = is_dry_run(context)
         with self.archive() as archive:
-            plan = asdict(rollback(archive, chosen, dry_run=is_dry_run(context)))
+            done = rollback(archive, chosen, dry_run=dry_run)
+            report = rollback_report(archive, done, dry_run=dry_run)
+            save_report(archive, context, report)
             follow_service_changes(context, archive)
-        for name in ("restored", "taken_back"):
-            self.log.info("%s frames=%d %s", name, len(plan[name]), plan[name])
-        return plan | {name: len(plan[name]) for name in ("restored", "taken_back")}
+        self.log.info("%s", "\n".join([report.headline, *report.lines]))
+        return {
+            "what": report.headline,
+            "collection_id": chosen,
+            "revision": done.revision,
+            "restored": len(done.restored),
+            "taken_back": len(done.taken_back),
+        }

@@ -109,17 +109,15 @@ def page_of_dag(
     sort: Sort = "name",
     skip: Skip = 0,
 ) -> str:
-    """Show what belongs to a DAG: a collection, the findings, the uploads, or all collections."""
+    """Show what belongs to a DAG: a collection, the findings, the uploads, or the latest reports."""
     if dag_id.startswith(DAG_PREFIX):
         return collection(request, dag_id, may_retry=may_retry, q=q, state=state, sort=sort, skip=skip)
     if dag_id in ("maintenance", "compile_indexes"):
         return findings(request)
     if dag_id == "watch_uploads":
         return uploads(request, may_retry)
-    if dag_id in ("backfill", "retry"):
-        return reports_page(request, dag_id)
     if dag_id in FORMS:
-        return collections(request, q=q, sort=sort, skip=skip)
+        return reports_page(request, dag_id)
     raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")
 
 

@@ -22,7 +22,7 @@ LINES = 50
 REPORTS = 40
 """Reports of a DAG that its page lists."""
 
-REPORTING = ("backfill", "retry", "maintenance", "compile_indexes")
+REPORTING = (*FORMS, "maintenance", "compile_indexes")
 """DAGs beside those of collections whose runs report."""
 
 WEIGHTS = ("fault", "notice", "done")
@@ -68,7 +68,7 @@ def split(numbers: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str
 
 
 def _check(dag_id: str) -> None:
-    if not (dag_id.startswith(DAG_PREFIX) or dag_id in (*REPORTING, *FORMS, "watch_uploads")):
+    if not (dag_id.startswith(DAG_PREFIX) or dag_id in (*REPORTING, "watch_uploads")):
         raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")
 
 

@@ -9,7 +9,7 @@ from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove
 from cogmill.pipeline import backfill, ingest, publish
-from cogmill.pipeline.rollback import rollback
+from cogmill.pipeline.rollback import Rollback, rollback, rollback_report
 
 from tests.small_archive import TRAVIS
 
@@ -149,7 +149,36 @@ def test_refuses_when_a_cog_of_that_time_is_gone(real):
     assert shown(real) == before
 
 
-@pytest.mark.parametrize("collection", [TRAVIS.id, "nowhere_usda_1951_frames"])
-def test_says_so_when_there_is_nothing_to_go_back_to(real, collection):
-    with pytest.raises(ConfigurationError):
-        rollback(real.archive, collection)
+def test_a_report_names_the_revision_its_date_and_every_upload(real):
+    real.upload_real(1, seed=2)
+    real.upload_real(3)
+    real.run()
+    (day,) = real.sql(
+        "SELECT to_char(published_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM cogmill.publication WHERE revision = 1"
+    )[0]
+
+    planned = rollback(real.archive, TRAVIS.id, dry_run=True)
+    report = rollback_report(real.archive, planned, dry_run=True)
+
+    assert report.headline.startswith(f"Dry run: {TRAVIS.id} would go back to revision 1, published {day} ")
+    assert report.lines == [
+        f"as it was then: {PREFIX}georef/03-22-51_4-1.tif",
+        f"leaves the map: {PREFIX}georef/03-22-51_4-3.tif",
+    ]
+    assert [(number.count, number.weight) for number in report.numbers] == [(1, "done"), (1, "notice")]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_changes_nothing_and_says_so_when_there_is_nothing_to_go_back_to(real, *, dry_run):
+    before = shown(real)
+
+    done = rollback(real.archive, TRAVIS.id, dry_run=dry_run)
+
+    assert done == Rollback(TRAVIS.id)
+    assert shown(real) == before
+    assert "Nothing to go back to" in rollback_report(real.archive, done, dry_run=dry_run).headline
+
+
+def test_says_so_when_there_is_no_such_collection(real):
+    with pytest.raises(ConfigurationError, match="nowhere_usda_1951_frames"):
+        rollback(real.archive, "nowhere_usda_1951_frames")

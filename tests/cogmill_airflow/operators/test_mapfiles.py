@@ -5,36 +5,85 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from cogmill.domain.errors import ConfigurationError
+from cogmill.pipeline.ingest import ingest_uploads
 from cogmill_airflow.bundle import params
 from cogmill_airflow.bundle.shards import write_shards
+from cogmill_airflow.connections import archive_from_connections
 from cogmill_airflow.operators import mapfiles
+
+from tests.small_archive import TRAVIS
 
 
 def context(broken: dict[str, str] | None = None, **params: object) -> dict[str, object]:
     ti = SimpleNamespace(dag_id="render_mapfiles", run_id="r", get_task_states=lambda **_: {"r": broken or {}})
     form = {"collections": ["everything"], "dry_run": False}
-    return {"params": form | params, "ti": ti, "dag_run": SimpleNamespace(run_type="manual")}
+    return {
+        "params": form | params,
+        "ti": ti,
+        "dag_run": SimpleNamespace(run_type="manual"),
+        "outlet_events": OutletEventAccessors(),
+    }
 
 
 def test_plans_one_empty_batch_when_nothing_is_public(connected) -> None:
     (batch,) = mapfiles.PlanRenderingOperator(task_id="plan").execute(context())
 
     assert batch == {"label": "no service", "ids": []}
-    assert mapfiles.RenderMapfilesOperator(task_id="render", batch=batch).execute(context()) == []
+    assert mapfiles.RenderMapfilesOperator(task_id="render", batch=batch).execute(context()) == {
+        "rendered": 0,
+        "noted": [],
+    }
 
 
-def test_lists_what_changed_and_turns_red_when_one_was_not_drawn() -> None:
-    good = {"collection_id": "a", "changed": True, "diff": "", "fault": ""}
+def saved_report(dag_id: str) -> dict[str, object]:
+    with archive_from_connections() as archive:
+        saved = archive.ledger.pages.report(dag_id, "r")
+    assert saved is not None
+    return dict(saved.report)
+
+
+def test_lists_what_changed_and_turns_red_when_one_was_not_drawn(connected) -> None:
+    good = {"collection_id": "a", "changed": True, "diff": "- UNITS DD\n+ UNITS METERS", "fault": ""}
     bad = {"collection_id": "b", "changed": False, "diff": "", "fault": "the map is empty"}
+    batch, worse = {"rendered": 7, "noted": [good]}, {"rendered": 2, "noted": [good, bad]}
 
-    listed = mapfiles.ListRenderedOperator(task_id="list", renderings=[[good], []]).execute(context())
+    listed = mapfiles.ListRenderedOperator(task_id="list", renderings=[batch, None]).execute(context())
     assert listed == {"changed": ["a"]}
+    assert saved_report("render_mapfiles")["headline"] == "1 of 7 mapfiles changed."
 
     with pytest.raises(AirflowFailException, match="b: the map is empty"):
-        mapfiles.ListRenderedOperator(task_id="list", renderings=[[good, bad]]).execute(context())
+        mapfiles.ListRenderedOperator(task_id="list", renderings=[worse]).execute(context())
+    assert saved_report("render_mapfiles")["lines"] == [
+        "keeps its old mapfile: b: the map is empty",
+        "changed: a\n- UNITS DD\n+ UNITS METERS",
+    ]
     with pytest.raises(AirflowFailException, match="task render_1 failed"):
-        mapfiles.ListRenderedOperator(task_id="list", renderings=[[good]]).execute(context({"render_1": "failed"}))
+        mapfiles.ListRenderedOperator(task_id="list", renderings=[batch]).execute(context({"render_1": "failed"}))
+    assert saved_report("render_mapfiles")["lines"][0] == "task render_1 failed"
+
+
+def test_a_dry_run_says_what_would_change(connected) -> None:
+    batch = {"rendered": 1, "noted": []}
+
+    listed = mapfiles.ListRenderedOperator(task_id="list", renderings=[batch]).execute(context(dry_run=True))
+
+    assert listed == {"would_change": []}
+    assert saved_report("render_mapfiles")["headline"] == "Dry run: 0 of 1 mapfiles would change."
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_rollback_without_an_earlier_revision_is_green_and_says_so(connected, *, dry_run: bool) -> None:
+    connected.upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif")
+    with archive_from_connections() as archive:
+        ingest_uploads(archive)
+
+    done = mapfiles.RollbackOperator(task_id="roll_back").execute(context(collection=TRAVIS.id, dry_run=dry_run))
+
+    assert done["what"].startswith(f"Nothing to go back to: {TRAVIS.id} has no earlier published revision")
+    assert (done["revision"], done["restored"], done["taken_back"]) == (None, 0, 0)
+    assert saved_report("render_mapfiles")["headline"] == done["what"]
 
 
 def test_says_so_when_a_collection_cannot_be_rolled_back(connected) -> None:

@@ -36,7 +36,7 @@ STEPS: dict[str, tuple[type, dict[str, Any], str, Any]] = {
         mapfiles.RollbackOperator,
         {},
         "cogmill.pipeline.rollback.rollback",
-        Rollback(COLLECTION, 3, [], []),
+        Rollback(COLLECTION, 3, dt.datetime.now(dt.UTC)),
     ),
     "repair": (maintenance.RepairOperator, {}, REPAIR, []),
     "remove": (maintenance.RemoveOperator, {}, REMOVE, []),
@@ -69,7 +69,9 @@ def test_a_service_that_a_task_changed_is_an_event(connected: Any, monkeypatch: 
     run = SimpleNamespace(run_type="manual", run_id="r", start_date=dt.datetime.now(dt.UTC))
     params = {"collections": ["everything"], "collection": COLLECTION, "dry_run": False}
 
-    operator(task_id=task, **arguments).execute({"params": params, "dag_run": run, "outlet_events": events})
+    ti = SimpleNamespace(dag_id=task, run_id="r")
+
+    operator(task_id=task, **arguments).execute({"params": params, "dag_run": run, "outlet_events": events, "ti": ti})
 
     (event,) = events[assets.services()].asset_alias_events
     assert (event.dest_asset_key.name, event.extra["revision"]) == (COLLECTION, 3)

@@ -2,11 +2,13 @@
 
 -- name: previous_revision(collection_id)
 -- The last revision that was public before the present one; for a service that is withdrawn, the last that was public at all.
-SELECT c.revision AS present, (
-    SELECT max(p.revision) FROM cogmill.publication AS p
-    WHERE p.collection_id = c.id AND (c.mapfile_sha256 IS NULL OR p.revision < c.mapfile_revision)
-) AS previous
-FROM cogmill.collection AS c WHERE c.id = :collection_id;
+SELECT c.revision AS present, p.revision, p.published_at
+FROM cogmill.collection AS c LEFT JOIN LATERAL (
+    SELECT revision, published_at FROM cogmill.publication
+    WHERE collection_id = c.id AND (c.mapfile_sha256 IS NULL OR revision < c.mapfile_revision)
+    ORDER BY revision DESC LIMIT 1
+) AS p ON true
+WHERE c.id = :collection_id;
 
 -- name: former_rows(collection_id, revision)
 -- Index rows that differ from a former revision, as they were then; without a COG they were not there.
