@@ -126,8 +126,8 @@ class MaintenanceSettings(BaseModel):
     """When `maintenance` runs; takes the same values as `COGMILL_COMPILE_SCHEDULE`."""
     audit_nights: int = Field(30, ge=1)
     """Every COG is read and its hash compared once in this many nights."""
-    probe_services: int = Field(0, ge=0)
-    """Number of live services that maintenance asks for capabilities and a map each night, in turn, and of which it asks for some published addresses as a stranger does. 0: none."""
+    probe_services: int | None = Field(None, ge=0)
+    """Number of live services that maintenance asks for capabilities and a map each night, in turn, and of which it asks for some published addresses as a stranger does. Empty: 3, but none at an address of this machine (`127.0.0.1`, `localhost`), which tasks in containers may not reach. 0: none."""
 
 
 class RemovalSettings(BaseModel):

@@ -8,6 +8,7 @@ from cogmill.domain.keys import THUMBNAIL_SIZES
 from cogmill.domain.model import Collection
 from cogmill.ledger.queries import ARCHIVE
 from cogmill.mapserver.probe import check_address, check_service
+from cogmill.mapserver.urls import is_loopback
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)
@@ -15,16 +16,19 @@ log = logging.getLogger(__name__)
 DOCUMENTS_ASKED_FOR = 8
 """Documents of a collection, and of the archive, that are asked for in a night."""
 
+SERVICES_BY_DEFAULT = 3
+"""Services whose turn it is in a night, where no setting says how many and people come from other machines."""
+
 
 def probe_services(archive: Archive, night: int) -> dict[str, str]:
     """Ask some live services what they show, in turn; return the faults by collection.
 
     Args:
-        archive: Clients and settings; `probe_services` of them are asked.
+        archive: Clients and settings; `probe_services` says how many are asked.
         night: A number that grows by one each night and decides whose turn it is.
     """
     faults = {}
-    for collection in _in_turn(archive, night):
+    for collection in _in_turn(archive, night, archive.settings.mapserver_url):
         facts = archive.ledger.collections.service_facts(collection.id)
         if not facts.inside:
             continue
@@ -43,7 +47,7 @@ def probe_addresses(archive: Archive, night: int) -> dict[str, str]:
         The faults by address.
     """
     addresses = archive.addresses
-    collections = _in_turn(archive, night)
+    collections = _in_turn(archive, night, archive.settings.public_url)
     wanted: list[str] = []
     for collection_id in [ARCHIVE, *(collection.id for collection in collections)] if collections else []:
         links, documents = archive.ledger.public_documents.sample(collection_id, DOCUMENTS_ASKED_FOR)
@@ -56,9 +60,13 @@ def probe_addresses(archive: Archive, night: int) -> dict[str, str]:
     return faults
 
 
-def _in_turn(archive: Archive, night: int) -> list[Collection]:
-    """Return the public collections whose turn it is."""
-    public = [service.collection for service in archive.ledger.queries.public_services()]
+def _in_turn(archive: Archive, night: int, base_url: str) -> list[Collection]:
+    """Return the public collections whose turn it is to be asked for below a public address."""
     asked = archive.settings.probe_services
+    if asked is None:
+        asked = 0 if is_loopback(base_url) else SERVICES_BY_DEFAULT
+    if not asked:
+        return []
+    public = [service.collection for service in archive.ledger.queries.public_services()]
     start = night * asked % len(public) if public else 0
     return (public + public)[start : start + min(asked, len(public))]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from ipaddress import ip_address
+from urllib.parse import quote, urlencode, urlsplit
 
 from cogmill.domain import public_keys
 from cogmill.domain.keys import THUMBNAIL_SIZES, thumbnail_key
@@ -26,6 +27,15 @@ def download_url(base_url: str, key: str) -> str:
     """
     encoded = key if _PLAIN.fullmatch(key) else quote(key, safe="/")
     return f"{base_url.rstrip('/')}/{encoded}"
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether an address leads only to the machine that asks: to others, and in containers, it means something else."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def service_url(base_url: str, collection_id: str) -> str:

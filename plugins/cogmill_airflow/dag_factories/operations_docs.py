@@ -21,8 +21,8 @@ CHECK_COMPILED = "Red when a collection could not be compiled; everything else i
 MAINTENANCE = """
 ### maintenance
 
-Compares all layers of the archive every night: scans, uploads, COGs, ledger, tile index, index files, mapfiles, overviews and, when
-`COGMILL_PROBE_SERVICES` says how many, live services. There is one number for each way in which two layers can disagree; zero is
+Compares all layers of the archive every night: scans, uploads, COGs, ledger, tile index, index files, mapfiles, overviews, and a sample of
+live services and published addresses (`COGMILL_PROBE_SERVICES`). There is one number for each way in which two layers can disagree; zero is
 good. The report is the tab *Report* of each run, and in the bucket (`reports/maintenance/latest.json` and one per day);
 [what was found and not answered yet](dags/maintenance/plugin/cogmill) has a page of its own.
 

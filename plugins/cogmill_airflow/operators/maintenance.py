@@ -187,7 +187,7 @@ class DrawScansOperator(ArchiveOperator):
 
 
 class ProbeServicesOperator(ArchiveOperator):
-    """Request capabilities and a map from some live services, in turn; from none unless COGMILL_PROBE_SERVICES says how many."""
+    """Request capabilities and a map from some live services, in turn; COGMILL_PROBE_SERVICES says how many."""
 
     def execute(self, context: Context) -> dict[str, str]:
         """Return the faults by collection."""
@@ -198,7 +198,7 @@ class ProbeServicesOperator(ArchiveOperator):
 
 
 class ProbeAddressesOperator(ArchiveOperator):
-    """Ask for some published addresses as a stranger does, in turn; for none unless COGMILL_PROBE_SERVICES says of how many services."""
+    """Ask for some published addresses as a stranger does, in turn; COGMILL_PROBE_SERVICES says of how many services."""
 
     def execute(self, context: Context) -> dict[str, str]:
         """Return the faults by address."""

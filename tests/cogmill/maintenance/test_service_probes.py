@@ -94,7 +94,35 @@ def test_asks_for_published_addresses_as_a_stranger_does(sample, s3_server, poli
     assert set(faults.values()) <= {"status 403"}
 
 
-def test_asks_nobody_when_no_service_is_to_be_probed(sample):
+@pytest.mark.parametrize(
+    "base_url", ["http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9", "http://s3.localhost:9"]
+)
+def test_asks_nobody_at_an_address_of_this_machine_when_no_setting_says_so(sample, base_url):
+    archive = sample.archive.with_settings(public_url=base_url, mapserver_url=base_url)
     sample.published()
+    update_public_files(archive, TRAVIS.id)
 
-    assert probe_addresses(sample.archive, night=1) == {}
+    assert probe_addresses(archive, night=1) == {}
+    assert probe_services(archive, night=1) == {}
+
+
+def test_asks_at_an_address_of_another_machine_without_a_setting(sample):
+    archive = sample.archive.with_settings(public_url="http://data.invalid/b", mapserver_url="http://maps.invalid")
+    sample.published()
+    update_public_files(archive, TRAVIS.id)
+
+    asked = probe_addresses(archive, night=1)
+
+    assert "no answer" in asked[archive.addresses.of(TRAVIS.id).thumbnail(256)]
+    assert "no answer" in probe_services(archive, night=1)[TRAVIS.id]
+
+
+def test_asks_nobody_when_no_service_is_to_be_probed(sample):
+    archive = sample.archive.with_settings(
+        public_url="http://data.invalid/b", mapserver_url="http://maps.invalid", probe_services=0
+    )
+    sample.published()
+    update_public_files(archive, TRAVIS.id)
+
+    assert probe_addresses(archive, night=1) == {}
+    assert probe_services(archive, night=1) == {}
