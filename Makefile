@@ -52,6 +52,10 @@ cve: setup ## known holes of MapServer, GDAL, nginx, PostgreSQL, libtiff and cur
 fuzz-maps: setup ## 10,000 random requests to the map host, and every file that MapServer opens meanwhile; 5 minutes
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/system/test_random_requests.py
 
+clients: setup ## QGIS, JOSM and web maps open a collection, and their pictures are compared with the ground; installs 1 GB of Debian packages
+	@setup/install.sh browser clients
+	@COGMILL_CLIENT_TESTS=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/clients
+
 faults: setup ## everything fails in turn: S3, PostgreSQL, disks, notifications, and Airflow's components while 300 frames arrive
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_killed_stack.py tests/system/test_faults.py tests/faults
 
@@ -102,7 +106,7 @@ lock: setup ## resolve requirements again into the locks, with hashes; UPGRADE= 
 	@$(LOCK) ansible/requirements.txt --universal --python-version 3.11 -o ansible/requirements.lock
 	@echo ansible-core | $(LOCK) - -c ansible/requirements.lock --universal --python-version 3.11 --no-annotate -o ansible/core.lock
 
-.PHONY: help setup viewer demo stack status stop clean test test-long faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-tiles bench-overviews screenshots lock
+.PHONY: help setup viewer demo stack status stop clean test test-long clients faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-tiles bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.lock | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible

@@ -4,6 +4,7 @@
 #
 #   setup/install.sh            what the demo and the tests need
 #   setup/install.sh browser    also Chromium, for the tests in a browser and the screenshots
+#   setup/install.sh clients    also QGIS and JOSM, for `make clients`; words may be combined
 #   COGMILL_SETUP_FORCE=1 ...   again, whatever the stamp says
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,7 +19,13 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 . /etc/os-release
 [ "${ID:-}" = debian ] || die "made for Debian 12 and 13, this is ${PRETTY_NAME:-unknown}; install the packages of setup/packages.sh by hand"
 . setup/packages.sh
-[ "${1:-}" != browser ] || packages+=(chromium)
+for wish in "$@"; do
+  case "$wish" in
+    browser) packages+=(chromium) ;;
+    clients) packages+=(qgis python3-qgis josm xvfb) ;;
+    *) die "knows browser and clients, not $wish" ;;
+  esac
+done
 [ -n "$postgis" ] || die "made for Debian 12 and 13, this is ${PRETTY_NAME:-Debian}"
 
 root=()

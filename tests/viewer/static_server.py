@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".json": "application/json",
-    ".svg": "image/svg+xml", ".webp": "image/webp", ".tif": "image/tiff", ".fgb": "application/vnd.flatgeobuf",
+    ".svg": "image/svg+xml", ".webp": "image/webp", ".tif": "image/tiff", ".fgb": "application/vnd.flatgeobuf", ".mjs": "text/javascript",
 }  # fmt: skip
 
 

@@ -129,3 +129,14 @@ def test_gdal_finds_the_layer_in_the_capabilities(service: Service) -> None:
     listed = gdal.Open(f"WMS:{service.wms}&SERVICE=WMS&VERSION=1.1.1&REQUEST=GetCapabilities")
 
     assert any(f"LAYERS={service.layer}&" in address for address in listed.GetMetadata("SUBDATASETS").values())
+
+
+def test_photographs_are_told_as_geojson_under_a_file_name_that_qgis_looks_for(service: Service) -> None:
+    index = Service(service.wms, f"{service.layer}_index")
+    more = f"&QUERY_LAYERS={index.layer}&INFO_FORMAT=application/json&I=50&J=50"
+
+    answer = ask(index.wms + index.words("1.3.0", "&STYLES=").replace("GetMap", "GetFeatureInfo") + more)
+
+    (feature,) = answer.json()["features"]
+    assert feature["properties"]["frame_num"] == "1"
+    assert answer.headers["content-disposition"].endswith(".json")
