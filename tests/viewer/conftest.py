@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from affine import Affine
+from cogmill.domain.geo import Bounds4326
+from cogmill.domain.model import Bands, Collection, Product
 from cogmill.mapserver.urls import ArchiveAddresses
+from cogmill.public.scans.lone_scan import LoneScan
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from rasterio.crs import CRS
 
 from demo.screenshots import QUIET
 from demo.stack.temporary_stack import free_ports
 from demo.survey.export import TILES, save
-from tests.viewer.static_archive import StaticArchive
+from tests.viewer.static_archive import WHEN, StaticArchive
 from tests.viewer.static_server import Files, serving
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +45,12 @@ SHOTS: dict[str, tuple[float, float]] = {
 """Key of each photograph, and how far its corner lies east and south of the first one's, in meters."""
 
 
+TRAVIS = Collection("Travis", "USDA", "1951", Product.FRAMES)
+HAYS = Collection("Hays", "AMS", "X1", Product.FRAMES)
+TRAVIS_BOX = Bounds4326(-97.7458, 30.2728, -97.7363, 30.2833)
+"""Rectangle around the photographs of the county of lone scans."""
+
+
 def photograph(path: Path, bands: int, east: float, south: float) -> Path:
     """Write blocks of gray or color with some noise, so that no film collar is found."""
     rng = np.random.default_rng(round(east + 7 * south) % 1000)
@@ -47,6 +59,34 @@ def photograph(path: Path, bands: int, east: float, south: float) -> Path:
     place = Affine.translation(WEST + east, NORTH - south) @ Affine.scale(GSD, -GSD)
     save(path, np.clip(pixels, 30, 225).astype(np.uint8), transform=place, crs=CRS.from_epsg(3857), **TILES)
     return path
+
+
+def lone_scans(folder: Path) -> dict[Collection, list[LoneScan]]:
+    """Return scans without a position, the first with a picture: of a county that is on the map, and of one of which nothing is known."""
+    known = LoneScan(
+        bands=Bands.BW, stem="03-22-51_9-88", key="bw/Travis/USDA_1951/frames/scanned/03-22-51_9-88.tif", size=12_300_000, uploaded_at=WHEN,
+        date="03-22-51", roll="9", frame_num="88", acquired=(dt.date(1951, 3, 22), dt.date(1951, 3, 22)),
+        picture=f"catalog/{TRAVIS.id}/scans/bw/03-22-51_9-88.webp", width=320, height=320, reason=None,
+    )  # fmt: skip
+    year = dt.date(1951, 1, 1), dt.date(1951, 12, 31)
+    spoiled = replace(
+        known,
+        stem="box <b>7 &",
+        date=None,
+        roll=None,
+        frame_num=None,
+        acquired=year,
+        picture=None,
+        reason="truncated",
+    )
+    nowhere = replace(spoiled, key="bw/Hays/AMS_X1/frames/scanned/3.tif", stem="3", acquired=None, reason=None)
+    target = folder / str(known.picture)
+    target.parent.mkdir(parents=True)
+    Image.linear_gradient("L").save(target)
+    for scan in (known, spoiled, nowhere):
+        (folder / scan.key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / scan.key).write_bytes(b"II*\0 a scan")
+    return {TRAVIS: [known, spoiled], HAYS: [nowhere]}
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +114,7 @@ def bucket(port: int, built_viewer: Path, tmp_path_factory: pytest.TempPathFacto
     }
     archive.add(files)
     archive.publish()
+    archive.write_scans(lone_scans(folder), {TRAVIS: TRAVIS_BOX})
     return folder
 
 

@@ -16,13 +16,15 @@ from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.config.site import Site
 from cogmill.domain import keys
-from cogmill.domain.geo import EARTH_RADIUS_M, Bounds3857
+from cogmill.domain.geo import EARTH_RADIUS_M, Bounds3857, Bounds4326
 from cogmill.domain.model import BuiltCog, Collection, UploadKey
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.overviews.contents import Member
 from cogmill.overviews.thumbnail import draw_thumbnails
 from cogmill.public.document import Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame
+from cogmill.public.scans import scan_list
+from cogmill.public.scans.lone_scan import LoneScan, ScanFacts
 from cogmill.public.services_list import CatalogEntry, catalog_entry
 from cogmill.public.writers import archive_documents, collection_documents
 from numpy.typing import NDArray
@@ -84,6 +86,21 @@ class StaticArchive:
                 outline = shapely.from_wkb(built.footprint_wkb)
                 frame = published_frame(upload, cog_key, outline, built)
                 self.uploads[upload.collection.id].append((upload, frame))
+
+    def write_scans(
+        self, found: Mapping[Collection, Sequence[LoneScan]], place: Mapping[Collection, Bounds4326]
+    ) -> None:
+        """Write what the public is told of scans without a position; `place` has the rectangles that are known."""
+        entries = []
+        for collection, scans in found.items():
+            title = f"{collection.county} {collection.agency} {collection.year}"
+            addresses = self.addresses.of(collection.id)
+            facts = ScanFacts(
+                collection=collection, title=title, place=place.get(collection), site=SITE, addresses=addresses
+            )
+            self.write(scan_list.collection_documents(facts, scans))
+            entries.append(scan_list.scan_entry(facts, scans))
+        self.write(scan_list.archive_documents(SITE, self.addresses, entries))
 
     def publish(self) -> None:
         """Write every file that a publication writes."""

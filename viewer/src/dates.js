@@ -18,6 +18,14 @@ function readableDay(text) {
   return day ? `${name} ${Number(day)}, ${year}` : `${name} ${year}`;
 }
 
+/** Return a time as `readableDate` takes it: a day, a year where any day of it may be meant, or both ends. */
+export function timeOf({ from, to }) {
+  if (!from || !to) return null;
+  if (from === to) return from;
+  const [year, isWholeYear] = [from.slice(0, 4), from.endsWith("-01-01") && to.endsWith("-12-31")];
+  return isWholeYear && to.startsWith(year) ? year : `${from}/${to}`;
+}
+
 /** Return the year under which a photograph is listed. */
 export function yearOf({ acquired, service }) {
   if (acquired) return acquired.slice(0, 4);

@@ -13,7 +13,7 @@ export class Finder {
   /**
    * @param {() => Service[]} services
    * @param {{changed: (query: string) => void, service: (service: Service) => void, frame: (service: Service, frame: Array) => void,
-   *   place: (at: number[]) => void, list: (service: Service) => string, near: (services: Service[]) => Service[]}} acts
+   *   place: (at: number[]) => void, scans: (query: string) => Promise<Node[]>, list: (service: Service) => string, near: (services: Service[]) => Service[]}} acts
    */
   constructor(services, acts) {
     this.services = services;
@@ -52,19 +52,21 @@ export class Finder {
     }
     const scanned = rest.length ? this.acts.near(services.length ? services : this.services()).slice(0, MOST_SCANNED) : [];
     this.showServices(services, scanned.length > 0);
-    if (scanned.length) await this.searchFrames(query, scanned, rest, services.length);
+    await Promise.all([scanned.length && this.searchFrames(query, scanned, rest, services.length), this.searchScans(query)]);
   }
 
   showServices(services, more) {
     const shown = services.slice(0, MOST_SERVICES);
     this.frames = make("div", {});
-    const none = more ? null : make("p", { role: "status" }, "Nothing found. Names of counties and agencies, years, a roll and frame such as 4-173, or a date such as 1951-03-22 can be found.");
+    this.scans = make("div", {});
+    this.none = more ? null : make("p", { role: "status" }, "Nothing found. Names of counties and agencies, years, a roll and frame such as 4-173, or a date such as 1951-03-22 can be found.");
     this.section.replaceChildren(
       this.frames,
       ...(shown.length
         ? [make("h2", {}, counted(services.length, "collection")), make("ul", {}, ...shown.map((service) => serviceEntry(service, this.acts.service))),
            services.length > shown.length ? make("p", { class: "quiet" }, `The first ${shown.length}; add a word to narrow them down.`) : ""]
-        : [none ?? ""]),
+        : [this.none ?? ""]),
+      this.scans,
     );
   }
 
@@ -89,6 +91,14 @@ export class Finder {
       make("ul", {}, ...shown.map(({ service, frame }) => this.frameEntry(service, frame))),
       ...[...faults].map((message) => make("p", { class: "fault", role: "alert" }, message)),
     );
+  }
+
+  /** Add what a query finds among the scans that are on no map. */
+  async searchScans(query) {
+    const found = await this.acts.scans(query).catch((error) => [make("p", { class: "fault", role: "alert" }, error.message)]);
+    if (this.current !== query || !found.length) return;
+    this.none?.remove();
+    this.scans.replaceChildren(...found);
   }
 
   frameEntry(service, frame) {

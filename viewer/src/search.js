@@ -68,6 +68,13 @@ export function findFrames(list, rest) {
   return (list?.frames ?? []).filter((frame) => matches.every((match) => match(frame)));
 }
 
+/** Return the scans of a list that match every word of a search for frames. */
+export function findScans({ scans }, rest) {
+  const known = new Map(scans.map((scan) => [`${scan.bands}/${scan.name}`, scan]));
+  const frames = [...known].map(([name, scan]) => [name, scan.roll ?? "", scan.frame ?? "", scan.from ?? ""]);
+  return findFrames({ frames }, rest).map(([name]) => known.get(name));
+}
+
 /** Return a test for a word: `4-173` is roll and frame, `173` a frame or a roll, anything else stands in the name or begins the date. */
 function frameMatcher(word) {
   const pair = /^(\w+)-(\w+)$/.exec(word);

@@ -5,6 +5,9 @@ import { UNDATED } from "./archive.js";
 export const BASE_MAP = "map";
 /** What a year can be compared with besides another year. */
 
+export const ALL_SCANS = "all";
+/** Stands for the list of the collections that have scans without a position. */
+
 /**
  * @typedef {object} State
  * @property {?[number, number]} center longitude and latitude
@@ -14,13 +17,14 @@ export const BASE_MAP = "map";
  * @property {number} swipe share of the map left of the divider, 0 to 1
  * @property {?[number, number]} at the place whose photographs are listed
  * @property {?string} frame the photograph that is shown alone, `<collection>/<bands>/<name>`
+ * @property {?string} scans the collection whose scans without a position are listed, or all such collections
  * @property {string} query what is searched for
  * @property {boolean} outlines whether outlines of photographs are drawn
  * @property {boolean} sheets whether index sheets are drawn
  */
 
 export const EMPTY = Object.freeze({
-  center: null, zoom: null, year: null, compare: null, swipe: 0.5, at: null, frame: null, query: "", outlines: false, sheets: false,
+  center: null, zoom: null, year: null, compare: null, swipe: 0.5, at: null, frame: null, scans: null, query: "", outlines: false, sheets: false,
 });
 
 /** Read an address's query; what cannot be read is left out, since people shorten links. @returns {State} */
@@ -36,6 +40,7 @@ export function readState(search) {
     swipe: swipe >= 0 && swipe <= 1 ? swipe : EMPTY.swipe,
     at: readPlace(given.get("at")),
     frame: given.get("frame")?.slice(0, 400) || null,
+    scans: given.get("scans")?.slice(0, 200) || null,
     query: (given.get("q") ?? "").slice(0, 200),
     outlines: given.get("outlines") === "1",
     sheets: given.get("sheets") === "1",
@@ -52,6 +57,7 @@ export function writeState(state) {
     ["swipe", state.compare !== null && state.swipe !== EMPTY.swipe && state.swipe.toFixed(2)],
     ["at", state.at && place(state.at)],
     ["frame", state.frame],
+    ["scans", state.scans],
     ["q", state.query],
     ["outlines", state.outlines && "1"],
     ["sheets", state.sheets && "1"],

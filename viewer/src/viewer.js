@@ -6,7 +6,7 @@ import View from "ol/View.js";
 import { defaults as defaultControls } from "ol/control/defaults.js";
 import ScaleLine from "ol/control/ScaleLine.js";
 import Point from "ol/geom/Point.js";
-import Polygon from "ol/geom/Polygon.js";
+import Polygon, { fromExtent } from "ol/geom/Polygon.js";
 import ImageLayer from "ol/layer/Image.js";
 import VectorLayer from "ol/layer/Vector.js";
 import { fromLonLat, toLonLat, transformExtent } from "ol/proj.js";
@@ -24,7 +24,8 @@ import { Side } from "./layers.js";
 import { picture } from "./picture.js";
 import { Place } from "./place.js";
 import { hostOf } from "./ranges.js";
-import { BASE_MAP, EMPTY, readState, writeState } from "./state.js";
+import { Scans } from "./scans.js";
+import { ALL_SCANS, BASE_MAP, EMPTY, readState, writeState } from "./state.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
 
@@ -61,6 +62,7 @@ export class Viewer {
     this.boxes = boxesLayer(this.services);
     this.outlines = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: () => outlineStyle("outline", 1), zIndex: 20 });
     this.marks = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: markStyle, zIndex: 30 });
+    this.county = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: () => countyStyle(), zIndex: 21 });
     this.alone = new ImageLayer({ zIndex: 25 });
     const names = namesLayer(places(this.services));
     names.setZIndex(40);
@@ -70,7 +72,7 @@ export class Viewer {
       target: byId("map"),
       keyboardEventTarget: byId("map"),
       controls: defaultControls({ zoom: false, attribution: false, rotate: false }).extend([new ScaleLine({ units: "us" })]),
-      layers: [baseLayer(this.config.base_map), this.boxes.layer, this.left.group, this.right.group, this.alone, this.outlines, this.marks, names],
+      layers: [baseLayer(this.config.base_map), this.boxes.layer, this.left.group, this.right.group, this.alone, this.outlines, this.county, this.marks, names],
       view: new View({ maxZoom: 21, minZoom: 2, enableRotation: false, constrainResolution: false }),
     });
     byId("credits").textContent = [this.config.base_map?.attribution, this.config.attribution].filter(Boolean).join(" · ");
@@ -97,6 +99,16 @@ export class Viewer {
       frame: (service, frame) => this.goToFrame(service, frame),
       place: (at) => this.goTo(at, { at }),
       near: (services) => this.nearTheMiddle(services),
+      scans: (query) => this.scans.found(query),
+    });
+    this.scans = new Scans({
+      archive: () => this.url("catalog/scans.json"),
+      list: (entry) => this.url(`catalog/${encodeURIComponent(entry.id)}/scans.json`),
+      page: (entry) => this.url(`catalog/${encodeURIComponent(entry.id)}/scans.html`),
+      near: (entries) => this.countiesNearTheMiddle(entries),
+      chosen: (id) => this.set({ scans: id, at: null, frame: null }),
+      closed: () => this.set({ scans: null }),
+      box: (box) => this.showCounty(box),
     });
   }
 
@@ -105,10 +117,10 @@ export class Viewer {
     this.map.on("rendercomplete", () => {
       byId("map").dataset.drawn = label(this.state.year ?? "");
     });
-    this.map.on("singleclick", (event) => this.set({ at: toLonLat(event.coordinate), frame: null }));
+    this.map.on("singleclick", (event) => this.set({ at: toLonLat(event.coordinate), frame: null, scans: null }));
     byId("map").addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.listMiddle();
-      if (event.key === "Escape") this.set({ at: null, frame: null });
+      if (event.key === "Escape") this.set({ at: null, frame: null, scans: null });
     });
     byId("middle").addEventListener("click", () => this.listMiddle());
     byId("zoom-in").addEventListener("click", () => this.zoom(1));
@@ -138,9 +150,10 @@ export class Viewer {
     state.sheets ||= this.hasSheets && !this.everyStop.false.length;
     state.year ??= fullest(this.everyStop[state.sheets]);
     this.place.close();
-    this.state = { ...state, at: null };
+    this.scans.close();
+    this.state = { ...state, at: null, scans: null };
     this.finder.search(state.query, true);
-    this.apply({ at: state.at, frame: state.frame }, false);
+    this.apply({ at: state.at, frame: state.frame, scans: state.scans }, false);
     if (state.frame && !state.at) this.findFrame(state.frame);
   }
 
@@ -153,7 +166,7 @@ export class Viewer {
   apply(changes, focus) {
     const before = this.state;
     this.state = { ...before, ...changes };
-    const { at, frame } = this.state;
+    const { at, frame, scans } = this.state;
     this.marks.getSource().clear();
     if (at) this.marks.getSource().addFeature(new Feature({ geometry: new Point(fromLonLat(at)) }));
     if (`${at}` !== `${before.at}`) {
@@ -161,6 +174,10 @@ export class Viewer {
         this.fold(false);
         this.place.open(at, this.services, focus);
       } else this.place.close();
+    }
+    if (scans !== before.scans) {
+      if (scans) this.scans.open(scans, focus);
+      else this.scans.close();
     }
     // of another place its list knows the photograph first, and shows it then
     if (!frame || (frame !== before.frame && `${at}` === `${before.at}`)) this.showAlone();
@@ -229,7 +246,7 @@ export class Viewer {
   /** List the collections in view, while no place is chosen and nothing is searched for. */
   showStart(inView = this.inView()) {
     const section = byId("start");
-    section.hidden = Boolean(this.state.at || this.state.query);
+    section.hidden = Boolean(this.state.at || this.state.query || this.state.scans);
     if (section.hidden) return;
     const now = inView.filter((service) => isOf(service, this.state.year));
     const shown = this.nearTheMiddle(now).slice(0, 12);
@@ -239,6 +256,7 @@ export class Viewer {
       now.length ? make("ul", {}, ...shown.map((service) => serviceEntry(service, (one) => this.showService(one)))) : make("p", { class: "quiet" }, this.services.length ? "No collection of this year in view." : "Collections appear here as soon as they are on a map."),
       now.length > shown.length ? make("p", { class: "quiet" }, `and ${now.length - shown.length} more; move the map or search.`) : "",
       this.hasSheets ? this.sheetsChoice() : "",
+      make("button", { type: "button", "data-key": "scans", click: () => this.set({ scans: ALL_SCANS }) }, "Scans without a position"),
     );
   }
 
@@ -252,6 +270,23 @@ export class Viewer {
     const [x, y] = this.map.getView().getCenter();
     const far = ({ box3857: [west, south, east, north] }) => Math.hypot((west + east) / 2 - x, (south + north) / 2 - y);
     return [...services].sort((one, other) => far(one) - far(other));
+  }
+
+  /** Return entries whose counties lie nearest to the map's middle first; the photographs of a county tell where it is. */
+  countiesNearTheMiddle(entries) {
+    const [x, y] = this.map.getView().getCenter();
+    const known = new Map(places(this.services).map(({ name, at }) => [name, fromLonLat(at)]));
+    const far = ({ county }) => (known.has(county) ? Math.hypot(known.get(county)[0] - x, known.get(county)[1] - y) : Number.MAX_VALUE);
+    return [...entries].sort((one, other) => far(one) - far(other));
+  }
+
+  /** Draw the rectangle around the photographs of a county, degrees, and move there; null takes it away. */
+  showCounty(box) {
+    this.county.getSource().clear();
+    if (!box) return;
+    const extent = transformExtent(box, "EPSG:4326", "EPSG:3857");
+    this.county.getSource().addFeature(new Feature(fromExtent(extent)));
+    this.fit(extent);
   }
 
   showService(service) {
@@ -406,6 +441,10 @@ function outline(ring) {
 
 function outlineStyle(name, width) {
   return [new Style({ stroke: new Stroke({ color: color("outline-halo"), width: width + 2 }) }), new Style({ stroke: new Stroke({ color: color(name), width }) })];
+}
+
+function countyStyle() {
+  return new Style({ stroke: new Stroke({ color: color("mark"), width: 2, lineDash: [8, 6] }) });
 }
 
 function markStyle(feature) {

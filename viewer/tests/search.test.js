@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findFrames, findServices, readCoordinates } from "../src/search.js";
+import { timeOf } from "../src/dates.js";
+import { findFrames, findScans, findServices, readCoordinates, words } from "../src/search.js";
 
 const service = (id, county, agency, year, more) => ({ id, county, agency, year: `${year}`, product: "frames", years: [year, year], title: `${county} ${agency} ${year}`, ...more });
 const ALL = [
@@ -37,4 +38,22 @@ test("frames are found by roll and frame, number, day, and part of the name", ()
   assert.deepEqual(names("1950-11"), ["11-02-50_17"]);
   assert.deepEqual(names("11-02-50"), ["11-02-50_17"]);
   assert.deepEqual(names("nothing"), []);
+});
+
+const SCANS = {
+  scans: [
+    { name: "03-22-51_4-173", bands: "bw", roll: "4", frame: "173", date: "03-22-51", from: "1951-03-22", to: "1951-03-22" },
+    { name: "box 7", bands: "nc", roll: null, frame: null, date: null, from: null, to: null },
+  ],
+};
+
+for (const [query, names] of [["4-173", ["03-22-51_4-173"]], ["3/22/1951", ["03-22-51_4-173"]], ["box", ["box 7"]], ["5-173", []]]) {
+  test(`scans without a position are found as frames are: ${query}`, () => {
+    assert.deepEqual(findScans(SCANS, words(query)).map(({ name }) => name), names);
+  });
+}
+
+test("a time is told as exactly as it is known", () => {
+  const told = [["1951-03-22", "1951-03-22"], ["1951-01-01", "1951-12-31"], ["1951-01-01", "1952-12-31"], [null, null]];
+  assert.deepEqual(told.map(([from, to]) => timeOf({ from, to })), ["1951-03-22", "1951", "1951-01-01/1952-12-31", null]);
 });

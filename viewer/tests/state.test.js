@@ -5,7 +5,7 @@ import { EMPTY, readPlace, readState, writeState } from "../src/state.js";
 test("a view survives its address", () => {
   const state = {
     center: [-97.74789, 30.27153], zoom: 14.25, year: 1951, compare: 1964, swipe: 0.4, at: [-97.7466, 30.27502],
-    frame: "travis_usda_1951_frames/bw/03-22-51_5-51 50% Süd+", query: "travis & 4-173", outlines: true, sheets: true,
+    frame: "travis_usda_1951_frames/bw/03-22-51_5-51 50% Süd+", scans: "travis_usda_1951_frames", query: "travis & 4-173", outlines: true, sheets: true,
   };
   assert.deepEqual(readState(writeState(state)), state);
 });
