@@ -34,7 +34,7 @@ def test_offers_each_collection_by_the_name_that_people_see(airflow_ui: AirflowU
     assert airflow_ui.form(dag)[field]["schema"]["examples"] == [*(["everything"] if dag in MANY else []), *NAMES]
 
 
-@pytest.mark.parametrize("dag", [*FORMS, "maintenance"])
+@pytest.mark.parametrize("dag", [*FORMS, "adopt", "maintenance"])
 def test_a_dry_run_stands_first_and_is_on(airflow_ui: AirflowUi, dag: str) -> None:
     airflow_ui.load(COLLECTIONS, f"{dag}.py")
 

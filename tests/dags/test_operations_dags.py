@@ -62,6 +62,7 @@ def parse(dag: str, **environment: str) -> tuple[str, list[str]]:
         ("rollback", "None", ["roll_back"]),
         ("backfill", "None", ["rejected_frames", "report"]),
         ("retry", "None", ["rejected_frames", "report"]),
+        ("adopt", "None", ["adopt_cogs"]),
     ],
 )
 def test_parses_without_network_documents_every_task_and_ends_with_what_turns_red(

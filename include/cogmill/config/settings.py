@@ -128,6 +128,8 @@ class MaintenanceSettings(BaseModel):
     """Every COG is read and its hash compared once in this many nights."""
     probe_services: int | None = Field(None, ge=0)
     """Number of live services that maintenance asks for capabilities and a map each night, in turn, and of which it asks for some published addresses as a stranger does. Empty: 3, but none at an address of this machine (`127.0.0.1`, `localhost`), which tasks in containers may not reach. 0: none."""
+    kept_mapfiles: list[str] = []
+    """Names below `mapfiles/` that people keep there by hand, as a JSON list of patterns such as `["county_*.map", "symbols/*"]`: maintenance neither reports nor moves them. Those of collections are Cogmill's in any case."""
 
 
 class RemovalSettings(BaseModel):
@@ -153,7 +155,7 @@ class BackfillSettings(BaseModel):
     backfill_processes: int = Field(1, ge=1)
     """Frames that one backfill task builds at the same time; the pool `backfill` limits the number of tasks."""
     backfill_approval_frames: int = Field(1000, ge=0)
-    """A backfill of more frames than this shows its plan and waits for approval."""
+    """A backfill or an adoption of more frames than this shows its plan and waits for approval."""
 
 
 class NotificationSettings(BaseModel):

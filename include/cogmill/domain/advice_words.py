@@ -63,6 +63,7 @@ GERMAN = AdviceWords(
         Reason.BEYOND_WEB_MERCATOR: "Webkarten enden bei 85,06 Grad nördlicher und südlicher Breite und sind bei 180 Grad Länge geschnitten; schneiden Sie das Raster dort, und laden Sie die Teile hoch.",
         Reason.SEVERAL_PAGES: "Die Datei enthält mehrere Bilder; exportieren Sie jedes als eigenes GeoTIFF.",
         Reason.CRASHED_READER: "Das Lesen dieser Datei brach ab; exportieren Sie sie noch einmal als einfaches gekacheltes GeoTIFF.",
+        Reason.NOT_AS_IT_IS: "Eine Karte kann dieses COG nicht zeigen, wie es ist; starten Sie dafür den DAG adopt mit *built again*, der aus seinen Pixeln ein COG macht.",
     },
     move="Verschieben Sie sie nach {key}.",
     rename="Verschieben Sie sie nach {key}, und benennen Sie sie um: {detail}.",

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     BEYOND_WEB_MERCATOR = "beyond_web_mercator"
     SEVERAL_PAGES = "several_pages"
     CRASHED_READER = "crashed_reader"
+    NOT_AS_IT_IS = "not_as_it_is"
 
 
 ADVICE: dict[Reason, str] = {
@@ -52,6 +53,7 @@ ADVICE: dict[Reason, str] = {
     Reason.BEYOND_WEB_MERCATOR: "Web maps end at latitude 85.06 north and south, and are cut at longitude 180; cut the raster there and upload the parts.",
     Reason.SEVERAL_PAGES: "The file holds several pictures; export each as a GeoTIFF of its own.",
     Reason.CRASHED_READER: "The image reader gave up on this file; export it again as a plain tiled GeoTIFF.",
+    Reason.NOT_AS_IT_IS: "A map cannot show this COG as it is; start the DAG adopt for it with *built again*, which makes a COG from its pixels.",
 }
 """One sentence per reason for the person who uploaded the frame."""
 

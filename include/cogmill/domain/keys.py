@@ -63,6 +63,7 @@ NOT_KNOWN = texas.NOT_KNOWN
 """Value of the legacy columns where a name tells nothing."""
 
 _TIF = re.compile(r"\.tiff?$", re.IGNORECASE)
+_MADE_HERE = re.compile(r"\.[0-9a-f]{12}\.tif$")
 FORBIDDEN = set("\"'<>|*?{}\\`$;[]")
 """Characters with a meaning to a shell, SQL, a mapfile, HTML or a template. Space, +, %, # and umlauts stay allowed."""
 
@@ -76,15 +77,43 @@ def parse_upload(key: str) -> UploadKey:
         InvalidFrameError: `wrong_folder` or `bad_name`, with the rule that the key breaks.
     """
     layout = layout_in_use()
-    folders, _, filename = key.rpartition("/")
+    folders = key.rpartition("/")[0]
     try:
         where = layout.read_folders(folders)
     except InvalidFrameError as fault:
         raise InvalidFrameError(fault.reason, f"{key!r}: {fault.detail}") from None
     if (first := folders.partition("/")[0]) in OWN_FOLDERS:
         raise InvalidFrameError(Reason.WRONG_FOLDER, f"{key!r}: only Cogmill writes below {first}/")
-    stem = _parse_stem(filename)
-    name = _frame_name(layout.read_name(stem, where)) if where.stage == Stage.GEOREF else None
+    return _parsed(key, where)
+
+
+def parse_cog(key: str) -> UploadKey:
+    """Parse the key of a COG of another system, which is named as its upload was.
+
+    Examples:
+        >>> parsed = parse_cog("bw/Travis/USDA_1951/frames/cog/03-22-51_4-173.tif")
+        >>> parsed.collection.id, parsed.stem
+        ('travis_usda_1951_frames', '03-22-51_4-173')
+
+    Raises:
+        InvalidFrameError: `wrong_folder` or `bad_name`, with the rule that the key breaks.
+    """
+    layout, folders = layout_in_use(), key.rpartition("/")[0]
+    words = folders.split("/")
+    for place in (number for number, word in enumerate(words) if word == COG_FOLDER):
+        for stage in ([layout.stages[Stage.GEOREF]], []):  # a layout need not name the stage
+            try:
+                where = layout.read_folders("/".join([*words[:place], *stage, *words[place + 1 :]]))
+            except InvalidFrameError:
+                continue
+            if layout.made_folder(where, COG_FOLDER) == f"{folders}/":
+                return _parsed(key, where)
+    raise InvalidFrameError(Reason.WRONG_FOLDER, f"{key!r}: not directly below the {COG_FOLDER}/ of a collection")
+
+
+def _parsed(key: str, where: FolderParts) -> UploadKey:
+    stem = _parse_stem(key.rpartition("/")[2])
+    name = _frame_name(layout_in_use().read_name(stem, where)) if where.stage == Stage.GEOREF else None
     return UploadKey(key, Bands(where.bands), _collection(where), Stage(where.stage), stem, name)
 
 
@@ -109,6 +138,15 @@ def _collection(where: FolderParts) -> Collection:
 def cog_key(collection: Collection, bands: Bands, stem: str, digest: str) -> str:
     """Return the immutable key of a frame's COG; the digest stands for source bytes and build fingerprint."""
     return f"{collection.made_folder(bands, COG_FOLDER)}{stem}.{digest}.tif"
+
+
+def is_made_here(key: str) -> bool:
+    """Tell whether a key below `cog/` names a COG that Cogmill made: by the digest in its name.
+
+    >>> is_made_here("bw/Travis/USDA_1951/frames/cog/03-22-51_4-173.0123456789ab.tif"), is_made_here("cog/03-22-51_4-173.tif")
+    (True, False)
+    """
+    return _MADE_HERE.search(key) is not None
 
 
 def scan_key(collection: Collection, bands: Bands, scan_stem: str) -> str:

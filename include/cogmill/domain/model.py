@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import unicodedata
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 from cogmill.domain.layout import layout_in_use
@@ -14,6 +15,7 @@ from cogmill.domain.layout.kinds import Bands, Product, Stage
 
 __all__ = [
     "MUCH_COLLAR",
+    "Adoption",
     "Bands",
     "BuiltCog",
     "Collection",
@@ -111,6 +113,15 @@ class UploadKey:
     """File name without its tif extension."""
     name: FrameName | None
     """Parsed name of a georeferenced frame; None for scans, whose stem alone matters."""
+
+
+class Adoption(StrEnum):
+    """What is done with a COG of another system that lies in `cog/` without an upload: it is the source of its frame either way."""
+
+    AS_IT_IS = "as_it_is"
+    """It is verified and published under the key that it has."""
+    BUILT_AGAIN = "built_again"
+    """Its pixels are read like those of an upload, and a COG of ours is published."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class CandidateFrame:
     reason: str | None
     fingerprint: str | None
     """How its present COG was built."""
+    adopted: str | None = None
+    """An `Adoption` where it is a COG of another system."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ class Collections(Part):
         """
         with self._transaction():
             self._rows("lock_collection", collection_id=collection_id)
+            self._rows("withdraw_superseded", collection_id=collection_id)
             scans = self.unlinked_scans(collection_id)
             encoded = as_json(rows_of(self.index_candidates(collection_id)))
             removed = len(self._rows("delete_withdrawn_rows", collection_id=collection_id))

@@ -31,6 +31,8 @@ class Job:
     cog_key: str | None
     tries: int
     """Which try this is; the first has the number 1."""
+    adopted: str | None = None
+    """An `Adoption` where the source is a COG of another system; None for an upload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,10 @@ class Frames(Part):
     def release(self, jobs: Sequence[Job], owner: str, wait_s: float = 0) -> None:
         """Give back what was leased and not done; it is due again after some seconds."""
         self._rows("release_frames", ids=[job.id for job in jobs], owner=owner, wait_s=wait_s)
+
+    def adoptions(self, source_keys: Sequence[str]) -> dict[str, str]:
+        """Return those of some keys that name adopted COGs, with their `Adoption`; withdrawn frames are left out."""
+        return {row["source_key"]: row["adopted"] for row in self._rows("adoptions", keys=list(source_keys))}
 
     def _finish(self, query: str, job: Job, owner: str, **values: Any) -> bool:
         return bool(self._rows(query, id=job.id, etag=job.etag, owner=owner, **values))

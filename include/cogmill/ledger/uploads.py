@@ -122,6 +122,10 @@ class Uploads(Part):
             row["source_key"]: InvalidFrameError(Reason.DUPLICATE_NAME, row["detail"]) for row in duplicates
         }
 
+    def adoptable(self, rows: Sequence[Mapping[str, Any]], adopted: str) -> set[str]:
+        """Return the keys of the COGs that are not adopted in this way yet and that no upload stands for."""
+        return {row["source_key"] for row in self._rows("adoptable", rows=as_json(rows), adopted=adopted)}
+
     def ingest_scans(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Ingest uploads of raw scans."""
         self._rows("ingest_scans", rows=as_json(rows))

@@ -68,6 +68,7 @@ KINDS: dict[str, Kind] = {
     "rejected_gone": Kind("rejected uploads that were moved or deleted", Treatment.REPAIR, grace=True, limited=False),
     "rejected_accepted": Kind("rejected uploads that the layout of keys takes now", Treatment.REPAIR, limited=False),
     "source_missing": Kind("frames whose upload was deleted", Treatment.REMOVE, grace=True),
+    "adopted_changed": Kind("adopted COGs that somebody replaced", Treatment.REPAIR, limited=False),
     "scan_missing": Kind("published frames without a scan", Treatment.NOTICE),
     "scan_gone": Kind("scans that were deleted", Treatment.REPAIR, grace=True),
     "lease_expired": Kind("frames claimed by a worker that vanished", Treatment.REPAIR, limited=False),

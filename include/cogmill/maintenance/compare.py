@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from cogmill.domain import keys
@@ -127,8 +128,11 @@ def _unwanted_index_files(archive: Archive, unwanted: dict[str, CollectionLayers
 
 
 def _mapfile_findings(archive: Archive, layers: list[CollectionLayers], clock: dt.datetime) -> Iterator[dict[str, Any]]:
-    listed = archive.ledger.findings.listed([Place.MAPFILES])
     known = {keys.mapfile_key(entry.collection.id): entry for entry in layers}
+    kept = archive.settings.kept_mapfiles
+    listed = [
+        r for r in archive.ledger.findings.listed([Place.MAPFILES]) if r["key"] in known or not _is_kept(r["key"], kept)
+    ]
     present = {row["key"] for row in listed if row["key"] in known}
     for row in listed:
         if not row["key"].endswith(".map"):
@@ -140,6 +144,11 @@ def _mapfile_findings(archive: Archive, layers: list[CollectionLayers], clock: d
         if fault := _mapfile_fault(entry, hashes.get(key)):
             kind, detail = fault
             yield _finding(kind, entry.collection.id, entry, detail)
+
+
+def _is_kept(key: str, patterns: list[str]) -> bool:
+    """Tell whether people keep an object below `mapfiles/` by hand."""
+    return any(fnmatchcase(key.removeprefix(keys.MAPFILES), pattern) for pattern in patterns)
 
 
 def _mapfile_fault(entry: CollectionLayers, sha256: str | None) -> tuple[str, str] | None:

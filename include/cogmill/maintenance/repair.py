@@ -15,6 +15,7 @@ from cogmill.maintenance.checks import quarantine_key
 from cogmill.maintenance.reading import read_again
 from cogmill.pipeline import public_files, publish, withdraw
 from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.discovery import adoption
 
 log = logging.getLogger(__name__)
 
@@ -198,8 +199,12 @@ def _rebuild(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, s
 
 def rebuild_damaged(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Take damaged COGs off the index, move them to quarantine, and let their frames be built again."""
-    archive.ledger.findings.rebuild_lost(cog_keys, quarantined=True)
-    for key in cog_keys:
+    adopted = archive.ledger.frames.adoptions(cog_keys)  # each is all there is of its frame, and stays where it is
+    archive.ledger.findings.rebuild_lost([*adopted])
+    yield from ((key, "taken off the index, looked at again by the next run") for key in adopted)
+    own = [key for key in cog_keys if key not in adopted]
+    archive.ledger.findings.rebuild_lost(own, quarantined=True)
+    for key in own:
         target = quarantine_key(key)
         archive.store.move(key, target)
         archive.ledger.findings.release_hold(key)
@@ -222,6 +227,7 @@ _REPAIRS: dict[str, Act] = {
     "scan_gone": _forget_scans,
     "rejected_gone": _withdraw_rejected,
     "rejected_accepted": _take_in_again,
+    "adopted_changed": lambda archive, findings: adoption.adopt_again(archive, _subjects(findings)),
     "row_missing": _index_again,
     "row_withdrawn": _update_index,
     "index_files_missing": _export,

@@ -13,6 +13,7 @@ from cogmill.cog.profiles import Profile, as_used
 from cogmill.config.collection_files import ProfileChooser, profile_chooser
 from cogmill.domain.errors import ConfigurationError, Reason
 from cogmill.domain.lifecycle import State
+from cogmill.domain.model import Adoption
 from cogmill.ledger.backfills import CandidateFilter, CandidateFrame, Progress
 from cogmill.pipeline import publish
 from cogmill.pipeline.archive import Archive
@@ -221,13 +222,16 @@ def _why(
         return "it failed and is tried again"
     if frame.state == State.ARRIVED:
         return "it waits to be built"
+    by_force = "by force: it is read again, and its COG stays when nothing differs" if request.force else None
+    if frame.adopted == Adoption.AS_IT_IS:
+        return by_force
     profile = choose(frame.collection_id, frame.product, frame.bands, frame.stem)
     if profile not in fingerprints:
         # COGs of releases up to 0.1 do not name their libraries, and are no worse for that
         fingerprints[profile] = {*possible_fingerprints(profile), recipe_digest(as_used(profile, ()))}
     if frame.fingerprint not in fingerprints[profile]:
         return "its COG was made with another build fingerprint (profile, engine, GDAL, or a library or grid below it)"
-    return "by force: it is read again, and its COG stays when nothing differs" if request.force else None
+    return by_force
 
 
 def _batches(archive: Archive, backfill_id: str) -> list[FrameBatch]:

@@ -33,7 +33,7 @@ from cogmill.domain.errors import (
     ShortageError,
     SourceChangedError,
 )
-from cogmill.domain.model import MUCH_COLLAR, BuiltCog
+from cogmill.domain.model import MUCH_COLLAR, Adoption, BuiltCog
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive, explain_position
 from cogmill.pipeline.batches import BatchResult, FrameOutcome, add_up
@@ -209,13 +209,15 @@ def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a 
 
 
 def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engine, scratch: Path) -> _Built:
-    """Build one frame with one GET, one pixel pass and one PUT."""
+    """Build one frame with one GET, one pixel pass and one PUT; what is adopted as it is needs no PUT."""
     profile = choose(job.collection.id, job.collection.product, job.bands, job.stem)
     with TemporaryDirectory(dir=scratch) as folder:
         source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
         sha256 = archive.store.download(job.source_key, job.etag, source)
         if (size := source.stat().st_size) != job.size:  # else a good frame would be rejected as truncated
             raise ServiceUnavailableError(f"{job.source_key} came with {size} of {job.size} bytes")
+        if job.adopted == Adoption.AS_IT_IS:
+            return _adopt(archive, job, engine.verify(source, bands=job.bands, area=archive.settings.area))
         if job.cog_key is not None and job.fingerprint is not None and job.source_sha256 == sha256:
             up_to_date = job.fingerprint in possible_fingerprints(profile)
             if up_to_date and archive.store.find(job.cog_key) is not None:
@@ -228,6 +230,13 @@ def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engin
         )
         fingerprint = build_fingerprint(as_used(profile, cog.adjustments.split()))
         return _store(archive, job, target, cog, (sha256, fingerprint))
+
+
+def _adopt(archive: Archive, job: Job, cog: BuiltCog) -> _Built:
+    """Publish a COG of another system under the key that it has."""
+    if archive.settings.public_acl:
+        archive.store.set_acl(job.source_key, archive.settings.public_acl)
+    return _Built(CogVersion(job.source_key, cog.sha256, job.adopted or ""), cog)
 
 
 def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tuple[str, str]) -> _Built:

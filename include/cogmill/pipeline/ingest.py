@@ -5,7 +5,7 @@ Uploads are found by events, which may come twice, late, or never, and by the sw
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from cogmill.domain.advice import rejected_frame
 from cogmill.domain.errors import ConfigurationError, InvalidFrameError, Reason
 from cogmill.domain.layout.dates import Days, vague_days
 from cogmill.domain.lifecycle import State
-from cogmill.domain.model import FrameName, RejectedFrame, Stage, StoredObject, UploadKey
+from cogmill.domain.model import Adoption, FrameName, RejectedFrame, Stage, StoredObject, UploadKey
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery import ingest_events
 from cogmill.pipeline.discovery.sweep import Sweep, is_sweep_due
@@ -68,24 +68,28 @@ def ingest_uploads(archive: Archive) -> IngestResult:
     result = IngestResult([], 0, 0)
     if archive.queue is not None:
         for notified in ingest_events.read_notifications(archive, archive.queue):
-            result = _ingest(archive, notified.uploads, result)
+            result = enter(archive, notified.uploads, result)
             archive.queue.delete(notified.messages)
     account = archive.ledger.uploads.listing_account()
     if is_sweep_due(archive, account):
         with Sweep(archive, account) as sweep:
             for page in sweep.unknown_pages():
-                result = _ingest(archive, page, result)
+                result = enter(archive, page, result)
     due = archive.ledger.uploads.due_collections(archive.settings.retrigger_seconds, MOST_COLLECTIONS)
     # marked before the runs exist: a trigger that gets lost is repeated after `retrigger_seconds`, never at once and for ever
     archive.ledger.uploads.mark_triggered(due)
     return replace(result, collection_ids=due)
 
 
-def _ingest(archive: Archive, page: Sequence[StoredObject], result: IngestResult) -> IngestResult:
-    """Record some uploads in the ledger and add them to the result."""
-    parsed = _parse(archive, page)
+def enter(
+    archive: Archive, page: Sequence[StoredObject], result: IngestResult, adopted: Adoption | None = None
+) -> IngestResult:
+    """Record some uploads, or COGs of another system that are adopted, in the ledger and add them to the result."""
+    parsed = _parse(archive, page, keys.parse_cog if adopted else keys.parse_upload)
     spelled_otherwise = _add_collections(archive, parsed)
-    frames, duplicates = archive.ledger.uploads.ingest_frames(parsed.frame_rows())
+    frames, duplicates = archive.ledger.uploads.ingest_frames(
+        [{**row, "adopted": adopted} for row in parsed.frame_rows()]
+    )
     archive.ledger.uploads.respell(spelled_otherwise)
     _make_public(archive, parsed.scans)
     # after that: what is in the ledger is not looked at again
@@ -120,12 +124,12 @@ class _ParsedPage:
         return [rejected_frame(o.key, fault.reason, fault.detail) for o, fault in self.faults + empty]
 
 
-def _parse(archive: Archive, objects: Sequence[StoredObject]) -> _ParsedPage:
+def _parse(archive: Archive, objects: Sequence[StoredObject], parse: Callable[[str], UploadKey]) -> _ParsedPage:
     parsed = _ParsedPage()
     read = cache(partial(_collection_date, archive.settings.collections_dir))
     for stored in objects:
         try:
-            upload = keys.parse_upload(stored.key)
+            upload = parse(stored.key)
         except InvalidFrameError as fault:
             parsed.faults.append((stored, fault))
             continue

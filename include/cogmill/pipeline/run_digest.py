@@ -14,6 +14,7 @@ from cogmill.domain.model import Bands, RejectedFrame
 from cogmill.domain.public_access import COMPILED_FILES
 from cogmill.ledger.backfills import Progress
 from cogmill.pipeline.archive import Archive
+from cogmill.pipeline.discovery.adoption import AdoptionResult
 from cogmill.pipeline.export import Compiled
 
 
@@ -153,15 +154,24 @@ def collection_report(archive: Archive, digest: Digest) -> RunReport:
 
 
 def plan_report(text: str, frames: int, why: str) -> RunReport:
-    """Return the report of a backfill that has only planned.
+    """Return the report of a backfill or an adoption that has only planned.
 
     Args:
         text: The plan in words.
         frames: How many it means to take.
-        why: Why nothing was built so far.
+        why: Why nothing was done so far.
     """
     headline, *lines = text.splitlines()
     return RunReport(f"{why}: {headline}", [ReportNumber("frames planned", frames)], lines)
+
+
+def adoption_report(result: AdoptionResult) -> RunReport:
+    """Return the report of an adoption; what becomes of the frames stands in the reports of their collections."""
+    numbers = [
+        ReportNumber("COGs that were rejected", result.rejected, "notice"),
+        ReportNumber("COGs adopted", result.adopted),
+    ]
+    return RunReport(result.text, numbers, [each.text for each in result.first_rejected])
 
 
 def backfill_report(progress: Progress, published: int) -> RunReport:

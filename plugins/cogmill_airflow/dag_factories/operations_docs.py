@@ -129,3 +129,23 @@ REPORT_BACKFILL = (
 )
 
 LIST_REJECTED_AGAIN = "Reads from the ledger which frames of this backfill were rejected again."
+
+ADOPT = """
+### adopt
+
+Takes COGs of another system into the archive: those that lie in a `cog/` folder, have no digest in their names, and have no upload.
+They are published **as they are**, under the keys that they have, or **built again** from their pixels. Either way the old file stays
+where it is, and stands for an upload: deleted, its frame leaves the map; replaced, it is looked at again.
+
+The plan (COGs and bytes of each collection) is the tab *Report* of the run before anything happens; a large one waits there for
+approval (Required Actions). **Dry run** ends after the plan. What is adopted is entered into the ledger, and the runs of its
+collections do the rest: progress, rejections and failures are there. Started again it finds only what is not adopted yet.
+
+`docs/from-lambda-s4.md` says how an archive of the predecessor moves in.
+"""
+
+PLAN_ADOPTION = "Lists the COGs that nobody has adopted and no upload stands for, by collection. Changes nothing."
+
+APPROVE_ADOPTION = "Waits for a person when the plan has more than COGMILL_BACKFILL_APPROVAL_FRAMES COGs; else passes at once. Without an answer nothing is adopted."
+
+ADOPT_COGS = "Enters the COGs into the ledger, page by page; nothing in a dry run or without approval."

@@ -93,12 +93,15 @@ class ApproveBackfillOperator(QuestionOperator):
 
     :param planned: Result of the plan. (templated)
     :param wait: How long to wait for an answer.
+    :param question: What is asked.
     """
 
     template_fields: Sequence[str] = ("subject", "body", "planned")
 
-    def __init__(self, *, planned: Templated, wait: timedelta, **kwargs: Any) -> None:
-        super().__init__(subject="Start this backfill?", response_timeout=wait, **kwargs)
+    def __init__(
+        self, *, planned: Templated, wait: timedelta, question: str = "Start this backfill?", **kwargs: Any
+    ) -> None:
+        super().__init__(subject=question, response_timeout=wait, **kwargs)
         self.planned = planned
 
     def execute(self, context: Context) -> Any:

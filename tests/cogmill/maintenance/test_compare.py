@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
@@ -143,3 +145,17 @@ def test_sees_every_page_of_2500_mapfiles_with_one_stray(published):
     remove(published.archive)
     assert len(published.listed("mapfiles/")) == len(collections) + 1
     assert published.sql("SELECT * FROM cogmill.tile_index ORDER BY oid") == rows
+
+
+def test_mapfiles_that_people_keep_by_hand_are_no_finding(published):
+    for name in ("counties.map", "symbols/well.png", "stray.txt"):
+        published.put(f"mapfiles/{name}")
+    settings = published.archive.settings.model_copy(update={"kept_mapfiles": ["count*.map", "symbols/*", "travis_*"]})
+    keeping = replace(published, archive=replace(published.archive, settings=settings))
+
+    assert found(keeping) == {"mapfile_stray": 1}
+    repair(keeping.archive)
+    assert {"mapfiles/counties.map", "mapfiles/symbols/well.png"} <= set(published.listed("mapfiles/"))
+    # that of a collection is Cogmill's, whatever the list says
+    published.put(keys.mapfile_key(TRAVIS.id), b"edited")
+    assert found(keeping) == {"mapfile_changed": 1}

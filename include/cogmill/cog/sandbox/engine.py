@@ -23,6 +23,7 @@ from cogmill.cog.sandbox.protocol import (
     ResourceLimit,
     Unavailable,
     Unverified,
+    VerifyRequest,
 )
 from cogmill.cog.sandbox.worker_process import Shortage, WorkerExit, WorkerProcess
 from cogmill.domain.errors import (
@@ -107,6 +108,13 @@ class Engine:
             built = _made_or_raise(answer, self._limits, BuiltCog)
             frame.take_back(target)
         return dataclasses.replace(built, path=str(target.resolve()))
+
+    def verify(self, cog: Path, *, bands: Bands, area: Bounds4326 | None) -> BuiltCog:
+        """Describe a COG of another system that can be published as it is; the arguments and errors are those of `build`."""
+        with handed_over(cog, cog, self._folder()) as frame:
+            answer = self._ask(VerifyRequest(frame.source, bands, area, self._threads))
+            described = _made_or_raise(answer, self._limits, BuiltCog)
+        return dataclasses.replace(described, path=str(cog.resolve()))
 
     def draw(self, source: Path, target: Path, longer_px: int) -> DrawnScan:
         """Make a small picture of a raw scan.

@@ -56,7 +56,20 @@ class DrawRequest:
     threads: int
 
 
-Request = BuildRequest | DrawRequest
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """One COG of another system to be published as it is."""
+
+    source: Path
+    """The COG, a local file; relative to the worker's folder."""
+    bands: Bands
+    """What its folder promises."""
+    area: Bounds4326 | None
+    """Where it must lie; None for anywhere."""
+    threads: int
+
+
+Request = BuildRequest | DrawRequest | VerifyRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +131,8 @@ ANSWERS: dict[str, type[Answer]] = {
 }
 """Every kind of answer by the name it has on the wire."""
 
-BUILD, DRAW = "build", "draw"
-"""The two kinds of requests."""
+BUILD, DRAW, VERIFY = "build", "draw", "verify"
+"""The kinds of requests."""
 
 KINDS = {answer: kind for kind, answer in ANSWERS.items()}
 
@@ -137,17 +150,19 @@ def decode_limits(text: str) -> Limits:
 
 def encode_request(request: Request) -> bytes:
     """Return a request as one line."""
-    paths = {"source": str(request.source), "target": str(request.target), "threads": request.threads}
+    common = {"source": str(request.source), "threads": request.threads}
     if isinstance(request, DrawRequest):
-        return _line({"kind": DRAW, **paths, "longer_px": request.longer_px})
+        return _line({"kind": DRAW, **common, "target": str(request.target), "longer_px": request.longer_px})
+    common |= {"bands": request.bands.value, "area": None if request.area is None else list(request.area)}
+    if isinstance(request, VerifyRequest):
+        return _line({"kind": VERIFY, **common})
     return _line(
         {
             "kind": BUILD,
-            **paths,
-            "bands": request.bands.value,
+            **common,
+            "target": str(request.target),
             "profile": dataclasses.asdict(request.profile),
             "provenance": dict(request.provenance),
-            "area": None if request.area is None else list(request.area),
         }
     )
 
@@ -160,18 +175,15 @@ def decode_request(line: bytes) -> Request:
     """
     try:
         values = json.loads(line)
-        source, target, threads = Path(values["source"]), Path(values["target"]), values["threads"]
+        source, threads = Path(values["source"]), values["threads"]
         if values["kind"] == DRAW:
-            return DrawRequest(source, target, values["longer_px"], threads)
-        return BuildRequest(
-            source=source,
-            target=target,
-            bands=Bands(values["bands"]),
-            profile=profile_from(values["profile"]),
-            provenance=values["provenance"],
-            area=None if values["area"] is None else Bounds4326.from_edges(values["area"]),
-            threads=threads,
-        )
+            return DrawRequest(source, Path(values["target"]), values["longer_px"], threads)
+        bands = Bands(values["bands"])
+        area = None if values["area"] is None else Bounds4326.from_edges(values["area"])
+        if values["kind"] == VERIFY:
+            return VerifyRequest(source, bands, area, threads)
+        profile, provenance = profile_from(values["profile"]), values["provenance"]
+        return BuildRequest(source, Path(values["target"]), bands, profile, provenance, area, threads)
     except (ValueError, KeyError, TypeError) as err:
         raise ProtocolError(f"no request ({err!r}): {line[:200]!r}") from err
 

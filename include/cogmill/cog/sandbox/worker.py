@@ -29,6 +29,7 @@ from osgeo import gdal, gdal_array, ogr, osr  # noqa: F401
 from cogmill.cog.build_frame import build_frame
 from cogmill.cog.draw_scan import draw_scan
 from cogmill.cog.fingerprint import gdal_version, opencv_version
+from cogmill.cog.output.verify_foreign import verify_foreign
 from cogmill.cog.sandbox.confinement import confine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import (
@@ -41,11 +42,13 @@ from cogmill.cog.sandbox.protocol import (
     ResourceLimit,
     Unavailable,
     Unverified,
+    VerifyRequest,
     decode_limits,
     decode_request,
     encode_answer,
 )
 from cogmill.domain.errors import InvalidFrameError, VerificationError
+from cogmill.domain.model import BuiltCog, DrawnScan
 
 DRIVERS = {"GTiff", "COG", "MEM", "VRT"}
 """All that is ever needed: GTiff reads uploads, COG writes, MEM holds, VRT is how the COG driver reads its source."""
@@ -129,13 +132,13 @@ def _send(answers: BinaryIO, answer: Answer) -> None:
 
 
 def _answer(request: Request, limits: Limits) -> Answer:
-    """Build one frame, or draw one scan, and say how that ended."""
+    """Answer one request, and say how that ended."""
     gdal.SetConfigOption("GDAL_NUM_THREADS", str(request.threads))
     before = _cpu_seconds()
     _allow_cpu(before + limits.cpu_s)
     _reset_peak()
     try:
-        made = draw_scan(request, limits) if isinstance(request, DrawRequest) else build_frame(request, limits)
+        made = _make(request, limits)
     except InvalidFrameError as err:
         return Rejected(err.reason, err.detail)
     except VerificationError as err:
@@ -147,6 +150,16 @@ def _answer(request: Request, limits: Limits) -> Answer:
     except RuntimeError as err:
         return ResourceLimit(str(err)) if _out_of_memory(err) else Failed(str(err))
     return replace(made, cpu_s=round(_cpu_seconds() - before, 3), peak_rss=_peak())
+
+
+def _make(request: Request, limits: Limits) -> BuiltCog | DrawnScan:
+    match request:
+        case DrawRequest():
+            return draw_scan(request, limits)
+        case VerifyRequest():
+            return verify_foreign(request, limits)
+        case _:
+            return build_frame(request, limits)
 
 
 def _out_of_memory(err: RuntimeError) -> bool:

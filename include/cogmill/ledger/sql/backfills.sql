@@ -3,7 +3,7 @@
 -- name: backfill_candidates(collection_ids, prefix, contains, states, reasons, order)
 -- Frames that a backfill may take, in the wanted order: none whose name another frame has, none that was rejected and whose upload is
 -- gone, and none of a service that was withdrawn on purpose.
-SELECT f.id, f.source_key, f.collection_id, c.product, f.bands, f.stem, f.size, f.state, f.reason, f.recipe AS fingerprint
+SELECT f.id, f.source_key, f.collection_id, c.product, f.bands, f.stem, f.size, f.state, f.reason, f.recipe AS fingerprint, f.adopted
 FROM cogmill.frame AS f
 JOIN cogmill.collection AS c ON c.id = f.collection_id AND c.unpublished_at IS NULL
 WHERE NOT (f.state = 'rejected' AND EXISTS (

@@ -45,6 +45,15 @@ SELECT pg_advisory_lock(hashtextextended('cogmill export ' || :collection_id, 0)
 -- The export is done.
 SELECT pg_advisory_unlock(hashtextextended('cogmill export ' || :collection_id, 0));
 
+-- name: withdraw_superseded(collection_id)!
+-- An adopted COG leaves in the transaction in which the COG of its upload comes, and not before: the upload might be rejected.
+UPDATE cogmill.frame AS o SET state = 'withdrawn', reason = NULL, detail = 'its upload ' || f.source_key || ' takes its place',
+    changed_at = now(), hold = NULL, lease_owner = NULL, lease_until = NULL
+FROM cogmill.frame AS f
+WHERE f.collection_id = :collection_id AND f.state = 'built' AND f.adopted IS NULL
+    AND o.collection_id = f.collection_id AND o.bands = f.bands AND o.stem = f.stem
+    AND o.adopted IS NOT NULL AND o.state <> 'withdrawn';
+
 -- name: delete_withdrawn_rows(collection_id)
 -- A row leaves the index before its COG is retired, in the same transaction.
 WITH gone AS (

@@ -47,7 +47,12 @@ SELECT CASE
     END, f.source_key, f.collection_id, 'the frame is ' || f.state
 FROM cogmill.frame AS f
 WHERE f.state <> 'withdrawn' AND f.arrived_at < :begun
-    AND NOT EXISTS (SELECT FROM listed AS l WHERE l.key = f.source_key);
+    AND NOT EXISTS (SELECT FROM listed AS l WHERE l.key = f.source_key)
+UNION ALL
+-- nobody looks into cog/ for new uploads, so a new version of an adopted COG is found here
+SELECT 'adopted_changed', f.source_key, f.collection_id, 'it has ' || l.size || ' bytes, and had ' || f.size
+FROM cogmill.frame AS f JOIN listed AS l ON l.key = f.source_key
+WHERE f.adopted IS NOT NULL AND f.state <> 'withdrawn' AND f.arrived_at < :begun AND l.etag <> f.etag;
 
 -- name: check_scans(begun, scanned)
 -- Scans that are gone, and published frames without a scan.
@@ -65,13 +70,13 @@ WHERE f.state = 'published' AND f.scan_stem IS NOT NULL AND NOT EXISTS (
 
 -- name: check_cogs(begun)
 -- COGs that are gone or have another size although an index row or a frame names them, and those that were being moved to quarantine when
--- the run ended.
+-- the run ended. An adopted COG is the source of its frame: where it is gone or changed, its frame is told as those of uploads are.
 WITH wanted AS (
     SELECT t.cog_key AS key, t.collection_id, NULL::bigint AS size
-    FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid WHERE f.built_at < :begun
+    FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid WHERE f.built_at < :begun AND t.cog_key <> f.source_key
     UNION ALL
     SELECT f.cog_key, f.collection_id, f.cog_size FROM cogmill.frame AS f
-    WHERE f.state IN ('built', 'published') AND f.built_at < :begun
+    WHERE f.state IN ('built', 'published') AND f.built_at < :begun AND f.cog_key <> f.source_key
 )
 INSERT INTO found
 SELECT CASE WHEN l.key IS NULL THEN 'cog_missing' ELSE 'cog_damaged' END, w.key, min(w.collection_id),
@@ -91,6 +96,7 @@ SELECT CASE WHEN l.key ~ '/cog/[^/]+\.[0-9a-f]{12}\.tif$' THEN 'cog_orphan' ELSE
 FROM listed AS l
 WHERE l.place = 'cog' AND l.modified < :settled
     AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = l.key AND f.state <> 'withdrawn')
+    AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.source_key = l.key AND f.state <> 'withdrawn')
     AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.cog_key = l.key)
     AND NOT EXISTS (SELECT FROM cogmill.retired_cog AS r WHERE r.key = l.key);
 
@@ -351,12 +357,14 @@ WHERE t.collection_id = :collection_id;
 INSERT INTO cogmill.retired_cog (key) SELECT unnest(:keys::text[]) ON CONFLICT DO NOTHING;
 
 -- name: due_retired(grace_s, at_most)
--- Retired COGs whose time is up, unless an index row or a frame names them again: those are kept. A frame leaves the cells of its
+-- Retired COGs whose time is up, unless an index row or a frame names them again: those are kept, and so is what was adopted, which is
+-- not ours to delete. A frame leaves the cells of its
 -- collection before its COG is deleted.
 WITH kept AS (
     DELETE FROM cogmill.retired_cog AS r
     WHERE EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = r.key AND f.state NOT IN ('withdrawn', 'rejected'))
         OR EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.cog_key = r.key)
+        OR EXISTS (SELECT FROM cogmill.frame AS f WHERE f.source_key = r.key)
     RETURNING r.key
 )
 SELECT r.key FROM cogmill.retired_cog AS r
@@ -378,6 +386,7 @@ DELETE FROM cogmill.retired_cog AS r
 WHERE r.key = :key
     AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.cog_key = r.key AND f.state NOT IN ('withdrawn', 'rejected'))
     AND NOT EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.cog_key = r.key)
+    AND NOT EXISTS (SELECT FROM cogmill.frame AS f WHERE f.source_key = r.key)
 RETURNING r.key;
 
 -- name: due_audit(nights)

@@ -18,7 +18,7 @@ UPDATE cogmill.frame SET
 WHERE id = ANY(:ids) AND hold IS NULL
     AND (state = 'arrived' OR (state = 'failed' AND next_try_at <= now())
         OR (state = 'building' AND (lease_until < now() OR lease_owner = :owner)))
-RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fingerprint, cog_key, tries,
+RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fingerprint, cog_key, tries, adopted,
     (
         SELECT jsonb_build_array(c.folder, c.agency, c.year, c.product)
         FROM cogmill.collection AS c WHERE c.id = frame.collection_id
@@ -78,3 +78,7 @@ RETURNING id;
 UPDATE cogmill.frame SET state = 'arrived', changed_at = now(), lease_owner = NULL, lease_until = NULL,
     next_try_at = greatest(next_try_at, now() + make_interval(secs => :wait_s))
 WHERE id = ANY(:ids) AND state = 'building' AND lease_owner = :owner;
+
+-- name: adoptions(keys)
+-- COGs of another system that are the sources of frames, and how they were adopted.
+SELECT source_key, adopted FROM cogmill.frame WHERE source_key = ANY(:keys) AND adopted IS NOT NULL AND state <> 'withdrawn';

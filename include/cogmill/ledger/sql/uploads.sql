@@ -65,26 +65,26 @@ RETURNING c.id;
 WITH taken AS (
     INSERT INTO cogmill.frame AS f (
         collection_id, source_key, bands, stem, etag, size, uploaded_at, state, reason, detail,
-        date, roll, frame_num, acquired_from, acquired_to, scan_stem
+        date, roll, frame_num, acquired_from, acquired_to, scan_stem, adopted
     )
     SELECT
         collection_id, source_key, bands, stem, etag, size, uploaded_at, state, reason, detail,
-        date, roll, frame_num, acquired_from, acquired_to, scan_stem
+        date, roll, frame_num, acquired_from, acquired_to, scan_stem, adopted
     FROM jsonb_to_recordset(:rows::jsonb) AS r (
         collection_id text, source_key text, bands text, stem text, etag text, size bigint, uploaded_at timestamptz,
         state text, reason text, detail text,
-        date text, roll text, frame_num text, acquired_from date, acquired_to date, scan_stem text
+        date text, roll text, frame_num text, acquired_from date, acquired_to date, scan_stem text, adopted text
     )
     ORDER BY source_key
     -- all that the name says as well: the grammar may have learned since
     ON CONFLICT (source_key) DO UPDATE SET
         collection_id = excluded.collection_id, bands = excluded.bands, stem = excluded.stem,
         date = excluded.date, roll = excluded.roll, frame_num = excluded.frame_num,
-        acquired_from = excluded.acquired_from, acquired_to = excluded.acquired_to, scan_stem = excluded.scan_stem,
+        acquired_from = excluded.acquired_from, acquired_to = excluded.acquired_to, scan_stem = excluded.scan_stem, adopted = excluded.adopted,
         etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at,
         state = excluded.state, reason = excluded.reason, detail = excluded.detail,
         tries = 0, failures = 0, failing_since = NULL, next_try_at = now(), hold = NULL, lease_owner = NULL, lease_until = NULL, arrived_at = now(), changed_at = now()
-    WHERE f.etag <> excluded.etag OR f.state = 'withdrawn'
+    WHERE f.etag <> excluded.etag OR f.state = 'withdrawn' OR f.adopted IS DISTINCT FROM excluded.adopted
         OR (f.state IN ('rejected', 'failed') AND excluded.uploaded_at >= f.uploaded_at + interval '1 second')
     RETURNING f.id, f.collection_id, f.state
 ), back AS (
@@ -94,14 +94,31 @@ WITH taken AS (
 SELECT id FROM taken;
 
 -- name: reject_duplicates(reason, ids)
--- x.tif and x.TIF would be one frame twice; the one that is there stays, and of those that come together the first.
+-- x.tif and x.TIF would be one frame twice; the one that is there stays, and of those that come together the first. An upload is never
+-- rejected for a COG that was adopted for want of it.
 UPDATE cogmill.frame AS f SET state = 'rejected', reason = :reason,
     detail = 'the same name as ' || o.source_key, changed_at = now()
 FROM cogmill.frame AS o
 WHERE f.id = ANY(:ids) AND f.state = 'arrived'
     AND o.collection_id = f.collection_id AND o.bands = f.bands AND o.stem = f.stem AND o.id <> f.id
     AND o.state NOT IN ('rejected', 'withdrawn') AND (o.id < f.id OR o.id <> ALL(:ids))
+    AND (o.adopted IS NULL OR f.adopted IS NOT NULL)
 RETURNING f.source_key, f.detail;
+
+-- name: adoptable(rows, adopted)
+-- Which of these COGs of another system nobody has adopted in this way, and no upload of the same name stands for. An upload that was rejected
+-- stands for none, unless a former version of it is on the map.
+SELECT r.source_key
+FROM jsonb_to_recordset(:rows::jsonb) AS r (source_key text, etag text, collection_id text, bands text, stem text)
+WHERE NOT EXISTS (
+    SELECT FROM cogmill.frame AS f LEFT JOIN cogmill.collection AS c ON c.id = f.collection_id
+    WHERE f.source_key = r.source_key AND f.etag = r.etag AND f.adopted = :adopted
+        AND (f.state <> 'withdrawn' OR c.unpublished_at IS NOT NULL)
+) AND NOT EXISTS (
+    SELECT FROM cogmill.frame AS f
+    WHERE f.collection_id = r.collection_id AND f.bands = r.bands AND f.stem = r.stem AND f.adopted IS NULL
+        AND (f.state NOT IN ('rejected', 'withdrawn') OR EXISTS (SELECT FROM cogmill.tile_index AS t WHERE t.oid = f.id))
+);
 
 -- name: ingest_scans(rows)
 -- Scans fill the download link of their frame, however late they come.
