@@ -23,6 +23,7 @@ from cogmill.cog.sandbox.protocol import BuildRequest
 from cogmill.cog.source.crs import choose_operation, crs_name, is_web_mercator
 from cogmill.cog.source.decode import Bytes, Pixels, check_not_blank, read_pixels
 from cogmill.cog.source.extent import apply_transform, check_area, degree_bounds, pixel_size_m
+from cogmill.cog.source.file_texts import read_file_texts
 from cogmill.cog.source.inspect import SourceRaster, open_upload
 from cogmill.cog.source.libproj import Operation
 from cogmill.cog.warp import resample
@@ -72,7 +73,8 @@ def _build(
 ) -> BuiltCog:
     """Do everything that needs pixels."""
     pixels = read_pixels(raster, request.profile, scratch)
-    origin = Origin(crs_name(raster.srs), "none" if operation is None else operation.name)
+    transformation = "none" if operation is None else operation.name
+    origin = Origin(crs_name(raster.srs), transformation, read_file_texts(raster.path))
     # Rectilinear and in EPSG:3857: such a frame keeps its pixels, though it may be mirrored or south up.
     axis_aligned = operation is None and raster.transform.b == raster.transform.d == 0
     read = raster.adjustments

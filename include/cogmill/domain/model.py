@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
@@ -166,6 +167,8 @@ class BuiltCog:
     north-west corner. None until the engine fills it in."""
     collar_share: float = 0.0
     """Share of the frame's valid area that was cut off as film collar, 0 to 1."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What the upload says of itself: `description`, `copyright`, `artist`, `file_datetime`, `camera_make`, `camera_model`, as far as it does."""
     adjustments: str = ""
     """What was done otherwise than the profile says, or once did, because of this very frame; empty for most."""
 

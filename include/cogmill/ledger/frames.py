@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,7 @@ class Frames(Part):
             "cpu_s": cog.cpu_s,
             "outline_margin_m": cog.outline_margin_m,
             "transform": cog.transform and list(cog.transform),
+            "texts": json.dumps(dict(cog.texts)) if cog.texts else None,
             "collar_share": cog.collar_share,
             "adjustments": cog.adjustments or None,
         }

@@ -228,8 +228,7 @@ def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engin
         cog = engine.build(
             source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
         )
-        fingerprint = build_fingerprint(as_used(profile, cog.adjustments.split()))
-        return _store(archive, job, target, cog, (sha256, fingerprint))
+        return _store(archive, job, target, cog, (sha256, build_fingerprint(as_used(profile, cog.adjustments.split()))))
 
 
 def _adopt(archive: Archive, job: Job, cog: BuiltCog) -> _Built:
@@ -250,11 +249,12 @@ def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tup
         ObjectRefusedError: S3 takes it under neither key.
     """
     options = PutOptions("image/tiff", acl=archive.settings.public_acl)
-    key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*made_from))
+    named = (*made_from, *cog.texts.values())  # so that COGs of releases that carried no texts keep their keys
+    key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*named))
     try:
         stored = archive.store.create(key, file, cog.sha256, options)
     except ConflictingObjectError as conflict:
-        key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*made_from, cog.sha256))
+        key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*named, cog.sha256))
         log.warning("cog_key_taken detail=%s instead=%s", conflict, key)
         stored = archive.store.create(key, file, cog.sha256, options)
     return _Built(CogVersion(key, *made_from), cog, stored)

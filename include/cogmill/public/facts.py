@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
@@ -48,6 +48,8 @@ class PublishedFrame:
     """Size of a pixel in EPSG:3857 meters."""
     transform: tuple[float, ...] | None
     """Coefficients a to f of the affine transform of the COG's pixels, see `BuiltCog`; None while the ledger has not read them."""
+    texts: Mapping[str, str] | None = None
+    """What the upload says of itself, see `BuiltCog`; None when it says nothing."""
     source_crs: str | None
     """CRS of the upload, such as `EPSG:26914`."""
     scan_key: str | None

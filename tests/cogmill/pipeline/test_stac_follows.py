@@ -163,3 +163,25 @@ def test_the_ledger_tells_where_the_pixels_lie(served):
 
     assert frame.transform == (2, 0, -10_899_800, 0, -2, 3_500_000)
     assert (frame.width, frame.height) == (128, 128)
+
+
+def test_an_item_says_what_its_upload_says_of_itself(served):
+    key = served.upload_real(1)
+    path = "/vsimem/texts.tif"
+    gdal.FileFromMemBuffer(path, served.archive.store.read(key))
+    gdal.Open(path, gdal.GA_Update).SetMetadata(
+        {"TIFFTAG_IMAGEDESCRIPTION": "Flight <4>", "TIFFTAG_COPYRIGHT": "Texas, 1951"}
+    )
+    served.put(key, bytes(gdal.VSIGetMemFileBuffer_unsafe(path)))
+    served.upload_real(2)
+    served.run(overviews=False)
+
+    update_public_files(served.archive, TRAVIS.id)
+
+    first, second = (
+        json.loads(served.archive.store.read(f"{STAC}{TRAVIS.id}/items/bw/03-22-51_4-{number}.json"))["properties"]
+        for number in (1, 2)
+    )
+    assert (first["description"], first["cogmill:copyright"]) == ("Flight <4>", "Texas, 1951")
+    assert "cogmill:artist" not in first
+    assert "description" not in second

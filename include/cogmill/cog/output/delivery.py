@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +21,21 @@ from cogmill.cog.output.written_level import LossError
 from cogmill.cog.profiles import Profile, without_loss
 from cogmill.cog.sandbox.protocol import BuildRequest
 from cogmill.cog.source.crs import proj_version
+from cogmill.cog.source.file_texts import metadata_items
 from cogmill.cog.warp.resample import Warped
 from cogmill.domain.model import BuiltCog
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the coordinates of a frame came from."""
+    """Where a frame came from."""
 
     source_crs: str
     """`EPSG:26914`, or the name of a CRS without a code."""
     transformation: str
     """Name of the operation to EPSG:3857; `none` for a source that is in it."""
+    texts: Mapping[str, str]
+    """What the upload says of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def write_verified(placed: GriddedFrame, request: BuildRequest, origin: Origin, 
         outline_margin_m=outline_margin(outline, warped.mask, warped.transform, 2**last),
         transform=tuple(warped.transform)[:6],
         collar_share=round(placed.collar_share, 4),
+        texts=origin.texts,
         adjustments=" ".join(adjustments),
     )
 
@@ -120,4 +125,4 @@ def _tags(request: BuildRequest, origin: Origin, adjustments: tuple[str, ...]) -
     }
     if adjustments:
         facts["adjustments"] = " ".join(adjustments)
-    return {f"COGMILL_{key.upper()}": value for key, value in facts.items()}
+    return {f"COGMILL_{key.upper()}": value for key, value in facts.items()} | metadata_items(origin.texts)

@@ -6,6 +6,7 @@ Field types and tags as in TIFF 6.0 and BigTIFF; https://www.awaresystems.be/ima
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,12 @@ CODING = {BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, SAMPLES, PLANAR, PREDICTOR
 
 NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 """Unsigned TIFF field types and their struct codes."""
+
+MOST_ENTRIES = 65_535
+"""Entries of a directory: as many as the classic form can count."""
+
+ASCII, LONGEST_ASCII = 2, 4096
+"""TIFF field type of texts, and bytes of one that are read."""
 
 IS_MASK = 4
 """Bit of NewSubfileType."""
@@ -103,12 +110,21 @@ def read_directories(path: Path) -> list[Directory]:
             raise VerificationError(f"its directories cannot be read ({err!r})") from err
 
 
+def read_ascii(path: Path, tags: Collection[int]) -> dict[int, bytes]:
+    """Return texts of the first directory of a TIFF by their tags, at most `LONGEST_ASCII` bytes of each; none where it cannot be read."""
+    with path.open("rb") as file:
+        try:
+            layout, offset = _read_head(file)
+            entries, _ = _read_entries(file, layout, offset)
+            kinds = ((entry, *struct.unpack_from(layout.order + "HH", entry)) for entry in entries)
+            return {tag: _bytes(file, layout, entry) for entry, tag, kind in kinds if tag in tags and kind == ASCII}
+        except (struct.error, KeyError, IndexError, OverflowError):
+            return {}
+
+
 def _read(file: BinaryIO) -> list[Directory]:
     """Follow the chain of directories from the header; a chain that runs in a circle ends where it closes."""
-    head = file.read(16)
-    order = {b"II": "<", b"MM": ">"}[head[:2]]
-    layout = Layout(order, big=struct.unpack_from(order + "H", head, 2)[0] == BIG)
-    (offset,) = struct.unpack_from(layout.pointer, head, 8 if layout.big else 4)
+    layout, offset = _read_head(file)
     found: list[Directory] = []
     seen: set[int] = set()
     while offset and offset not in seen:
@@ -118,16 +134,32 @@ def _read(file: BinaryIO) -> list[Directory]:
     return found
 
 
-def _read_directory(file: BinaryIO, layout: Layout, offset: int) -> tuple[Directory, int]:
-    """Return the directory at an offset and the offset of the next one."""
+def _read_head(file: BinaryIO) -> tuple[Layout, int]:
+    """Return how a TIFF writes its numbers, and the offset of its first directory."""
+    head = file.read(16)
+    order = {b"II": "<", b"MM": ">"}[head[:2]]
+    layout = Layout(order, big=struct.unpack_from(order + "H", head, 2)[0] == BIG)
+    (offset,) = struct.unpack_from(layout.pointer, head, 8 if layout.big else 4)
+    return layout, int(offset)
+
+
+def _read_entries(file: BinaryIO, layout: Layout, offset: int) -> tuple[list[bytes], int]:
+    """Return the entries of the directory at an offset and the offset of the next one."""
     count_code, entry_bytes = (layout.order + "Q", 20) if layout.big else (layout.order + "H", 12)
     file.seek(offset)
     (count,) = struct.unpack(count_code, file.read(struct.calcsize(count_code)))
+    if count > MOST_ENTRIES:
+        raise IndexError(f"{count} entries")
     entries = file.read(count * entry_bytes)
     (following,) = struct.unpack(layout.pointer, file.read(struct.calcsize(layout.pointer)))
+    return [entries[at * entry_bytes : (at + 1) * entry_bytes] for at in range(count)], following
+
+
+def _read_directory(file: BinaryIO, layout: Layout, offset: int) -> tuple[Directory, int]:
+    """Return the directory at an offset and the offset of the next one."""
+    entries, following = _read_entries(file, layout, offset)
     tags: dict[int, NDArray[np.int64]] = {}
-    for at in range(count):
-        entry = entries[at * entry_bytes : (at + 1) * entry_bytes]
+    for entry in entries:
         tag, kind = struct.unpack_from(layout.order + "HH", entry)
         if kind in NUMBERS:
             tags[tag] = _values(file, layout, entry, NUMBERS[kind])
@@ -173,3 +205,14 @@ def _values(file: BinaryIO, layout: Layout, entry: bytes, code: str) -> NDArray[
         file.seek(at)
         raw = file.read(size)
     return np.array(struct.unpack(f"{layout.order}{count}{code}", raw), np.int64)
+
+
+def _bytes(file: BinaryIO, layout: Layout, entry: bytes) -> bytes:
+    """Return the beginning of the text of an entry: it stands in the entry when it fits, and elsewhere when not."""
+    (count,) = struct.unpack_from(layout.pointer, entry, 4)
+    place = struct.calcsize(layout.pointer)
+    if count <= place:
+        return entry[4 + place : 4 + place + count]
+    (at,) = struct.unpack_from(layout.pointer, entry, 4 + place)
+    file.seek(at)
+    return file.read(min(count, LONGEST_ASCII))

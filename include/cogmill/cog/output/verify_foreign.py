@@ -20,6 +20,7 @@ from cogmill.cog.sandbox.protocol import VerifyRequest
 from cogmill.cog.source.crs import crs_name, is_web_mercator
 from cogmill.cog.source.decode import Pixels, read_pixels
 from cogmill.cog.source.extent import check_area, degree_bounds
+from cogmill.cog.source.file_texts import read_file_texts
 from cogmill.cog.source.inspect import SourceRaster, open_upload
 from cogmill.domain.errors import InvalidFrameError, Reason, VerificationError
 from cogmill.domain.model import BuiltCog
@@ -100,6 +101,7 @@ def _describe(request: VerifyRequest, raster: SourceRaster, pixels: Pixels, scra
         transformation="none",
         outline_margin_m=outline_margin(outline, mask, grid, 2**last),
         transform=tuple(grid)[:6],
+        texts=read_file_texts(request.source),
         adjustments="no_overviews" if _lacks_overviews(raster) else "",
     )
 

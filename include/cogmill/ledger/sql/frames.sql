@@ -29,7 +29,7 @@ RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fing
 UPDATE cogmill.frame SET lease_until = now() + make_interval(secs => :lease_s)
 WHERE id = ANY(:ids) AND state = 'building' AND lease_owner = :owner;
 
--- name: mark_built(source_sha256, fingerprint, cog_key, cog_size, cog_sha256, footprint_wkb, width, height, gsd_m, source_crs, transformation, cpu_s, collar_share, adjustments, outline_margin_m, transform, id, etag, owner)
+-- name: mark_built(source_sha256, fingerprint, cog_key, cog_size, cog_sha256, footprint_wkb, width, height, gsd_m, source_crs, transformation, cpu_s, collar_share, adjustments, outline_margin_m, transform, texts, id, etag, owner)
 -- Only the version that was built, and only by its leaseholder: a newer upload has taken the lease away.
 WITH built AS (
     UPDATE cogmill.frame SET
@@ -43,9 +43,9 @@ WITH built AS (
     WHERE id = :id AND etag = :etag AND lease_owner = :owner
     RETURNING id
 ), outlined AS (
-    INSERT INTO cogmill.outlined_cog (key, margin_m, transform)
-    SELECT :cog_key, :outline_margin_m::double precision, :transform::double precision[] FROM built
-    ON CONFLICT (key) DO UPDATE SET margin_m = excluded.margin_m, transform = excluded.transform
+    INSERT INTO cogmill.outlined_cog (key, margin_m, transform, texts)
+    SELECT :cog_key, :outline_margin_m::double precision, :transform::double precision[], :texts::jsonb FROM built
+    ON CONFLICT (key) DO UPDATE SET margin_m = excluded.margin_m, transform = excluded.transform, texts = excluded.texts
 )
 SELECT id FROM built;
 

@@ -21,6 +21,9 @@ from cogmill.public.stac.stac_links import COG, FILE, PROJECTION, RASTER, VERSIO
 CRS = "EPSG:3857"
 """Of every COG."""
 
+FILE_WORDS = ("copyright", "artist", "file_datetime", "camera_make", "camera_model")
+"""What an upload may say of itself besides a description."""
+
 FIRST_PHOTOGRAPH = dt.date(1858, 1, 1)
 """Where nothing tells the year: the year of the first photograph from the air."""
 
@@ -123,8 +126,15 @@ def _properties(facts: CollectionFacts, frame: PublishedFrame) -> Json:
         "cogmill:source_crs": frame.source_crs,
         "cogmill:uploaded": _moment(frame.uploaded_at),
         **_film(collection.product, frame),
+        **_texts(frame),
     }
     return {name: value for name, value in known.items() if value is not None or name == "datetime"}
+
+
+def _texts(frame: PublishedFrame) -> Json:
+    """Return what the upload says of itself; the description under the name that STAC has for it."""
+    texts = frame.texts or {}
+    return {"description": texts.get("description"), **{f"cogmill:{word}": texts.get(word) for word in FILE_WORDS}}
 
 
 def _film(product: Product, frame: PublishedFrame) -> Json:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from cogmill.public.facts import CollectionFacts, PublishedFrame, polygons
-from cogmill.public.stac.item import items
+from cogmill.public.stac.item import FILE_WORDS, items
 from cogmill.public.stac.stac_links import Json
 
 SPECIFICATION = "1.1.0"
@@ -53,6 +53,8 @@ PROPERTIES = {
     "start_datetime": _MOMENT,
     "end_datetime": _MOMENT,
     "gsd": pa.float64(),
+    "description": _TEXT,
+    **{f"cogmill:{word}": _TEXT for word in FILE_WORDS},
     "cogmill:dated": _TEXT,
     "cogmill:date": _TEXT,
     "cogmill:roll": _TEXT,
