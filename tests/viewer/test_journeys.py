@@ -301,3 +301,27 @@ def test_hostile_names_are_only_text(visit: OpenPage, site: Files, bucket: Any, 
     expect(page.locator("#here .frame")).to_contain_text(evil)
     assert page.locator("#panel img").count() == 0
     assert page.locator("a[href^='javascript']").count() == 0
+
+
+def test_places_of_the_site_are_drawn_and_named(visit: OpenPage, site: Files) -> None:
+    page = visit()
+    point = {"type": "Point", "coordinates": [float(part) for part in BOTH_YEARS.split(",")]}
+    places = {
+        "type": "FeatureCollection",
+        "features": [{"type": "Feature", "properties": {"name": "<b>Town"}, "geometry": point}],
+    }
+    page.route("**/viewer/config.json", lambda route: route.fulfill(json={"places": "places.geojson"}))
+    page.route("**/viewer/places.geojson", lambda route: route.fulfill(json=places))
+
+    page.goto(f"{site.url}/b/viewer/index.html?c={place(4000, 300)}&z=14")
+
+    expect(page.locator("#map[data-places='1']")).to_be_visible()
+
+
+def test_a_file_of_places_that_cannot_be_read_costs_nothing_else(visit: OpenPage, site: Files) -> None:
+    page = visit()
+    page.route("**/viewer/config.json", lambda route: route.fulfill(json={"places": "places.geojson"}))
+
+    page.goto(f"{site.url}/b/viewer/index.html?c={place(320, 320)}&z=14&year=1951")
+
+    expect(year(page)).to_have_text("1951")

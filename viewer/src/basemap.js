@@ -1,6 +1,7 @@
 /** What lies below the photographs: tiles of the site's choice or a graticule, boxes of collections, names of places. */
 
 import Feature from "ol/Feature.js";
+import GeoJSON from "ol/format/GeoJSON.js";
 import { fromExtent } from "ol/geom/Polygon.js";
 import Point from "ol/geom/Point.js";
 import Graticule from "ol/layer/Graticule.js";
@@ -59,7 +60,7 @@ function boxStyle(feature, resolution) {
   });
 }
 
-/** Return the layer of names. @param {{name: string, at: number[]}[]} places degrees */
+/** Return the layer of the names of counties. @param {{name: string, at: number[]}[]} places degrees */
 export function namesLayer(places) {
   const features = places.map(({ name, at }) => new Feature({ geometry: new Point(fromLonLat(at)), name }));
   return new VectorLayer({
@@ -67,11 +68,23 @@ export function namesLayer(places) {
     declutter: true,
     maxResolution: 2500,
     minResolution: 20,
-    style: (feature) => new Style({
-      text: new Text({
-        text: feature.get("name"), font: "600 12px system-ui, sans-serif", overflow: true,
-        fill: new Fill({ color: color("label") }), stroke: new Stroke({ color: color("label-halo"), width: 3 }),
-      }),
-    }),
+    style: (feature) => new Style({ text: nameText(feature) }),
+  });
+}
+
+/** Return the layer of a site's own places, with their outlines. @param {object} geojson degrees */
+export function placesLayer(geojson) {
+  const features = new GeoJSON().readFeatures(geojson, { featureProjection: "EPSG:3857" });
+  return new VectorLayer({
+    source: new VectorSource({ features, wrapX: false }),
+    declutter: true,
+    style: (feature) => new Style({ stroke: new Stroke({ color: color("place"), width: 1 }), text: nameText(feature) }),
+  });
+}
+
+function nameText(feature) {
+  return new Text({
+    text: feature.get("name"), font: "600 12px system-ui, sans-serif", overflow: true,
+    fill: new Fill({ color: color("label") }), stroke: new Stroke({ color: color("label-halo"), width: 3 }),
   });
 }

@@ -7,7 +7,7 @@ import { byId, link, make, webAddress } from "./dom.js";
 import { readJson } from "./ranges.js";
 import { Viewer } from "./viewer.js";
 
-const DEFAULTS = { root: "../", base_map: null, title: null, attribution: null, license: null, privacy: null };
+const DEFAULTS = { root: "../", base_map: null, places: null, title: null, attribution: null, license: null, privacy: null };
 
 async function start() {
   const config = { ...DEFAULTS, ...(await readConfiguration()) };
@@ -20,8 +20,18 @@ async function start() {
     const typed = byId("query").value; // by somebody who was quicker than the list
     viewer.restore();
     if (typed) viewer.finder.search(typed);
+    if (config.places) showPlaces(viewer, config.places);
   } catch (error) {
     broken(error);
+  }
+}
+
+/** Without the file of its places the map names counties. */
+async function showPlaces(viewer, address) {
+  try {
+    viewer.showPlaces(await readJson(address));
+  } catch (error) {
+    console.warn("The places of this site cannot be shown.", error);
   }
 }
 

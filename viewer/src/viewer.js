@@ -14,7 +14,7 @@ import ImageStatic from "ol/source/ImageStatic.js";
 import VectorSource from "ol/source/Vector.js";
 import { Circle, Fill, Stroke, Style } from "ol/style.js";
 import { firstStop, fullest, isOf, nearest, places, stops, touches, union } from "./archive.js";
-import { baseLayer, boxesLayer, color, namesLayer } from "./basemap.js";
+import { baseLayer, boxesLayer, color, namesLayer, placesLayer } from "./basemap.js";
 import { serviceEntry } from "./cards.js";
 import { label } from "./dates.js";
 import { byId, make, replaceKeepingFocus } from "./dom.js";
@@ -64,18 +64,27 @@ export class Viewer {
     this.marks = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: markStyle, zIndex: 30 });
     this.county = new VectorLayer({ source: new VectorSource({ wrapX: false }), style: () => countyStyle(), zIndex: 21 });
     this.alone = new ImageLayer({ zIndex: 25 });
-    const names = namesLayer(places(this.services));
-    names.setZIndex(40);
+    this.names = namesLayer(places(this.services));
+    this.names.setZIndex(40);
     this.left.group.setZIndex(10);
     this.right.group.setZIndex(10);
     this.map = new OlMap({
       target: byId("map"),
       keyboardEventTarget: byId("map"),
       controls: defaultControls({ zoom: false, attribution: false, rotate: false }).extend([new ScaleLine({ units: "us" })]),
-      layers: [baseLayer(this.config.base_map), this.boxes.layer, this.left.group, this.right.group, this.alone, this.outlines, this.county, this.marks, names],
+      layers: [baseLayer(this.config.base_map), this.boxes.layer, this.left.group, this.right.group, this.alone, this.outlines, this.county, this.marks, this.names],
       view: new View({ maxZoom: 21, minZoom: 2, enableRotation: false, constrainResolution: false }),
     });
     byId("credits").textContent = [this.config.base_map?.attribution, this.config.attribution].filter(Boolean).join(" · ");
+  }
+
+  /** Draw and name the site's own places, instead of the counties that have photographs. */
+  showPlaces(geojson) {
+    const layer = placesLayer(geojson);
+    layer.setZIndex(40);
+    this.map.removeLayer(this.names);
+    this.map.addLayer(layer);
+    byId("map").dataset.places = `${layer.getSource().getFeatures().length}`;
   }
 
   makePanel() {

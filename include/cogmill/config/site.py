@@ -83,6 +83,10 @@ Grid = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_-]*\.tif$")]
 """File of one of PROJ's grids, a name without a folder."""
 
 
+PlacesFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.(geo)?json$")]
+"""File of places, a name without a folder."""
+
+
 class License(StrictModel):
     """Terms under which photographs may be used."""
 
@@ -176,6 +180,8 @@ class Site(SiteFacts):
     """Address of the privacy policy of the hosts."""
     base_map: BaseMap | None = None
     """What the viewer shows below the photographs; only a graticule and names of counties when it is left out, and then nobody else is asked."""
+    places: PlacesFile | None = None
+    """GeoJSON beside the site file with places that the viewer draws and names, instead of the names of counties that have photographs."""
     proj_grids: tuple[Grid, ...] = ()
     """PROJ's grids that the datums of this archive need, such as `[us_noaa_conus.tif]` for NAD27 (docs/install.md)."""
     layout: LayoutConfig | None = None

@@ -34,6 +34,9 @@ VIEWER_PAGE = "viewer/index.html"
 VIEWER_CONFIG, VIEWER_COLLECTIONS = "viewer/config.json", "viewer/collections.json"
 """Keys of what the viewer reads first: facts of the site, and the short list of collections."""
 
+VIEWER_PLACES = "viewer/places.geojson"
+"""Key of the places that the viewer names, where the site has some."""
+
 
 SCANS = "catalog/scans.json"
 """Key of the list of collections that have scans without a georeferenced frame."""

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import CollectionConfig, collection_abstract, load_collection_config, site_of
+from cogmill.config.place_names import load_places
 from cogmill.config.places import VIEWER
 from cogmill.config.site import Site, load_site
 from cogmill.domain import public_keys
@@ -32,7 +33,7 @@ from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.scans.lone_scan import ScanEntry
 from cogmill.public.scans.scan_list import archive_documents as lists_of_scans
 from cogmill.public.services_list import CatalogEntry, catalog_entry
-from cogmill.public.viewer_files import built_documents
+from cogmill.public.viewer_files import built_documents, places_document
 from cogmill.public.writers import archive_documents, collection_documents
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,12 @@ def _update_archive(archive: Archive, change: PublicChange) -> None:
         entries = [CatalogEntry.from_stored(entry) for entry in ledger.entries()]
         scans = [ScanEntry(**entry) for entry in ledger.scan_entries()]
         site, addresses = load_site(archive.settings.site_file), archive.addresses
-        documents = chain(archive_documents(site, addresses, entries), lists_of_scans(site, addresses, scans))
+        places = load_places(archive.settings.site_file.with_name(site.places)) if site.places else None
+        documents = chain(
+            archive_documents(site, addresses, entries),
+            lists_of_scans(site, addresses, scans),
+            [places_document(places)] if places else [],
+        )
         _write(archive, ARCHIVE, documents, change)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from cogmill.config.places import VIEWER
 from cogmill.config.site import Site
 from cogmill.domain import public_keys
 from cogmill.mapserver.urls import ArchiveAddresses
-from cogmill.public.document import JSON, Document, compact_json
+from cogmill.public.document import GEOJSON, JSON, Document, compact_json
 from cogmill.public.services_list import CatalogEntry
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -54,6 +54,11 @@ def documents(site: Site, addresses: ArchiveAddresses, entries: Sequence[Catalog
     yield _compressed(public_keys.VIEWER_COLLECTIONS, compact_json(collections(addresses, entries)), JSON)
 
 
+def places_document(places: Mapping[str, object]) -> Document:
+    """Return the file of places that the site names, as `load_places` returns them."""
+    return _compressed(public_keys.VIEWER_PLACES, compact_json(places), GEOJSON)
+
+
 def built_documents(folder: Path) -> tuple[Document, ...]:
     """Return the built viewer; nothing where it has not been built."""
     page = folder / "index.html"
@@ -87,6 +92,7 @@ def configuration(site: Site) -> dict[str, object]:
         "license": terms,
         "privacy": str(site.privacy_url) if site.privacy_url else None,
         "base_map": base_map,
+        "places": public_keys.VIEWER_PLACES.removeprefix(public_keys.VIEWER) if site.places else None,
     }
 
 

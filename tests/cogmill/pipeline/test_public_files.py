@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from dataclasses import replace
@@ -10,9 +11,10 @@ from functools import cache
 
 import cogmill
 import pytest
+from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import Collection, Product
 from cogmill.domain.public_access import PUBLIC_PATTERNS, bucket_policy
-from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES, SITEMAP, VIEWER, VIEWER_PAGE
+from cogmill.domain.public_keys import CATALOG, CATALOG_PAGE, SERVICES, SITEMAP, VIEWER, VIEWER_PAGE, VIEWER_PLACES
 from cogmill.mapserver.urls import download_url
 from cogmill.pipeline import ingest, public_files, publish, withdraw
 from cogmill.pipeline.public_files import follow_changes, update_public_files
@@ -152,6 +154,28 @@ def test_an_installation_without_the_viewer_leaves_it_alone(two, tmp_path, monke
         update_public_files(two.archive, None)
 
         assert keys <= set(two.listed(VIEWER))
+
+
+def test_places_follow_the_site_file(two, tmp_path):
+    site, places = tmp_path / "site.yaml", tmp_path / "counties.geojson"
+    archive = two.archive.with_settings(site_file=site)
+    site.write_text("places: counties.geojson")
+    places.write_text(
+        '{"features": [{"geometry": {"type": "Point", "coordinates": [-97.7, 30.3]}, "properties": {"name": "Austin"}}]}'
+    )
+
+    assert VIEWER_PLACES in update_public_files(archive, TRAVIS.id).written
+    assert VIEWER_PLACES not in update_public_files(archive, TRAVIS.id).written
+    assert json.loads(gzip.decompress(two.archive.store.read(VIEWER_PLACES)))["features"][0]["properties"] == {
+        "name": "Austin"
+    }
+
+    places.write_text("no places")
+    with pytest.raises(ConfigurationError, match=r"counties\.geojson"):
+        update_public_files(archive, TRAVIS.id)
+    assert VIEWER_PLACES in two.listed(VIEWER), "what is public stays"
+    site.write_text("title: none")
+    assert VIEWER_PLACES in update_public_files(archive, TRAVIS.id).removed
 
 
 def test_a_withdrawn_collection_leaves_nothing_behind(two):

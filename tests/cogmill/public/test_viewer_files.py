@@ -94,6 +94,22 @@ def test_configuration_says_what_the_site_says(built):
     assert content(files()["viewer/config.json"])["base_map"] is None
 
 
+def test_places_are_named_where_the_site_has_some(built):
+    places = {"type": "FeatureCollection", "features": []}
+
+    written = viewer_files.places_document(places)
+
+    assert (written.key, content(written)) == ("viewer/places.geojson", places)
+    named = [content(files(Site(places=file))["viewer/config.json"])["places"] for file in (None, "counties.geojson")]
+    assert named == [None, "places.geojson"]
+
+
+@pytest.mark.parametrize("name", ["../secret.json", "/etc/passwd", "a/b.geojson", "x.txt", ".geojson"])
+def test_places_are_a_file_beside_the_site_file(name):
+    with pytest.raises(ValueError, match="places"):
+        Site(places=name)
+
+
 @pytest.mark.parametrize(
     "address", ["javascript:{z}{x}{y}", "https://tiles.example.org/", "https://x/{z}/{x}/{y} .png"]
 )
