@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
+LOCAL = "airflow.dag_processing.bundles.local.LocalDagBundle"
 COLLECTIONS = {"name": "collections", "classpath": "cogmill_airflow.bundle.CollectionsBundle", "kwargs": {}}
 
 
@@ -110,7 +111,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Site:
     home = folder / "airflow"
     for name in ("include", "plugins", "dags"):
         shutil.copytree(ROOT / name, home / name, ignore=LEFT_OUT)
-    dags = {"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}}
+    dags = {"name": "dags-folder", "classpath": LOCAL, "kwargs": {}}
     path = {"PYTHONPATH": f"{home}/include:{home}/plugins"}
     return Site(python, home, airflow_home(home, [dags, COLLECTIONS]) | path)
 

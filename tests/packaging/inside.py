@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import airflow  # first: it finds the folder of plugins, where cogmill may lie
 import cogmill
 import cogmill_airflow
 from airflow import plugins_manager
@@ -61,6 +62,7 @@ def main() -> None:
     served = page()
     plugins = [(plugin.name, str(plugin.source)) for plugin in plugins_manager._get_plugins()[0]]
     facts = {
+        "airflow": airflow.__version__,
         "folders": [str(Path(module.__file__).parent) for module in (cogmill, cogmill_airflow)],
         "templates": sorted(path.name for path in TEMPLATES.iterdir()),
         "migrations": len(list(MIGRATIONS.glob("*.sql"))),
