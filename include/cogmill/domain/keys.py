@@ -98,17 +98,11 @@ def parse_cog(key: str) -> UploadKey:
     Raises:
         InvalidFrameError: `wrong_folder` or `bad_name`, with the rule that the key breaks.
     """
-    layout, folders = layout_in_use(), key.rpartition("/")[0]
-    words = folders.split("/")
-    for place in (number for number, word in enumerate(words) if word == COG_FOLDER):
-        for stage in ([layout.stages[Stage.GEOREF]], []):  # a layout need not name the stage
-            try:
-                where = layout.read_folders("/".join([*words[:place], *stage, *words[place + 1 :]]))
-            except InvalidFrameError:
-                continue
-            if layout.made_folder(where, COG_FOLDER) == f"{folders}/":
-                return _parsed(key, where)
-    raise InvalidFrameError(Reason.WRONG_FOLDER, f"{key!r}: not directly below the {COG_FOLDER}/ of a collection")
+    try:
+        where = layout_in_use().read_cog_folders(key.rpartition("/")[0])
+    except InvalidFrameError as fault:
+        raise InvalidFrameError(fault.reason, f"{key!r}: {fault.detail}") from None
+    return _parsed(key, where)
 
 
 def _parsed(key: str, where: FolderParts) -> UploadKey:

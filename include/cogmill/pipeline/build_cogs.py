@@ -37,6 +37,7 @@ from cogmill.domain.model import MUCH_COLLAR, Adoption, BuiltCog
 from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline.archive import Archive, explain_position
 from cogmill.pipeline.batches import BatchResult, FrameOutcome, add_up
+from cogmill.pipeline.discovery import adoption
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +218,7 @@ def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engin
         if (size := source.stat().st_size) != job.size:  # else a good frame would be rejected as truncated
             raise ServiceUnavailableError(f"{job.source_key} came with {size} of {job.size} bytes")
         if job.adopted == Adoption.AS_IT_IS:
-            return _adopt(archive, job, engine.verify(source, bands=job.bands, area=archive.settings.area))
+            return _Built(*adoption.verify_as_it_is(archive, job, engine, source))
         if job.cog_key is not None and job.fingerprint is not None and job.source_sha256 == sha256:
             up_to_date = job.fingerprint in possible_fingerprints(profile)
             if up_to_date and archive.store.find(job.cog_key) is not None:
@@ -229,13 +230,6 @@ def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engin
             source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
         )
         return _store(archive, job, target, cog, (sha256, build_fingerprint(as_used(profile, cog.adjustments.split()))))
-
-
-def _adopt(archive: Archive, job: Job, cog: BuiltCog) -> _Built:
-    """Publish a COG of another system under the key that it has."""
-    if archive.settings.public_acl:
-        archive.store.set_acl(job.source_key, archive.settings.public_acl)
-    return _Built(CogVersion(job.source_key, cog.sha256, job.adopted or ""), cog)
 
 
 def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tuple[str, str]) -> _Built:

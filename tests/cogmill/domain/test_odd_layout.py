@@ -108,6 +108,13 @@ def test_reads_what_it_writes(odd, where, name):
     if upload.name:
         assert (upload.name.frame_num, upload.name.roll, upload.name.date) == (frame, roll, date)
         assert upload.name.acquired is not None
+        foreign = keys.parse_cog(cog.replace(".000000000000.tif", ".tif"))
+        assert (foreign.collection, foreign.bands, foreign.stem, foreign.name) == (
+            upload.collection,
+            upload.bands,
+            upload.stem,
+            upload.name,
+        )
 
 
 def test_takes_uploads_in_several_layouts_and_writes_by_the_first():

@@ -176,6 +176,36 @@ def test_a_cog_that_cannot_be_shown_is_rejected_alone(sample, body, reason):
     assert adopt(sample.archive) == 0
 
 
+def test_a_name_that_map_hosts_do_not_open_is_built_again_only(sample):
+    sample.put(f"{COG}f", old_cog(1))
+    sample.put(COG.replace("001.tif", "002.TIF"), old_cog(2))
+    adopt(sample.archive)
+    sample.run()
+    assert dict(sample.sql("SELECT stem, coalesce(reason, state) FROM cogmill.frame")) == {
+        "03-22-51_4-001": "not_as_it_is",
+        "03-22-51_4-002": "published",
+    }
+
+    adopt(sample.archive, AdoptionRequest(Adoption.BUILT_AGAIN, prefix=f"{COG}f"))
+    sample.run()
+
+    assert sample.states() == ["published", "published"]
+
+
+@pytest.mark.parametrize(
+    "name", ["03-22-51_4-1'; DROP TABLE x.tif", "<b>.tif", "roll4/03-22-51_4-1.tif", "{{ 1 }}.tif"]
+)
+def test_odd_names_are_rejected_once_and_stop_no_other(sample, name):
+    key = f"bw/Travis/USDA_1951/frames/cog/{name}"
+    for each in (key, COG):
+        sample.put(each, b"x")
+
+    result = adoption.adopt(sample.archive, AS_IT_IS)
+
+    assert (result.adopted, [frame.key for frame in result.first_rejected]) == (1, [key])
+    assert adopt(sample.archive) == 0
+
+
 def test_cogs_are_built_again_by_choice_and_stay_where_they_are(sample):
     sample.put(COG, old_cog())
     adopt(sample.archive)

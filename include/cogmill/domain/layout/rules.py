@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from cogmill.domain.errors import ConfigurationError, InvalidFrameError, Reason
 from cogmill.domain.layout.dates import DateRules, date_format
 from cogmill.domain.layout.file_names import FolderParts, NameParts, NameRule
-from cogmill.domain.layout.folders import KeyPattern
+from cogmill.domain.layout.folders import KeyPattern, choice
 from cogmill.domain.layout.kinds import Bands, Product, Stage
 
 COG_FOLDER = "cog"
@@ -81,16 +81,35 @@ class KeyLayout:
         for pattern in self.keys:
             values = pattern.read(folders)
             if values is not None:
-                kinds = {
-                    part: self._kinds[part].get(values.get(part, ""), values.get(part, "")) for part in self._kinds
-                }
-                stage = kinds["stage"] or str(Stage.GEOREF)
-                return FolderParts(
-                    kinds["bands"], values.get("place", ""), values["agency"], values["year"], kinds["product"], stage
-                )
+                return self._folder_parts(values)
         words = folders.split("/") if folders else []
         faults = [pattern.fault(words) for pattern in self.keys]
         raise InvalidFrameError(Reason.WRONG_FOLDER, max(faults, key=lambda fault: fault[0])[1])
+
+    def _folder_parts(self, values: Mapping[str, str]) -> FolderParts:
+        kinds = {part: self._kinds[part].get(values.get(part, ""), values.get(part, "")) for part in self._kinds}
+        stage = kinds["stage"] or str(Stage.GEOREF)
+        return FolderParts(
+            kinds["bands"], values.get("place", ""), values["agency"], values["year"], kinds["product"], stage
+        )
+
+    def read_cog_folders(self, folders: str) -> FolderParts:
+        """Return what the folders of a COG say, as those of its upload would.
+
+        Raises:
+            InvalidFrameError: `wrong_folder`: they are not those in which Cogmill writes COGs.
+        """
+        values = self._cog_pattern.read(folders)
+        if values is None:
+            raise InvalidFrameError(Reason.WRONG_FOLDER, f"not directly below the {COG_FOLDER}/ of a collection")
+        return self._folder_parts({**values, "stage": self.stages[Stage.GEOREF]})
+
+    @cached_property
+    def _cog_pattern(self) -> KeyPattern:
+        """The pattern by which keys of COGs are written."""
+        first = self.keys[0]
+        text = first.text if "stage" in first.parts else first.text.replace("/{file}", "/{stage}/{file}")
+        return replace(first, text=text, rules={**first.rules, "stage": choice((COG_FOLDER,), "stage")})
 
     def read_name(self, stem: str, where: FolderParts) -> NameParts:
         """Return what the name of a georeferenced frame says, without its extension.

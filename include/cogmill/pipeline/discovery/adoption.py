@@ -8,11 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from cogmill.cog.sandbox.engine import Engine
 from cogmill.domain import keys
-from cogmill.domain.errors import InvalidFrameError
-from cogmill.domain.model import Adoption, RejectedFrame, StoredObject
+from cogmill.domain.errors import InvalidFrameError, Reason
+from cogmill.domain.model import Adoption, BuiltCog, RejectedFrame, StoredObject
 from cogmill.domain.screening import TIFFS, is_below_cog
+from cogmill.ledger.frames import CogVersion, Job
 from cogmill.pipeline import ingest
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery.sweep import ledger_can_hold
@@ -24,6 +27,9 @@ MOST_LINES = 200
 
 NOTHING = ingest.IngestResult([], 0, 0)
 """What nothing was added to."""
+
+OPENED = ".tif"
+"""End of the keys that GDAL reads from a bucket on map hosts, in any case; `mapserver.conf.j2` says so."""
 
 MISNAMED = ""
 """Stands for the collection where a key names none."""
@@ -111,6 +117,26 @@ def adopt(archive: Archive, request: AdoptionRequest) -> AdoptionResult:
         result.first_rejected += entered.rejected[: MOST_LINES - len(result.first_rejected)]
         log.info("adoption_progress adopted=%d rejected=%d", result.adopted, result.rejected)
     return result
+
+
+def verify_as_it_is(archive: Archive, job: Job, engine: Engine, cog: Path) -> tuple[CogVersion, BuiltCog]:
+    """Verify a COG that is to be published under the key that it has, and open it to the public.
+
+    Args:
+        archive: Clients and settings.
+        job: Its frame.
+        engine: Looks at it.
+        cog: Its bytes, a local file.
+
+    Raises:
+        InvalidFrameError: It is at fault, or its name is one that map hosts do not open.
+    """
+    if not job.source_key.lower().endswith(OPENED):
+        raise InvalidFrameError(Reason.NOT_AS_IT_IS, f"map hosts open no file whose name does not end in {OPENED}")
+    verified = engine.verify(cog, bands=job.bands, area=archive.settings.area)
+    if archive.settings.public_acl:
+        archive.store.set_acl(job.source_key, archive.settings.public_acl)
+    return CogVersion(job.source_key, verified.sha256, Adoption.AS_IT_IS), verified
 
 
 def adopt_again(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple[str, str]]:
