@@ -137,7 +137,7 @@ class SiteFacts(StrictModel):
     citation: Annotated[Text, AfterValidator(_citation)] | None = None
     """How to cite, with `{title}`, `{organization}`, `{years}` and `{url}` in their places."""
     language: Annotated[str, AfterValidator(_language)] = "en"
-    """Language of these texts, such as `en`; in German (`de`) advice to uploaders and titles are written too."""
+    """Language of these texts, such as `en`; in German (`de`) pages, advice to uploaders and titles are written too."""
     output_crs: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[A-Z]{3,9}:[0-9]{2,7}$")], ...], AfterValidator(_with_web)
     ] = OUTPUT_CRS

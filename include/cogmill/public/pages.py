@@ -14,6 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 import cogmill
+from cogmill.config.page_words import PageWords, words_file, words_of
 from cogmill.config.places import TEMPLATES, VIEWER
 from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds4326
@@ -27,14 +28,14 @@ VIEW_PX = 600
 """Pixels across which the viewer shows a whole collection."""
 
 
-def template(name: str) -> Template:
-    """Return a template of pages."""
-    return _environment().get_template(name)
+def template(name: str, language: str) -> Template:
+    """Return a template of pages with the words of a language; in English where there is no translation."""
+    return _environment(language).get_template(name)
 
 
 @cache
-def _environment() -> Environment:
-    """Return the templates of pages, each read once per process; whatever is put into one is escaped."""
+def _environment(language: str) -> Environment:
+    """Return the templates of pages, each read once per process and language; whatever is put into one is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -42,21 +43,23 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["megabytes"] = megabytes
+    words = words_of(language)
+    environment.globals |= {"_": words, "numeral": words.numeral, "megabytes": partial(megabytes, words=words)}
     return environment
 
 
-def megabytes(size: int | None) -> str:
+def megabytes(size: int | None, words: PageWords) -> str:
     """Return a number of bytes in words.
 
-    >>> megabytes(12_345_678), megabytes(400), megabytes(2_500_000_000), megabytes(None)
-    ('12.3 MB', 'under 0.1 MB', '2.5 GB', 'file')
+    >>> [megabytes(size, PageWords()) for size in (12_345_678, 400, 2_500_000_000, None)]
+    ['12.3 MB', 'under 0.1 MB', '2.5 GB', 'file']
     """
     if size is None:
-        return "file"
-    if size >= 1000 * MEGABYTE:
-        return f"{size / 1000 / MEGABYTE:.1f} GB"
-    return f"{size / MEGABYTE:.1f} MB" if size >= MEGABYTE / 10 else "under 0.1 MB"
+        return words.plain("file")
+    if size < MEGABYTE / 10:
+        return words.plain("under 0.1 MB")
+    in_gigabytes = size >= 1000 * MEGABYTE
+    return words.numeral(f"{size / 1000 / MEGABYTE:.1f} GB" if in_gigabytes else f"{size / MEGABYTE:.1f} MB")
 
 
 def has_viewer() -> bool:
@@ -78,12 +81,17 @@ def viewer_link(facts: CollectionFacts) -> str:
 def collection_documents(facts: CollectionFacts, frames: Sequence[PublishedFrame]) -> Iterator[Document]:
     """Yield the page of each photograph, the list of them, and the page of the collection, which leads to them, last."""
     constant, common = _constant_parts(facts), _common_digest(facts)
-    collection_id = facts.collection.id
+    collection_id, language = facts.collection.id, facts.site.language
+    words = words_of(language)
     for frame in frames:
         key = public_keys.photograph_page(collection_id, frame.bands, frame.stem)
         yield Document(key, partial(_photograph_page, facts, constant, frame), HTML, made_of=frame.digest(common))
-    listed = template("photographs.html.j2").render(
-        facts=facts, site=facts.site, a=facts.addresses, taken=taken, rows=(_row(facts, frame) for frame in frames)
+    listed = template("photographs.html.j2", language).render(
+        facts=facts,
+        site=facts.site,
+        a=facts.addresses,
+        taken=partial(taken, words=words),
+        rows=(_row(facts, frame) for frame in frames),
     )
     yield Document(public_keys.photograph_list(collection_id), listed.encode(), HTML)
     yield Document(public_keys.collection_page(facts.collection.id), _collection_page(facts), HTML)
@@ -93,7 +101,8 @@ def _row(facts: CollectionFacts, frame: PublishedFrame) -> tuple[PublishedFrame,
     """Return a photograph, the addresses of its page and its COG, the COG's size in words, and the scan's address, where it has one."""
     addresses = facts.addresses
     page, cog = addresses.photograph(frame.bands, frame.stem), addresses.object(frame.cog_key)
-    return frame, page, cog, megabytes(frame.cog_size), addresses.object(frame.scan_key) if frame.scan_key else None
+    size = megabytes(frame.cog_size, words_of(facts.site.language))
+    return frame, page, cog, size, addresses.object(frame.scan_key) if frame.scan_key else None
 
 
 def _collection_page(facts: CollectionFacts) -> bytes:
@@ -102,16 +111,17 @@ def _collection_page(facts: CollectionFacts) -> bytes:
     # `{zoom}` is what OpenStreetMap's editors write for `{z}`
     tiles = addresses.tiles.replace("{z}", "{zoom}")
     shapefiles = {bands: addresses.object(keys.index_zip_key(facts.collection, bands)) for bands in facts.bands}
-    text = template("collection.html.j2").render(
+    words = words_of(facts.site.language)
+    text = template("collection.html.j2", facts.site.language).render(
         facts=facts,
         site=facts.site,
         a=addresses,
         json_ld=_dataset(facts),
         viewer=viewer_link(facts),
-        taken=taken(facts.days),
+        taken=taken(facts.days, words),
         extent=extent_text(facts.bounds),
-        pixel=f"about {facts.gsd_m:.2g} m" if facts.gsd_m else "",
-        size=megabytes(facts.cog_bytes),
+        pixel=words("about {meters} m", meters=words.numeral(f"{facts.gsd_m:.2g}")) if facts.gsd_m else "",
+        size=megabytes(facts.cog_bytes, words),
         shapefiles=shapefiles,
         qlr=addresses.object(f"{folder}{facts.collection.id}.qlr"),
         eli=addresses.object(f"{folder}editor-layer-index.geojson"),
@@ -127,13 +137,14 @@ def _collection_page(facts: CollectionFacts) -> bytes:
     return text.encode()
 
 
-def taken(days: tuple[dt.date, dt.date] | None) -> str:
+def taken(days: tuple[dt.date, dt.date] | None, words: PageWords) -> str:
     """Return the first and last day in words: the day, the year, or from when to when; nothing when no year is known.
 
-    >>> taken((dt.date(1951, 1, 1), dt.date(1951, 12, 31))), taken((dt.date(1951, 3, 22), dt.date(1951, 3, 22)))
-    ('1951', '1951-03-22')
+    >>> taken((dt.date(1951, 1, 1), dt.date(1951, 12, 31)), PageWords()), taken((dt.date(1951, 3, 22), dt.date(1951, 3, 23)), PageWords())
+    ('1951', '1951-03-22 to 1951-03-23')
     """
-    return (acquired_text(days) or "").replace("/", " to ")
+    first, _, last = (acquired_text(days) or "").partition("/")
+    return words.plain("{first} to {last}", first=first, last=last) if last else first
 
 
 def extent_text(bounds: Bounds4326) -> str:
@@ -143,7 +154,9 @@ def extent_text(bounds: Bounds4326) -> str:
 
 def _constant_parts(facts: CollectionFacts) -> dict[str, Any]:
     """Return what the pages of all photographs of a collection have in common, escaped once instead of ten thousand times."""
-    parts = template("photograph_parts.html.j2").make_module({"facts": facts, "site": facts.site, "a": facts.addresses})
+    parts = template("photograph_parts.html.j2", facts.site.language).make_module(
+        {"facts": facts, "site": facts.site, "a": facts.addresses}
+    )
     return {name: getattr(parts, name) for name in ("trail", "license", "title", "language")}
 
 
@@ -153,12 +166,13 @@ def _common_digest(facts: CollectionFacts) -> str:
     Of `facts`, these pages may use nothing else.
     """
     files = [TEMPLATES / "photograph.html.j2", TEMPLATES / "photograph_parts.html.j2", Path(__file__)]
+    files += filter(None, [words_file(facts.site.language)])
     said = repr((cogmill.__version__, facts.collection.id, facts.title, facts.site, facts.addresses))
     return hashlib.sha256(b"".join([said.encode(), *(file.read_bytes() for file in files)])).hexdigest()
 
 
 def _photograph_page(facts: CollectionFacts, constant: dict[str, Any], frame: PublishedFrame) -> bytes:
-    return template("photograph.html.j2").render(constant | _photograph(facts, frame)).encode()
+    return template("photograph.html.j2", facts.site.language).render(constant | _photograph(facts, frame)).encode()
 
 
 def _photograph(facts: CollectionFacts, frame: PublishedFrame) -> dict[str, Any]:
@@ -179,7 +193,8 @@ def _photograph(facts: CollectionFacts, frame: PublishedFrame) -> dict[str, Any]
         **_temporal("contentLocation", bounds, frame.acquired),
     }
     scan = addresses.object(frame.scan_key) if frame.scan_key else None
-    words = {"taken": taken(frame.acquired) or frame.date, "extent": extent_text(bounds)}
+    language = words_of(facts.site.language)
+    words = {"taken": taken(frame.acquired, language) or frame.date, "extent": extent_text(bounds)}
     return {"frame": frame, "address": address, "cog": cog, "scan": scan, "json_ld": json_ld, **words}
 
 

@@ -137,7 +137,7 @@ def services_json(entries: Sequence[CatalogEntry]) -> bytes:
 def services_page(entries: Sequence[CatalogEntry], site: Site, viewer: str = "") -> str:
     """Return the list for people: one page without scripts, everything escaped; `viewer` is its address where there is one."""
     frames = sum(entry.frames for entry in entries)
-    return template("catalog.html.j2").render(entries=entries, frames=frames, site=site, viewer=viewer)
+    return template("catalog.html.j2", site.language).render(entries=entries, frames=frames, site=site, viewer=viewer)
 
 
 def sitemap(entries: Sequence[CatalogEntry], addresses: ArchiveAddresses) -> bytes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from cogmill.config.page_words import PageWords
 from cogmill.config.site import Contact, License, Site
 from cogmill.domain.model import Bands
 from cogmill.public import layer_files, pages
@@ -143,7 +145,7 @@ def test_address_of_a_photograph_outlives_a_rebuild(facts):
     ],
 )
 def test_vague_dates_stay_vague(days, words):
-    assert pages.taken(days) == words
+    assert pages.taken(days, PageWords()) == words
 
 
 def test_equal_facts_give_equal_bytes(facts):
@@ -175,3 +177,23 @@ def test_page_leads_to_scans_without_a_position_where_there_are_some(facts):
     assert "1,200 that are not on the map yet" in with_some[f"catalog/{TRAVIS.id}/index.html"]
     assert "scans.html" not in without[f"catalog/{TRAVIS.id}/index.html"]
     assert {key for key in without if without[key] != with_some[key]} == {f"catalog/{TRAVIS.id}/index.html"}
+
+
+def test_a_site_in_german_has_pages_in_german(facts):
+    scanned = replace(facts([frame()]), frames=12_345, cog_bytes=12_345_678, gsd_m=0.5)
+    site = scanned.site.model_copy(update={"language": "de-AT", "license": None})
+
+    found = written(replace(scanned, site=site, title="A <b>"), [frame()])
+
+    text = found[f"catalog/{TRAVIS.id}/index.html"]
+    assert '<html lang="de-AT">' in text
+    assert "<dt>Luftbilder</dt><dd>12.345</dd>" in text
+    assert "12,3 MB" in text
+    assert "etwa 0,5 m" in text
+    assert "Für diese Luftbilder ist keine Lizenz angegeben" in text
+    assert '<h2 id="cite">Zitierweise</h2>' in text
+    (photograph,) = [body for key, body in found.items() if "/photographs/bw/" in key]
+    assert "<dt>Rohscan</dt>" in photograph
+    listed = found[f"catalog/{TRAVIS.id}/photographs/index.html"]
+    assert "<title>Luftbilder von A &lt;b&gt; " in listed
+    assert not [body for body in found.values() if "Where you are" in body]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from cogmill.config.page_words import words_of
 from cogmill.config.site import Site
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import Bands, Collection
@@ -52,10 +53,11 @@ class ScanFacts:
     @property
     def place_text(self) -> str:
         """What is known of where the photographs were taken, in a sentence."""
+        words = words_of(self.site.language)
         if self.place is None:
-            return "Where they were taken is unknown."
-        county = self.collection.county
-        return f"Where they were taken is unknown but for the county, {county}; the rectangle is that of its photographs on the map."
+            return words.plain("Where they were taken is unknown.")
+        known = "Where they were taken is unknown but for the county, {county}; the rectangle is that of its photographs on the map."
+        return words.plain(known, county=self.collection.county)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

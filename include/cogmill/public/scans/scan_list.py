@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cogmill.config.page_words import PageWords, words_of
 from cogmill.config.site import Site
 from cogmill.domain import public_keys
 from cogmill.domain.errors import Reason
@@ -28,7 +29,9 @@ def collection_documents(facts: ScanFacts, scans: Sequence[LoneScan]) -> Iterato
     collection_id = facts.collection.id
     shown = [_shown(facts, scan) for scan in scans]
     yield Document(public_keys.scans_list(collection_id), _list(facts, shown), JSON)
-    page = template("scans.html.j2").render(facts=facts, scans=shown[:ON_PAGE], count=len(shown), site=facts.site)
+    page = template("scans.html.j2", facts.site.language).render(
+        facts=facts, scans=shown[:ON_PAGE], count=len(shown), site=facts.site
+    )
     yield Document(public_keys.scans_page(collection_id), page.encode(), HTML)
     yield from stac_documents(facts, scans)
 
@@ -70,16 +73,18 @@ def _shown(facts: ScanFacts, scan: LoneScan) -> dict[str, Any]:
         "scan": facts.addresses.object(scan.key),
         "bytes": scan.size,
         "picture": facts.addresses.object(scan.picture) if scan.picture else None,
-        "no_picture": _why_not(scan),
+        "no_picture": _why_not(scan, words_of(facts.site.language)),
     }
 
 
-def _why_not(scan: LoneScan) -> str | None:
+def _why_not(scan: LoneScan, words: PageWords) -> str | None:
     if scan.picture:
         return None
     if scan.reason is None:
-        return "it is drawn with one of the next nights"
-    return "drawing it failed" if scan.reason not in set(Reason) else f"it cannot be drawn ({scan.reason})"
+        return words.plain("it is drawn with one of the next nights")
+    if scan.reason not in set(Reason):
+        return words.plain("drawing it failed")
+    return words.plain("it cannot be drawn ({reason})", reason=scan.reason)
 
 
 def _list(facts: ScanFacts, shown: list[dict[str, Any]]) -> bytes:
