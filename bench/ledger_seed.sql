@@ -64,9 +64,9 @@ SELECT replace(source_key, '/georef/', '/scanned/'), collection_id, bands, stem,
 FROM cogmill.frame WHERE scan_stem IS NOT NULL AND id %% 30 <> 0
 ORDER BY source_key COLLATE "C";
 
-INSERT INTO cogmill.tile_index (oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id,
-    acquired)
-SELECT f.id, '/vsis3/' || %(bucket)s || '/' || cog_key, 'EPSG:3857', date, roll, frame_num,
+INSERT INTO cogmill.tile_index (oid, location, cog_key, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom,
+    collection_id, acquired)
+SELECT f.id, '/vsis3/' || %(bucket)s || '/' || cog_key, cog_key, 'EPSG:3857', date, roll, frame_num,
     CASE WHEN scan_stem IS NULL THEN 'N/A' WHEN f.id %% 30 <> 0 THEN base || replace(source_key, '/georef/', '/scanned/') END,
     base || cog_key, base || substring(cog_key FROM '^.*/cog/') || 'tile_index/' || service_name || '_idx.zip', footprint,
     collection_id, CASE WHEN acquired_from = acquired_to THEN acquired_from END

@@ -46,7 +46,7 @@ def drop(stack: Stack, survey: Manifest) -> None:
     """Upload like staff: every file under its key, and nothing else."""
     client = stack.s3_client()
     for item in survey.items:
-        client.upload_file(str(survey.path(item)), stack.settings.bucket, item.key)
+        client.upload_file(str(survey.path(item)), **stack.settings.place.at(item.key))
     print(f"Dropped {len(survey.items)} files into the bucket. From here on nobody does anything.", flush=True)
 
 

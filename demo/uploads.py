@@ -21,7 +21,7 @@ PART = 5 << 20
 def by_command_line(stack: Stack, file: Path, key: str) -> None:
     """`aws s3 cp`, as it stands."""
     aws = Path(sys.executable).with_name("aws")
-    target = f"s3://{stack.settings.bucket}/{key}"
+    target = stack.settings.place.uri(key)
     secrets = {
         "AWS_ACCESS_KEY_ID": stack.settings.s3_access_key,
         "AWS_SECRET_ACCESS_KEY": stack.settings.s3_secret_key.get_secret_value(),
@@ -40,10 +40,12 @@ def by_mount(stack: Stack, file: Path, key: str) -> None:
         secret = stack.settings.s3_secret_key.get_secret_value()
         passwords.write_text(f"{stack.settings.s3_access_key}:{secret}\n")
         options = f"url={stack.settings.s3_url},use_path_request_style,passwd_file={passwords}"
-        subprocess.run(["s3fs", stack.settings.bucket, mount, "-o", options], check=True)
+        place = stack.settings.place
+        target = mount / place.at(key)["Key"]
+        subprocess.run(["s3fs", place.bucket, mount, "-o", options], check=True)
         try:
-            (mount / key).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, mount / key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
         finally:
             subprocess.run(["fusermount", "-u", mount], check=True)
 
@@ -51,7 +53,7 @@ def by_mount(stack: Stack, file: Path, key: str) -> None:
 def by_parts(stack: Stack, file: Path, key: str) -> None:
     """A multipart upload, as every tool makes it of a large file."""
     config = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART)
-    stack.s3_client().upload_file(str(file), stack.settings.bucket, key, Config=config)
+    stack.s3_client().upload_file(str(file), **stack.settings.place.at(key), Config=config)
 
 
 WAYS: dict[str, Callable[[Stack, Path, str], None]] = {

@@ -36,16 +36,16 @@ class SmallArchive:
     libpq: dict[str, object]
 
     def put(self, key: str, body: bytes = b"x") -> None:
-        self.client.put_object(Bucket=self.archive.store.bucket, Key=key, Body=body)
+        self.client.put_object(**self.archive.store.place.at(key), Body=body)
 
     def delete(self, key: str) -> None:
-        self.client.delete_object(Bucket=self.archive.store.bucket, Key=key)
+        self.client.delete_object(**self.archive.store.place.at(key))
 
     def listed(self, prefix: str = "") -> list[str]:
         return [o.key for page in self.archive.store.pages(prefix) for o in page.objects]
 
     def etag(self, key: str) -> str:
-        return self.client.head_object(Bucket=self.archive.store.bucket, Key=key)["ETag"].strip('"')
+        return self.client.head_object(**self.archive.store.place.at(key))["ETag"].strip('"')
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(**self.libpq, autocommit=True) as connection:
@@ -103,7 +103,8 @@ class SmallArchive:
 
     def _row(self, collection: Collection, frame: Candidate) -> dict[str, Any]:
         zip_key = keys.index_zip_key(collection, frame.bands)
-        address = IndexAddress(collection.product, self.archive.store.bucket, self.archive.settings.public_url, zip_key)
+        root = self.archive.store.place.gdal_root
+        address = IndexAddress(collection.product, root, self.archive.settings.public_url, zip_key)
         known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
         values = asdict(index_row(known, address))
         del values["geom_wkb"]

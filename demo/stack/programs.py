@@ -100,7 +100,7 @@ def moto(paths: StackPaths, settings: StackSettings) -> Program:
 def s3fs(paths: StackPaths, settings: StackSettings) -> Program:
     """The read-only mount of `mapfiles/`. A mount whose process was killed is detached before the next try."""
     options = ",".join(s3fs_options(paths, settings, s3fs_version()))
-    mount = f"exec s3fs {settings.bucket}:/mapfiles {paths.mapfiles} -f -o {options}"
+    mount = f"exec s3fs {settings.bucket}:/{settings.prefix}mapfiles {paths.mapfiles} -f -o {options}"
     script = f"fusermount -uzq {paths.mapfiles}; {mount}"
     command = f"/bin/sh -c {shlex.quote(script)}"
     return Program(name="s3fs", command=command, environment=BASE_ENVIRONMENT, folder=str(paths.run))
@@ -142,7 +142,7 @@ def mapfile_copy(paths: StackPaths, settings: StackSettings) -> Program:
     """The timed copy of `mapfiles/` for machines without FUSE."""
     return Program(
         name="mapfile-copy",
-        command=f"{sys.executable} -m demo.stack.mapfile_copy {paths.root} {settings.s3_url} {settings.bucket}",
+        command=f"{sys.executable} -m demo.stack.mapfile_copy {paths.root} {settings.s3_url} {settings.bucket} {settings.prefix}",
         environment=BASE_ENVIRONMENT
         | s3_environment(settings)
         | {"HOME": str(paths.tmp), "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/include"},

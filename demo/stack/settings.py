@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
+from cogmill.aws.place import ArchivePlace
+from cogmill.config.values import Prefix
 from cogmill.domain.errors import ConfigurationError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +48,8 @@ class StackSettings(BaseSettings):
     home: Path = Path("/var/lib/cogmill")
     """Folder of everything the stack writes. The accounts `postgres` and `www-data` must be able to enter it."""
     bucket: str = Field("cogmill", pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    """As in the program's settings."""
+    prefix: Prefix = ""
     """As in the program's settings."""
     s3_port: Port = 9000
     """Port of the S3 server."""
@@ -118,6 +122,11 @@ class StackSettings(BaseSettings):
         return f"http://{LOOPBACK}:{self.s3_port}"
 
     @property
+    def place(self) -> ArchivePlace:
+        """Where the archive lies."""
+        return ArchivePlace(self.bucket, self.prefix)
+
+    @property
     def airflow_url(self) -> str:
         """Address of the Airflow UI and API."""
         return f"http://{LOOPBACK}:{self.airflow_port}"
@@ -131,7 +140,8 @@ class StackSettings(BaseSettings):
         """Return the program's own settings that follow from where this stack listens."""
         return {
             "COGMILL_BUCKET": self.bucket,
-            "COGMILL_PUBLIC_URL": self.public_url or f"{self.s3_url}/{self.bucket}",
+            "COGMILL_PREFIX": self.prefix,
+            "COGMILL_PUBLIC_URL": self.public_url or f"{self.s3_url}/{self.place}",
             "COGMILL_MAPSERVER_URL": self.mapserver_url or self.front_url,
         }
 

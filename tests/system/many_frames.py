@@ -36,8 +36,8 @@ LAYER = "Many_USDA_1951_frames"
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/')
 ROW = (
     "INSERT INTO cogmill.tile_index"
-    " (oid, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id)"
-    " VALUES ((SELECT coalesce(max(oid), 0) + 1 FROM cogmill.tile_index), %s, 'EPSG:3857', '1951', '1', '1', '', '', '', ST_MakeEnvelope(%s, %s, %s, %s, 3857), %s)"
+    " (oid, cog_key, location, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id)"
+    " VALUES ((SELECT coalesce(max(oid), 0) + 1 FROM cogmill.tile_index), 'x', %s, 'EPSG:3857', '1951', '1', '1', '', '', '', ST_MakeEnvelope(%s, %s, %s, %s, 3857), %s)"
 )
 
 

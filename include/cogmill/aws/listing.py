@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.utils import parse_timestamp
 
+from cogmill.aws.place import ArchivePlace
 from cogmill.aws.s3_errors import translated
 from cogmill.domain.model import StoredObject
 
@@ -29,30 +30,30 @@ class Listing:
 
 
 def list_pages(
-    client: Any, bucket: str, prefix: str, skip: Callable[[str], str | None] | None = None, after: str = ""
+    client: Any, place: ArchivePlace, prefix: str, skip: Callable[[str], str | None] | None = None, after: str = ""
 ) -> Iterator[Listing]:
     """Yield the pages of a listing; `S3Store.pages` says what the arguments are."""
     folder = skip(after) if skip and after else None
     start = folder + LAST_CHARACTER if folder else after
-    position: dict[str, str] | None = {"StartAfter": start} if start else {}
+    position: dict[str, str] | None = {"StartAfter": place.prefix + start} if start else {}
     while position is not None:
-        with translated(f"list s3://{bucket}/{prefix}"):
-            page = client.list_objects_v2(Bucket=bucket, Prefix=prefix, **position)
+        with translated(f"list {place.uri(prefix)}"):
+            page = client.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix + prefix, **position)
         headers = page["ResponseMetadata"]["HTTPHeaders"]
-        objects, more = [_stored(entry) for entry in page.get("Contents", [])], bool(page.get("IsTruncated"))
+        objects, more = [_stored(entry, place) for entry in page.get("Contents", [])], bool(page.get("IsTruncated"))
         listed = Listing(objects, _clock(headers.get("date", "")), more)
         yield listed
         folder = skip(listed.objects[-1].key) if skip and listed.objects else None
         if not more:
             position = None
         elif folder:
-            position = {"StartAfter": folder + LAST_CHARACTER}
+            position = {"StartAfter": place.prefix + folder + LAST_CHARACTER}
         else:
             position = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-def _stored(entry: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(entry["Key"], entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
+def _stored(entry: Mapping[str, Any], place: ArchivePlace) -> StoredObject:
+    return StoredObject(place.key(entry["Key"]), entry["ETag"].strip('"'), entry["Size"], entry["LastModified"])
 
 
 def parse_time(value: Any) -> dt.datetime:

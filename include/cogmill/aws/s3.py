@@ -16,6 +16,7 @@ from cogmill.aws.botocore_internals import set_timestamp_parser
 from cogmill.aws.create_once import create_once
 from cogmill.aws.gdal_environment import SigningCredentials, gdal_environment
 from cogmill.aws.listing import Listing, list_pages, parse_time
+from cogmill.aws.place import ArchivePlace
 from cogmill.aws.s3_errors import translated
 from cogmill.domain.errors import (
     ConflictingObjectError,
@@ -58,13 +59,21 @@ class PutOptions:
 
 
 class S3Store:
-    """One bucket. Every method raises ServiceUnavailableError when S3 cannot answer; botocore has retried by then."""
+    """One bucket, or what lies below a prefix of it; keys are without that prefix, as arguments and as results.
 
-    def __init__(self, client: Any, bucket: str) -> None:
+    Every method raises ServiceUnavailableError when S3 cannot answer; botocore has retried by then.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:
         self._client = client
-        self.bucket = bucket
+        self.place = ArchivePlace(bucket, prefix)
         self._credentials = SigningCredentials(client)
         set_timestamp_parser(client, parse_time)
+
+    @property
+    def bucket(self) -> str:
+        """Name of the bucket."""
+        return self.place.bucket
 
     def pages(
         self, prefix: str = "", skip: Callable[[str], str | None] | None = None, after: str = ""
@@ -77,7 +86,7 @@ class S3Store:
                 followed by the one behind the folder, so skipping never costs a request.
             after: The key behind which the listing begins; empty for all.
         """
-        return list_pages(self._client, self.bucket, prefix, skip, after)
+        return list_pages(self._client, self.place, prefix, skip, after)
 
     def download(self, key: str, etag: str, target: Path) -> str:
         """Fetch exactly this version into a file with one GET and return its sha256.
@@ -86,11 +95,11 @@ class S3Store:
             SourceChangedError: The key is gone or holds another version now.
             ObjectRefusedError: S3 does not hand it out.
         """
-        with translated(f"get s3://{self.bucket}/{key}", ObjectRefusedError), target.open("wb") as out:
-            answer = self._client.get_object(Bucket=self.bucket, Key=key, IfMatch=f'"{etag}"')
+        with translated(f"get {self.place.uri(key)}", ObjectRefusedError), target.open("wb") as out:
+            answer = self._client.get_object(**self.place.at(key), IfMatch=f'"{etag}"')
             sha256, size = _read_through(answer["Body"], out)
             if size != answer["ContentLength"]:
-                raise ServiceUnavailableError(f"s3://{self.bucket}/{key} ended after {size} bytes")
+                raise ServiceUnavailableError(f"{self.place.uri(key)} ended after {size} bytes")
         return sha256
 
     def create(self, key: str, source: Path, sha256: str, options: PutOptions) -> bool:
@@ -103,20 +112,20 @@ class S3Store:
             ObjectRefusedError: S3 does not take this object.
         """
         try:
-            with translated(f"put s3://{self.bucket}/{key}", ObjectRefusedError):
-                target = {"Bucket": self.bucket, "Key": key}
-                create_once(self._client, target, source, sha256, options.with_sha256(sha256).arguments())
+            with translated(f"put {self.place.uri(key)}", ObjectRefusedError):
+                arguments = options.with_sha256(sha256).arguments()
+                create_once(self._client, self.place.at(key), source, sha256, arguments)
         except SourceChangedError:
             if self._holds(key, sha256):
                 return False
-            raise ConflictingObjectError(f"s3://{self.bucket}/{key} exists with other bytes") from None
+            raise ConflictingObjectError(f"{self.place.uri(key)} exists with other bytes") from None
         return True
 
     def _holds(self, key: str, sha256: str) -> bool:
         """Tell whether a key holds these bytes; an object that was copied without its metadata is read."""
         try:
-            with translated(f"read s3://{self.bucket}/{key}", ObjectRefusedError):
-                head = self._client.head_object(Bucket=self.bucket, Key=key)
+            with translated(f"read {self.place.uri(key)}", ObjectRefusedError):
+                head = self._client.head_object(**self.place.at(key))
                 found = head["Metadata"].get(SHA256) or self._digest(key)[0]
         except (ObjectRefusedError, SourceChangedError):
             return False
@@ -125,16 +134,14 @@ class S3Store:
     def replace(self, key: str, body: bytes, options: PutOptions) -> None:
         """Store bytes under a fixed key with one PUT; readers see the old or the new object, never a mixture."""
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        with translated(f"put s3://{self.bucket}/{key}"):
-            self._client.put_object(
-                Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **options.arguments()
-            )
+        with translated(f"put {self.place.uri(key)}"):
+            self._client.put_object(**self.place.at(key), Body=body, ChecksumSHA256=checksum, **options.arguments())
 
     def claim(self, key: str, body: bytes, options: PutOptions) -> bool:
         """Store bytes under a key that is free, with one PUT; return False when it holds something already."""
         try:
-            with translated(f"put s3://{self.bucket}/{key}"):
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", **options.arguments())
+            with translated(f"put {self.place.uri(key)}"):
+                self._client.put_object(**self.place.at(key), Body=body, IfNoneMatch="*", **options.arguments())
         except SourceChangedError:
             return False
         return True
@@ -149,16 +156,16 @@ class S3Store:
             body.seek(0)
             checksum = base64.b64encode(digest.digest()).decode()
             arguments = options.with_sha256(sha256).arguments()
-            with translated(f"put s3://{self.bucket}/{key}"):
-                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum, **arguments)
+            with translated(f"put {self.place.uri(key)}"):
+                self._client.put_object(**self.place.at(key), Body=body, ChecksumSHA256=checksum, **arguments)
         return True
 
     def read(self, key: str, first: int = 0, size: int | None = None) -> bytes | None:
         """Return a small object, or so many of its bytes from one on, fewer at its end; None when there is no such object."""
         part = {} if size is None else {"Range": f"bytes={first}-{first + size - 1}"}
         try:
-            with translated(f"get s3://{self.bucket}/{key}"):
-                body: bytes = self._client.get_object(Bucket=self.bucket, Key=key, **part)["Body"].read()
+            with translated(f"get {self.place.uri(key)}"):
+                body: bytes = self._client.get_object(**self.place.at(key), **part)["Body"].read()
                 return body
         except SourceChangedError:
             return None
@@ -166,8 +173,8 @@ class S3Store:
     def sha256(self, key: str) -> str | None:
         """Return the hash in an object's metadata, empty without one, by one HEAD; None when the key does not exist."""
         try:
-            with translated(f"head s3://{self.bucket}/{key}"):
-                head = self._client.head_object(Bucket=self.bucket, Key=key)
+            with translated(f"head {self.place.uri(key)}"):
+                head = self._client.head_object(**self.place.at(key))
         except SourceChangedError:
             return None
         value: str = head["Metadata"].get(SHA256, "")
@@ -180,27 +187,27 @@ class S3Store:
             ObjectRefusedError: S3 does not tell.
         """
         try:
-            with translated(f"head s3://{self.bucket}/{key}", ObjectRefusedError):
-                head = self._client.head_object(Bucket=self.bucket, Key=key)
+            with translated(f"head {self.place.uri(key)}", ObjectRefusedError):
+                head = self._client.head_object(**self.place.at(key))
         except SourceChangedError:
             return None
         return StoredObject(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
 
     def delete(self, key: str) -> None:
         """Remove a key; a key that does not exist is no error."""
-        with translated(f"delete s3://{self.bucket}/{key}"):
-            self._client.delete_object(Bucket=self.bucket, Key=key)
+        with translated(f"delete {self.place.uri(key)}"):
+            self._client.delete_object(**self.place.at(key))
 
     def digest(self, key: str, copy: Path | None = None) -> tuple[str, int] | None:
         """Read a whole object, into a file too where one is named, and return the sha256 and number of its bytes; None when there is none."""
         try:
-            with translated(f"get s3://{self.bucket}/{key}"), copy.open("wb") if copy else nullcontext() as out:
+            with translated(f"get {self.place.uri(key)}"), copy.open("wb") if copy else nullcontext() as out:
                 return self._digest(key, out)
         except SourceChangedError:
             return None
 
     def _digest(self, key: str, out: BinaryIO | None = None) -> tuple[str, int]:
-        return _read_through(self._client.get_object(Bucket=self.bucket, Key=key)["Body"], out)
+        return _read_through(self._client.get_object(**self.place.at(key))["Body"], out)
 
     def require_answer(self) -> None:
         """Raise ServiceUnavailableError unless S3 answers one HEAD of the bucket, even if it refuses it."""
@@ -213,8 +220,8 @@ class S3Store:
     def move(self, key: str, target: str) -> bool:
         """Move an object to another key without downloading it; False when there is none."""
         try:
-            with translated(f"move s3://{self.bucket}/{key}"):
-                self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": key})
+            with translated(f"move {self.place.uri(key)}"):
+                self._client.copy_object(**self.place.at(target), CopySource=self.place.at(key))
         except SourceChangedError:
             return False
         self.delete(key)
@@ -222,18 +229,17 @@ class S3Store:
 
     def abort_uploads(self, before: dt.datetime) -> list[str]:
         """Abort multipart uploads begun before a moment, whose parts are stored and paid for; return their keys."""
-        return unfinished_uploads.abort_uploads(self._client, self.bucket, before)
+        return unfinished_uploads.abort_uploads(self._client, self.place, before)
 
     def set_acl(self, key: str, acl: str) -> None:
         """Put a canned ACL on an existing object."""
-        with translated(f"set the ACL of s3://{self.bucket}/{key}"):
-            self._client.put_object_acl(Bucket=self.bucket, Key=key, ACL=acl)
+        with translated(f"set the ACL of {self.place.uri(key)}"):
+            self._client.put_object_acl(**self.place.at(key), ACL=acl)
 
     def gdal_environment(self) -> dict[str, str]:
         """Return the environment with which GDAL in MapServer reads this bucket by `/vsis3/`; holds the credentials."""
         if not self._credentials.are_known:
-            with translated(f"head s3://{self.bucket}"):
-                self._client.head_bucket(Bucket=self.bucket)
+            self.require_answer()
         return gdal_environment(self._client, self._credentials.current())
 
 

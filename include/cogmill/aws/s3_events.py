@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
+
+from cogmill.aws.place import ArchivePlace
 
 
 class EventFormatError(ValueError):
@@ -24,15 +26,15 @@ class UploadEvent:
     """Orders the events of one key; hexadecimal."""
 
 
-def parse_message(body: str, bucket: str) -> list[UploadEvent]:
-    """Return the events of one message about one bucket; also of one that came through SNS. Test events are none.
+def parse_message(body: str, place: ArchivePlace) -> list[UploadEvent]:
+    """Return the events of one message about an archive; also of one that came through SNS. Test events are none, nor is what lies elsewhere.
 
     Raises:
         EventFormatError: The message is something else.
 
     Examples:
         >>> record = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "a%2Bb+c.tif"}}}
-        >>> [event.key for event in parse_message(json.dumps({"Records": [record]}), "b")]
+        >>> [event.key for event in parse_message(json.dumps({"Records": [record]}), ArchivePlace("b"))]
         ['a+b c.tif']
     """
     try:
@@ -41,7 +43,9 @@ def parse_message(body: str, bucket: str) -> list[UploadEvent]:
             message = json.loads(message["Message"])
         if message.get("Event") == "s3:TestEvent":
             return []
-        return [_event(record) for record in message["Records"] if record["s3"]["bucket"]["name"] == bucket]
+        records = [record for record in message["Records"] if record["s3"]["bucket"]["name"] == place.bucket]
+        events = [_event(record) for record in records]
+        return [replace(event, key=place.key(event.key)) for event in events if place.holds(event.key)]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         raise EventFormatError(f"{type(err).__name__}: {err}") from err
 

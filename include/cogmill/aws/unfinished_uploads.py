@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from cogmill.aws.botocore_internals import clean_answers
+from cogmill.aws.place import ArchivePlace
 from cogmill.aws.s3_errors import translated
 from cogmill.domain.errors import SourceChangedError
 
@@ -17,11 +18,11 @@ log = logging.getLogger(__name__)
 OPERATION = "ListMultipartUploads"
 
 
-def abort_uploads(client: Any, bucket: str, before: dt.datetime) -> list[str]:
+def abort_uploads(client: Any, place: ArchivePlace, before: dt.datetime) -> list[str]:
     """Abort multipart uploads begun before a moment and return their keys; one that was finished meanwhile is left alone."""
-    with translated(f"abort uploads of s3://{bucket}"):
-        old = [upload for upload in _uploads(client, bucket) if upload["Initiated"] < before]
-        return [upload["Key"] for upload in old if abort(client, bucket, upload)]
+    with translated(f"abort uploads of {place.uri()}"):
+        old = [upload for upload in _uploads(client, place) if upload["Initiated"] < before]
+        return [place.key(upload["Key"]) for upload in old if abort(client, place.bucket, upload)]
 
 
 def abort(client: Any, bucket: str, upload: Mapping[str, Any]) -> bool:
@@ -35,7 +36,7 @@ def abort(client: Any, bucket: str, upload: Mapping[str, Any]) -> bool:
     return True
 
 
-def _uploads(client: Any, bucket: str) -> Iterator[dict[str, Any]]:
+def _uploads(client: Any, place: ArchivePlace) -> Iterator[dict[str, Any]]:
     """Yield every unfinished upload.
 
     XML cannot hold each character that a key may hold, so keys are asked for in percent-encoding. botocore does that by itself for
@@ -44,7 +45,7 @@ def _uploads(client: Any, bucket: str) -> Iterator[dict[str, Any]]:
     clean_answers(client, OPERATION)  # of servers that do not know the encoding, such as that of the demo
     markers: dict[str, str] = {}
     while True:
-        page = client.list_multipart_uploads(Bucket=bucket, EncodingType="url", **markers)
+        page = client.list_multipart_uploads(Bucket=place.bucket, Prefix=place.prefix, EncodingType="url", **markers)
         decoded = unquote_plus if page.get("EncodingType") == "url" else str
         for upload in page.get("Uploads", []):
             yield upload | {"Key": decoded(upload["Key"])}

@@ -14,6 +14,9 @@ from cogmill.domain.geo import Bounds4326
 PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 """Names that Airflow takes in place of a cron expression."""
 
+LONGEST_PREFIX = 100
+"""Characters of a prefix in a bucket: S3 takes keys of 1,024 bytes, and most of them are the archive's."""
+
 
 def _check_schedule(schedule: str | None) -> str | None:
     if schedule is None or schedule.lower() == "none":
@@ -35,6 +38,19 @@ def _check_link(link: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or any(char in link for char in ' <>"'):
         raise ValueError("must be an address such as https://creativecommons.org/licenses/by/4.0/")
     return link
+
+
+def _check_prefix(prefix: str) -> str:
+    folders = prefix.strip("/").split("/") if prefix.strip("/") else []
+    if (
+        not all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", folder) for folder in folders)
+        or len(prefix) > LONGEST_PREFIX
+    ):
+        raise ValueError(
+            "must be folders such as archives/aerials, of English letters, digits, '-', '_' and '.', at most"
+            f" {LONGEST_PREFIX} characters"
+        )
+    return "".join(f"{folder}/" for folder in folders)
 
 
 def _area_from(edges: object) -> Bounds4326 | None:
@@ -68,6 +84,9 @@ def _check_crs(code: str) -> str:
 
 Schedule = Annotated[str | None, AfterValidator(_check_schedule)]
 """When a DAG runs, in UTC: a cron expression or one of `PRESETS`; None (`none`) for runs by hand only."""
+
+Prefix = Annotated[str, AfterValidator(_check_prefix)]
+"""What keys in a bucket begin with, with a slash at its end; empty for none."""
 
 Url = Annotated[str, AfterValidator(_check_url)]
 """Base URL without a slash at the end."""

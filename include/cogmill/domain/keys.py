@@ -164,11 +164,6 @@ def index_zip_key(collection: Collection, bands: Bands) -> str:
     return f"{tile_index_prefix(collection, bands)}{collection.service_name}{INDEX_ZIP}"
 
 
-def gdal_path(bucket: str, key: str) -> str:
-    """Return what GDAL and MapServer open: `/vsis3/<bucket>/<key>`."""
-    return f"/vsis3/{bucket}/{key}"
-
-
 def thumbnail_key(collection_id: str, longer_px: int) -> str:
     """Return the key of a picture of a whole collection; `longer_px` is one of `THUMBNAIL_SIZES`."""
     return f"{THUMBNAILS}{collection_id}_{longer_px}.webp"

@@ -76,11 +76,12 @@ CORS: dict[str, list[dict[str, object]]] = {
 """The bucket's rule for browsers, as boto3 and the AWS command line take it: pages of any site may read what is public, by ranges too."""
 
 
-def bucket_policy(bucket: str, *, simulated: bool = False) -> str:
+def bucket_policy(bucket: str, prefix: str = "", *, simulated: bool = False) -> str:
     """Return the policy, as JSON, with which a bucket hands out what is published, and lists nothing.
 
     Args:
         bucket: Its name.
+        prefix: As in the settings: what the keys of the archive begin with in it.
         simulated: Whether the S3 server is the one of demo and containers.
 
     >>> "arn:aws:s3:::cogmill/bw/*/cog/*" in json.loads(bucket_policy("cogmill"))["Statement"][0]["Resource"]
@@ -91,6 +92,6 @@ def bucket_policy(bucket: str, *, simulated: bool = False) -> str:
         "Effect": "Allow",
         "Principal": "*",
         "Action": list(SIMULATED_READ) if simulated else READ,
-        "Resource": [f"arn:aws:s3:::{bucket}/{pattern}" for pattern in public_patterns()],
+        "Resource": [f"arn:aws:s3:::{bucket}/{prefix}{pattern}" for pattern in public_patterns()],
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from osgeo import gdal, ogr, osr
 
-from cogmill.domain import keys
 from cogmill.domain.model import FrameName, Product
 from cogmill.mapserver.urls import download_url
 
@@ -55,9 +54,10 @@ class IndexAddress:
     """Where the files of one collection are found; the same for all of its rows."""
 
     product: Product
-    bucket: str
+    root: str
+    """`/vsis3/<bucket>/`, what locations begin with."""
     public_url: str
-    """Address under which the bucket's keys can be downloaded: `https://s3.amazonaws.com/<bucket>`.
+    """Address under which keys can be downloaded: `https://s3.amazonaws.com/<bucket>`.
 
     With this path style the county is element 5 of a link split by `/`, which old web pages rely on.
     """
@@ -105,7 +105,7 @@ def index_row(frame: IndexedFrame, address: IndexAddress) -> IndexRow:
     """Return the tile index row of one published frame."""
     return IndexRow(
         oid=frame.oid,
-        location=keys.gdal_path(address.bucket, frame.cog_key),
+        location=address.root + frame.cog_key,
         src_srs=SRS,
         date=frame.name.date,
         roll=frame.name.roll,

@@ -24,7 +24,7 @@ class Identity:
 
     id: str
     bucket: str | None
-    """None before the first use."""
+    """Its name, with a slash and the prefix where there is one; None before the first use."""
     take_over: bool
     """A person said that the ledger which the bucket names is gone."""
 
@@ -49,7 +49,7 @@ class BucketBinding(Part):
         """Give the ledger to another bucket, as a person asked; return how many index rows the next runs write again.
 
         Args:
-            bucket: Name of the bucket; it is looked at when the archive is opened the next time.
+            bucket: Name of the bucket, or `<bucket>/<prefix>`; it is looked at when the archive is opened the next time.
             take_over: Replace the ledger that this bucket names.
         """
         (row,) = self._rows("give_to_bucket", bucket=bucket, take_over=take_over)
@@ -62,7 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m cogmill.ledger.bucket", description="Show or change the bucket of a ledger."
     )
-    parser.add_argument("bucket", nargs="?", help="the bucket to which all objects of the archive have been copied")
+    parser.add_argument(
+        "bucket",
+        nargs="?",
+        type=lambda place: place.rstrip("/"),
+        help="the bucket, or bucket/prefix, to which all objects of the archive have been copied",
+    )
     parser.add_argument(
         "--take-over", action="store_true", help="the other ledger that this bucket names is gone for good"
     )

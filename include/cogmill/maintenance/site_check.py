@@ -170,7 +170,9 @@ def main(arguments: list[str] | None = None) -> int:
     where = check.add_mutually_exclusive_group()
     where.add_argument("--keys", metavar="FILE", help="one key per line; - reads the standard input")
     where.add_argument(
-        "--bucket", action="store_true", help="all keys of COGMILL_BUCKET, with the credentials of AWS_*"
+        "--bucket",
+        action="store_true",
+        help="all keys of COGMILL_BUCKET below COGMILL_PREFIX, with the credentials of AWS_*",
     )
     where.add_argument("--key", action="append", default=[], help="one key; may be given several times")
     check.add_argument("--site", type=Path, metavar="FILE", help="a site file instead of COGMILL_SITE_FILE")
@@ -194,7 +196,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _keys(asked: argparse.Namespace) -> Iterator[str]:
     if asked.bucket:
-        store = S3Store(client_of_environment(load_settings().silence_seconds), load_settings().bucket)
+        settings = load_settings()
+        store = S3Store(client_of_environment(settings.silence_seconds), settings.bucket, settings.prefix)
         yield from (stored.key for page in store.pages() for stored in page.objects)
         return
     yield from asked.key

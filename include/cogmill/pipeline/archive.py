@@ -84,19 +84,26 @@ def open_archive(store: S3Store, ledger: Ledger, settings: Settings, queue: Even
         ServiceUnavailableError: S3 or the ledger does not answer, or there is no such bucket.
     """
     identity = ledger.binding.identity()
-    if identity.bucket not in (None, store.bucket):
+    here = str(store.place)
+    if identity.bucket not in (None, here):
         raise ConfigurationError(
-            f"COGMILL_BUCKET is {store.bucket}, but this ledger belongs to the bucket {identity.bucket}: with another one the map would"
-            f" name objects that are not there. Set COGMILL_BUCKET={identity.bucket}. If the archive was moved to {store.bucket} with"
-            f" all its objects, say so by `{COMMAND} {store.bucket}`"
+            f"{_settings(here)} is what is set, but this ledger belongs to the bucket {identity.bucket}: with another one the map would"
+            f" name objects that are not there. Set {_settings(identity.bucket)}. If the archive was moved to {here} with"
+            f" all its objects, say so by `{COMMAND} {here}`"
         )
     marked = _marked(store)
     if marked != identity.id:
         _put_mark(store, ledger, identity, marked)
     if identity.bucket is None or identity.take_over:
-        ledger.binding.bind(store.bucket)
-        log.info("ledger_bound ledger=%s bucket=%s", identity.id, store.bucket)
+        ledger.binding.bind(here)
+        log.info("ledger_bound ledger=%s bucket=%s", identity.id, here)
     return Archive(store, ledger, settings, queue)
+
+
+def _settings(place: str) -> str:
+    """Return the settings that name a place, `<bucket>` or `<bucket>/<prefix>`."""
+    bucket, _, prefix = place.partition("/")
+    return f"COGMILL_BUCKET={bucket}" + (f" COGMILL_PREFIX={prefix}" if prefix else "")
 
 
 def _marked(store: S3Store) -> str | None:
@@ -112,17 +119,17 @@ def _marked(store: S3Store) -> str | None:
 
 def _put_mark(store: S3Store, ledger: Ledger, identity: Identity, marked: str | None) -> None:
     """Let the bucket name this ledger, where it names none, or where a person allowed it to be replaced."""
-    place = f"s3://{store.bucket}/{LEDGER_MARK}"
+    place = store.place.uri(LEDGER_MARK)
     if marked is not None and not identity.take_over:
         raise ConfigurationError(
             f"{place} says that this bucket belongs to the ledger {marked}, and this is the ledger {identity.id}: two of them would undo"
             " each other's work. Set COGMILL_BUCKET, or the connection of the ledger, to the right one. If the other ledger is gone for"
-            f" good, say so by `{COMMAND} {store.bucket} --take-over`"
+            f" good, say so by `{COMMAND} {store.place} --take-over`"
         )
     cogs = ledger.binding.newest_cogs(COGS_ASKED_FOR)
     if cogs and not any(store.find(key) for key in cogs):
         raise ConfigurationError(
-            f"the bucket {store.bucket} has neither {LEDGER_MARK} nor the COGs that this ledger published, such as {cogs[0]}: it is another"
+            f"the bucket {store.place} has neither {LEDGER_MARK} nor the COGs that this ledger published, such as {cogs[0]}: it is another"
             " bucket of that name, or was emptied. Look at the endpoint and the account of the connection cogmill_s3; copy or restore the"
             " objects of the archive before anything goes on"
         )
@@ -132,4 +139,4 @@ def _put_mark(store: S3Store, ledger: Ledger, identity: Identity, marked: str | 
         store.replace(LEDGER_MARK, body, options)
     elif not store.claim(LEDGER_MARK, body, options) and _marked(store) != identity.id:
         raise ServiceUnavailableError(f"another process writes {place} now; this one looks again")
-    log.info("bucket_marked bucket=%s ledger=%s instead_of=%s", store.bucket, identity.id, marked)
+    log.info("bucket_marked bucket=%s ledger=%s instead_of=%s", store.place, identity.id, marked)

@@ -182,7 +182,8 @@ def withdraw_service(archive: Archive, collection_id: str) -> None:
 
 def _index_row(archive: Archive, collection: Collection, frame: Candidate) -> IndexRow:
     zip_key = keys.index_zip_key(collection, frame.bands)
-    address = IndexAddress(collection.product, archive.store.bucket, archive.settings.public_url, zip_key)
+    root = archive.store.place.gdal_root
+    address = IndexAddress(collection.product, root, archive.settings.public_url, zip_key)
     known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
     return index_row(known, address)
 

@@ -61,7 +61,7 @@ def emit_service_changes(context: Context, archive: Archive) -> None:
             "frames": frames[collection_id],
             "service_url": change.service_url,
             "capabilities_url": capabilities_url(change.service_url) if change.service_url else "",
-            "mapfile": f"s3://{archive.store.bucket}/{mapfile_key(collection_id)}",
+            "mapfile": archive.store.place.uri(mapfile_key(collection_id)),
         }
         context["outlet_events"][services()].add(service(collection_id), extra=extra)
 
@@ -73,6 +73,6 @@ def emit_indexes_compiled(context: Context, archive: Archive, keys: Sequence[str
     :param keys: Files that changed.
     :param features: Footprints in it.
     """
-    files: list[JsonValue] = [f"s3://{archive.store.bucket}/{key}" for key in keys]
+    files: list[JsonValue] = [archive.store.place.uri(key) for key in keys]
     asset = Asset(name=INDEX, uri=f"cogmill://{INDEX}", group="cogmill")
     context["outlet_events"][indexes()].add(asset, extra={"files": files, "features": features})

@@ -18,7 +18,8 @@ def objects(archive: Archive, keys: Iterable[str]) -> Datasets:
     """Return keys of the bucket as datasets, named as OpenLineage names objects of S3."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    return [Dataset(namespace=f"s3://{archive.store.bucket}", name=key) for key in keys]
+    place = archive.store.place
+    return [Dataset(namespace=f"s3://{place.bucket}", name=place.at(key)["Key"]) for key in keys]
 
 
 def tile_index(archive: Archive) -> Any:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from cogmill.config.settings import Settings, load_settings, variable
 from cogmill.domain.errors import ConfigurationError
+from pydantic import ValidationError
 
 from demo.stack.settings import StackSettings
 
@@ -123,6 +124,26 @@ def test_takes_no_variable_of_others_for_a_misspelled_one(monkeypatch, caplog):
         load_settings()
 
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "prefix"),
+    [
+        ("", ""),
+        ("/", ""),
+        ("aerials", "aerials/"),
+        ("/archives/aerials/", "archives/aerials/"),
+        ("a.b_c-1/2", "a.b_c-1/2/"),
+    ],
+)
+def test_a_prefix_is_folders_with_a_slash_at_its_end(written, prefix):
+    assert Settings(_env_file=None, prefix=written).prefix == prefix
+
+
+@pytest.mark.parametrize("written", ["a b", "a//b", "../a", "a/./b", "a*", "${x}", "ä", "a?", 'a"b', "a'b", "x" * 101])
+def test_a_prefix_has_nothing_that_means_more_to_a_policy_a_shell_or_a_path(written):
+    with pytest.raises(ValidationError, match="must be folders such as archives/aerials"):
+        Settings(_env_file=None, prefix=written)
 
 
 def test_drops_the_slash_at_the_end_of_an_address():

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import jinja2
 import pytest
 from botocore.exceptions import ClientError
 from cogmill.domain import keys
@@ -23,7 +24,7 @@ from cogmill.mapserver.urls import download_url
 from tests.system import strangers
 
 ROOT = Path(__file__).parents[3]
-TEMPLATE = ROOT / "ansible/templates/aws/bucket.json.j2"
+AMAZON = ROOT / "ansible/templates/aws"
 FRAME = keys.parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-1 Ä+50%.TIF")
 SHEET = keys.parse_upload("nc/AMS_V23/index/georef/AMS_1950_17.tif")
 ELSEWHERE = Collection("StratMap/Hays", "TNRIS", "1996", Product.MOSAIC)
@@ -87,14 +88,30 @@ def test_browsers_of_any_site_may_read_by_ranges(address, bucket):
     assert answer.headers["content-range"] == "bytes 0-0/1"
 
 
-def test_amazon_has_the_same_list():
-    text = TEMPLATE.read_text().replace("{{ ecs_bucket }}", "b")
-    (ours,) = json.loads(bucket_policy("b"))["Statement"]
+def rendered(name, prefix):
+    """Return a policy of the play for Amazon."""
+    given = {"ecs_bucket": "b", "ecs_prefix": prefix, "ecs_name": "n", "ecs_region": "r", "account": "1"}
+    return json.loads(jinja2.Environment(autoescape=False).from_string((AMAZON / name).read_text()).render(given))  # noqa: S701
 
-    (theirs,) = [one for one in json.loads(text)["Statement"] if one["Effect"] == "Allow"]
+
+@pytest.mark.parametrize("prefix", ["", "county/aerials/"])
+def test_amazon_has_the_same_list(prefix):
+    (ours,) = json.loads(bucket_policy("b", prefix))["Statement"]
+
+    (theirs,) = [one for one in rendered("bucket.json.j2", prefix)["Statement"] if one["Effect"] == "Allow"]
 
     assert sorted(theirs.pop("Resource")) == sorted(ours.pop("Resource"))
     assert theirs == ours
+
+
+@pytest.mark.parametrize("role", ["airflow", "hosts", "task"])
+def test_roles_on_amazon_reach_nothing_outside_of_a_prefix(role):
+    for statement in rendered(f"{role}.json.j2", "county/aerials/")["Statement"]:
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        keys = [one.partition("arn:aws:s3:::b")[2] for one in resources if one.startswith("arn:aws:s3:::b")]
+        listed = json.dumps(statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", ""))
+        assert all(key.startswith("/county/aerials/") or (key == "" and "county/aerials/" in listed) for key in keys)
+    assert "county" not in json.dumps(rendered(f"{role}.json.j2", ""))
 
 
 def make_buckets(s3_server, name):

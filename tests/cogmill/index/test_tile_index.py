@@ -29,7 +29,7 @@ FOLDER = "bw/Travis/USDA_1951/frames"
 BOX = shapely.box(-10900000, 3540000, -10890000, 3550000).wkb
 ADDRESS = IndexAddress(
     Product.FRAMES,
-    "cogmill",
+    "/vsis3/cogmill/",
     "https://s3.amazonaws.com/cogmill",
     f"{FOLDER}/cog/tile_index/Travis_USDA_1951_frames_idx.zip",
 )

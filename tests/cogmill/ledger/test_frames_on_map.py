@@ -39,9 +39,9 @@ class Index:
         ).fetchone()
         self.names[number] = name
         self.owner.execute(
-            "INSERT INTO cogmill.tile_index (oid, location, src_srs, date, roll, frame_num, dl_georef, dl_index, geom, collection_id,"
-            " acquired) VALUES (%s, %s, 'EPSG:3857', '', '', '', '', '', ST_GeomFromWKB(%s, 3857), 'travis_usda_1951_frames', %s)",
-            (number, f"/vsis3/cogmill/{key}", shapely.to_wkb(outline), acquired),
+            "INSERT INTO cogmill.tile_index (oid, location, cog_key, src_srs, date, roll, frame_num, dl_georef, dl_index, geom,"
+            " collection_id, acquired) VALUES (%s, %s, %s, 'EPSG:3857', '', '', '', '', '', ST_GeomFromWKB(%s, 3857), 'travis_usda_1951_frames', %s)",
+            (number, f"/vsis3/cogmill/{key}", key, shapely.to_wkb(outline), acquired),
         )
         if margin:
             self.owner.execute("INSERT INTO cogmill.outlined_cog (key, margin_m) VALUES (%s, %s)", (key, margin))

@@ -177,8 +177,8 @@ def test_extent_follows_the_index_when_rows_come_change_and_go(ledger):
     assert extent(ledger) is None
 
     ledger.sql(
-        "INSERT INTO cogmill.tile_index (oid, location, src_srs, date, roll, frame_num, dl_georef, dl_index, geom, collection_id)"
-        " SELECT id, cog_key, '', '', '', '', '', '', footprint, collection_id FROM cogmill.frame WHERE collection_id = %s",
+        "INSERT INTO cogmill.tile_index (oid, location, cog_key, src_srs, date, roll, frame_num, dl_georef, dl_index, geom,"
+        " collection_id) SELECT id, cog_key, cog_key, '', '', '', '', '', '', footprint, collection_id FROM cogmill.frame WHERE collection_id = %s",
         LARGE_ID,
     )
     assert extent(ledger) == measured(ledger)

@@ -25,8 +25,8 @@ WITH places AS (
     INSERT INTO cogmill.frame (collection_id, source_key, etag, size, uploaded_at, state, gsd_m)
     SELECT id, id, 'x', 1, now(), 'arrived', 0.6 FROM places RETURNING id, collection_id
 )
-INSERT INTO cogmill.tile_index (oid, location, src_srs, date, roll, frame_num, dl_georef, dl_index, geom, collection_id)
-SELECT f.id, '/vsis3/b/' || f.id, 'EPSG:3857', '1951', '1', '1', '', '', ST_MakeEnvelope(west, south, west + 50000, south + 50000, 3857), p.id
+INSERT INTO cogmill.tile_index (oid, location, cog_key, src_srs, date, roll, frame_num, dl_georef, dl_index, geom, collection_id)
+SELECT f.id, '/vsis3/b/' || f.id, f.id, 'EPSG:3857', '1951', '1', '1', '', '', ST_MakeEnvelope(west, south, west + 50000, south + 50000, 3857), p.id
 FROM places AS p JOIN frames AS f ON f.collection_id = p.id
 """
 

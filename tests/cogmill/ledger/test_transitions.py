@@ -71,9 +71,9 @@ class Scene:
         """A former revision is restored in which the row named a COG, or was not there."""
         location = cog_key and f"/vsis3/b/{cog_key}"
         self.sql(
-            "INSERT INTO cogmill.former_row (collection_id, revision, oid, location, src_srs, date, roll, frame_num, dl_georef,"
-            " dl_index, geom) VALUES (%s, 2, %s, %s, '', '', '', '', '', '', %s)",
-            [TRAVIS.id, self.job.id, location, OUTLINE],
+            "INSERT INTO cogmill.former_row (collection_id, revision, oid, location, cog_key, src_srs, date, roll, frame_num, dl_georef,"
+            " dl_index, geom) VALUES (%s, 2, %s, %s, %s, '', '', '', '', '', '', %s)",
+            [TRAVIS.id, self.job.id, location, cog_key, OUTLINE],
         )
         self.sql(
             "INSERT INTO cogmill.former_cog (key, frame_id, footprint) VALUES (%s, %s, %s)",
@@ -141,9 +141,9 @@ def transitions_of(
         job = replace(job, id=Scene(ledger, connection.execute, job).add_frame(KEY, state))
         scene = Scene(ledger, connection.execute, job)
         connection.execute(
-            "INSERT INTO cogmill.tile_index (oid, location, src_srs, date, roll, frame_num, dl_georef, dl_index, geom, collection_id)"
-            " VALUES (%s, %s, '', '', '', '', '', '', %s, %s)",
-            [scene.job.id, f"/vsis3/b/{COG}", OUTLINE, TRAVIS.id],
+            "INSERT INTO cogmill.tile_index (oid, location, cog_key, src_srs, date, roll, frame_num, dl_georef, dl_index, geom,"
+            " collection_id) VALUES (%s, %s, %s, '', '', '', '', '', '', %s, %s)",
+            [scene.job.id, f"/vsis3/b/{COG}", COG, OUTLINE, TRAVIS.id],
         )
         connection.execute("DELETE FROM cogmill.former_row")
         act(scene)

@@ -12,7 +12,7 @@ from cogmill.maintenance.change_plan import plan_changes, record_plan
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove, repair
 from cogmill.pipeline import export as compilation
-from cogmill.pipeline import ingest
+from cogmill.pipeline import ingest, publish
 
 from tests.small_archive import TRAVIS
 
@@ -222,6 +222,19 @@ def test_mends_rows_index_files_and_mapfile(real):
     assert done == {"row_missing", "index_files_missing", "mapfile_changed"}
     assert b"edited" not in real.archive.store.read(MAPFILE)
     assert faults(real) == {}
+
+
+@pytest.mark.parametrize("column", ["location", "cog_key"])
+def test_mends_a_row_that_names_another_cog(published, column):
+    query = "SELECT location, cog_key FROM cogmill.tile_index ORDER BY oid"
+    before = published.sql(query)
+    published.sql(f"UPDATE cogmill.tile_index SET {column} = 'x' WHERE oid = 1")  # noqa: S608
+    assert faults(published)["row_missing"] == 1
+
+    repair(published.archive)
+    publish.update_tile_index(published.archive, TRAVIS.id)
+
+    assert published.sql(query) == before
 
 
 def test_takes_the_link_of_a_deleted_scan_out_of_the_index(published):

@@ -120,15 +120,19 @@ def test_the_command_says_why_it_cannot_look(arguments, says, capsys):
     assert says in capsys.readouterr().err
 
 
-def test_the_command_lists_the_bucket(bucket, monkeypatch, capsys, s3_server):
+@pytest.mark.parametrize("prefix", ["", "county/aerials/"])
+def test_the_command_lists_the_bucket(bucket, monkeypatch, capsys, s3_server, prefix):
     client, name = bucket
-    client.put_object(Bucket=name, Key=KEYS[0], Body=b"")
+    client.put_object(Bucket=name, Key=prefix + KEYS[0], Body=b"")
+    if prefix:
+        client.put_object(Bucket=name, Key="county/wrong.tif", Body=b"")
     credentials = client._request_signer._credentials
     monkeypatch.setenv("AWS_ENDPOINT_URL", client.meta.endpoint_url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", credentials.secret_key)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("COGMILL_BUCKET", name)
+    monkeypatch.setenv("COGMILL_PREFIX", prefix)
     from cogmill.config.settings import load_settings
 
     load_settings.cache_clear()

@@ -45,12 +45,14 @@ class PostGis:
 
     def publish(self, row: IndexRow, collection_id: str) -> None:
         values = [getattr(row, field.name) for field in dataclasses.fields(row)]
-        marks = "%s,%s,%s,%s,%s,%s,%s,%s,%s,ST_GeomFromWKB(%s,3857),%s"
-        columns = "oid,location,src_srs,date,roll,frame_num,dl_orig,dl_georef,dl_index,geom,acquired,collection_id"
+        marks = "%s,%s,%s,%s,%s,%s,%s,%s,%s,%s,ST_GeomFromWKB(%s,3857),%s"
+        columns = (
+            "cog_key,oid,location,src_srs,date,roll,frame_num,dl_orig,dl_georef,dl_index,geom,acquired,collection_id"
+        )
         with self.connect() as connection:
             connection.execute(
                 f"INSERT INTO cogmill.tile_index ({columns}) VALUES ({marks},%s)",  # noqa: S608
-                [*values, collection_id],
+                [row.location, *values, collection_id],
             )
 
     def clear(self) -> None:
@@ -183,7 +185,9 @@ class Archive:
         name = FrameName(text.get("date", "01-29-51"), "4", text.get("frame_num", "173"), acquired, None)
         oid = len(self.extents)
         frame = IndexedFrame(oid, name, key, key.replace("/cog/", "/scanned/"), shapely.box(*bounds).wkb)
-        address = IndexAddress(Product.FRAMES, BUCKET, f"https://s3.example.org/{BUCKET}", f"{key}_idx.zip")
+        address = IndexAddress(
+            Product.FRAMES, f"/vsis3/{BUCKET}/", f"https://s3.example.org/{BUCKET}", f"{key}_idx.zip"
+        )
         self.store.put(key, cog)
         self.postgis.publish(index_row(frame, address), self.collection_id)
         self.extents.append(bounds)

@@ -298,7 +298,7 @@ def test_tile_index_is_read_by_its_index_when_the_archive_is_large(postgis, arch
     with postgis.connect() as connection:
         connection.execute(
             "INSERT INTO cogmill.tile_index SELECT n, '/vsis3/b/' || n, 'EPSG:3857', '', '', '', '', '', '',"
-            " ST_MakeEnvelope(n % 1000, n % 977, n % 1000 + 1, n % 977 + 1, 3857), 'c' || n % 40, NULL"
+            " ST_MakeEnvelope(n % 1000, n % 977, n % 1000 + 1, n % 977 + 1, 3857), 'c' || n % 40, NULL, n"
             " FROM generate_series(1, 40000) n"
         )
         connection.execute("ANALYZE cogmill.tile_index")

@@ -105,7 +105,8 @@ WHERE l.place = 'cog' AND l.modified < :settled
 INSERT INTO found
 SELECT 'row_missing', f.source_key, f.collection_id, coalesce('the row names ' || t.location, 'no row')
 FROM cogmill.frame AS f LEFT JOIN cogmill.tile_index AS t ON t.oid = f.id
-WHERE f.state = 'published' AND t.cog_key IS DISTINCT FROM f.cog_key
+WHERE f.state = 'published'
+    AND (t.cog_key IS DISTINCT FROM f.cog_key OR right(t.location, length(f.cog_key) + 1) <> '/' || f.cog_key)
 UNION ALL
 SELECT 'row_withdrawn', f.source_key, f.collection_id, t.location
 FROM cogmill.tile_index AS t JOIN cogmill.frame AS f ON f.id = t.oid

@@ -52,7 +52,7 @@ def _resolve(archive: Archive, messages: list[Message]) -> NotifiedUploads:
     events_of: dict[Message, list[UploadEvent]] = {}
     for message in messages:
         try:
-            events_of[message] = parse_message(message.body, archive.store.bucket)
+            events_of[message] = parse_message(message.body, archive.store.place)
         except EventFormatError as err:
             log.warning("event_not_understood fault=%s", err)
     latest = newest([event for events in events_of.values() for event in events])
