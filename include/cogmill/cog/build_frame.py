@@ -17,15 +17,14 @@ from cogmill.cog.collar import detect
 from cogmill.cog.collar.detect import PhotographOutline
 from cogmill.cog.output.delivery import GriddedFrame, Origin, write_verified
 from cogmill.cog.output.source_samples import sample_source
-from cogmill.cog.profiles import as_used
-from cogmill.cog.sandbox.limits import POSITION_ERROR_M, Limits
+from cogmill.cog.profiles import DatumAccuracy, as_used
+from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import BuildRequest
-from cogmill.cog.source.crs import choose_operation, crs_name, is_web_mercator
+from cogmill.cog.source.crs import DatumShift, choose_shift, crs_name, is_web_mercator
 from cogmill.cog.source.decode import Bytes, Pixels, check_not_blank, read_pixels
 from cogmill.cog.source.extent import apply_transform, check_area, degree_bounds, pixel_size_m
 from cogmill.cog.source.file_texts import read_file_texts
 from cogmill.cog.source.inspect import SourceRaster, open_upload
-from cogmill.cog.source.libproj import Operation
 from cogmill.cog.warp import resample
 from cogmill.cog.warp.resample import Warped
 from cogmill.cog.warp.target_grid import PixelTransformer, choose_target_grid
@@ -55,34 +54,33 @@ def build_frame(request: BuildRequest, limits: Limits) -> BuiltCog:
     request = replace(request, profile=as_used(request.profile, raster.adjustments))
     bounds = degree_bounds(raster)
     check_area(bounds, request.area)
-    operation = None
+    shift = None
     if not is_web_mercator(raster.srs):
-        # Nobody sees a shift of less than a pixel.
-        unseen_m = pixel_size_m(raster)
-        operation = choose_operation(raster.srs, bounds, max(limits.area_error_m, unseen_m))
-        if operation.accuracy_m > max(POSITION_ERROR_M, unseen_m):
-            raster = replace(raster, adjustments=(*raster.adjustments, f"shift_within_{operation.accuracy_m:g}_m"))
+        pixel_m = pixel_size_m(raster)
+        shift = choose_shift(raster.srs, bounds, request.profile.accuracy, pixel_m)
+        claimed_m = shift.operation.accuracy_m
+        if claimed_m > DatumAccuracy().allowed_m(pixel_m):
+            raster = replace(raster, adjustments=(*raster.adjustments, f"shift_within_{claimed_m:g}_m"))
     decoded = raster.width * raster.height * raster.count
     folder = Path(tempfile.gettempdir()) if decoded > limits.in_memory_bytes else None
     with ScratchArrays(folder, decoded) as scratch:
-        return _build(raster, operation, request, limits, scratch)
+        return _build(raster, shift, request, limits, scratch)
 
 
 def _build(
-    raster: SourceRaster, operation: Operation | None, request: BuildRequest, limits: Limits, scratch: ScratchArrays
+    raster: SourceRaster, shift: DatumShift | None, request: BuildRequest, limits: Limits, scratch: ScratchArrays
 ) -> BuiltCog:
     """Do everything that needs pixels."""
     pixels = read_pixels(raster, request.profile, scratch)
-    transformation = "none" if operation is None else operation.name
-    origin = Origin(crs_name(raster.srs), transformation, read_file_texts(raster.path))
+    origin = Origin(crs_name(raster.srs), shift, read_file_texts(raster.path))
     # Rectilinear and in EPSG:3857: such a frame keeps its pixels, though it may be mirrored or south up.
-    axis_aligned = operation is None and raster.transform.b == raster.transform.d == 0
+    axis_aligned = shift is None and raster.transform.b == raster.transform.d == 0
     read = raster.adjustments
     del raster
     if axis_aligned:
         placed = _flip_to_north_up(pixels, request, scratch)
     else:
-        placed = _reproject(pixels, operation, request, limits, scratch)
+        placed = _reproject(pixels, shift, request, limits, scratch)
     del pixels  # the source's share of memory is free before overviews and COG take theirs
     placed = replace(placed, adjustments=(*read, *placed.adjustments))
     return write_verified(placed, request, origin, scratch)
@@ -111,14 +109,14 @@ def _find_photograph(
 
 
 def _reproject(
-    pixels: Pixels, operation: Operation | None, request: BuildRequest, limits: Limits, scratch: ScratchArrays
+    pixels: Pixels, shift: DatumShift | None, request: BuildRequest, limits: Limits, scratch: ScratchArrays
 ) -> GriddedFrame:
     """Mask all but the photograph, and resample both onto a north-up grid of EPSG:3857."""
     profile = request.profile
     found = _find_photograph(pixels, resample.KERNEL_RADIUS_PX[profile.resampling], request, scratch)
     polygon = found.polygon
     height, width = pixels.data.shape[1:]
-    transformer = PixelTransformer(pixels, (height, width), operation)
+    transformer = PixelTransformer(pixels, (height, width), shift.operation if shift else None)
     grid = choose_target_grid(transformer, polygon, profile.grid)
     if max(grid.width, grid.height) > 2 * limits.side_px:
         raise InvalidFrameError(Reason.TOO_LARGE, f"{grid.width} x {grid.height} px in EPSG:3857")

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from cogmill.cog.libraries import grids_digest, library_versions
-from cogmill.cog.profiles import Profile, as_used
+from cogmill.cog.profiles import DatumAccuracy, Profile, as_used
 
 ENGINE_VERSION = "3"
 """Raised with every change that alters the bytes of any COG."""
@@ -58,6 +58,11 @@ def _recipe(profile: Profile) -> dict[str, Any]:
     if profile.crs is None:
         del values["crs"]  # so that what was built before there was such a rule keeps its name
     programs = {"engine": ENGINE_VERSION, "gdal": gdal_version(), "opencv": opencv_version()}
+    # What is allowed beyond the standard decides no byte, and the standard has no name in digests of before.
+    preferred = profile.accuracy.preferred
+    del values["accuracy"]
+    if preferred != DatumAccuracy():
+        values["accuracy"] = dataclasses.asdict(preferred)
     return {"profile": values, **programs}
 
 

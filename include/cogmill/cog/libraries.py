@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -32,10 +33,9 @@ INSTALLED = re.compile(r"^Package: (.+)\nStatus: (?:install|hold) ok installed\n
 UNKNOWN = "unknown"
 """Version of a library that no package brings."""
 
-PROJ_DATA = Path("/usr/share/proj")
-"""Where Debian's PROJ looks for its database and grids, unless `PROJ_DATA` or `PROJ_LIB` names folders."""
-
-DATABASE = "proj.db"
+PROJ_DATA = ("/usr/local/share/proj", "/usr/share/proj")
+"""Where PROJ is told to look for grids, unless `PROJ_DATA` or `PROJ_LIB` names folders: those that a site installs lie in the first one,
+Debian's and the database in the second."""
 
 
 @cache
@@ -69,23 +69,25 @@ def upstream(version: str) -> str:
 
 
 def proj_folders() -> list[Path]:
-    """Return the folders in which PROJ looks for its database and grids, in its order."""
-    named = os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB") or str(PROJ_DATA)
+    """Return the folders in which workers let PROJ look for its database and grids, in its order."""
+    named = os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB") or os.pathsep.join(PROJ_DATA)
     return [Path(folder) for folder in named.split(os.pathsep)]
 
 
 @cache
 def grids_digest() -> str:
-    """Return a digest of PROJ's database by its bytes, and of the grids beside it by name and size.
+    """Return a digest of PROJ's database and grids, by their names and bytes; read once per process.
 
     They decide which operations there are between two datums, and the best of them is taken: a worker with a grid, and one without,
     put the same frame in places that differ.
     """
-    digest = hashlib.sha256()
+    found: dict[str, Path] = {}
     for folder in proj_folders():
-        for path in sorted(folder.glob("*")):
-            if path.name == DATABASE:
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-            elif path.is_file():
-                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        for path in folder.glob("*"):
+            if path.is_file():
+                found.setdefault(path.name, path)  # PROJ takes the first one of a name
+    digest = hashlib.sha256()
+    for name, path in sorted(found.items()):
+        with suppress(OSError), path.open("rb") as content:  # nor can PROJ read it
+            digest.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -46,6 +46,29 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class DatumAccuracy:
+    """How accurate a datum shift is asked to be: the larger of a length and a share of the frame's pixel. The defaults are the standard."""
+
+    meters: float = 5.0
+    """NAD83 to WGS 84 claims 4, NAD27 without its grid 7 to 12."""
+    pixels: float = 1.0
+    """Nobody sees a shift of less than a pixel."""
+
+    def allowed_m(self, pixel_m: float) -> float:
+        """Return the largest error in meters for a frame whose pixels have this side on the ground, in meters."""
+        return max(self.meters, self.pixels * pixel_m)
+
+    @property
+    def preferred(self) -> DatumAccuracy:
+        """What a shift is first looked for with: the standard, or what is asked where that is less.
+
+        So a site that allows more than the standard changes which frames are taken, and no frame's bytes.
+        """
+        standard = DatumAccuracy()
+        return DatumAccuracy(min(self.meters, standard.meters), min(self.pixels, standard.pixels))
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Everything that decides the bytes of a COG, apart from the source and the engine itself."""
 
@@ -69,6 +92,8 @@ class Profile:
     """None rejects 16-bit frames."""
     crs: str | None = None
     """Code of the coordinate system of files that name none; None rejects them."""
+    accuracy: DatumAccuracy = DatumAccuracy()
+    """Of its datum shift; only `accuracy.preferred` decides bytes."""
 
     @property
     def lossless(self) -> bool:
@@ -132,7 +157,7 @@ def default_profile(bands: Bands, product: Product = Product.FRAMES) -> Profile:
 
 def profile_from(values: Mapping[str, Any]) -> Profile:
     """Return the profile that `dataclasses.asdict` took apart."""
-    scaling = values["scaling"]
+    scaling, accuracy = values["scaling"], DatumAccuracy(**values["accuracy"])
     kinds = {"resampling": Resampling, "grid": Grid, "nodata": Nodata}
     changed: dict[str, Any] = {key: kind(values[key]) for key, kind in kinds.items()}
-    return Profile(**{**values, **changed, "scaling": Scaling(**scaling) if scaling else None})
+    return Profile(**{**values, **changed, "scaling": Scaling(**scaling) if scaling else None, "accuracy": accuracy})

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from cogmill.cog.profiles import PROFILES, Grid, Nodata, Profile, Resampling, Scaling, default_profile
+from cogmill.cog.profiles import PROFILES, DatumAccuracy, Grid, Nodata, Profile, Resampling, Scaling, default_profile
 from cogmill.config.settings import FolderSettings
 from cogmill.config.site import Contact, License, Site, SiteFacts, load_site
 from cogmill.config.task_settings import CollectionTasks
-from cogmill.config.values import Crs, StrictModel
+from cogmill.config.values import AccuracyConfig, Crs, StrictModel
 from cogmill.config.yaml_files import parsed
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout.dates import vague_days
@@ -83,6 +83,8 @@ class CollectionConfig(StrictModel):
     """Kernel of the warp: `bilinear` or `cubic`."""
     grid: Grid | None = None
     """Pixel grid of warped COGs: `native` for the frame's own resolution, `web` for the next finer zoom level of web maps."""
+    datum_accuracy: AccuracyConfig = AccuracyConfig()
+    """Accuracy that the datum shift of its frames must claim, such as `{meters: 12, pixels: 1}`: the larger of a length and a share of the pixel. What is left out is as in the site file."""
     facts: SiteFacts | None = None
     """What the public is told otherwise than the site file says: `abstract`, `organization`, `organization_url`, `contact`, `license`, `attribution`, `keywords`, `citation`, `language`, `output_crs`, `country_code`, `permission_osm`, as in `include/site.yaml`."""
     scaling: CollectionScaling | None = None
@@ -116,6 +118,7 @@ KEYS = {
     "profiles": sorted(CollectionProfiles.model_fields),
     "scaling": sorted(CollectionScaling.model_fields),
     "tasks": sorted(CollectionTasks.model_fields),
+    "datum_accuracy": sorted(AccuracyConfig.model_fields),
     "facts": sorted(SiteFacts.model_fields),
     "facts.contact": sorted(Contact.model_fields),
     "facts.license": sorted(License.model_fields),
@@ -184,27 +187,28 @@ def _load(file: Path) -> CollectionConfig:
     return parsed(CollectionConfig, file.name, text, KEYS, {"product": file.stem.lower().rpartition("_")[2]})
 
 
-def profile_chooser(folder: Path, override: str | None = None) -> ProfileChooser:
+def profile_chooser(settings: FolderSettings, override: str | None = None) -> ProfileChooser:
     """Return how the profile of a frame is chosen: by name, else by its collection file, else by default.
 
     Args:
-        folder: The collection files.
+        settings: Where the collection files and the site file are.
         override: Name of a profile that is used instead of the collections' own.
 
     Raises:
-        ConfigurationError: There is no profile of that name. The chooser itself raises it for a collection whose file is wrong.
+        ConfigurationError: There is no profile of that name, or the site file is wrong. The chooser itself raises it for a collection
+            whose file is wrong.
     """
     if override is not None and override not in PROFILES:
         raise ConfigurationError(f"profile {override!r} is unknown, allowed are {', '.join(PROFILES)}")
-    read = cache(partial(load_collection_config, folder))
+    read = cache(partial(load_collection_config, settings.collections_dir))
+    of_site = load_site(settings.site_file).datum_accuracy.changes(DatumAccuracy())
 
     def choose(collection_id: str, product: Product, bands: Bands, stem: str) -> Profile:
         config = read(collection_id)
         own = config.profile(bands, stem) if config else default_profile(bands, product)
-        return (
-            own
-            if override is None
-            else replace(PROFILES[override], collar=own.collar, scaling=own.scaling, crs=own.crs)
-        )
+        accuracy = config.datum_accuracy.changes(of_site) if config else of_site
+        if override is None:
+            return replace(own, accuracy=accuracy)
+        return replace(PROFILES[override], collar=own.collar, scaling=own.scaling, crs=own.crs, accuracy=accuracy)
 
     return choose

@@ -151,6 +151,6 @@ def _on_this_machine(soname: str) -> bool:
 
 
 if __name__ == "__main__":
-    found = [*check_host(), *missing_grids(_grids_of_site())]
-    sys.stdout.write("\n".join(found or ["this host can build frames"]) + "\n")
+    found = check_host()
+    sys.stdout.write("\n".join([*(found or ["this host can build frames"]), *missing_grids(_grids_of_site())]) + "\n")
     sys.exit(1 if found else 0)

@@ -85,8 +85,6 @@ class BuildSettings(BaseModel):
     """Frames that one task builds at the same time."""
     worker_tasks: int = Field(2, ge=1)
     """Tasks that may run at the same time on one worker (host, container or service with a memory limit); its memory is divided among them and their frames."""
-    position_error_meters: float = Field(5, gt=0, le=50)
-    """Accuracy that the datum transformation of an upload must claim, in meters, or one pixel where that is more. NAD27 claims 7 to 12 m where PROJ has no grid for it; what claims more than 5 m is recorded with the frame (`shift_within_7_m`)."""
     build_threads: int = Field(1, ge=1)
     """GDAL threads per frame. A task takes processes times threads slots of the pool `gdal`, which must have at least that many."""
     lease_seconds: int = Field(900, ge=30)

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from cogmill.config.site_layout import KEYS as LAYOUT_KEYS
 from cogmill.config.site_layout import LayoutConfig
-from cogmill.config.values import Link, StrictModel
+from cogmill.config.values import AccuracyConfig, Link, StrictModel
 from cogmill.config.yaml_files import parsed
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout import TEXAS, KeyLayout, use_layout
@@ -184,6 +184,8 @@ class Site(SiteFacts):
     """GeoJSON beside the site file with places that the viewer draws and names, instead of the names of counties that have photographs."""
     proj_grids: tuple[Grid, ...] = ()
     """PROJ's grids that the datums of this archive need, such as `[us_noaa_conus.tif]` for NAD27 (docs/install.md)."""
+    datum_accuracy: AccuracyConfig = AccuracyConfig()
+    """Accuracy that the datum shift of a frame must claim, such as `{meters: 12}`; 5 meters or one pixel, whichever is more, when it is left out."""
     layout: LayoutConfig | None = None
     """Where files lie, how they are named and dated (docs/site.md); the built-in layout when it is left out."""
 
@@ -206,6 +208,7 @@ KEYS = {
     "": sorted(Site.model_fields),
     "base_map": sorted(BaseMap.model_fields),
     "contact": sorted(Contact.model_fields),
+    "datum_accuracy": sorted(AccuracyConfig.model_fields),
     "license": sorted(License.model_fields),
     **LAYOUT_KEYS,
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from croniter import croniter
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from cogmill.cog.profiles import DatumAccuracy
 from cogmill.domain.geo import Bounds4326
 
 PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
@@ -106,3 +108,16 @@ class StrictModel(BaseModel):
     """Base of what a file may state: unknown keys are mistakes, and nothing is changed after it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class AccuracyConfig(StrictModel):
+    """What a site or a collection asks of datum shifts; what is left out stays as it is."""
+
+    meters: float | None = Field(default=None, gt=0, le=50)
+    """Error that is allowed at any size of pixel."""
+    pixels: float | None = Field(default=None, ge=0, le=10)
+    """The same as a share of the frame's pixel; the larger of both counts."""
+
+    def changes(self, before: DatumAccuracy) -> DatumAccuracy:
+        """Return what is asked where this is stated beside what was asked before."""
+        return replace(before, **self.model_dump(exclude_none=True))

@@ -171,6 +171,10 @@ class BuiltCog:
     """What the upload says of itself: `description`, `copyright`, `artist`, `file_datetime`, `camera_make`, `camera_model`, as far as it does."""
     adjustments: str = ""
     """What was done otherwise than the profile says, or once did, because of this very frame; empty for most."""
+    shift_accuracy_m: float | None = None
+    """Accuracy in meters that the operation to EPSG:3857 claims, 0 where the datum stays; None for a source in EPSG:3857, or unknown."""
+    missing_grids: tuple[str, ...] = ()
+    """Grids of PROJ that are not installed and would place the frame better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from cogmill.domain.errors import VerificationError
 PROPERTIES = ("tablename", "collection", "dl_orig", "dl_georef", "dl_index")
 """What consumers have always found in a feature."""
 
-EXTRA_PROPERTIES = ("date", "roll", "frame_num", "acquired")
-"""Added after them on demand; `acquired` is an ISO day or null."""
+EXTRA_PROPERTIES = ("date", "roll", "frame_num", "acquired", "shift_accuracy_m")
+"""Added after them on demand; `acquired` is an ISO day or null, `shift_accuracy_m` what the datum shift claims, in meters, or null."""
 
 DECIMALS = 7
 """Digits of a coordinate: about a centimeter."""

@@ -93,6 +93,8 @@ class Frames(Part):
             "texts": json.dumps(dict(cog.texts)) if cog.texts else None,
             "collar_share": cog.collar_share,
             "adjustments": cog.adjustments or None,
+            "shift_accuracy_m": cog.shift_accuracy_m,
+            "missing_grids": list(cog.missing_grids) or None,
         }
         with self._transaction():
             self._rows("lock_cog", key=version.key)  # a deletion that has begun ends first

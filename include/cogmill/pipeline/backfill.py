@@ -126,7 +126,7 @@ def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
     Raises:
         ConfigurationError: The request names a state, an order, a profile or a collection that does not exist.
     """
-    choose = profile_chooser(archive.settings.collections_dir, request.profile)
+    choose = profile_chooser(archive.settings, request.profile)
     _check(archive, request)
     cost = archive.ledger.backfills.cpu_s_per_byte()
     shares: dict[tuple[str, str], BackfillShare] = {}

@@ -76,7 +76,7 @@ def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profi
         ConfigurationError: There is no such profile, or a collection file is wrong; its frames are given back.
         ServiceUnavailableError: S3 or the ledger became unavailable. What was done stays done, the rest is given back.
     """
-    choose = profile_chooser(archive.settings.collections_dir, profile)
+    choose = profile_chooser(archive.settings, profile)
     jobs = archive.ledger.frames.claim(frame_ids, owner, archive.settings.lease_seconds)
     outcomes: list[FrameOutcome] = []
     begun = time.monotonic()
@@ -203,7 +203,7 @@ def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a 
 
     settings = archive.settings
     engines = min(processes, len(jobs))
-    with EnginePool(engines, memory_bytes, settings.build_threads, settings.position_error_meters) as pool:
+    with EnginePool(engines, memory_bytes, settings.build_threads) as pool:
         futures = {pool.submit(partial(_build_one, archive, job, choose)): job for job in jobs}
         for future in as_completed(futures, lease_s * RENEWED_AT, renew):
             yield futures[future], future

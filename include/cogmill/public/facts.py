@@ -52,6 +52,8 @@ class PublishedFrame:
     """What the upload says of itself, see `BuiltCog`; None when it says nothing."""
     source_crs: str | None
     """CRS of the upload, such as `EPSG:26914`."""
+    shift_accuracy_m: float | None = None
+    """Accuracy in meters that its datum shift claims, 0 where the datum stayed; None where it is not known."""
     scan_key: str | None
     """Key of the raw scan; None when there is none."""
     scan_size: int | None

@@ -1,4 +1,4 @@
-"""Datum shifts: the grid that a site installs moves a frame, and without one a site may allow what is left, which is recorded."""
+"""Datum shifts: a grid that is installed moves a frame, and without it what is left is allowed or not, and recorded."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cogmill.cog.profiles import PROFILES
+from cogmill.cog.profiles import PROFILES, DatumAccuracy
 from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.errors import InvalidFrameError
 from cogmill.domain.model import Bands, BuiltCog
-from osgeo import gdal, osr
+from osgeo import gdal
 
 from tests.cogmill.cog.engine_scenes import photograph, read_cog, upload
-
-ORIGIN = (620_000, 3_350_000)
-"""Upper left corner of the frame, in EPSG:26714: UTM of NAD27."""
-
-SHIFT_SECONDS = (10.0, -20.0)
-"""What our grid adds to latitude and longitude east: far more than the true one, so that nothing else can be the cause."""
+from tests.datum_grid import EPSG, GRID, ORIGIN, place_by_grid, place_without_grid, write_grid
 
 
 @pytest.fixture
@@ -35,83 +30,86 @@ def grids() -> Iterator[Path]:
 
 
 @contextmanager
-def engine_with(grids: Path, limits: Limits) -> Iterator[Engine]:
+def engine_with(grids: Path) -> Iterator[Engine]:
     """Start a worker whose PROJ looks for grids in a folder before it looks in the system's.
 
     Only the worker: PROJ in this process would remember the folder after it is gone.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROJ_DATA", f"{grids}:/usr/share/proj")
-        with Engine(limits) as engine:
+        with Engine(Limits()) as engine:
             yield engine
 
 
-def install_grid(folder: Path) -> None:
-    """Write a grid under the name by which PROJ's database knows that of the United States, for Texas and the same everywhere."""
-    west, north, step, side = -107.0, 37.0, 0.5, 30
-    path = str(folder / "us_noaa_conus.tif")
-    dataset = gdal.GetDriverByName("GTiff").Create(path, side, side, 2, gdal.GDT_Float32)
-    reference = osr.SpatialReference()
-    reference.ImportFromEPSG(4267)
-    dataset.SetProjection(reference.ExportToWkt())
-    dataset.SetGeoTransform((west - step / 2, step, 0, north + step / 2, 0, -step))
-    dataset.SetMetadata({"TYPE": "HORIZONTAL_OFFSET", "AREA_OR_POINT": "Point"})
-    for number, (name, seconds) in enumerate(
-        zip(("latitude_offset", "longitude_offset"), SHIFT_SECONDS, strict=True), 1
-    ):
-        band = dataset.GetRasterBand(number)
-        band.WriteArray(np.full((side, side), seconds, np.float32))
-        band.SetDescription(name)
-        band.SetUnitType("arc-second")
-    dataset.GetRasterBand(2).SetMetadataItem("positive_value", "east")
-    dataset = None
-    Path(path).chmod(0o644)
-
-
-def wanted_corner() -> tuple[float, float]:
-    """Return where the middle of the frame lies in EPSG:3857 when our grid is used, computed without PROJ's grids."""
-    utm, geographic, web = (osr.SpatialReference() for _ in range(3))
-    for reference, code in ((utm, 26714), (geographic, 4267), (web, 3857)):
-        reference.ImportFromEPSG(code)
-        reference.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    x, y, _ = osr.CoordinateTransformation(utm, geographic).TransformPoint(ORIGIN[0] + 200, ORIGIN[1] - 200)
-    radius, degrees = 6378137.0, (x + SHIFT_SECONDS[1] / 3600, y + SHIFT_SECONDS[0] / 3600)
-    east, north = np.radians(degrees)
-    return radius * east, radius * np.log(np.tan(np.pi / 4 + north / 2))
-
-
-def build(engine: Engine, source: Path) -> BuiltCog:
-    profile = dataclasses.replace(PROFILES["bw"], collar=False)
+def build(engine: Engine, source: Path, **asked: float) -> BuiltCog:
+    profile = dataclasses.replace(PROFILES["bw"], collar=False, accuracy=DatumAccuracy(**asked))
     return engine.build(source, source.with_suffix(".out"), bands=Bands.BW, profile=profile, provenance={}, area=None)
 
 
-def nad27(path: Path) -> Path:
-    return upload(path, photograph(400, 400), epsg=26714, gsd=1, origin=ORIGIN)
+def nad27(path: Path, gsd: float = 1) -> Path:
+    return upload(path, photograph(400, 400), epsg=EPSG, gsd=gsd, origin=ORIGIN)
+
+
+def middle(cog: BuiltCog) -> tuple[float, float]:
+    """Return the middle of a COG's valid pixels, EPSG:3857 meters."""
+    west, width, _, north, _, height = gdal.Open(str(cog.path)).GetGeoTransform()
+    rows, columns = np.nonzero(read_cog(cog.path)[1])
+    return west + width * (columns.mean() + 0.5), north + height * (rows.mean() + 0.5)
 
 
 def test_a_grid_that_is_installed_moves_a_frame_to_its_place(grids: Path, tmp_path: Path) -> None:
-    install_grid(grids)
+    write_grid(grids)
     source = nad27(tmp_path / "a.tif")
 
-    with engine_with(grids, Limits()) as engine:
+    with engine_with(grids) as engine:
         cog = build(engine, source)
 
-    west, width, _, north, _, height = gdal.Open(str(cog.path)).GetGeoTransform()
-    rows, columns = np.nonzero(read_cog(cog.path)[1])
-    middle = (west + width * (columns.mean() + 0.5), north + height * (rows.mean() + 0.5))
-    assert np.abs(np.subtract(middle, wanted_corner())).max() < 1
-    assert cog.adjustments == ""
+    assert np.abs(np.subtract(middle(cog), place_by_grid(ORIGIN[0] + 200, ORIGIN[1] - 200))).max() < 1
+    assert (cog.adjustments, cog.missing_grids) == ("", ())
+    assert 0 < cog.shift_accuracy_m <= 5
 
 
-def test_without_the_grid_a_frame_is_rejected_unless_the_site_allows_what_is_left(grids: Path, tmp_path: Path) -> None:
+def test_without_the_grid_a_frame_is_rejected_where_more_is_asked_than_is_left(grids: Path, tmp_path: Path) -> None:
     source = nad27(tmp_path / "a.tif")
 
     with (
-        engine_with(grids, Limits()) as engine,
-        pytest.raises(InvalidFrameError, match=r"no_transformation: .*not installed"),
+        engine_with(grids) as engine,
+        pytest.raises(InvalidFrameError, match=rf"no_transformation: .*{GRID} would do, but is not installed"),
     ):
-        build(engine, source)
-    with engine_with(grids, Limits(area_error_m=12)) as engine:
-        cog = build(engine, source)
+        build(engine, source, meters=6.9)
 
-    assert cog.adjustments.startswith("shift_within_")
+
+@pytest.mark.parametrize(("gsd", "asked"), [(1, {"meters": 7}), (1, {"meters": 12}), (4, {"pixels": 2})])
+def test_without_the_grid_a_frame_is_taken_where_what_is_left_is_allowed(grids, tmp_path, gsd, asked) -> None:
+    source = nad27(tmp_path / "a.tif", gsd)
+
+    with engine_with(grids) as engine:
+        cog = build(engine, source, **asked)
+
+    assert (cog.adjustments, cog.shift_accuracy_m, cog.missing_grids) == ("shift_within_7_m", 7, (GRID,))
+    wanted = place_without_grid(ORIGIN[0] + 200 * gsd, ORIGIN[1] - 200 * gsd)
+    assert np.abs(np.subtract(middle(cog), wanted)).max() < gsd
+
+
+def test_what_is_allowed_decides_which_frames_are_taken_and_no_byte(grids: Path, tmp_path: Path) -> None:
+    with engine_with(grids) as engine:
+        for name, epsg in (("nad27", EPSG), ("nad83", 26914)):
+            source = upload(tmp_path / f"{name}.tif", photograph(100, 100), epsg=epsg, gsd=1, origin=ORIGIN)
+            hashes = {build(engine, source, meters=meters).sha256 for meters in (7, 12, 50)}
+            assert len(hashes) == 1
+
+
+def test_a_site_that_asks_for_more_than_the_standard_gets_it_or_a_rejection(grids: Path, tmp_path: Path) -> None:
+    source = upload(tmp_path / "a.tif", photograph(100, 100), epsg=26914, gsd=1, origin=ORIGIN)
+
+    with engine_with(grids) as engine:
+        assert build(engine, source, meters=4).shift_accuracy_m == 4
+        with pytest.raises(InvalidFrameError, match=r"accurate to 4 m \(1 m asked\)"):
+            build(engine, source, meters=0.5, pixels=1)
+
+
+def test_a_shift_of_less_than_a_pixel_is_not_worth_a_word(grids: Path, tmp_path: Path) -> None:
+    with engine_with(grids) as engine:
+        cog = build(engine, nad27(tmp_path / "a.tif", gsd=8))
+
+    assert (cog.adjustments, cog.shift_accuracy_m, cog.missing_grids) == ("", 7, ())

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from cogmill.cog import fingerprint, libraries
-from cogmill.cog.profiles import PROFILES
+from cogmill.cog.profiles import PROFILES, DatumAccuracy
 from cogmill.cog.source.crs import proj_version
 from osgeo import gdal
 
@@ -65,10 +67,18 @@ def test_names_database_and_grids_of_proj(monkeypatch, tmp_path):
         ("proj.db", b"one"),
         ("proj.db", b"two"),
         ("us_noaa_conus.tif", b"grid"),
-        ("us_noaa_conus.tif", b"larger"),
+        ("us_noaa_conus.tif", b"dirg"),
     ):
         (tmp_path / name).write_bytes(body)
         libraries.grids_digest.cache_clear()
         found.append(fingerprint.build_fingerprint(BW))
 
     assert len(set(found)) == 4
+
+
+def test_what_is_allowed_beyond_the_standard_decides_no_byte_and_what_is_asked_below_it_may():
+    def of(**accuracy):
+        return fingerprint.build_fingerprint(dataclasses.replace(BW, accuracy=DatumAccuracy(**accuracy)))
+
+    assert of() == of(meters=12) == of(meters=12, pixels=3) == fingerprint.build_fingerprint(BW)
+    assert len({of(), of(meters=1), of(pixels=0), of(meters=1, pixels=0)}) == 4

@@ -135,7 +135,7 @@ def test_command_says_it_and_fails(tmp_path):
     without = {"COGMILL_MAPSERV": str(tmp_path / "mapserv")}
     bad = subprocess.run(command, env=without, capture_output=True, text=True, check=False)
 
-    assert (fine.returncode, fine.stdout) == (0, "this host can build frames\n")
+    assert (fine.returncode, fine.stdout.splitlines()[0]) == (0, "this host can build frames")
     assert (bad.returncode, bad.stdout.partition(":")[0]) == (1, "MapServer is not installed")
 
 
@@ -149,10 +149,8 @@ def test_command_names_a_grid_of_the_site_until_it_is_there(tmp_path):
     grid.touch()
     with_it = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
-    assert (without.returncode, without.stdout.partition(":")[0]) == (
-        1,
-        "PROJ's grid us_noaa_conus.tif is not installed",
-    )
+    assert without.returncode == 0, "frames can be built without it"
+    assert "PROJ's grid us_noaa_conus.tif is not installed" in without.stdout
     assert (with_it.returncode, with_it.stdout) == (0, "this host can build frames\n")
 
 

@@ -20,7 +20,7 @@ from cogmill.cog.output.writer import write_cog
 from cogmill.cog.output.written_level import LossError
 from cogmill.cog.profiles import Profile, without_loss
 from cogmill.cog.sandbox.protocol import BuildRequest
-from cogmill.cog.source.crs import proj_version
+from cogmill.cog.source.crs import DatumShift, proj_version
 from cogmill.cog.source.file_texts import metadata_items
 from cogmill.cog.warp.resample import Warped
 from cogmill.domain.model import BuiltCog
@@ -32,10 +32,15 @@ class Origin:
 
     source_crs: str
     """`EPSG:26914`, or the name of a CRS without a code."""
-    transformation: str
-    """Name of the operation to EPSG:3857; `none` for a source that is in it."""
+    shift: DatumShift | None
+    """The operation to EPSG:3857; None for a source that is in it."""
     texts: Mapping[str, str]
     """What the upload says of itself."""
+
+    @property
+    def transformation(self) -> str:
+        """Name of the operation; `none` where there is none."""
+        return self.shift.operation.name if self.shift else "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ def write_verified(placed: GriddedFrame, request: BuildRequest, origin: Origin, 
         collar_share=round(placed.collar_share, 4),
         texts=origin.texts,
         adjustments=" ".join(adjustments),
+        shift_accuracy_m=origin.shift.accuracy_m if origin.shift else None,
+        missing_grids=origin.shift.missing_grids if origin.shift else (),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 from cogmill.cog.leftovers import remove_stale_folders
 from cogmill.cog.sandbox.engine import Engine
-from cogmill.cog.sandbox.limits import POSITION_ERROR_M, Limits
+from cogmill.cog.sandbox.limits import Limits
 
 T = TypeVar("T")
 
@@ -36,17 +36,16 @@ def as_completed(
 class EnginePool:
     """So many warm workers. Use as a context manager; at its end what has not begun is given up."""
 
-    def __init__(self, engines: int, memory_bytes: int, threads: int, area_error_m: float = POSITION_ERROR_M) -> None:
+    def __init__(self, engines: int, memory_bytes: int, threads: int) -> None:
         """Prepare; workers start with their first frame.
 
         Args:
             engines: Frames that are built at the same time.
             memory_bytes: Memory of each of them.
             threads: GDAL threads of each of them.
-            area_error_m: Accuracy in meters that a datum transformation must claim.
         """
         self._count = engines
-        self._limits = dataclasses.replace(Limits(), memory_bytes=memory_bytes, area_error_m=area_error_m)
+        self._limits = dataclasses.replace(Limits(), memory_bytes=memory_bytes)
         self._threads = threads
         self._idle: SimpleQueue[Engine] = SimpleQueue()
         self._stack = ExitStack()

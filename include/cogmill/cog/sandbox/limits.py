@@ -7,10 +7,6 @@ from dataclasses import dataclass
 MIB = 1024**2
 GIB = 1024**3
 
-POSITION_ERROR_M = 5.0
-"""Accuracy in meters that a datum transformation must claim, unless the site sets another; NAD83 to WGS 84 claims 4, NAD27 without its
-grid 7 to 12. What claims more is recorded with the frame."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -33,8 +29,6 @@ class Limits:
     """Decoded size below which the expansion does not matter: such a frame cannot hurt."""
     blocks: int = 4_000_000
     """Tiles or strips over all bands; more is an index of offsets made to exhaust memory."""
-    area_error_m: float = POSITION_ERROR_M
-    """Accuracy in meters that a datum transformation must claim."""
     memory_bytes: int = 6 * GIB
     """Memory of the worker process (`RLIMIT_DATA`, and `RLIMIT_AS` with room for the files of streamed frames)."""
     cpu_s: int = 1800

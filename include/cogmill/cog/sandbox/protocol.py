@@ -208,6 +208,7 @@ def decode_answer(line: bytes) -> Answer:
         if answer is BuiltCog:
             values["footprint_wkb"] = base64.b64decode(values["footprint_wkb"], validate=True)
             values["transform"] = values["transform"] and tuple(values["transform"])
+            values["missing_grids"] = tuple(values["missing_grids"])
         if answer is Rejected:
             values["reason"] = Reason(values["reason"])
         return answer(**values)

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from cogmill.cog.libraries import proj_folders
 from cogmill.cog.sandbox.confinement import DATA_VARIABLES
 from cogmill.cog.sandbox.handover import open_to_worker
 from cogmill.cog.sandbox.limits import Limits
@@ -225,4 +226,5 @@ def _environment(scratch: str) -> dict[str, str]:
         "MALLOC_TRIM_THRESHOLD_": "8388608",  # else each freed block goes back to the kernel, to be faulted in again
         "MALLOC_MMAP_THRESHOLD_": "4194304",  # else glibc learns to keep a frame's arrays for the next frame
         **{name: os.environ[name] for name in DATA_VARIABLES if name in os.environ},
+        "PROJ_DATA": os.pathsep.join(map(str, proj_folders())),
     }

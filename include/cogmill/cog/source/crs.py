@@ -6,8 +6,11 @@ and inaccurate ones are refused by name, and GDAL is given exactly the pipeline 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from osgeo import osr
 
+from cogmill.cog.profiles import DatumAccuracy
 from cogmill.cog.source.gdal_types import SpatialReference
 from cogmill.cog.source.libproj import Operation, list_operations
 from cogmill.domain.errors import InvalidFrameError, Reason
@@ -53,13 +56,31 @@ def crs_name(srs: SpatialReference) -> str:
     return f"{authority}:{code}" if authority and code else str(srs.GetName() or "unnamed")
 
 
-def choose_operation(srs: SpatialReference, area: Bounds4326, error_m: float) -> Operation:
+@dataclass(frozen=True, slots=True)
+class DatumShift:
+    """The operation by which a frame comes to EPSG:3857."""
+
+    operation: Operation
+    missing_grids: tuple[str, ...] = ()
+    """Grids by which it would be as accurate as is preferred, and which are not installed; empty when it is, or nothing would help."""
+
+    @property
+    def accuracy_m(self) -> float | None:
+        """As the operation claims, in meters: 0 where the datum stays. None when nobody knows."""
+        return None if self.operation.accuracy_m < 0 else self.operation.accuracy_m
+
+
+def choose_shift(srs: SpatialReference, area: Bounds4326, asked: DatumAccuracy, pixel_m: float) -> DatumShift:
     """Return the best usable operation to EPSG:3857.
+
+    PROJ lists those first that cover most of the area: the first that is as accurate as is preferred is taken, and where none is, the
+    most accurate one, if it is allowed.
 
     Args:
         srs: CRS of the frame.
         area: Where the frame lies.
-        error_m: Accuracy in meters that the operation must claim.
+        asked: Accuracy that the operation must claim.
+        pixel_m: Side of the frame's pixels on the ground, in meters.
 
     Raises:
         InvalidFrameError: no_transformation, naming the best one there is and why it does not do.
@@ -68,10 +89,18 @@ def choose_operation(srs: SpatialReference, area: Bounds4326, error_m: float) ->
         found = list_operations(srs.ExportToWkt(["FORMAT=WKT2_2019"]), f"EPSG:{Bounds3857.EPSG}", area)
     except RuntimeError as err:
         raise InvalidFrameError(Reason.NO_TRANSFORMATION, f"{crs_name(srs)} cannot be written down ({err})") from err
-    usable = [each for each in found if each.instantiable and _is_known(each) and each.accuracy_m <= error_m]
-    if usable:
-        return usable[0]
-    raise InvalidFrameError(Reason.NO_TRANSFORMATION, _why_none(crs_name(srs), found, error_m))
+    preferred_m, allowed_m = asked.preferred.allowed_m(pixel_m), asked.allowed_m(pixel_m)
+    known = [each for each in found if _is_known(each)]
+    usable = [each for each in known if each.instantiable]
+    best = next((each for each in usable if each.accuracy_m <= preferred_m), None)
+    if best is not None:
+        return DatumShift(best)
+    best = min(usable, key=lambda each: each.accuracy_m, default=None)
+    wanting = [each.missing_grids for each in known if not each.instantiable and 0 <= each.accuracy_m <= preferred_m]
+    missing = min(wanting, key=len, default=())
+    if best is not None and best.accuracy_m <= allowed_m:
+        return DatumShift(best, missing)
+    raise InvalidFrameError(Reason.NO_TRANSFORMATION, _why_none(crs_name(srs), found, allowed_m, missing))
 
 
 def _is_known(operation: Operation) -> bool:
@@ -80,13 +109,13 @@ def _is_known(operation: Operation) -> bool:
     return not operation.ballpark and (operation.accuracy_m >= 0 or not shift)
 
 
-def _why_none(crs: str, found: list[Operation], error_m: float) -> str:
+def _why_none(crs: str, found: list[Operation], allowed_m: float, missing_grids: tuple[str, ...]) -> str:
     """Return why none of the operations will do."""
     if not found:
         return f"no operation leads from {crs} to EPSG:3857"
-    best = next((each for each in found if each.instantiable), found[0])
+    usable = [each for each in found if each.instantiable]
+    best = next(filter(_is_known, usable), (usable or found)[0])
     if not _is_known(best):
         return f"from {crs} only {best.name!r}, which is a guess: set the datum it was made in (NAD27, NAD83, WGS 84 ...) at export"
-    missing = [each.name for each in found if not each.instantiable and 0 <= each.accuracy_m <= error_m]
-    hint = f"; {missing[0]!r} would do, but its grid is not installed" if missing else ""
-    return f"from {crs} only {best.name!r}, accurate to {best.accuracy_m:g} m ({error_m:g} m asked){hint}"
+    hint = f"; PROJ's grid {' and '.join(missing_grids)} would do, but is not installed" if missing_grids else ""
+    return f"from {crs} only {best.name!r}, accurate to {best.accuracy_m:g} m ({allowed_m:.3g} m asked){hint}"

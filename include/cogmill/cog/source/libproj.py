@@ -5,13 +5,14 @@ GDAL's bindings transform, but do not say by which operation, how accurate it is
 Why not pyproj: GDAL must be given exactly the operation that was judged, so both must come from one libproj and one
 database. The wheels of pyproj bring their own of each. Built from its sources against Debian's, no version does for both
 releases: from 3.7 on it asks for PROJ 9.2 at least, and Debian 12 has 9.1; 3.6.1 takes that, but compiled with today's
-Cython it fails at the first `pyproj.CRS`. So here are 17 functions of a C interface that has been stable since PROJ 6.2, from
+Cython it fails at the first `pyproj.CRS`. So here are 19 functions of a C interface that has been stable since PROJ 6.2, from
 the very library that libgdal has loaded.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,6 +43,8 @@ SIGNATURES: Signatures = {
     "proj_coordoperation_get_accuracy": (ctypes.c_double, [Pointer, Pointer]),
     "proj_coordoperation_has_ballpark_transformation": (ctypes.c_int, [Pointer, Pointer]),
     "proj_coordoperation_is_instantiable": (ctypes.c_int, [Pointer, Pointer]),
+    "proj_coordoperation_get_grid_used_count": (ctypes.c_int, [Pointer, Pointer]),
+    "proj_coordoperation_get_grid_used": (ctypes.c_int, [Pointer, Pointer, ctypes.c_int, *[Pointer] * 7]),
 }
 """The functions used here: result and arguments."""
 
@@ -60,6 +63,8 @@ class Operation:
     """Whether it ignores the datum."""
     instantiable: bool
     """False when a grid it needs is not installed."""
+    missing_grids: tuple[str, ...] = ()
+    """Names of the files of the grids that it needs and that are not installed."""
 
 
 def list_operations(source_wkt: str, target: str, area: Bounds4326) -> list[Operation]:
@@ -104,9 +109,20 @@ def _describe(operation: int) -> Operation | None:
             accuracy_m=proj.proj_coordoperation_get_accuracy(context, operation),
             ballpark=bool(proj.proj_coordoperation_has_ballpark_transformation(context, operation)),
             instantiable=bool(proj.proj_coordoperation_is_instantiable(context, operation)),
+            missing_grids=tuple(_missing_grids(operation)),
         )
     proj.proj_destroy(operation)
     return described
+
+
+def _missing_grids(operation: int) -> Iterator[str]:
+    """Yield the names of the grids of an operation that PROJ does not find."""
+    proj, context = _library(), _context()
+    for at in range(proj.proj_coordoperation_get_grid_used_count(context, operation)):
+        name, available = ctypes.c_char_p(), ctypes.c_int()
+        told = (ctypes.byref(name), None, None, None, None, None, ctypes.byref(available))
+        if proj.proj_coordoperation_get_grid_used(context, operation, at, *told) and name.value and not available.value:
+            yield name.value.decode()
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -137,6 +137,10 @@ class FrameSummary:
     """Its raw scan; only where the frames of a collection are listed."""
     bands: str | None = None
     """Such as `bw`; only there too."""
+    shift_accuracy_m: float | None = None
+    """Accuracy in meters that its datum shift claims; only there too."""
+    missing_grids: Sequence[str] | None = None
+    """Grids that would have placed it better and were not installed; only there too."""
 
 
 @dataclass(frozen=True, slots=True)

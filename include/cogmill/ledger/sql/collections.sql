@@ -81,10 +81,11 @@ ON CONFLICT (key) DO UPDATE SET retired_at = now();
 -- Geometry goes from ledger to index inside the database. Rows that say the same already are not touched, and none is written whose frame
 -- was withdrawn, or got another COG, since it was read.
 INSERT INTO cogmill.tile_index AS t (
-    oid, location, cog_key, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired
+    oid, location, cog_key, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired,
+    shift_accuracy_m
 )
 SELECT r.oid, r.location, f.cog_key, r.src_srs, r.date, r.roll, r.frame_num, r.dl_orig, r.dl_georef, r.dl_index,
-    f.footprint, f.collection_id, r.acquired
+    f.footprint, f.collection_id, r.acquired, f.shift_accuracy_m
 FROM jsonb_to_recordset(:rows::jsonb) AS r (
     oid bigint, location text, src_srs text, date text, roll text, frame_num text,
     dl_orig text, dl_georef text, dl_index text, acquired date
@@ -94,11 +95,13 @@ JOIN cogmill.frame AS f ON f.id = r.oid AND f.state IN ('built', 'published')
 ON CONFLICT (oid) DO UPDATE SET
     location = excluded.location, cog_key = excluded.cog_key, src_srs = excluded.src_srs, date = excluded.date, roll = excluded.roll,
     frame_num = excluded.frame_num, dl_orig = excluded.dl_orig, dl_georef = excluded.dl_georef,
-    dl_index = excluded.dl_index, geom = excluded.geom, acquired = excluded.acquired
+    dl_index = excluded.dl_index, geom = excluded.geom, acquired = excluded.acquired,
+    shift_accuracy_m = excluded.shift_accuracy_m
 WHERE (t.location, t.src_srs, t.date, t.roll, t.frame_num, t.dl_georef, t.dl_index)
         <> (excluded.location, excluded.src_srs, excluded.date, excluded.roll, excluded.frame_num,
             excluded.dl_georef, excluded.dl_index)
-    OR (t.cog_key, t.dl_orig, t.acquired) IS DISTINCT FROM (excluded.cog_key, excluded.dl_orig, excluded.acquired)
+    OR (t.cog_key, t.dl_orig, t.acquired, t.shift_accuracy_m)
+        IS DISTINCT FROM (excluded.cog_key, excluded.dl_orig, excluded.acquired, excluded.shift_accuracy_m)
     OR NOT ST_OrderingEquals(t.geom, excluded.geom)
 RETURNING t.oid;
 

@@ -29,7 +29,7 @@ RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fing
 UPDATE cogmill.frame SET lease_until = now() + make_interval(secs => :lease_s)
 WHERE id = ANY(:ids) AND state = 'building' AND lease_owner = :owner;
 
--- name: mark_built(source_sha256, fingerprint, cog_key, cog_size, cog_sha256, footprint_wkb, width, height, gsd_m, source_crs, transformation, cpu_s, collar_share, adjustments, outline_margin_m, transform, texts, id, etag, owner)
+-- name: mark_built(source_sha256, fingerprint, cog_key, cog_size, cog_sha256, footprint_wkb, width, height, gsd_m, source_crs, transformation, cpu_s, collar_share, adjustments, shift_accuracy_m, missing_grids, outline_margin_m, transform, texts, id, etag, owner)
 -- Only the version that was built, and only by its leaseholder: a newer upload has taken the lease away.
 WITH built AS (
     UPDATE cogmill.frame SET
@@ -39,6 +39,7 @@ WITH built AS (
         width = :width, height = :height, gsd_m = :gsd_m,
         source_crs = :source_crs, transformation = :transformation, cpu_s = :cpu_s,
         collar_share = :collar_share, adjustments = :adjustments,
+        shift_accuracy_m = :shift_accuracy_m, missing_grids = :missing_grids,
         built_at = now(), changed_at = now(), lease_owner = NULL, lease_until = NULL, failures = 0, failing_since = NULL
     WHERE id = :id AND etag = :etag AND lease_owner = :owner
     RETURNING id

@@ -27,7 +27,8 @@ WITH former AS (
         cog_key = g.key, cog_size = g.size, cog_sha256 = g.sha256, source_sha256 = g.source_sha256, recipe = g.recipe,
         footprint = g.footprint, width = g.width, height = g.height, gsd_m = g.gsd_m, source_crs = g.source_crs,
         transformation = g.transformation, cpu_s = g.cpu_s,
-        collar_share = g.collar_share, adjustments = g.adjustments, audited_at = NULL
+        collar_share = g.collar_share, adjustments = g.adjustments,
+        shift_accuracy_m = g.shift_accuracy_m, missing_grids = g.missing_grids, audited_at = NULL
     FROM former AS o JOIN cogmill.former_cog AS g ON g.key = o.cog_key
     WHERE f.id = o.oid AND f.cog_key <> g.key AND f.state NOT IN ('arrived', 'building')
 ), same AS (
@@ -66,9 +67,11 @@ WHERE t.oid = o.oid AND o.location IS NULL;
 -- name: restore_rows(collection_id, revision, present)
 -- Rows that were there in the former revision come back as they were.
 INSERT INTO cogmill.tile_index AS t (
-    oid, location, cog_key, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired
+    oid, location, cog_key, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired,
+    shift_accuracy_m
 )
-SELECT oid, location, cog_key, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired
+SELECT oid, location, cog_key, src_srs, date, roll, frame_num, dl_orig, dl_georef, dl_index, geom, collection_id, acquired,
+    shift_accuracy_m
 FROM (
     SELECT DISTINCT ON (oid) * FROM cogmill.former_row
     WHERE collection_id = :collection_id AND revision > :revision AND revision <= :present ORDER BY oid, id
@@ -77,7 +80,8 @@ WHERE location IS NOT NULL
 ON CONFLICT (oid) DO UPDATE SET
     location = excluded.location, cog_key = excluded.cog_key, src_srs = excluded.src_srs, date = excluded.date,
     roll = excluded.roll, frame_num = excluded.frame_num, dl_orig = excluded.dl_orig, dl_georef = excluded.dl_georef,
-    dl_index = excluded.dl_index, geom = excluded.geom, acquired = excluded.acquired;
+    dl_index = excluded.dl_index, geom = excluded.geom, acquired = excluded.acquired,
+    shift_accuracy_m = excluded.shift_accuracy_m;
 
 -- name: end_withdrawal(collection_id)!
 -- A service that was withdrawn on purpose may be published again. A run is asked for at the next look, whose overviews follow.

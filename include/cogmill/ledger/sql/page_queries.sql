@@ -76,7 +76,7 @@ SELECT id, collection_id, source_key, state, hold, reason, detail, next_try_at, 
     ) AS deleted_at, (
         SELECT min(s.key) FROM cogmill.scan AS s
         WHERE s.collection_id = f.collection_id AND s.bands = f.bands AND s.stem = f.scan_stem
-    ) AS scan_key, bands
+    ) AS scan_key, bands, shift_accuracy_m, missing_grids
 FROM cogmill.frame AS f JOIN page USING (id)
 ORDER BY place;
 

@@ -37,7 +37,7 @@ ORDER BY c.id COLLATE "C";
 -- name: public_frames(collection_id)
 -- The footprints of one public service in longitude and latitude; null for one outside the square world of EPSG:3857, which
 -- PROJ would quietly fold back into it.
-SELECT t.dl_orig, t.dl_georef, t.dl_index, t.date, t.roll, t.frame_num, t.acquired,
+SELECT t.dl_orig, t.dl_georef, t.dl_index, t.date, t.roll, t.frame_num, t.acquired, t.shift_accuracy_m,
     CASE WHEN t.geom @ ST_MakeEnvelope(-20037509, -20037509, 20037509, 20037509, 3857)
         THEN ST_AsBinary(ST_Transform(t.geom, 4326)) END AS geom_wkb
 FROM cogmill.tile_index AS t
@@ -73,7 +73,7 @@ SELECT f.bands, f.stem, t.date, t.roll, t.frame_num, f.acquired_from, f.acquired
     CASE WHEN f.cog_key = t.cog_key THEN f.height ELSE o.height END AS height,
     CASE WHEN f.cog_key = t.cog_key THEN f.gsd_m ELSE o.gsd_m END AS gsd_m,
     CASE WHEN f.cog_key = t.cog_key THEN f.source_crs ELSE o.source_crs END AS source_crs,
-    g.transform, g.texts, s.key AS scan_key, s.size AS scan_size,
+    t.shift_accuracy_m, g.transform, g.texts, s.key AS scan_key, s.size AS scan_size,
     ST_XMin(t.geom) AS xmin, ST_YMin(t.geom) AS ymin, ST_XMax(t.geom) AS xmax, ST_YMax(t.geom) AS ymax,
     CASE WHEN t.geom @ ST_MakeEnvelope(-20037509, -20037509, 20037509, 20037509, 3857)
         THEN ST_AsBinary(ST_Transform(t.geom, 4326)) END AS outline_wkb
