@@ -10,7 +10,7 @@ esac
 
 packages=(
   # One libgdal for everything; the Python bindings are built against it.
-  libgdal-dev gdal-bin proj-data g++ python3-dev python3-venv
+  libgdal-dev gdal-bin proj-data proj-bin g++ python3-dev python3-venv
   "$postgis" postgresql-client-common
   # The map server, its front door, and the mount of the mapfiles.
   cgi-mapserver nginx-light libnginx-mod-http-lua spawn-fcgi multiwatch s3fs fuse

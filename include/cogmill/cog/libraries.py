@@ -30,6 +30,9 @@ PACKAGES = {
 INSTALLED = re.compile(r"^Package: (.+)\nStatus: (?:install|hold) ok installed\n(?:.+\n)*?Version: (.+)", re.MULTILINE)
 """Name and version of an installed package, be it on hold, in the status of Debian's package manager."""
 
+CHECKSUMS = "SHA256SUMS"
+"""File beside installed grids with the checksums of their bytes."""
+
 UNKNOWN = "unknown"
 """Version of a library that no package brings."""
 
@@ -84,7 +87,7 @@ def grids_digest() -> str:
     found: dict[str, Path] = {}
     for folder in proj_folders():
         for path in folder.glob("*"):
-            if path.is_file():
+            if path.is_file() and path.name != CHECKSUMS:
                 found.setdefault(path.name, path)  # PROJ takes the first one of a name
     digest = hashlib.sha256()
     for name, path in sorted(found.items()):

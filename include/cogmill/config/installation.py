@@ -81,7 +81,7 @@ def missing_grids(names: Iterable[str]) -> list[str]:
     named = os.pathsep.join(map(str, folders))
     return [
         f"PROJ's grid {name} is not installed: the site file asks for it (proj_grids), and frames that need it are rejected or "
-        f"placed less accurately; put it into a folder of PROJ_DATA (now {named}), see docs/install.md"
+        f"placed less accurately; `cogmill site grids` brings it into {folders[0]} (PROJ looks in {named}), see docs/install.md"
         for name in names
         if not any((folder / name).is_file() for folder in folders)
     ]

@@ -42,6 +42,9 @@ OVERVIEWS = "overviews/"
 QUARANTINE = "quarantine/"
 """Prefix to which objects are moved that must not stay and are not ours to delete; nothing reads it."""
 
+GRIDS = "proj/"
+"""Prefix below which an operator may put grids of PROJ for hosts without its network; Cogmill only reads it."""
+
 LEDGER_MARK = "reports/ledger.json"
 """Key of the object that names the ledger which a bucket belongs to."""
 
@@ -49,9 +52,9 @@ THUMBNAILS = "thumbnails/"
 """Prefix of the small pictures of whole collections that pages show."""
 
 OWN_FOLDERS = frozenset(
-    ("catalog", "geojson", "mapfiles", "overviews", "quarantine", "reports", "stac", "thumbnails", "viewer")
+    ("catalog", "geojson", "mapfiles", "overviews", "proj", "quarantine", "reports", "stac", "thumbnails", "viewer")
 )
-"""First folders of what Cogmill writes for itself, whatever the layout; most of it is public, and maintenance clears up there."""
+"""First folders that Cogmill keeps for itself, whatever the layout; what it writes there is mostly public, and maintenance clears it up."""
 
 THUMBNAIL_SIZES = (1024, 256)
 """Pixels along their longer side, the largest first."""

@@ -9,7 +9,7 @@ import re
 from functools import cache
 from itertools import chain
 
-from cogmill.domain.keys import MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAILS
+from cogmill.domain.keys import GRIDS, MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAILS
 from cogmill.domain.layout import KeyLayout, layout_in_use
 from cogmill.domain.layout.kinds import Stage
 from cogmill.domain.public_keys import CATALOG, STAC
@@ -32,8 +32,8 @@ _PAGES = f"{CATALOG}[^/]+/|{STAC}"
 
 @cache
 def _derived(layout: KeyLayout) -> re.Pattern[str]:
-    """Return where Cogmill itself writes TIFFs, or where maintenance deals with what strangers left. Nothing there is an upload."""
-    return re.compile(f"{MAPFILES}|{OVERVIEWS}|{THUMBNAILS}|{QUARANTINE}|{_PAGES}|{layout.cogs.pattern}")
+    """Return where Cogmill itself writes TIFFs, operators put grids, or maintenance deals with what strangers left: no uploads."""
+    return re.compile(f"{MAPFILES}|{OVERVIEWS}|{THUMBNAILS}|{QUARANTINE}|{GRIDS}|{_PAGES}|{layout.cogs.pattern}")
 
 
 def is_upload(key: str) -> bool:

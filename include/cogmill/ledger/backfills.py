@@ -22,6 +22,8 @@ class CandidateFilter:
     """Part of the key, lower case."""
     reasons: list[str] = field(default_factory=list)
     """Of rejected frames only those with these reasons; none means all."""
+    without_grid: bool = False
+    """Only frames that were placed without a grid of PROJ which would place them better."""
     order: str = "by name"
     """`oldest first`, `newest first`, `smallest first` or by name."""
 
@@ -44,6 +46,8 @@ class CandidateFrame:
     reason: str | None
     fingerprint: str | None
     """How its present COG was built."""
+    missing_grids: Sequence[str] | None = None
+    """Grids of PROJ that would have placed it better and were not installed."""
     adopted: str | None = None
     """An `Adoption` where it is a COG of another system."""
 

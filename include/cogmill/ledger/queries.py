@@ -60,6 +60,10 @@ class Queries(Part):
         (row,) = self._rows("queue")
         return Queue(**row)
 
+    def missing_grids(self) -> dict[str, int]:
+        """Return grid -> number of frames that were placed without it and would lie better with it."""
+        return {row["grid"]: row["frames"] for row in self._rows("missing_grids")}
+
     def latencies(self, collection_id: str, since: dt.datetime, at_most: int) -> list[float]:
         """Return the seconds from upload to map of the frames published since a moment, at most so many."""
         rows = self._rows("publication_latencies", collection_id=collection_id, since=since, at_most=at_most)

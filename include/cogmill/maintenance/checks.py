@@ -79,6 +79,7 @@ KINDS: dict[str, Kind] = {
     "cog_altered": Kind("COGs of the right size with other bytes, as reading them showed", Treatment.REMOVE),
     "cog_orphan": Kind("COGs that nothing names", Treatment.REMOVE, grace=True),
     "cog_foreign": Kind("TIFFs in cog/ that Cogmill did not make", Treatment.NOTICE),
+    "grid_missing": Kind("frames placed less accurately, without a grid of PROJ", Treatment.NOTICE),
     # tile index
     "row_missing": Kind("published frames without their index row", Treatment.REPAIR),
     "row_withdrawn": Kind("index rows of withdrawn frames", Treatment.REPAIR),

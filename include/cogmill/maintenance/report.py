@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cogmill.aws.s3 import PutOptions
+from cogmill.config.installation import missing_grids
 from cogmill.config.site import load_site
 from cogmill.domain.errors import ConfigurationError
 from cogmill.maintenance.checks import KINDS, Treatment
@@ -36,6 +37,8 @@ def write_report(
     counts["address_closed"] = len(parts.get("closed_addresses") or {})
     for action in (parts.get("audit") or {}).get("damaged", []):
         counts[action["kind"]] = counts.get(action["kind"], 0) + 1
+    unplaced = archive.ledger.queries.missing_grids()
+    counts["grid_missing"] = sum(unplaced.values())
     faults = {kind: n for kind, n in counts.items() if n and KINDS[kind].treatment != Treatment.NOTICE}
     unfinished = sorted(name for name, part in parts.items() if part is None)
     report = {
@@ -46,6 +49,7 @@ def write_report(
         "faults": faults,
         "unfinished": unfinished,
         "missing_facts": _missing_facts(archive),
+        "missing_grids": unplaced,
         "parts": dict(parts),
     }
     if not dry_run:
@@ -76,12 +80,21 @@ def report_text(report: Mapping[str, Any]) -> str:
     lines += [f"No result from {name}." for name in report["unfinished"]]
     if report.get("missing_facts"):
         lines.append(f"Not stated in the site file, and missing on public pages: {', '.join(report['missing_facts'])}.")
+    lines += [_advise_on(grid, frames) for grid, frames in report.get("missing_grids", {}).items()]
     waiting = (report["parts"].get("plan") or {}).get("concerns", [])
     lines += [f"Waits for approval: {concern}" for concern in waiting]
     lines += _actions("Repaired", report["parts"].get("repairs")) + _actions("Removed", report["parts"].get("removals"))
     lines += _actions("Read and repaired", (report["parts"].get("audit") or {}).get("damaged"))
     zero = [KINDS[kind].title for kind in KINDS if report["counts"].get(kind) == 0]
     return "\n".join([*lines, *(["", f"None of {len(zero)} other kinds, among them {zero[0]}."] if zero else [])])
+
+
+def _advise_on(grid: str, frames: int) -> str:
+    """Return what to do about frames that were placed without a grid."""
+    was = f"{frames} frame{'s were' if frames != 1 else ' was'} placed without PROJ's grid {grid}"
+    if missing_grids([grid]):
+        return f"{was}: list it in the site file (proj_grids) and install it where frames are built (`cogmill site grids`); then start a backfill of published frames `without_grid`."
+    return f"{was}, which is here now: start a backfill of published frames `without_grid`, which moves them to their place."
 
 
 def _numbers(counts: Mapping[str, int]) -> list[str]:

@@ -23,6 +23,7 @@ from cogmill.config.site import use_site
 from cogmill.domain.errors import CogmillError, ConfigurationError
 from cogmill.domain.key_reading import Becomes, KeyReading, read_key
 from cogmill.domain.layout import language_in_use, layout_in_use, use_layout
+from cogmill.maintenance import install_grids
 
 ROWS = 200
 """Keys that the table shows one by one; of more, it shows the collections and what was rejected, unless all are asked for."""
@@ -161,10 +162,14 @@ def _write_rows(out: TextIO, rows: Iterable[tuple[str, ...]], heads: tuple[str, 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run `cogmill`; its only command so far is `site check`."""
+    """Run `cogmill`: `site check` and `site grids`."""
     parser = argparse.ArgumentParser(prog="cogmill", description="Commands for people who run an archive.")
-    site = parser.add_subparsers(required=True).add_parser("site", help="look at the site file")
-    check = site.add_subparsers(required=True).add_parser(
+    site = parser.add_subparsers(required=True).add_parser(
+        "site", help="look at the site file, and install what it asks for"
+    )
+    commands = site.add_subparsers(required=True)
+    install_grids.add_command(commands)
+    check = commands.add_parser(
         "check", help="tell what keys would become", description="Tell what keys would become by the site file."
     )
     where = check.add_mutually_exclusive_group()
@@ -178,19 +183,24 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("--site", type=Path, metavar="FILE", help="a site file instead of COGMILL_SITE_FILE")
     check.add_argument("--json", action="store_true", help="one JSON object per key and line")
     check.add_argument("--all", action="store_true", help="a row for each key, however many there are")
+    check.set_defaults(run=_check)
     asked = parser.parse_args(arguments)
     before = layout_in_use(), language_in_use()
     try:
-        settings = load_settings()
-        if asked.site:
-            asked.site.stat()  # which load_site does not miss
-        use_site(asked.site or settings.site_file)
-        tally = check_keys(_keys(asked), sys.stdout, as_json=asked.json, every=asked.all)
+        return int(asked.run(asked))
     except (CogmillError, OSError, UnicodeDecodeError) as err:
         sys.stderr.write(f"{err}\n")
         return MISTAKE
     finally:
         use_layout(*before)
+
+
+def _check(asked: argparse.Namespace) -> int:
+    settings = load_settings()
+    if asked.site:
+        asked.site.stat()  # which load_site does not miss
+    use_site(asked.site or settings.site_file)
+    tally = check_keys(_keys(asked), sys.stdout, as_json=asked.json, every=asked.all)
     return REJECTED if tally.becomes[Becomes.REJECTED] else 0
 
 

@@ -54,6 +54,8 @@ class BackfillRequest:
     reasons: Sequence[str] = ()
     """Of rejected frames only those with these reasons; none means all."""
     states: Sequence[str] = (State.REJECTED, State.FAILED)
+    without_grid: bool = False
+    """Only frames that were placed without a grid of PROJ which would place them better."""
     profile: str | None = None
     """Name of a profile to use instead of the collections' own."""
     force: bool = False
@@ -140,6 +142,7 @@ def plan(archive: Archive, request: BackfillRequest) -> BackfillPlan:
         prefix=request.prefix,
         contains=request.contains.lower(),
         reasons=list(request.reasons),
+        without_grid=request.without_grid,
         order=request.order,
     )
     for frame in archive.ledger.backfills.candidates(wanted):
@@ -216,12 +219,13 @@ def _why(
     frame: CandidateFrame, request: BackfillRequest, choose: ProfileChooser, fingerprints: dict[Profile, set[str]]
 ) -> str | None:
     """Return why a frame is taken; None when there is no reason to."""
-    if frame.state == State.REJECTED:
-        return f"it was rejected ({frame.reason}) and is looked at again"
-    if frame.state == State.FAILED:
-        return "it failed and is tried again"
-    if frame.state == State.ARRIVED:
-        return "it waits to be built"
+    unbuilt = {
+        State.REJECTED: f"it was rejected ({frame.reason}) and is looked at again",
+        State.FAILED: "it failed and is tried again",
+        State.ARRIVED: "it waits to be built",
+    }
+    if frame.state in unbuilt:
+        return unbuilt[State(frame.state)]
     by_force = "by force: it is read again, and its COG stays when nothing differs" if request.force else None
     if frame.adopted == Adoption.AS_IT_IS:
         return by_force
@@ -229,9 +233,11 @@ def _why(
     if profile not in fingerprints:
         # COGs of releases up to 0.1 do not name their libraries, and are no worse for that
         fingerprints[profile] = {*possible_fingerprints(profile), recipe_digest(as_used(profile, ()))}
-    if frame.fingerprint not in fingerprints[profile]:
-        return "its COG was made with another build fingerprint (profile, engine, GDAL, or a library or grid below it)"
-    return by_force
+    if frame.fingerprint in fingerprints[profile]:
+        return by_force
+    if frame.missing_grids:
+        return f"it was placed without PROJ's grid {' and '.join(frame.missing_grids)}, and grids or libraries have changed since"
+    return "its COG was made with another build fingerprint (profile, engine, GDAL, or a library or grid below it)"
 
 
 def _batches(archive: Archive, backfill_id: str) -> list[FrameBatch]:

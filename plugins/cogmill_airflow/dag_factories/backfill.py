@@ -64,6 +64,12 @@ def frame_fields() -> dict[str, Param]:
             title="Reasons",
             description="Of rejected frames only those that were rejected for these reasons.",
         ),
+        "without_grid": Param(
+            default=False,
+            type="boolean",
+            title="Without grid",
+            description="Only frames that were placed less accurately because a grid of PROJ was missing; choose the state published, too.",
+        ),
     }
 
 

@@ -52,6 +52,7 @@ def request_from(archive: Archive, params: Mapping[str, Any], *, limit: int | No
         contains=params.get("contains") or "",
         reasons=params.get("reasons") or [],
         states=params["states"],
+        without_grid=params.get("without_grid", False),
         profile=params["profile"],
         force=params["force"],
         order=params["order"],

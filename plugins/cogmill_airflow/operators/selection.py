@@ -29,7 +29,8 @@ def names_everything(params: Mapping[str, Any]) -> bool:
 def takes_everything(params: Mapping[str, Any]) -> bool:
     """Tell whether a form asks for the whole archive, with nothing that narrows it down."""
     narrowed = any(
-        params.get(name) for name in (*NARROWING, "first_year", "last_year", "prefix", "contains", "reasons", "limit")
+        params.get(name)
+        for name in (*NARROWING, "first_year", "last_year", "prefix", "contains", "reasons", "without_grid", "limit")
     )
     return names_everything(params) and not narrowed
 

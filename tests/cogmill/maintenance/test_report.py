@@ -62,4 +62,4 @@ def test_shows_what_is_not_zero_first_and_no_heap_of_zeros(sample):
     assert text[2].endswith("2  uploads the ledger does not know")
     assert text[3] == "No fault, but worth knowing:"
     assert text[4].endswith("939  published frames without a scan")
-    assert text[-1] == "None of 4 other kinds, among them COGs that are gone."
+    assert text[-1] == "None of 5 other kinds, among them COGs that are gone."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import tempfile
 from dataclasses import replace
@@ -9,11 +10,15 @@ from pathlib import Path
 
 import pytest
 from cogmill.cog import libraries
+from cogmill.config.settings import load_settings
 from cogmill.domain.model import Bands
-from cogmill.pipeline import public_files
+from cogmill.maintenance.report import report_text, write_report
+from cogmill.maintenance.site_check import main
+from cogmill.pipeline import backfill, public_files, rollback
+from cogmill.pipeline.backfill import BackfillRequest
 
 from tests.cogmill.cog.engine_scenes import photograph
-from tests.datum_grid import EPSG, GRID, ORIGIN
+from tests.datum_grid import EPSG, GRID, ORIGIN, place_by_grid, write_grid
 from tests.small_archive import TRAVIS, raster
 
 KEY = f"{TRAVIS.prefix(Bands.BW)}georef/03-22-51_4-1.tif"
@@ -69,6 +74,78 @@ def test_a_collection_may_ask_for_more_than_the_site(sample, grids, tmp_path):
     ((state, reason, detail),) = strict.sql("SELECT state, reason, detail FROM cogmill.frame")
     assert (state, reason) == ("rejected", "no_transformation")
     assert f"PROJ's grid {GRID} would do, but is not installed" in detail
+
+
+def test_the_report_says_what_to_install_and_then_that_a_backfill_moves_the_frames(placed, grids, tmp_path):
+    def told():
+        report = write_report(placed.archive, {"comparison": {"counts": {}}}, dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
+        return report["green"], report_text(report)
+
+    green, before = told()
+    write_grid(grids)
+    _, after = told()
+
+    assert green, "the frame is where the archive allows it to be"
+    assert (
+        f"1 frame was placed without PROJ's grid {GRID}: list it in the site file (proj_grids) and install it" in before
+    )
+    assert f"1 frame was placed without PROJ's grid {GRID}, which is here now: start a backfill" in after
+
+
+def test_a_backfill_finds_the_frames_that_a_new_grid_moves_and_moves_them(placed, grids, tmp_path, monkeypatch):
+    other = KEY.replace("4-1", "4-2")
+    placed.put(other, raster(photograph(400, 400), *ORIGIN, 1, epsg=26914))
+    placed.run()
+    wanted = BackfillRequest(states=["published"], without_grid=True)
+    assert planned(placed, wanted) == [], "nothing has changed yet"
+
+    install(grids, tmp_path, monkeypatch)
+
+    ((frame, why),) = planned(placed, wanted)
+    assert why == f"it was placed without PROJ's grid {GRID}, and grids or libraries have changed since"
+    (batch,) = backfill.begin(placed.archive, "b", wanted, backfill.plan(placed.archive, wanted))
+    assert batch["frame_ids"] == [frame]
+    backfill.build(placed.archive, "b", batch["frame_ids"], "me")
+
+    rows = "SELECT state, adjustments, missing_grids, shift_accuracy_m <= 5 FROM cogmill.frame WHERE source_key = %s"
+    assert placed.sql(rows, KEY) == [("published", None, None, True)]
+    (place,) = placed.sql(
+        "SELECT ST_X(p), ST_Y(p), t.shift_accuracy_m <= 5 FROM cogmill.tile_index AS t, ST_Centroid(t.geom) AS p WHERE t.oid = %s",
+        frame,
+    )
+    assert place[:2] == pytest.approx(place_by_grid(ORIGIN[0] + 200, ORIGIN[1] - 200), abs=2)
+    assert place[2]
+    assert planned(placed, wanted) == []
+
+
+def test_a_rollback_brings_back_how_accurate_the_former_place_was(placed, grids, tmp_path, monkeypatch):
+    install(grids, tmp_path, monkeypatch)
+    wanted = BackfillRequest(states=["published"])
+    (batch,) = backfill.begin(placed.archive, "b", wanted, backfill.plan(placed.archive, wanted))
+    backfill.build(placed.archive, "b", batch["frame_ids"], "me")
+
+    rollback.rollback(placed.archive, TRAVIS.id)
+
+    assert placed.sql("SELECT shift_accuracy_m, missing_grids FROM cogmill.frame") == [(7, [GRID])]
+    assert placed.sql("SELECT shift_accuracy_m FROM cogmill.tile_index") == [(7,)]
+
+
+def install(grids, tmp_path, monkeypatch):
+    """Install the grid as an operator does, from a folder; a task that begins afterwards names it in its build fingerprint."""
+    kept, site = tmp_path / "kept", tmp_path / "site.yaml"
+    kept.mkdir()
+    write_grid(kept)
+    site.write_text(f"proj_grids: [{GRID}]\n", encoding="utf-8")
+    monkeypatch.setenv("COGMILL_SITE_FILE", str(site))
+    load_settings.cache_clear()
+    assert main(["site", "grids", "--from", str(kept), "--to", str(grids)]) == 0
+    load_settings.cache_clear()
+    libraries.grids_digest.cache_clear()
+
+
+def planned(sample, request):
+    """Return the frames of a plan, each with the reason."""
+    return backfill.plan(sample.archive, request).kept()
 
 
 def body(sample, key):

@@ -179,7 +179,7 @@ def test_adds_more_properties_only_when_configured(sample, compiled):
     compilation.compile_indexes(archive)
 
     properties = geojson(sample)["features"][-1]["properties"]
-    assert list(properties)[5:] == ["date", "roll", "frame_num", "acquired"]
+    assert list(properties)[5:] == ["date", "roll", "frame_num", "acquired", "shift_accuracy_m"]
     assert (properties["frame_num"], properties["acquired"]) == ("3", "1951-03-22")
 
 

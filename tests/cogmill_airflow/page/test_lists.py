@@ -86,6 +86,20 @@ def test_every_list_finds_an_umlaut_however_it_was_typed(
     assert "S\u00fcd.tif" in page.get(path, params={"q": typed}).text
 
 
+def test_a_frame_that_was_placed_without_a_grid_says_so(page: TestClient, database: dict[str, object]) -> None:
+    assert "without PROJ" not in page.get(f"/dags/collection__{LARGE_ID}").text
+    with psycopg.connect(**database) as ledger:
+        ledger.execute(
+            "UPDATE cogmill.frame SET shift_accuracy_m = 7, missing_grids = '{us_noaa_conus.tif}' WHERE id ="
+            " (SELECT min(id) FROM cogmill.frame WHERE collection_id = %s AND state = 'published')",
+            [LARGE_ID],
+        )
+
+    text = html.unescape(page.get(f"/dags/collection__{LARGE_ID}?state=published").text)
+
+    assert text.count("placed within 7 m, without PROJ's grid us_noaa_conus.tif") == 1
+
+
 def test_rejected_uploads_are_exported_as_the_list_shows_them(page: TestClient, database: dict[str, object]) -> None:
     reject(database, "=cmd/georef/x.tif", "truncated", None)
     reject(database, 'bw/County0/USDA_1935/frames/georef/two, "2".tif', "too_large")

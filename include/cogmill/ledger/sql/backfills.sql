@@ -1,9 +1,10 @@
 -- Frames that are to be built again by hand, and how far that has come.
 
--- name: backfill_candidates(collection_ids, prefix, contains, states, reasons, order)
+-- name: backfill_candidates(collection_ids, prefix, contains, states, reasons, without_grid, order)
 -- Frames that a backfill may take, in the wanted order: none whose name another frame has, none that was rejected and whose upload is
 -- gone, and none of a service that was withdrawn on purpose.
-SELECT f.id, f.source_key, f.collection_id, c.product, f.bands, f.stem, f.size, f.state, f.reason, f.recipe AS fingerprint, f.adopted
+SELECT f.id, f.source_key, f.collection_id, c.product, f.bands, f.stem, f.size, f.state, f.reason, f.recipe AS fingerprint, f.adopted,
+    f.missing_grids
 FROM cogmill.frame AS f
 JOIN cogmill.collection AS c ON c.id = f.collection_id AND c.unpublished_at IS NULL
 WHERE NOT (f.state = 'rejected' AND EXISTS (
@@ -15,6 +16,7 @@ WHERE NOT (f.state = 'rejected' AND EXISTS (
     AND starts_with(f.source_key, :prefix)
     AND strpos(lower(f.source_key), :contains) > 0
     AND f.state = ANY(:states)
+    AND (NOT :without_grid OR f.missing_grids IS NOT NULL)
     AND (f.state <> 'rejected' OR :reasons::text[] = '{}' OR f.reason = ANY(:reasons))
     AND NOT (f.state = 'rejected' AND EXISTS (
         SELECT FROM cogmill.finding AS d WHERE d.kind = 'rejected_gone' AND d.subject = f.source_key

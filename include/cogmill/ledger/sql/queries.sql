@@ -18,6 +18,13 @@ WHERE collection_id = :collection_id AND state = 'published' AND published_at >=
 ORDER BY published_at DESC
 LIMIT :at_most;
 
+-- name: missing_grids()
+-- Frames on the map, or on their way there, that were placed without a grid, by its name; reads an index of those alone.
+SELECT grid, count(*) AS frames
+FROM cogmill.frame AS f CROSS JOIN unnest(f.missing_grids) AS grid
+WHERE f.missing_grids IS NOT NULL AND f.state IN ('built', 'published')
+GROUP BY grid ORDER BY grid;
+
 -- name: cog_keys(ids)
 -- COG keys of those of some frames that have a COG.
 SELECT source_key, cog_key FROM cogmill.frame WHERE id = ANY(:ids) AND cog_key IS NOT NULL ORDER BY source_key;

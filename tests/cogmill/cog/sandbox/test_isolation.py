@@ -234,11 +234,13 @@ def test_opens_nothing_outside_the_temporary_folder(tmp_path, make):
         "/proc/",
         "/sys/devices/system/cpu",
         "/usr/share/proj",
+        "/usr/local/share/proj",
         "/usr/share/gdal",
         sys.prefix,
         "/usr/lib",
         "frame-",  # in the worker's folder, which is below `tmp_path`
         '."',
+        "<VRTDataset",  # a text that GDAL tries as a name first; of a call that was interrupted no result stands in its line
     )
     outside = [line for line in lines if not any(f'"{start}' in line for start in allowed)]
     assert [line for line in outside if "ENOENT" not in line] == []
