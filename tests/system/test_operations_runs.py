@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from cogmill.aws.s3 import S3Store
 from cogmill.config.settings import Settings
+from cogmill.domain.model import Bands
 from cogmill.ledger import Ledger
 from cogmill.pipeline import Archive
 
 from tests.airflow_home import ROOT
+from tests.old_bucket import cog
 from tests.small_archive import TRAVIS, SmallArchive
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -40,7 +42,11 @@ RUNS = [
     ("render_mapfiles", {"collections": ["everything"], "dry_run": True}),
     ("backfill", {"collections": [TRAVIS.id], "states": ["published"], "force": True, "dry_run": False}),
     ("rollback", {"collection": TRAVIS.id, "dry_run": True}),
+    ("adopt", {"dry_run": False}),
 ]
+
+FOREIGN = "bw/Travis/USDA_1951/frames/cog/03-22-51_4-9.tif"
+"""A COG of another system."""
 
 
 @pytest.fixture
@@ -54,6 +60,7 @@ def archive(database, bucket):
     archive.run()
     archive.upload_real(2)
     archive.run()
+    archive.put(FOREIGN, cog(1, -10_900_000, 3_500_000, Bands.BW))
     yield archive
     ledger.close()
 
@@ -104,7 +111,9 @@ def test_every_dag_of_operations_runs_to_its_end(archive, s3_server, tmp_path: P
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULTS ")]
     results = json.loads(line.removeprefix("RESULTS "))
     assert results["compile_indexes"] == {"compile_indexes": ["success"], "check_compiled": ["success"]}
-    for name in ("maintenance", "render_mapfiles", "backfill", "rollback"):
+    for name in ("maintenance", "render_mapfiles", "backfill", "rollback", "adopt"):
         assert set(map(tuple, results[name].values())) == {("success",)}, results[name]
+    archive.run()
+    assert archive.sql("SELECT cog_key FROM cogmill.tile_index WHERE cog_key = %s", FOREIGN) == [(FOREIGN,)]
     assert "canary-s3-secret" not in done.stdout + done.stderr
     assert "only-for-tests" not in done.stdout + done.stderr

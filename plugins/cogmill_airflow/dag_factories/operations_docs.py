@@ -140,6 +140,7 @@ where it is, and stands for an upload: deleted, its frame leaves the map; replac
 The plan (COGs and bytes of each collection) is the tab *Report* of the run before anything happens; a large one waits there for
 approval (Required Actions). **Dry run** ends after the plan. What is adopted is entered into the ledger, and the runs of its
 collections do the rest: progress, rejections and failures are there. Started again it finds only what is not adopted yet.
+[Reports of the latest runs](dags/adopt/plugin/cogmill).
 
 `docs/from-lambda-s4.md` says how an archive of the predecessor moves in.
 """

@@ -116,7 +116,7 @@ def page_of_dag(
         return findings(request)
     if dag_id == "watch_uploads":
         return uploads(request, may_retry)
-    if dag_id in FORMS:
+    if dag_id in (*FORMS, "adopt"):
         return reports_page(request, dag_id)
     raise HTTPException(404, f"{dag_id} is not a DAG of Cogmill.")
 

@@ -404,6 +404,7 @@ def test_each_dag_has_its_page_beside_it(full_page: TestClient) -> None:
             "watch_uploads",
             "backfill",
             "rollback",
+            "adopt",
         )
     }
 
@@ -413,3 +414,4 @@ def test_each_dag_has_its_page_beside_it(full_page: TestClient) -> None:
     assert "Every file that was ever seen" in shown["watch_uploads"]
     assert "No run has reported yet." in shown["backfill"]
     assert "No run has reported yet." in shown["rollback"]
+    assert "No run has reported yet." in shown["adopt"]
