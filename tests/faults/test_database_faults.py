@@ -29,7 +29,7 @@ def slowed(monkeypatch, module, name: str, begun: threading.Event, go_on: thread
 
 
 MOMENTS = {
-    "a frame is built": (build_cogs, "_build_one"),
+    "a frame is built": (build_cogs, "build_one"),
     "index rows were read": (publish, "index_row"),
     "a mapfile is drawn": (publish, "verify_draft"),
 }

@@ -49,6 +49,7 @@ def build_frame(request: BuildRequest, limits: Limits) -> BuiltCog:
         request.bands,
         limits,
         request.profile,
+        request.sidecars,
         threads=request.threads,
     )
     request = replace(request, profile=as_used(request.profile, raster.adjustments))

@@ -45,6 +45,8 @@ class UploadSettings(BaseModel):
     """Maximum number of LIST requests per hour that looking for uploads costs, for 1,000 keys each: the more keys, the longer the pause between two sweeps of the bucket."""
     settle_seconds: int = Field(600, ge=0)
     """An empty object counts as a failed upload, and is reported, once it is this old. s3fs writes an empty object before the data: allow the time that copying the largest upload takes."""
+    sidecar_wait_seconds: int = Field(3600, ge=0)
+    """How long an upload without a position waits for its world file or `.aux.xml`, where the site takes those; then it is rejected."""
     full_sweep_seconds: int = Field(3600, ge=1)
     """At least this often every key is compared with the ledger, whatever its modification time."""
     watermark_margin_seconds: int = Field(3600, ge=60)

@@ -19,6 +19,7 @@ from cogmill.config.values import AccuracyConfig, Link, StrictModel
 from cogmill.config.yaml_files import parsed
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout import TEXAS, KeyLayout, use_layout
+from cogmill.domain.sidecars import SidecarKind
 
 OTHER_LICENSE = "other"
 """Id of a license that SPDX has no id for; STAC uses the same word."""
@@ -186,6 +187,8 @@ class Site(SiteFacts):
     """PROJ's grids that the datums of this archive need, such as `[us_noaa_conus.tif]` for NAD27 (docs/install.md)."""
     datum_accuracy: AccuracyConfig = AccuracyConfig()
     """Accuracy that the datum shift of a frame must claim, such as `{meters: 12}`; 5 meters or one pixel, whichever is more, when it is left out."""
+    sidecars: tuple[SidecarKind, ...] = ()
+    """Files beside a TIFF without a position from which it is taken, such as `[world_file, aux_xml]` (docs/site.md); none when it is left out."""
     layout: LayoutConfig | None = None
     """Where files lie, how they are named and dated (docs/site.md); the built-in layout when it is left out."""
 

@@ -6,6 +6,7 @@ Keys come from the bucket and from messages about it; whoever may write there ch
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import cache
 from itertools import chain
 
@@ -13,7 +14,7 @@ from cogmill.domain.keys import GRIDS, MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAI
 from cogmill.domain.layout import KeyLayout, layout_in_use
 from cogmill.domain.layout.kinds import Stage
 from cogmill.domain.public_keys import CATALOG, STAC
-from cogmill.domain.sidecars import POSITION_FILES
+from cogmill.domain.sidecars import POSITION_FILES, SidecarKind, read_sidecar
 
 SIDECARS = (*chain.from_iterable(POSITION_FILES), ".ovr", ".xml", ".cpg", ".dbf", ".rrd", ".msk", ".txt")
 """What GIS programs leave beside a raster. Never read, never reported."""
@@ -52,6 +53,11 @@ def is_upload(key: str) -> bool:
         if not name or name.lower().endswith(SIDECARS) or stage_of(folder) is None:
             return False
     return not _derived(layout_in_use()).match(key)
+
+
+def is_wanted(key: str, taken: Collection[SidecarKind]) -> bool:
+    """Tell whether a key enters the ledger: an upload, or a sidecar of a kind that the site takes."""
+    return is_upload(key) or (bool(taken) and read_sidecar(key, taken) is not None)
 
 
 def stage_of(folder: str) -> Stage | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cogmill.domain.errors import InvalidFrameError
 from cogmill.domain.model import Bands, BuiltCog, Collection, Product
+from cogmill.domain.sidecars import Sidecar, SidecarKind
 from cogmill.ledger.connection import Part, Row
 
 
@@ -26,7 +27,7 @@ class Job:
     size: int
     """Bytes of the upload."""
     source_sha256: str | None
-    """Hash of the version that `cog_key` was built from."""
+    """Hash of what `cog_key` was built from: the version of the upload, and of the sidecars that placed it."""
     fingerprint: str | None
     """Build fingerprint that `cog_key` was built with."""
     cog_key: str | None
@@ -34,6 +35,8 @@ class Job:
     """Which try this is; the first has the number 1."""
     adopted: str | None = None
     """An `Adoption` where the source is a COG of another system; None for an upload."""
+    sidecars: tuple[Sidecar, ...] = ()
+    """What lies beside it, of all kinds that the ledger knows, by key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class CogVersion:
 
     key: str
     source_sha256: str
-    """Hash of the upload's bytes."""
+    """Hash of the upload's bytes, and of the sidecars that placed it."""
     fingerprint: str
     """How it is built: profile, engine, versions of its libraries."""
 
@@ -110,6 +113,10 @@ class Frames(Part):
         """Record a rejection with its reason and detail."""
         return self._finish("mark_rejected", job, owner, reason=fault.reason, detail=fault.detail)
 
+    def wait_for_sidecar(self, job: Job, owner: str, detail: str, wait_s: float) -> bool:
+        """Let a frame without a position wait for a file beside it; False when it has waited so many seconds since its arrival."""
+        return self._finish("wait_for_sidecar", job, owner, detail=detail, wait_s=wait_s)
+
     def mark_failed(self, job: Job, owner: str, detail: str) -> bool:
         """Record a failure of ours; a later run tries again."""
         return self._finish("mark_failed", job, owner, detail=detail)
@@ -129,4 +136,5 @@ class Frames(Part):
 def _job(row: Row) -> Job:
     folder, agency, year, product = row["collection"]
     collection = Collection(folder, agency, year, Product(product))
-    return Job(**row | {"collection": collection, "bands": Bands(row["bands"])})
+    beside = tuple(Sidecar(SidecarKind(kind), *version) for kind, *version in row["sidecars"])
+    return Job(**row | {"collection": collection, "bands": Bands(row["bands"]), "sidecars": beside})

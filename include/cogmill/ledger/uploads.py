@@ -11,6 +11,7 @@ from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.geo import Bounds3857
 from cogmill.domain.keys import parse_upload
 from cogmill.domain.model import Collection, StoredObject
+from cogmill.domain.sidecars import MENDED_BESIDE, PLACED_BY
 from cogmill.ledger.connection import Part, Row, as_json
 
 
@@ -129,6 +130,11 @@ class Uploads(Part):
     def ingest_scans(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Ingest uploads of raw scans."""
         self._rows("ingest_scans", rows=as_json(rows))
+
+    def ingest_sidecars(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Ingest sidecars; frames that wait for them, or were placed by former versions, are due."""
+        if rows:
+            self._rows("ingest_sidecars", rows=as_json(rows), reasons=list(MENDED_BESIDE), placed_by=list(PLACED_BY))
 
     def watermark(self) -> Watermark:
         """Return up to where the bucket is known; what is ahead of the ledger's clock counts as not known."""

@@ -11,9 +11,10 @@ from typing import Any
 from cogmill.aws.s3 import PutOptions, S3Store
 from cogmill.aws.sqs import EventQueue
 from cogmill.config.settings import Settings
+from cogmill.config.site import load_site
 from cogmill.domain.errors import CogmillError, ConfigurationError, InvalidFrameError, ServiceUnavailableError
 from cogmill.domain.keys import LEDGER_MARK
-from cogmill.domain.sidecars import MISSING_POSITION, sidecar_prefix, with_sidecars
+from cogmill.domain.sidecars import MISSING_POSITION, SidecarKind, sidecar_prefix, with_sidecars
 from cogmill.ledger import Ledger
 from cogmill.ledger.bucket import Identity
 from cogmill.mapserver.urls import ArchiveAddresses
@@ -59,17 +60,22 @@ class Archive:
         """Where the public finds it."""
         return ArchiveAddresses(self.settings.public_url, self.settings.mapserver_url)
 
+    @property
+    def sidecars(self) -> tuple[SidecarKind, ...]:
+        """Kinds of files beside uploads that the site takes; read from its file at each call."""
+        return load_site(self.settings.site_file).sidecars
+
     def with_settings(self, **changes: Any) -> Archive:
         """Return the same archive with other values of some settings."""
         return replace(self, settings=self.settings.model_copy(update=changes))
 
 
-def explain_position(store: S3Store, key: str, fault: InvalidFrameError) -> InvalidFrameError:
+def explain_position(archive: Archive, key: str, fault: InvalidFrameError) -> InvalidFrameError:
     """Return the rejection of an upload with what lies beside it, where its position is missing and S3 lists it."""
     with suppress(CogmillError):
         if fault.reason in MISSING_POSITION:
-            beside = next(store.pages(sidecar_prefix(key)))
-            return with_sidecars(fault, key, [each.key for each in beside.objects])
+            beside = next(archive.store.pages(sidecar_prefix(key)))
+            return with_sidecars(fault, key, [each.key for each in beside.objects], archive.sidecars)
     return fault
 
 

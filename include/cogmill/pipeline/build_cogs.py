@@ -10,34 +10,26 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from cogmill.aws.s3 import PutOptions
-from cogmill.cog.fingerprint import build_fingerprint, cog_digest, possible_fingerprints
-from cogmill.cog.profiles import as_used
-from cogmill.cog.sandbox.engine import Engine
 from cogmill.cog.sandbox.engine_pool import EnginePool, as_completed
 from cogmill.cog.sandbox.memory import frame_memory, task_memory
 from cogmill.config.collection_files import ProfileChooser, profile_chooser
-from cogmill.domain import keys
 from cogmill.domain.advice import rejected_frame
 from cogmill.domain.errors import (
     ConfigurationError,
-    ConflictingObjectError,
     InvalidFrameError,
     OutOfMemoryError,
     ServiceUnavailableError,
     ShortageError,
     SourceChangedError,
 )
-from cogmill.domain.model import MUCH_COLLAR, Adoption, BuiltCog
-from cogmill.ledger.frames import CogVersion, Job
+from cogmill.domain.model import MUCH_COLLAR
+from cogmill.domain.sidecars import MISSING_POSITION, SIDECAR_WORDS
+from cogmill.ledger.frames import Job
 from cogmill.pipeline.archive import Archive, explain_position
 from cogmill.pipeline.batches import BatchResult, FrameOutcome, add_up
-from cogmill.pipeline.discovery import adoption
+from cogmill.pipeline.one_frame import Built, build_one
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +43,6 @@ next sweep ingests the other at once."""
 PATIENT_TRIES = 3
 """Tries of a frame that an outage may cut short. From then on an outage that meets this frame alone is its own failure: storage that
 cannot read one object answers for it as if it were sick."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """A COG in the bucket, not yet in the ledger; `cog` is None when nothing had to be built."""
-
-    version: CogVersion
-    cog: BuiltCog | None
-    stored: bool = True
-    """False when the bucket had it already."""
 
 
 def build_batch(archive: Archive, frame_ids: Sequence[int], owner: str, *, profile: str | None = None) -> BatchResult:
@@ -98,17 +80,13 @@ def _log_progress(done: int, frames: int, seconds: float) -> None:
         )
 
 
-def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> FrameOutcome:
+def _record(archive: Archive, job: Job, owner: str, build: Future[Built]) -> FrameOutcome:
     """Record in the ledger what became of a frame; whatever went wrong with it concerns no other frame."""
     frames = archive.ledger.frames
     try:
         built = build.result()
     except InvalidFrameError as found:
-        fault = explain_position(archive.store, job.source_key, found)
-        frames.mark_rejected(job, owner, fault)
-        rejected = rejected_frame(job.source_key, fault.reason, fault.detail)
-        log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, rejected.advice)
-        return FrameOutcome(rejected=rejected)
+        return _record_invalid(archive, job, owner, found)
     except SourceChangedError as change:
         frames.release([job], owner, GONE_S)
         log.info("frame_replaced_meanwhile key=%s detail=%s", job.source_key, change)
@@ -123,6 +101,30 @@ def _record(archive: Archive, job: Job, owner: str, build: Future[_Built]) -> Fr
         log.exception("frame_failed key=%s", job.source_key)
         return _record_failed(archive, job, owner, err)
     return _record_built(archive, job, owner, built)
+
+
+def _record_invalid(archive: Archive, job: Job, owner: str, found: InvalidFrameError) -> FrameOutcome:
+    """Record a fault of the frame, or let it wait for what may mend it."""
+    if _waits(archive, job, owner, found):
+        return FrameOutcome()
+    fault = explain_position(archive, job.source_key, found)
+    archive.ledger.frames.mark_rejected(job, owner, fault)
+    rejected = rejected_frame(job.source_key, fault.reason, fault.detail)
+    log.warning("frame_rejected key=%s reason=%s advice=%s", job.source_key, fault, rejected.advice)
+    return FrameOutcome(rejected=rejected)
+
+
+def _waits(archive: Archive, job: Job, owner: str, fault: InvalidFrameError) -> bool:
+    """Let a frame without a position wait for a file beside it, where the site takes one that is not there yet and time is left."""
+    missing = set(archive.sidecars) - {each.kind for each in job.sidecars}
+    if fault.reason not in MISSING_POSITION or not missing or job.adopted:
+        return False
+    files = " or ".join(sorted(SIDECAR_WORDS[kind] for kind in missing))
+    detail = f"{fault.detail}; it waits for {files}"
+    waits = archive.ledger.frames.wait_for_sidecar(job, owner, detail, archive.settings.sidecar_wait_seconds)
+    if waits:
+        log.info("frame_waits_for_sidecar key=%s detail=%s", job.source_key, detail)
+    return waits
 
 
 def _is_alone(archive: Archive, job: Job) -> bool:
@@ -142,7 +144,7 @@ def _record_failed(archive: Archive, job: Job, owner: str, err: Exception) -> Fr
     return FrameOutcome(failed=f"{job.source_key}: {type(err).__name__}: {err}")
 
 
-def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> FrameOutcome:
+def _record_built(archive: Archive, job: Job, owner: str, built: Built) -> FrameOutcome:
     if built.cog is None:
         recorded = archive.ledger.frames.mark_unchanged(job, owner)
     else:
@@ -168,7 +170,7 @@ def _record_built(archive: Archive, job: Job, owner: str, built: _Built) -> Fram
 
 def _build_all(
     archive: Archive, jobs: Sequence[Job], owner: str, choose: ProfileChooser
-) -> Iterator[tuple[Job, Future[_Built]]]:
+) -> Iterator[tuple[Job, Future[Built]]]:
     """Build frames side by side, and those for which our memory or time did not suffice once more, one at a time with all of it."""
     if not jobs:
         return
@@ -193,62 +195,17 @@ def _build_some(  # noqa: PLR0913, PLR0917 - what to build, how much of it at a 
     choose: ProfileChooser,
     at_a_time: tuple[int, int],
     waiting: Sequence[Job],
-) -> Iterator[tuple[Job, Future[_Built]]]:
+) -> Iterator[tuple[Job, Future[Built]]]:
     """Build so many frames at a time with so many bytes each, and keep all leases; only the caller's thread uses the ledger."""
     processes, memory_bytes = at_a_time
     lease_s = archive.settings.lease_seconds
 
-    def renew(pending: Iterable[Future[_Built]]) -> None:
+    def renew(pending: Iterable[Future[Built]]) -> None:
         archive.ledger.frames.renew([*(futures[future] for future in pending), *waiting], owner, lease_s)
 
     settings = archive.settings
     engines = min(processes, len(jobs))
     with EnginePool(engines, memory_bytes, settings.build_threads) as pool:
-        futures = {pool.submit(partial(_build_one, archive, job, choose)): job for job in jobs}
+        futures = {pool.submit(partial(build_one, archive, job, choose)): job for job in jobs}
         for future in as_completed(futures, lease_s * RENEWED_AT, renew):
             yield futures[future], future
-
-
-def _build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engine, scratch: Path) -> _Built:
-    """Build one frame with one GET, one pixel pass and one PUT; what is adopted as it is needs no PUT."""
-    profile = choose(job.collection.id, job.collection.product, job.bands, job.stem)
-    with TemporaryDirectory(dir=scratch) as folder:
-        source, target = Path(folder) / "source.tif", Path(folder) / "cog.tif"
-        sha256 = archive.store.download(job.source_key, job.etag, source)
-        if (size := source.stat().st_size) != job.size:  # else a good frame would be rejected as truncated
-            raise ServiceUnavailableError(f"{job.source_key} came with {size} of {job.size} bytes")
-        if job.adopted == Adoption.AS_IT_IS:
-            return _Built(*adoption.verify_as_it_is(archive, job, engine, source))
-        if job.cog_key is not None and job.fingerprint is not None and job.source_sha256 == sha256:
-            up_to_date = job.fingerprint in possible_fingerprints(profile)
-            if up_to_date and archive.store.find(job.cog_key) is not None:
-                return _Built(CogVersion(job.cog_key, sha256, job.fingerprint), None, stored=False)
-        # Nothing but the bytes themselves: a COG's key names bytes and fingerprint, and the same key must hold the same bytes,
-        # whatever name and ETag they come under.
-        provenance = {"SOURCE_SHA256": sha256}
-        cog = engine.build(
-            source, target, bands=job.bands, profile=profile, provenance=provenance, area=archive.settings.area
-        )
-        return _store(archive, job, target, cog, (sha256, build_fingerprint(as_used(profile, cog.adjustments.split()))))
-
-
-def _store(archive: Archive, job: Job, file: Path, cog: BuiltCog, made_from: tuple[str, str]) -> _Built:
-    """Store a COG under the key that names the upload's hash and the build fingerprint.
-
-    Where that key holds other bytes, the key names the COG's own hash too. Whatever is there stays: somebody may be reading it, a former
-    revision may need it, and two workers whose libraries differ would take each other's COGs away for ever. So a key has the same
-    bytes always, and the same bytes find their key again. Maintenance retires what nothing names.
-
-    Raises:
-        ObjectRefusedError: S3 takes it under neither key.
-    """
-    options = PutOptions("image/tiff", acl=archive.settings.public_acl)
-    named = (*made_from, *cog.texts.values())  # so that COGs of releases that carried no texts keep their keys
-    key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*named))
-    try:
-        stored = archive.store.create(key, file, cog.sha256, options)
-    except ConflictingObjectError as conflict:
-        key = keys.cog_key(job.collection, job.bands, job.stem, cog_digest(*named, cog.sha256))
-        log.warning("cog_key_taken detail=%s instead=%s", conflict, key)
-        stored = archive.store.create(key, file, cog.sha256, options)
-    return _Built(CogVersion(key, *made_from), cog, stored)

@@ -18,6 +18,7 @@ from cogmill.domain.errors import ConfigurationError, InvalidFrameError, Reason
 from cogmill.domain.layout.dates import Days, vague_days
 from cogmill.domain.lifecycle import State
 from cogmill.domain.model import Adoption, FrameName, RejectedFrame, Stage, StoredObject, UploadKey
+from cogmill.domain.sidecars import SidecarKind, read_sidecar
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery import ingest_events
 from cogmill.pipeline.discovery.sweep import Sweep, is_sweep_due
@@ -86,6 +87,7 @@ def enter(
 ) -> IngestResult:
     """Record some uploads, or COGs of another system that are adopted, in the ledger and add them to the result."""
     parsed = _parse(archive, page, keys.parse_cog if adopted else keys.parse_upload)
+    archive.ledger.uploads.ingest_sidecars(parsed.sidecar_rows())
     spelled_otherwise = _add_collections(archive, parsed)
     frames, duplicates = archive.ledger.uploads.ingest_frames(
         [{**row, "adopted": adopted} for row in parsed.frame_rows()]
@@ -107,6 +109,7 @@ class _ParsedPage:
 
     frames: list[tuple[StoredObject, UploadKey]] = field(default_factory=list)
     scans: list[tuple[StoredObject, UploadKey]] = field(default_factory=list)
+    sidecars: list[tuple[StoredObject, SidecarKind, UploadKey]] = field(default_factory=list)
     faults: list[tuple[StoredObject, InvalidFrameError]] = field(default_factory=list)
 
     def frame_rows(self) -> list[dict[str, Any]]:
@@ -119,6 +122,19 @@ class _ParsedPage:
             for o, u in self.scans
         ]
 
+    def sidecar_rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "key": o.key,
+                "kind": kind,
+                "collection_id": u.collection.id,
+                "bands": u.bands,
+                "stem": u.stem,
+                **_version(o),
+            }
+            for o, kind, u in self.sidecars
+        ]
+
     def rejected(self) -> list[RejectedFrame]:
         empty = [(o, InvalidFrameError(Reason.EMPTY, NO_BYTES)) for o, _ in self.frames if not o.size]
         return [rejected_frame(o.key, fault.reason, fault.detail) for o, fault in self.faults + empty]
@@ -127,7 +143,11 @@ class _ParsedPage:
 def _parse(archive: Archive, objects: Sequence[StoredObject], parse: Callable[[str], UploadKey]) -> _ParsedPage:
     parsed = _ParsedPage()
     read = cache(partial(_collection_date, archive.settings.collections_dir))
+    taken = archive.sidecars
     for stored in objects:
+        if beside := read_sidecar(stored.key, taken):
+            parsed.sidecars.append((stored, *beside))
+            continue
         try:
             upload = parse(stored.key)
         except InvalidFrameError as fault:

@@ -45,7 +45,7 @@ class Digest:
     failed_again: bool
     """This run tried some of them, and all that it tried had failed before."""
     held: list[str]
-    """`<key>: <why>`, taken by no run until that is over."""
+    """`<key>: <why>`, taken by no run until that is over: a hold, or the wait for a file beside it."""
     missing_scans: list[MissingScan]
     """Newly published frames whose raw scan is not in `scanned/`."""
     much_cut: list[str]
@@ -76,7 +76,10 @@ def digest(archive: Archive, collection_id: str, since: dt.datetime) -> Digest:
     failed = {_failure(entry): entry for entry in row["failed"]}
     first = [text for text, entry in failed.items() if entry["first"]]
     again = not first and any(entry["tried"] for entry in failed.values())
-    held = [f"{entry['key']}: {HOLD_WORDS[Hold(entry['hold'])]}" for entry in row["held"]]
+    held = [
+        f"{entry['key']}: {HOLD_WORDS[Hold(entry['hold'])] if entry['hold'] else entry['detail']}"
+        for entry in row["held"]
+    ]
     scans = _missing_scans(archive, collection_id, row["missing_scans"])
     much_cut = [f"{entry['key']}: {entry['share']:.0%} of it" for entry in row["much_cut"]]
     return Digest(

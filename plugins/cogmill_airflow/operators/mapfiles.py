@@ -33,7 +33,7 @@ class PlanRenderingOperator(ArchiveOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return one batch for each mapped task."""
-        from cogmill.pipeline import rerender
+        from cogmill.pipeline.by_hand import rerender
 
         with self.archive() as archive:
             chosen = chosen_collections(archive, context["params"])
@@ -60,7 +60,7 @@ class RenderMapfilesOperator(ArchiveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return how many services were rendered, and those among them that changed or failed."""
-        from cogmill.pipeline import rerender
+        from cogmill.pipeline.by_hand import rerender
 
         with self.archive() as archive:
             # all services: those that are there; chosen ones: also one whose mapfile was deleted
@@ -91,7 +91,7 @@ class ListRenderedOperator(ArchiveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the names."""
-        from cogmill.pipeline.rerender import rendering_report
+        from cogmill.pipeline.by_hand.rerender import rendering_report
 
         batches = [batch for batch in self.renderings or [] if batch]
         noted = [entry for batch in batches for entry in batch["noted"]]
@@ -115,7 +115,7 @@ class RollbackOperator(ArchiveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return what changed, in a sentence and as numbers."""
-        from cogmill.pipeline.rollback import rollback, rollback_report
+        from cogmill.pipeline.by_hand.rollback import rollback, rollback_report
 
         chosen = collection_id(context["params"]["collection"])
         dry_run = is_dry_run(context)

@@ -155,6 +155,8 @@ def what_next(frame: FrameSummary, settings: Settings) -> str:
         return f"Held back: {HOLD_WORDS[Hold(frame.hold)]}."
     if frame.state == State.REJECTED:
         return f"{advice(frame)} Nothing happens to it until then."
+    if frame.state == State.ARRIVED and frame.detail:
+        return f"Upload what is missing beside it. At {_utc(frame.next_try_at)} it is looked at once more, and rejected if nothing came."
     waits = f", not before {_utc(frame.next_try_at)}" if frame.next_try_at > dt.datetime.now(dt.UTC) else ""
     return {
         State.PUBLISHED: "Nothing: it is on the map.",

@@ -81,6 +81,19 @@ class Scene:
         )
         self.ledger.history.restore(TRAVIS.id, 1)
 
+    def ingest_sidecar(self) -> None:
+        """A world file arrives beside the frame, which another one placed before."""
+        self.sql("UPDATE cogmill.frame SET adjustments = 'position_of_world_file'")
+        self.sql("UPDATE cogmill.frame SET reason = 'no_crs' WHERE state = 'rejected'")
+        row = {
+            "key": f"{KEY[:-4]}.tfw",
+            "kind": "world_file",
+            "collection_id": TRAVIS.id,
+            "bands": "bw",
+            "stem": "03-22-51_4-1",
+        }
+        self.ledger.uploads.ingest_sidecars([row | {"etag": "s", "size": 1, "uploaded_at": "2026-01-01"}])
+
     def requeue(self) -> None:
         self.ledger.backfills.begin("b", None, [(self.job.id, 1)])
         self.ledger.backfills.requeue("b", [self.job.id], "me", 60)
@@ -100,6 +113,8 @@ ACTS: dict[str, Callable[[Scene], object]] = {
     "mark_rejected": lambda s: s.ledger.frames.mark_rejected(s.job, "me", InvalidFrameError(Reason.NO_CRS, "x")),
     "mark_failed": lambda s: s.ledger.frames.mark_failed(s.job, "me", "x"),
     "release": lambda s: s.ledger.frames.release([s.job], "me"),
+    "wait_for_sidecar": lambda s: s.ledger.frames.wait_for_sidecar(s.job, "me", "x", 60),
+    "sidecar": lambda s: s.ingest_sidecar(),
     "mark_published": lambda s: s.ledger.collections.mark_published(TRAVIS.id, 1, "h"),
     "mark_withdrawn": lambda s: s.ledger.collections.mark_withdrawn(TRAVIS.id),
     "change_index": lambda s: s.ledger.collections.change_index(TRAVIS.id, lambda frames: []),

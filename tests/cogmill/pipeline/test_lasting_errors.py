@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from cogmill.aws import create_once
+from cogmill.aws.s3 import PutOptions
 from cogmill.domain import keys
-from cogmill.domain.errors import ServiceUnavailableError
+from cogmill.domain.errors import ConflictingObjectError, ServiceUnavailableError
 from cogmill.pipeline import build_cogs, ingest, publish, run_digest
 from cogmill.pipeline.batches import plan_batches
 
@@ -230,7 +231,7 @@ def test_a_large_cog_goes_in_parts_and_still_replaces_nothing(sample, monkeypatc
     file, store = tmp_path / "cog.tif", sample.archive.store
     file.write_bytes(b"0123456789" * (1 << 20) + b"x")
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    options = build_cogs.PutOptions("image/tiff")
+    options = PutOptions("image/tiff")
 
     assert store.create("cog/large.tif", file, sha256, options)
     assert not store.create("cog/large.tif", file, sha256, options)
@@ -241,7 +242,7 @@ def test_a_large_cog_goes_in_parts_and_still_replaces_nothing(sample, monkeypatc
     assert head["ETag"].endswith('-3"')
     assert head["ContentType"] == "image/tiff"
     sample.put("cog/taken.tif", b"other")
-    with pytest.raises(build_cogs.ConflictingObjectError):
+    with pytest.raises(ConflictingObjectError):
         store.create("cog/taken.tif", file, sha256, options)
     assert store.read("cog/taken.tif") == b"other"
 
@@ -253,7 +254,7 @@ def test_parts_are_given_up_when_a_large_cog_cannot_be_stored(sample, monkeypatc
     sick = broken(sample.archive, "complete_multipart_upload", lambda _: refusal(500, "InternalError"))
 
     with pytest.raises(ServiceUnavailableError):
-        sick.store.create("cog/large.tif", file, hashlib.sha256(b"pixels").hexdigest(), build_cogs.PutOptions("x"))
+        sick.store.create("cog/large.tif", file, hashlib.sha256(b"pixels").hexdigest(), PutOptions("x"))
 
     begun = sample.client.list_multipart_uploads(Bucket=sample.archive.store.bucket)
     assert begun.get("Uploads", []) == []

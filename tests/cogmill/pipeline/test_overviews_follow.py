@@ -8,8 +8,9 @@ import pytest
 from cogmill.domain import keys
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove
-from cogmill.pipeline import ingest, publish, rerender, update_overviews
-from cogmill.pipeline.rollback import rollback
+from cogmill.pipeline import ingest, publish, update_overviews
+from cogmill.pipeline.by_hand import rerender
+from cogmill.pipeline.by_hand.rollback import rollback
 from cogmill.pipeline.withdraw import unpublish
 
 from tests.cogmill.pipeline import stand_in_cells

@@ -14,7 +14,7 @@ from cogmill.domain.model import Bands
 from cogmill.ledger import Ledger
 from cogmill.maintenance.cleanup import collect
 from cogmill.pipeline import build_cogs, ingest, publish
-from cogmill.pipeline.rollback import rollback
+from cogmill.pipeline.by_hand.rollback import rollback
 
 from tests.conftest import wait_until
 from tests.small_archive import TRAVIS

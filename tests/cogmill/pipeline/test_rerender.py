@@ -7,7 +7,7 @@ from cogmill.domain import keys
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.pipeline import publish
-from cogmill.pipeline.rerender import render_mapfiles, services
+from cogmill.pipeline.by_hand.rerender import render_mapfiles, services
 
 from tests.small_archive import TRAVIS
 

@@ -9,7 +9,7 @@ from cogmill.domain.model import Bands, Collection, Product
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove
 from cogmill.pipeline import backfill, ingest, publish
-from cogmill.pipeline.rollback import Rollback, rollback, rollback_report
+from cogmill.pipeline.by_hand.rollback import Rollback, rollback, rollback_report
 
 from tests.small_archive import TRAVIS
 

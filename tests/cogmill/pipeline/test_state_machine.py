@@ -27,7 +27,8 @@ from cogmill.ledger import Ledger
 from cogmill.maintenance.cleanup import collect
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove, repair
-from cogmill.pipeline import Archive, ingest, publish, rerender, rollback, update_overviews, withdraw
+from cogmill.pipeline import Archive, ingest, publish, update_overviews, withdraw
+from cogmill.pipeline.by_hand import rerender, rollback
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (

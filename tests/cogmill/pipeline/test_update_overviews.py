@@ -14,7 +14,7 @@ from cogmill.maintenance.repair import repair
 from cogmill.mapserver import cgi
 from cogmill.overviews.grid import MOST_FRAMES
 from cogmill.pipeline import ingest, publish, update_overviews
-from cogmill.pipeline.rollback import rollback
+from cogmill.pipeline.by_hand.rollback import rollback
 from cogmill.pipeline.withdraw import unpublish
 from PIL import Image
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from cogmill.pipeline.archive import Archive, ServiceChange
+from cogmill.pipeline.by_hand.rollback import Rollback
 from cogmill.pipeline.publish import Published
-from cogmill.pipeline.rollback import Rollback
 from cogmill_airflow.observability import assets
 from cogmill_airflow.operators import collection, maintenance, mapfiles
 
@@ -29,13 +29,13 @@ STEPS: dict[str, tuple[type, dict[str, Any], str, Any]] = {
     "render": (
         mapfiles.RenderMapfilesOperator,
         {"batch": {"label": "", "ids": [COLLECTION]}},
-        "cogmill.pipeline.rerender.render_mapfiles",
+        "cogmill.pipeline.by_hand.rerender.render_mapfiles",
         [],
     ),
     "roll_back": (
         mapfiles.RollbackOperator,
         {},
-        "cogmill.pipeline.rollback.rollback",
+        "cogmill.pipeline.by_hand.rollback.rollback",
         Rollback(COLLECTION, 3, dt.datetime.now(dt.UTC)),
     ),
     "repair": (maintenance.RepairOperator, {}, REPAIR, []),

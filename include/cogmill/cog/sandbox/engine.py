@@ -36,8 +36,11 @@ from cogmill.domain.errors import (
 )
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import Bands, BuiltCog, DrawnScan
+from cogmill.domain.sidecars import SidecarKind
 
 Made = TypeVar("Made", BuiltCog, DrawnScan)
+
+NO_SIDECARS: Mapping[SidecarKind, Path] = {}
 
 FRAMES_PER_WORKER = 200
 """A worker is replaced after so many frames: whatever a library leaks then stays small, and a start costs 0.3 s."""
@@ -81,6 +84,7 @@ class Engine:
         profile: Profile,
         provenance: Mapping[str, str],
         area: Bounds4326 | None,
+        sidecars: Mapping[SidecarKind, Path] = NO_SIDECARS,
     ) -> BuiltCog:
         """Make one verified COG.
 
@@ -91,6 +95,7 @@ class Engine:
             profile: How the COG is made.
             provenance: Facts about the source that become tags of the COG.
             area: Where the frame must lie; None for anywhere.
+            sidecars: Local files that say where the frame lies, as far as the upload does not.
 
         Raises:
             InvalidFrameError: The frame is at fault.
@@ -99,8 +104,11 @@ class Engine:
             ShortageError: The worker was killed from outside, or had too little CPU time: no fault of the frame.
             ServiceUnavailableError: No worker could be started, or the scratch disk is full.
         """
-        with handed_over(source, target, self._folder()) as frame:
-            request = BuildRequest(frame.source, frame.target, bands, profile, provenance, area, self._threads)
+        with handed_over(source, target, self._folder(), sidecars.values()) as frame:
+            beside = {kind: frame.source.parent / file.name for kind, file in sidecars.items()}
+            request = BuildRequest(
+                frame.source, frame.target, bands, profile, provenance, area, self._threads, sidecars=beside
+            )
             answer = self._ask(request)
             if isinstance(answer, WorkerExit):
                 # Fewer threads need less memory and take other paths through the libraries.

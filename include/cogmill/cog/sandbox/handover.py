@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,25 +34,34 @@ def open_to_worker(path: Path) -> None:
 
 
 @contextmanager
-def handed_over(source: Path, target: Path, folder: Path) -> Iterator[Handover]:
-    """Put an upload into the worker's folder for one frame, by a link where the file system allows it.
+def handed_over(source: Path, target: Path, folder: Path, beside: Iterable[Path] = ()) -> Iterator[Handover]:
+    """Put an upload into the worker's folder for one frame, by a link where the file system allows it, and other files beside it.
 
-    A file that belongs to root is given to the worker meanwhile, and back afterwards.
+    Files that belong to root are given to the worker meanwhile, and back afterwards.
 
     Raises:
-        OSError: The upload cannot be read, or the folder cannot be written.
+        OSError: A file cannot be read, or the folder cannot be written.
     """
     place = Path(tempfile.mkdtemp(dir=folder, prefix="frame-"))
-    inside, owner = place / source.name, source.stat()
+    inside = {place / file.name: file.stat() for file in (source, *beside)}
     try:
         open_to_worker(place)
-        try:
-            inside.hardlink_to(source.resolve())
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source, inside)
-        open_to_worker(inside)
-        yield Handover(folder, inside.relative_to(folder), (place / f"{target.name}.cog").relative_to(folder))
+        for file in (source, *beside):
+            _put(file, place / file.name)
+        yield Handover(
+            folder, (place / source.name).relative_to(folder), (place / f"{target.name}.cog").relative_to(folder)
+        )
     finally:
-        if os.geteuid() == 0 and inside.exists():
-            os.chown(inside, owner.st_uid, owner.st_gid)
+        for file, owner in inside.items():
+            if os.geteuid() == 0 and file.exists():
+                os.chown(file, owner.st_uid, owner.st_gid)
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _put(file: Path, inside: Path) -> None:
+    """Link a file to a place in the worker's folder, or copy it."""
+    try:
+        inside.hardlink_to(file.resolve())
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(file, inside)
+    open_to_worker(inside)

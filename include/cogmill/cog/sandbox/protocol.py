@@ -10,7 +10,7 @@ import base64
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cogmill.cog.sandbox.limits import Limits
 from cogmill.domain.errors import Reason
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import Bands, BuiltCog, DrawnScan
+from cogmill.domain.sidecars import SidecarKind
 
 
 class ProtocolError(ValueError):
@@ -41,6 +42,8 @@ class BuildRequest:
     area: Bounds4326 | None
     """Where the frame must lie; None for anywhere."""
     threads: int
+    sidecars: Mapping[SidecarKind, Path] = field(default_factory=dict)
+    """Files that say where it lies, as far as the upload does not; relative to the worker's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ def encode_request(request: Request) -> bytes:
             "target": str(request.target),
             "profile": dataclasses.asdict(request.profile),
             "provenance": dict(request.provenance),
+            "sidecars": {kind: str(file) for kind, file in request.sidecars.items()},
         }
     )
 
@@ -183,7 +187,8 @@ def decode_request(line: bytes) -> Request:
         if values["kind"] == VERIFY:
             return VerifyRequest(source, bands, area, threads)
         profile, provenance = profile_from(values["profile"]), values["provenance"]
-        return BuildRequest(source, Path(values["target"]), bands, profile, provenance, area, threads)
+        sidecars = {SidecarKind(kind): Path(file) for kind, file in values["sidecars"].items()}
+        return BuildRequest(source, Path(values["target"]), bands, profile, provenance, area, threads, sidecars)
     except (ValueError, KeyError, TypeError) as err:
         raise ProtocolError(f"no request ({err!r}): {line[:200]!r}") from err
 

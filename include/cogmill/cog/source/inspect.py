@@ -1,11 +1,13 @@
 """Open an upload safely and check what it is, before any pixel is read.
 
-Only the GTiff driver sees the file, only from the local disk, and nothing beside the file is looked at.
+Only the GTiff driver sees the file, only from the local disk, and it looks at nothing beside the file: sidecars that the site takes are
+handed over by name, and read by `sidecar_files`.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,10 +20,11 @@ from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.bands import check_depth, choose_bands
 from cogmill.cog.source.gdal_types import Dataset, SpatialReference
-from cogmill.cog.source.position import read_position
+from cogmill.cog.source.position import NO_SIDECARS, read_position
 from cogmill.cog.source.tiff_pages import choose_page
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
+from cogmill.domain.sidecars import SidecarKind
 
 TIFF_MAGIC = {b"II*\0": "<I", b"MM\0*": ">I", b"II+\0": "<Q", b"MM\0+": ">Q"}
 """First four bytes of TIFF and BigTIFF, and how the offset of the first directory is written."""
@@ -80,7 +83,15 @@ def open_raster(path: Path, limits: Limits, *, threads: int = 1) -> Dataset:
     return dataset
 
 
-def open_upload(path: Path, bands: Bands, limits: Limits, profile: Profile, *, threads: int = 1) -> SourceRaster:
+def open_upload(  # noqa: PLR0913 - a file, what is beside it, and what is asked of them
+    path: Path,
+    bands: Bands,
+    limits: Limits,
+    profile: Profile,
+    sidecars: Mapping[SidecarKind, Path] = NO_SIDECARS,
+    *,
+    threads: int = 1,
+) -> SourceRaster:
     """Open a GeoTIFF and check everything its directory tells.
 
     Args:
@@ -88,6 +99,7 @@ def open_upload(path: Path, bands: Bands, limits: Limits, profile: Profile, *, t
         bands: What the folder of the frame promises.
         limits: What the frame may cost.
         profile: What it declares for files that do not tell everything: a scaling of 16 bits, a coordinate system.
+        sidecars: Local files that say where the frame lies, as far as the upload does not.
         threads: Threads that decode blocks.
 
     Raises:
@@ -98,15 +110,17 @@ def open_upload(path: Path, bands: Bands, limits: Limits, profile: Profile, *, t
         dataset, page = choose_page(_open(path, threads), lambda name: _open_name(name, threads))
         _check_limits(path, dataset, limits)
         _check_codecs(dataset)
-        raster = _inspect(path, dataset, bands, profile)
+        raster = _inspect(path, dataset, bands, profile, sidecars)
         return raster if page == 1 else replace(raster, adjustments=(f"page_{page}", *raster.adjustments))
     except RuntimeError as err:
         raise InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory is damaged ({err})") from err
 
 
-def _inspect(path: Path, dataset: Dataset, bands: Bands, profile: Profile) -> SourceRaster:
+def _inspect(
+    path: Path, dataset: Dataset, bands: Bands, profile: Profile, sidecars: Mapping[SidecarKind, Path]
+) -> SourceRaster:
     """Return the raster, or raise the first reason against it."""
-    position = read_position(dataset, profile.crs)
+    position = read_position(dataset, profile.crs, sidecars)
     indexes, alpha, palette = choose_bands(dataset, bands)
     check_depth(dataset, allow_16bit=profile.scaling is not None)
     return SourceRaster(

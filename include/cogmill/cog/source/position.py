@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from affine import Affine
@@ -11,9 +13,13 @@ from osgeo import osr
 
 from cogmill.cog.profiles import CRS_DECLARED
 from cogmill.cog.source.crs import from_code, from_epsg
-from cogmill.cog.source.gdal_types import Dataset, SpatialReference
+from cogmill.cog.source.gdal_types import Dataset, Six, SpatialReference
+from cogmill.cog.source.sidecar_files import read_stated
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds4326
+from cogmill.domain.sidecars import SidecarKind, placed_by
+
+NO_SIDECARS: Mapping[SidecarKind, Path] = {}
 
 UNKNOWN_DATUM = re.compile(r"unknown|not.?specified|unspecified|undefined", re.IGNORECASE)
 """Names of datums that older programs wrote when they knew the ellipsoid only."""
@@ -44,26 +50,43 @@ class Position:
     """What the file does not say, in words of the COG's tag."""
 
 
-def read_position(dataset: Dataset, declared_crs: str | None = None) -> Position:
+def read_position(
+    dataset: Dataset, declared_crs: str | None = None, sidecars: Mapping[SidecarKind, Path] = NO_SIDECARS
+) -> Position:
     """Return where a file lies.
 
     Args:
         dataset: The opened file.
         declared_crs: Code of the coordinate system of files that name none; None rejects them.
+        sidecars: Local files that say where the frame lies. What the file itself says counts first, then these, then what is declared.
 
     Raises:
         InvalidFrameError: not_georeferenced or no_crs, naming what was found instead.
     """
-    transform = _transform(dataset)
-    declared = declared_crs if _names_none(dataset.GetSpatialRef()) else None
-    srs = from_code(declared) if declared else _horizontal_srs(dataset)
-    assumptions = [CRS_DECLARED] * bool(declared) + [ASSUMED] * _assume_datum(srs)
-    return Position(_turned(transform, srs, dataset), srs, tuple(assumptions))
+    beside = [read_stated(kind, file) for kind, file in sidecars.items()]
+    notes: list[str] = []
+    six = dataset.GetGeoTransform(can_return_null=True)
+    placing = next((stated for stated in beside if stated.transform), None) if six is None else None
+    if placing is not None and placing.transform is not None:
+        six = placing.transform.to_gdal()
+        notes.append(placed_by(placing.kind))
+    transform = _transform(dataset, six)
+    found = dataset.GetSpatialRef()
+    if _names_none(found):
+        naming = next((stated for stated in beside if not _names_none(stated.srs)), None)
+        if naming is not None:
+            found = naming.srs
+            notes.append(placed_by(naming.kind, "crs"))
+        elif declared_crs:
+            found = from_code(declared_crs)
+            notes.append(CRS_DECLARED)
+    srs = _horizontal_srs(found)
+    notes += [ASSUMED] * _assume_datum(srs)
+    return Position(_turned(transform, srs, dataset), srs, tuple(notes))
 
 
-def _transform(dataset: Dataset) -> Affine:
-    """Return the transform from (column, row) to map coordinates (x, y); its pixels must have an area."""
-    found = dataset.GetGeoTransform(can_return_null=True)
+def _transform(dataset: Dataset, found: Six | None) -> Affine:
+    """Return the transform from (column, row) to map coordinates (x, y) of what was found; its pixels must have an area."""
     if found is None:
         raise InvalidFrameError(Reason.NOT_GEOREFERENCED, _instead_of_transform(dataset))
     determinant = found[1] * found[5] - found[2] * found[4]
@@ -89,9 +112,8 @@ def _names_none(found: SpatialReference | None) -> bool:
     return found is None or not found.ExportToWkt() or bool(found.IsLocal())
 
 
-def _horizontal_srs(dataset: Dataset) -> SpatialReference:
-    """Return the projected or geographic CRS of the file, without its heights, x before y."""
-    found = dataset.GetSpatialRef()
+def _horizontal_srs(found: SpatialReference | None) -> SpatialReference:
+    """Return the projected or geographic part of a CRS, without its heights, x before y."""
     if found is None or not found.ExportToWkt():
         raise InvalidFrameError(Reason.NO_CRS, "no coordinate system in the file")
     srs = osr.SpatialReference()

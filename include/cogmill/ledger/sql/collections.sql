@@ -192,8 +192,8 @@ SELECT
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'detail', detail, 'next_try_at', next_try_at, 'failures', failures,
             'tried', changed_at >= :since, 'first', coalesce(failing_since, changed_at) >= :since) ORDER BY source_key)
         FILTER (WHERE state = 'failed' AND hold IS NULL), '[]') AS failed,
-    coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'hold', hold) ORDER BY source_key)
-        FILTER (WHERE hold IS NOT NULL), '[]') AS held,
+    coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'hold', hold, 'detail', detail) ORDER BY source_key)
+        FILTER (WHERE hold IS NOT NULL OR (state = 'arrived' AND detail IS NOT NULL)), '[]') AS held,
     coalesce(jsonb_agg(jsonb_build_object('key', source_key, 'bands', bands, 'scan_stem', scan_stem) ORDER BY source_key)
         FILTER (WHERE state = 'published' AND published_at >= :since AND scan_stem IS NOT NULL AND NOT EXISTS (
             SELECT FROM cogmill.scan AS s

@@ -22,7 +22,12 @@ RETURNING id, source_key, bands, stem, etag, size, source_sha256, recipe AS fing
     (
         SELECT jsonb_build_array(c.folder, c.agency, c.year, c.product)
         FROM cogmill.collection AS c WHERE c.id = frame.collection_id
-    ) AS collection;
+    ) AS collection,
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_array(s.kind, s.key, s.etag, s.size) ORDER BY s.key), '[]')
+        FROM cogmill.sidecar AS s
+        WHERE s.collection_id = frame.collection_id AND s.bands = frame.bands AND s.stem = frame.stem
+    ) AS sidecars;
 
 -- name: renew_leases(lease_s, ids, owner)!
 -- Keep what is still being worked on. A lease that was ended or taken over meanwhile stays so.
@@ -72,6 +77,13 @@ UPDATE cogmill.frame SET
     failures = failures + 1, failing_since = coalesce(failing_since, now()),
     next_try_at = now() + least(interval '6 hours', interval '2 minutes' * 2 ^ least(failures, 10))
 WHERE id = :id AND etag = :etag AND lease_owner = :owner
+RETURNING id;
+
+-- name: wait_for_sidecar(detail, wait_s, id, etag, owner)
+-- Give back a frame without a position, until a sidecar of it arrives or it has waited long enough; then nothing is done.
+UPDATE cogmill.frame SET state = 'arrived', detail = :detail, changed_at = now(), lease_owner = NULL, lease_until = NULL,
+    next_try_at = arrived_at + make_interval(secs => :wait_s)
+WHERE id = :id AND etag = :etag AND lease_owner = :owner AND arrived_at + make_interval(secs => :wait_s) > now()
 RETURNING id;
 
 -- name: release_frames(wait_s, ids, owner)!

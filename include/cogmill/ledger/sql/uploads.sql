@@ -14,6 +14,9 @@ WHERE NOT EXISTS (
     -- also the same bytes again: S3 has forgotten who may read the scan. A HEAD tells the time in whole seconds.
     SELECT FROM cogmill.scan AS s
     WHERE s.key = u.key AND s.etag = u.etag AND s.uploaded_at > u.modified - interval '1 second'
+) AND NOT EXISTS (
+    SELECT FROM cogmill.sidecar AS s
+    WHERE s.key = u.key AND s.etag = u.etag AND s.uploaded_at > u.modified - interval '1 second'
 );
 
 -- name: rejected_names(reasons)
@@ -130,6 +133,31 @@ FROM jsonb_to_recordset(:rows::jsonb) AS r (
 ORDER BY key
 ON CONFLICT (key) DO UPDATE SET etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at
 WHERE s.etag <> excluded.etag OR s.uploaded_at < excluded.uploaded_at;
+
+-- name: ingest_sidecars(rows, reasons, placed_by)
+-- A new or changed sidecar makes its frame due: one that waits or is being built without it, one that was rejected for its position, one
+-- that a former version placed. What is on the map stays there until its successor is published. Other frames have a position of their own.
+WITH stored AS (
+    INSERT INTO cogmill.sidecar AS s (key, kind, collection_id, bands, stem, etag, size, uploaded_at)
+    SELECT key, kind, collection_id, bands, stem, etag, size, uploaded_at
+    FROM jsonb_to_recordset(:rows::jsonb) AS r (
+        key text, kind text, collection_id text, bands text, stem text, etag text, size bigint, uploaded_at timestamptz
+    )
+    ORDER BY key
+    ON CONFLICT (key) DO UPDATE SET collection_id = excluded.collection_id, bands = excluded.bands, stem = excluded.stem,
+        etag = excluded.etag, size = excluded.size, uploaded_at = excluded.uploaded_at
+    WHERE s.etag <> excluded.etag OR s.uploaded_at < excluded.uploaded_at
+    RETURNING collection_id, bands, stem
+)
+UPDATE cogmill.frame AS f SET state = 'arrived', reason = NULL, detail = NULL, tries = 0, failures = 0, failing_since = NULL,
+    next_try_at = now(), arrived_at = now(), changed_at = now(), lease_owner = NULL, lease_until = NULL
+FROM (SELECT DISTINCT collection_id, bands, stem FROM stored) AS s
+WHERE f.collection_id = s.collection_id AND f.bands = s.bands AND f.stem = s.stem AND f.hold IS NULL AND (
+    f.state IN ('arrived', 'building')
+    OR (f.state = 'rejected' AND f.reason = ANY(:reasons))
+    OR (f.state IN ('built', 'published') AND string_to_array(f.adjustments, ' ') && :placed_by::text[])
+)
+RETURNING f.id;
 
 -- name: read_watermark()
 -- Up to where every key of the bucket is known, and when all of them were compared for the last time.

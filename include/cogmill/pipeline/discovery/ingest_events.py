@@ -11,7 +11,7 @@ from cogmill.aws.s3_events import EventFormatError, UploadEvent, newest, parse_m
 from cogmill.aws.sqs import EventQueue, Message
 from cogmill.domain.errors import ObjectRefusedError
 from cogmill.domain.model import StoredObject
-from cogmill.domain.screening import is_upload
+from cogmill.domain.screening import is_wanted
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery.sweep import ledger_can_hold
 
@@ -55,11 +55,15 @@ def _resolve(archive: Archive, messages: list[Message]) -> NotifiedUploads:
             events_of[message] = parse_message(message.body, archive.store.place)
         except EventFormatError as err:
             log.warning("event_not_understood fault=%s", err)
+    taken = archive.sidecars
     latest = newest([event for events in events_of.values() for event in events])
     found = {
         key: stored
         for key, event in latest.items()
-        if event.created and is_upload(key) and ledger_can_hold(key) and (stored := _find(archive, key)) is not None
+        if event.created
+        and is_wanted(key, taken)
+        and ledger_can_hold(key)
+        and (stored := _find(archive, key)) is not None
     }
     unsettled = {key for key, stored in found.items() if not _is_settled(archive, stored)}
     settled = [stored for key, stored in sorted(found.items()) if key not in unsettled]

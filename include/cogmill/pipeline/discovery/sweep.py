@@ -11,7 +11,7 @@ from typing import Self
 
 from cogmill.aws.listing import Listing
 from cogmill.domain.model import StoredObject
-from cogmill.domain.screening import MAX_KEY_BYTES, derived_folder, is_upload, key_fault
+from cogmill.domain.screening import MAX_KEY_BYTES, derived_folder, is_wanted, key_fault
 from cogmill.ledger.uploads import ListingAccount, SweepProgress, Watermark
 from cogmill.pipeline.archive import Archive
 
@@ -79,11 +79,13 @@ class Sweep:
 
         Who asks for the next page has recorded this one. The last page of the bucket completes the sweep.
         """
-        uploads, ends = self._archive.ledger.uploads, time.monotonic() + self._part_s()
+        taken, uploads, ends = self._archive.sidecars, self._archive.ledger.uploads, time.monotonic() + self._part_s()
         self._requests += 1  # also one that is not answered
         for page in self._archive.store.pages(skip=derived_folder, after=self._progress.reached):
             seen = self._seen(page)
-            candidates = [o for o in page.objects if is_upload(o.key) and self._is_recent(o) and ledger_can_hold(o.key)]
+            candidates = [
+                o for o in page.objects if self._is_recent(o) and is_wanted(o.key, taken) and ledger_can_hold(o.key)
+            ]
             settled = [o for o in candidates if self._is_settled(o, page)]
             unsettled = [o.last_modified for o in candidates if not self._is_settled(o, page)]
             unknown = uploads.unknown(settled) if settled else set()
