@@ -15,6 +15,7 @@ from cogmill.domain import keys
 from cogmill.domain.errors import Reason
 from cogmill.domain.model import Adoption, Bands, Collection
 from cogmill.domain.public_access import COMPILED
+from cogmill.maintenance.audit import audit
 from cogmill.maintenance.cleanup import collect
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove, repair
@@ -283,6 +284,21 @@ def test_a_cog_that_somebody_replaces_is_looked_at_again(sample):
 
     assert sample.sql("SELECT state, etag FROM cogmill.frame") == [("published", sample.etag(COG))]
     assert compare(sample.archive).counts["adopted_changed"] == 0
+
+
+def test_a_cog_that_reads_otherwise_is_looked_at_again_where_it_is(sample):
+    sample.put(COG, old_cog())
+    adopt(sample.archive)
+    sample.run()
+    sample.sql("UPDATE cogmill.frame SET cog_sha256 = %s", "0" * 64)
+
+    assert [action.subject for action in audit(sample.archive).damaged] == [COG]
+    assert sample.states() == ["arrived"]
+    assert sample.listed("quarantine/") == []
+    sample.run()
+
+    assert sample.states() == ["published"]
+    assert audit(sample.archive).damaged == []
 
 
 def test_cogs_of_a_county_spelled_otherwise_belong_to_the_same_collection(sample):
