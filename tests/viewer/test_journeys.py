@@ -325,3 +325,20 @@ def test_a_file_of_places_that_cannot_be_read_costs_nothing_else(visit: OpenPage
     page.goto(f"{site.url}/b/viewer/index.html?c={place(320, 320)}&z=14&year=1951")
 
     expect(year(page)).to_have_text("1951")
+
+
+def test_a_site_in_german_speaks_german(visit: OpenPage, site: Files) -> None:
+    page = visit()
+    page.route("**/viewer/config.json", lambda route: route.fulfill(json={"language": "de", "title": "Years"}))
+
+    page.goto(f"{site.url}/b/viewer/index.html?at={BOTH_YEARS}")
+
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(page.locator("#title")).to_have_text("Years")
+    expect(page.locator("#here [role=status]")).to_have_text("5 Luftbilder, 3 Jahre")
+    card = page.locator(".frame", has_text="Film 4, Bild 173")
+    expect(card).to_contain_text("22. März 1951")
+    card.get_by_role("button", name="Allein zeigen").click()
+    expect(card.get_by_role("button", name="Alle zeigen")).to_be_visible()
+    expect(page.get_by_role("slider", name="Jahr")).to_be_visible()
+    expect(page.get_by_placeholder("Kreis, Jahr, Film-Bild, Datum …")).to_be_visible()

@@ -3,6 +3,7 @@
 import { readableDate } from "./dates.js";
 import { counted, link, make } from "./dom.js";
 import { picture } from "./picture.js";
+import { t } from "./words.js";
 
 const THUMBNAIL_PX = 240;
 
@@ -14,23 +15,23 @@ const THUMBNAIL_PX = 240;
 export function frameCard(frame, acts) {
   const { service } = frame;
   const name = frameTitle(service, frame.roll, frame.number, frame.name);
-  const holder = make("span", { class: "thumbnail", role: "img", "aria-label": `Picture of ${name}` });
+  const holder = make("span", { class: "thumbnail", role: "img", "aria-label": t("Picture of {name}", { name }) });
   whenSeen(holder, () => fill(holder, frame));
-  const alone = make("button", { type: "button", class: "alone", "aria-pressed": "false", click: () => acts.alone(frame) }, "Show alone");
+  const alone = make("button", { type: "button", class: "alone", "aria-pressed": "false", click: () => acts.alone(frame) }, t("Show alone"));
   return make(
     "li", { class: "frame", "data-frame": frame.id, mouseenter: () => acts.point(frame), mouseleave: () => acts.point(null), focusin: () => acts.point(frame) },
     holder,
     make("div", { class: "facts" },
       make("h4", {}, name),
       make("p", {}, readableDate(frame.acquired, frame.date)),
-      make("p", { class: "quiet" }, [service.county, service.agency, frame.bands === "nc" ? "color" : null].filter(Boolean).join(" · ")),
+      make("p", { class: "quiet" }, [service.county, service.agency, frame.bands === "nc" ? t("color") : null].filter(Boolean).join(" · ")),
       make("p", { class: "ways" },
         alone,
-        link("COG", frame.cog, { title: `${frame.name}, georeferenced, as Cloud Optimized GeoTIFF`, download: true }),
-        link("Scan", frame.scan, { title: "The scan as it was delivered, without a place", download: true }),
-        link("Link", acts.address(frame), { title: "A stable link to this photograph" }),
-        link("WMS", `${service.wms}SERVICE=WMS&VERSION=1.3.0&REQUEST=GetCapabilities`, { title: "Map service of its collection" }),
-        link("Collection", acts.page(service), { title: `Everything about ${service.title}` }),
+        link("COG", frame.cog, { title: t("{name}, georeferenced, as Cloud Optimized GeoTIFF", { name: frame.name }), download: true }),
+        link(t("Scan"), frame.scan, { title: t("The scan as it was delivered, without a place"), download: true }),
+        link(t("Link"), acts.address(frame), { title: t("A stable link to this photograph") }),
+        link("WMS", `${service.wms}SERVICE=WMS&VERSION=1.3.0&REQUEST=GetCapabilities`, { title: t("Map service of its collection") }),
+        link(t("Collection"), acts.page(service), { title: t("Everything about {title}", { title: service.title }) }),
       ),
     ),
   );
@@ -39,10 +40,11 @@ export function frameCard(frame, acts) {
 /** Return what a photograph is called: by roll and frame, an index sheet by its number, anything else by its file's name. */
 export function frameTitle(service, roll, number, name) {
   const known = (value) => value && value !== "N/A" && value !== "MULTIPLE";
-  if (service.product === "mosaic") return `Mosaic ${name.split("/").at(-1)}`;
-  if (service.product === "index" && known(number)) return `Index sheet ${number}`;
-  const parts = [known(roll) && `Roll ${roll}`, known(number) && `${known(roll) ? "frame" : "Frame"} ${number}`].filter(Boolean);
-  return parts.join(", ") || name.split("/").at(-1);
+  if (service.product === "mosaic") return t("Mosaic {name}", { name: name.split("/").at(-1) });
+  if (service.product === "index" && known(number)) return t("Index sheet {number}", { number });
+  if (known(roll) && known(number)) return t("Roll {roll}, frame {number}", { roll, number });
+  if (known(roll)) return t("Roll {roll}", { roll });
+  return known(number) ? t("Frame {number}", { number }) : name.split("/").at(-1);
 }
 
 /** Tell the cards which photograph is shown alone. */
@@ -52,7 +54,7 @@ export function markAlone(list, id) {
     card.classList.toggle("shown", shown);
     const button = card.querySelector(".alone");
     button.setAttribute("aria-pressed", `${shown}`);
-    button.textContent = shown ? "Show all" : "Show alone";
+    button.textContent = shown ? t("Show all") : t("Show alone");
   }
 }
 
@@ -75,7 +77,7 @@ async function fill(holder, frame) {
   } catch (error) {
     console.warn(`${frame.cog} cannot be drawn.`, error);
     holder.classList.add("none");
-    holder.textContent = "no picture";
+    holder.textContent = t("no picture");
   }
 }
 

@@ -1,5 +1,7 @@
 /** Make elements. Text is always text: names come from files of strangers. */
 
+import { t } from "./words.js";
+
 export const byId = (id) => document.getElementById(id);
 
 /** Make an element with attributes and children; functions become listeners, `true` an empty attribute, null and false none. */
@@ -42,5 +44,5 @@ export function link(text, address, attributes = {}) {
 
 /** Return a number with its noun: `1 photograph`, `1,204 photographs`. */
 export function counted(number, noun) {
-  return `${number.toLocaleString("en-US")} ${noun}${number === 1 ? "" : "s"}`;
+  return `${number.toLocaleString(t("en-US"))} ${t(number === 1 ? noun : `${noun}s`)}`;
 }

@@ -6,6 +6,7 @@ import { byId, counted, make } from "./dom.js";
 import { eachFewAtOnce } from "./frames.js";
 import { readJson } from "./ranges.js";
 import { MOST_FRAMES, MOST_SCANNED, MOST_SERVICES, findFrames, findServices } from "./search.js";
+import { t } from "./words.js";
 
 const PAUSE_MS = 200;
 
@@ -47,7 +48,7 @@ export class Finder {
     if (!query.trim()) return;
     const { services, rest, place } = findServices(this.services(), query);
     if (place) {
-      this.section.replaceChildren(make("h2", {}, "Place"), make("ul", {}, make("li", {}, make("button", { type: "button", class: "service", click: () => this.acts.place(place) }, `Go to ${place[1]}, ${place[0]}`))));
+      this.section.replaceChildren(make("h2", {}, t("Place")), make("ul", {}, make("li", {}, make("button", { type: "button", class: "service", click: () => this.acts.place(place) }, t("Go to {latitude}, {longitude}", { latitude: place[1], longitude: place[0] })))));
       return;
     }
     const scanned = rest.length ? this.acts.near(services.length ? services : this.services()).slice(0, MOST_SCANNED) : [];
@@ -59,12 +60,12 @@ export class Finder {
     const shown = services.slice(0, MOST_SERVICES);
     this.frames = make("div", {});
     this.scans = make("div", {});
-    this.none = more ? null : make("p", { role: "status" }, "Nothing found. Names of counties and agencies, years, a roll and frame such as 4-173, or a date such as 1951-03-22 can be found.");
+    this.none = more ? null : make("p", { role: "status" }, t("Nothing found. Names of counties and agencies, years, a roll and frame such as 4-173, or a date such as 1951-03-22 can be found."));
     this.section.replaceChildren(
       this.frames,
       ...(shown.length
         ? [make("h2", {}, counted(services.length, "collection")), make("ul", {}, ...shown.map((service) => serviceEntry(service, this.acts.service))),
-           services.length > shown.length ? make("p", { class: "quiet" }, `The first ${shown.length}; add a word to narrow them down.`) : ""]
+           services.length > shown.length ? make("p", { class: "quiet" }, t("The first {number}; add a word to narrow them down.", { number: shown.length })) : ""]
         : [this.none ?? ""]),
       this.scans,
     );
@@ -73,7 +74,7 @@ export class Finder {
   async searchFrames(query, services, rest, narrowed) {
     const found = [];
     const faults = new Set();
-    const status = make("p", { role: "status", class: "quiet" }, `Looking for frames in ${counted(services.length, "collection")} …`);
+    const status = make("p", { role: "status", class: "quiet" }, t("Looking for frames in {collections} …", { collections: counted(services.length, "collection") }));
     this.frames.replaceChildren(status);
     await eachFewAtOnce(services, async (service) => {
       try {
@@ -86,7 +87,9 @@ export class Finder {
     const shown = found.slice(0, MOST_FRAMES);
     status.textContent = found.length
       ? counted(found.length, "photograph")
-      : `No such photograph in the ${narrowed ? "collections found" : "collections nearest to the map’s middle"}${narrowed ? "" : "; name a county to look elsewhere"}.`;
+      : narrowed
+        ? t("No such photograph in the collections found.")
+        : t("No such photograph in the collections nearest to the map’s middle; name a county to look elsewhere.");
     this.frames.append(
       make("ul", {}, ...shown.map(({ service, frame }) => this.frameEntry(service, frame))),
       ...[...faults].map((message) => make("p", { class: "fault", role: "alert" }, message)),

@@ -6,11 +6,13 @@ import { readServices } from "./archive.js";
 import { byId, link, make, webAddress } from "./dom.js";
 import { readJson } from "./ranges.js";
 import { Viewer } from "./viewer.js";
+import { speak, t, translatePage } from "./words.js";
 
-const DEFAULTS = { root: "../", base_map: null, places: null, title: null, attribution: null, license: null, privacy: null };
+const DEFAULTS = { root: "../", base_map: null, places: null, title: null, attribution: null, license: null, privacy: null, language: "en" };
 
 async function start() {
   const config = { ...DEFAULTS, ...(await readConfiguration()) };
+  await useLanguage(config.language);
   if (config.title) document.title = byId("title").textContent = config.title;
   about(config);
   const root = webAddress(config.root);
@@ -24,6 +26,20 @@ async function start() {
   } catch (error) {
     broken(error);
   }
+}
+
+/** The page stays in English where it has no words of the language. */
+async function useLanguage(language) {
+  try {
+    await speak(language);
+  } catch (error) {
+    console.warn("The words of this site's language cannot be read.", error);
+    return;
+  }
+  if (t("en-US") === "en-US") return;
+  document.documentElement.lang = language;
+  document.title = t(document.title);
+  translatePage(document.body);
 }
 
 /** Without the file of its places the map names counties. */
@@ -47,9 +63,9 @@ async function readConfiguration() {
 
 function about({ attribution, license, privacy, root }) {
   byId("about").replaceChildren(...[
-    link("All collections", new URL("catalog/index.html", webAddress(root)).href),
+    link(t("All collections"), new URL("catalog/index.html", webAddress(root)).href),
     license && (link(license.name, license.url) ?? make("span", {}, license.name)),
-    link("Privacy", privacy ?? ""),
+    link(t("Privacy"), privacy ?? ""),
     attribution && make("span", {}, attribution),
   ].filter(Boolean));
 }
@@ -57,8 +73,8 @@ function about({ attribution, license, privacy, root }) {
 function broken(error) {
   console.error(error);
   byId("start").replaceChildren(make("div", { class: "fault", role: "alert" },
-    make("h2", {}, "The archive’s list of collections cannot be read"), make("p", {}, error.message),
-    make("button", { type: "button", click: () => location.reload() }, "Try again")));
+    make("h2", {}, t("The archive’s list of collections cannot be read")), make("p", {}, error.message),
+    make("button", { type: "button", click: () => location.reload() }, t("Try again"))));
 }
 
 start();

@@ -5,6 +5,7 @@ import { frameCard, markAlone } from "./cards.js";
 import { label, yearOf } from "./dates.js";
 import { byId, counted, make } from "./dom.js";
 import { byTime, eachFewAtOnce, framesAt } from "./frames.js";
+import { t } from "./words.js";
 
 export class Place {
   /**
@@ -27,7 +28,7 @@ export class Place {
     const candidates = services.filter((service) => holds(service.box, at));
     const faults = [];
     this.section.hidden = false;
-    this.head(candidates.length ? `Looking into ${counted(candidates.length, "collection")} …` : "");
+    this.head(candidates.length ? t("Looking into {collections} …", { collections: counted(candidates.length, "collection") }) : "");
     if (focus) byId("panel-body").focus({ preventScroll: true });
     await eachFewAtOnce(candidates, async (service) => {
       try {
@@ -56,12 +57,12 @@ export class Place {
 
   head(text) {
     const [lon, lat] = this.at;
-    const close = make("button", { type: "button", class: "icon close", title: "Close this list", click: () => this.acts.closed() }, "×", make("span", { class: "hidden" }, " Close this list"));
+    const close = make("button", { type: "button", class: "icon close", title: t("Close this list"), click: () => this.acts.closed() }, "×", make("span", { class: "hidden" }, ` ${t("Close this list")}`));
     this.status = make("p", { role: "status", class: "quiet" }, text);
     this.list = make("div", {});
     this.faults = make("div", {});
     const where = `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lon).toFixed(4)}° ${lon < 0 ? "W" : "E"}`;
-    this.section.replaceChildren(make("div", { class: "row" }, make("h2", {}, "Photographs here"), close), make("p", { class: "quiet" }, where), this.status, this.list, this.faults);
+    this.section.replaceChildren(make("div", { class: "row" }, make("h2", {}, t("Photographs here")), close), make("p", { class: "quiet" }, where), this.status, this.list, this.faults);
   }
 
   show() {
@@ -75,8 +76,8 @@ export class Place {
         make("ol", { class: "frames" }, ...frames.map((frame) => cards.get(frame.id) ?? frameCard(frame, this.acts))))),
     );
     this.status.textContent = this.frames.length
-      ? `${counted(this.frames.length, "photograph")} of ${counted(years.size, "year")}`
-      : "No photograph of the archive shows this place.";
+      ? t("{photographs} of {years}", { photographs: counted(this.frames.length, "photograph"), years: counted(years.size, "year") })
+      : t("No photograph of the archive shows this place.");
     if (this.alone) markAlone(this.list, this.alone);
   }
 
@@ -85,7 +86,7 @@ export class Place {
     const causes = new Map();
     for (const { service, error } of faults) causes.set(error.message, [...(causes.get(error.message) ?? []), service.title]);
     this.faults.replaceChildren(...[...causes].map(([message, titles]) =>
-      make("p", { class: "fault", role: "alert" }, make("strong", {}, `Not searched: ${titles.slice(0, 3).join(", ")}${titles.length > 3 ? ` and ${titles.length - 3} more` : ""}. `), message)));
+      make("p", { class: "fault", role: "alert" }, make("strong", {}, t("Not searched: {titles}. ", { titles: few(titles) })), message)));
   }
 
   /** Mark the card of the photograph that is shown alone. */
@@ -93,4 +94,10 @@ export class Place {
     this.alone = id;
     if (this.list) markAlone(this.list, id);
   }
+}
+
+/** Return the first of some titles, and how many more there are. */
+function few(titles) {
+  const first = titles.slice(0, 3).join(", ");
+  return titles.length > 3 ? t("{titles} and {number} more", { titles: first, number: titles.length - 3 }) : first;
 }

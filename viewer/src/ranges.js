@@ -1,5 +1,7 @@
 /** Read files by HTTP ranges, and say in words why one cannot be read. */
 
+import { t } from "./words.js";
+
 export class ReadError extends Error {
   /** @param {"missing"|"refused"|"away"|"whole"|"broken"} kind */
   constructor(kind, url, message) {
@@ -45,7 +47,7 @@ export class RangeFile {
       const size = Number(response.headers.get("content-length") ?? Infinity);
       if (size > MOST_WHOLE) {
         response.body?.cancel();
-        throw new ReadError("whole", this.url, "The server does not hand out parts of files (HTTP range requests), so this list cannot be searched.");
+        throw new ReadError("whole", this.url, t("The server does not hand out parts of files (HTTP range requests), so this list cannot be searched."));
       }
       this.whole = await response.arrayBuffer();
       return this.whole;
@@ -61,11 +63,11 @@ async function request(url, fetcher = globalThis.fetch.bind(globalThis), options
     response = await fetcher(url, options);
   } catch (error) {
     if (error?.name === "AbortError") throw error;
-    throw new ReadError("away", url, `No answer from ${hostOf(url)}. It may be away for a moment, or a network may block it.`);
+    throw new ReadError("away", url, t("No answer from {host}. It may be away for a moment, or a network may block it.", { host: hostOf(url) }));
   }
-  if (response.status === 404 || response.status === 410) throw new ReadError("missing", url, "This file is not published (yet).");
-  if (response.status === 403 || response.status === 401) throw new ReadError("refused", url, `${hostOf(url)} does not hand this file out, or does not have it.`);
-  if (!response.ok) throw new ReadError("broken", url, `${hostOf(url)} answered with an error (${response.status}). Try again in a minute.`);
+  if (response.status === 404 || response.status === 410) throw new ReadError("missing", url, t("This file is not published (yet)."));
+  if (response.status === 403 || response.status === 401) throw new ReadError("refused", url, t("{host} does not hand this file out, or does not have it.", { host: hostOf(url) }));
+  if (!response.ok) throw new ReadError("broken", url, t("{host} answered with an error ({status}). Try again in a minute.", { host: hostOf(url), status: response.status }));
   return response;
 }
 
@@ -75,7 +77,7 @@ export async function readJson(url, fetcher) {
   try {
     return await response.json();
   } catch {
-    throw new ReadError("broken", url, "This file is not what it should be; the archive's staff can write it again.");
+    throw new ReadError("broken", url, t("This file is not what it should be; the archive's staff can write it again."));
   }
 }
 

@@ -8,6 +8,7 @@ import { eachFewAtOnce } from "./frames.js";
 import { readJson } from "./ranges.js";
 import { MOST_FRAMES, MOST_SCANNED, MOST_SERVICES, findScans, findServices } from "./search.js";
 import { ALL_SCANS } from "./state.js";
+import { t } from "./words.js";
 
 /**
  * @typedef {object} ScanCollection entry of `catalog/scans.json`
@@ -38,7 +39,7 @@ export class Scans {
     this.close();
     this.id = id;
     this.section.hidden = false;
-    this.show("Scans without a position", make("p", { role: "status", class: "quiet" }, "Looking …"));
+    this.show(t("Scans without a position"), make("p", { role: "status", class: "quiet" }, t("Looking …")));
     if (focus) byId("panel-body").focus({ preventScroll: true });
     try {
       const all = await this.collections();
@@ -47,9 +48,9 @@ export class Scans {
       if (this.id !== id) return;
       if (id === ALL_SCANS) this.showCollections(all);
       else if (entry) this.showScans(entry, list);
-      else this.show("Scans without a position", make("p", { role: "status" }, "The collection that this link names has no scans without a position now."));
+      else this.show(t("Scans without a position"), make("p", { role: "status" }, t("The collection that this link names has no scans without a position now.")));
     } catch (error) {
-      if (this.id === id) this.show("Scans without a position", make("p", { class: "fault", role: "alert" }, error.message));
+      if (this.id === id) this.show(t("Scans without a position"), make("p", { class: "fault", role: "alert" }, error.message));
     }
   }
 
@@ -61,17 +62,17 @@ export class Scans {
   }
 
   show(title, ...children) {
-    const close = make("button", { type: "button", class: "icon close", title: "Close this list", click: () => this.acts.closed() }, "×", make("span", { class: "hidden" }, " Close this list"));
+    const close = make("button", { type: "button", class: "icon close", title: t("Close this list"), click: () => this.acts.closed() }, "×", make("span", { class: "hidden" }, ` ${t("Close this list")}`));
     this.section.replaceChildren(make("div", { class: "row" }, make("h2", {}, title), close), ...children);
   }
 
   showCollections(all) {
     const shown = this.acts.near(all).slice(0, MOST_SERVICES);
     const total = all.reduce((sum, { scans }) => sum + scans, 0);
-    this.show("Scans without a position",
-      make("p", { role: "status", class: "quiet" }, all.length ? `${counted(total, "scan")} in ${counted(all.length, "collection")}. Nobody has georeferenced them yet, so no map shows them.` : "Every scan of the archive has its place on the map."),
+    this.show(t("Scans without a position"),
+      make("p", { role: "status", class: "quiet" }, all.length ? t("{scans} in {collections}. Nobody has georeferenced them yet, so no map shows them.", { scans: counted(total, "scan"), collections: counted(all.length, "collection") }) : t("Every scan of the archive has its place on the map.")),
       this.entries(shown),
-      all.length > shown.length ? make("p", { class: "quiet" }, `The ${shown.length} nearest to the map’s middle; search for a county to see others.`) : "");
+      all.length > shown.length ? make("p", { class: "quiet" }, t("The {number} nearest to the map’s middle; search for a county to see others.", { number: shown.length })) : "");
   }
 
   showScans(entry, { place, scans }) {
@@ -79,9 +80,9 @@ export class Scans {
     const page = this.acts.page(entry);
     this.acts.box(place.bbox ?? null);
     this.show(entry.title,
-      make("p", { role: "status", class: "quiet" }, `${counted(scans.length, "scan")} without a position. ${place.text}`),
+      make("p", { role: "status", class: "quiet" }, t("{scans} without a position. {place}", { scans: counted(scans.length, "scan"), place: place.text })),
       make("ol", { class: "frames" }, ...shown.map((scan) => scanCard(scan, entry, place))),
-      make("p", { class: "quiet" }, scans.length > shown.length ? `The first ${shown.length}. ` : "", link("All of them on a page", page)));
+      make("p", { class: "quiet" }, scans.length > shown.length ? t("The first {number}. ", { number: shown.length }) : "", link(t("All of them on a page"), page)));
   }
 
   entries(entries) {
@@ -103,7 +104,7 @@ export class Scans {
     const collections = rest.length ? [] : entries.slice(0, MOST_SERVICES);
     if (!hits.length && !collections.length) return [];
     return [
-      make("h2", {}, "Scans without a position"),
+      make("h2", {}, t("Scans without a position")),
       hits.length ? make("ol", { class: "frames" }, ...hits.slice(0, MOST_FRAMES)) : "",
       this.entries(collections),
     ];
@@ -139,12 +140,12 @@ export class Scans {
 function scanCard(scan, entry, place) {
   const name = frameTitle(entry, scan.roll, scan.frame, scan.name);
   const address = webAddress(scan.picture);
-  const shown = address ? make("img", { src: address, alt: `Scan ${name}`, loading: "lazy" }) : `No picture: ${scan.no_picture ?? "none is known"}`;
+  const shown = address ? make("img", { src: address, alt: t("Scan {name}", { name }), loading: "lazy" }) : t("No picture: {reason}", { reason: scan.no_picture ?? t("none is known") });
   return make("li", { class: "frame scan" },
     make("span", { class: "thumbnail" }, shown),
     make("div", { class: "facts" },
       make("h4", {}, name),
       make("p", {}, readableDate(timeOf(scan), scan.date)),
-      make("p", { class: "quiet" }, [place.known ? `${entry.county}, place unknown` : "Place unknown", entry.agency].filter(Boolean).join(" · ")),
-      make("p", { class: "ways" }, link("Scan", scan.scan, { title: "The scan as it was delivered, without a place", download: true }))));
+      make("p", { class: "quiet" }, [place.known ? t("{county}, place unknown", { county: entry.county }) : t("Place unknown"), entry.agency].filter(Boolean).join(" · ")),
+      make("p", { class: "ways" }, link(t("Scan"), scan.scan, { title: t("The scan as it was delivered, without a place"), download: true }))));
 }

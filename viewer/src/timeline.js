@@ -3,6 +3,7 @@
 import { UNDATED } from "./archive.js";
 import { label } from "./dates.js";
 import { byId, counted, make } from "./dom.js";
+import { t } from "./words.js";
 
 export class Timeline {
   /** @param {(stop: number|string) => void} chosen is called when a person chooses */
@@ -35,12 +36,12 @@ export class Timeline {
   describe(available) {
     const index = this.here.findIndex((one) => one.stop === this.stop);
     const text = this.stop === null ? "" : label(this.stop);
-    const told = index >= 0 ? `${counted(this.here[index].frames, "photograph")} in view` : "none in view";
+    const told = index >= 0 ? t("{photographs} in view", { photographs: counted(this.here[index].frames, "photograph") }) : t("none in view");
     byId("year").textContent = text;
     byId("count").textContent = this.stop === null ? "" : told;
     this.track.setAttribute("aria-valuemax", `${Math.max(0, this.here.length - 1)}`);
     this.track.setAttribute("aria-valuenow", `${Math.max(0, index)}`);
-    this.track.setAttribute("aria-valuetext", `${text || "no year"}, ${told}`);
+    this.track.setAttribute("aria-valuetext", `${text || t("no year")}, ${told}`);
     byId("earlier").disabled = this.next(-1) === null;
     byId("later").disabled = this.next(1) === null;
     const marker = this.track.querySelector(".marker");
@@ -57,7 +58,7 @@ export class Timeline {
     this.bars = all.map(({ stop, frames, services }) =>
       make("span", {
         class: "bar", style: `left: ${100 * this.position(stop)}%; height: ${25 + 65 * Math.sqrt(frames / most)}%`,
-        title: `${label(stop)}: ${counted(frames, "photograph")} in ${counted(services, "collection")}`,
+        title: t("{year}: {photographs} in {collections}", { year: label(stop), photographs: counted(frames, "photograph"), collections: counted(services, "collection") }),
       }),
     );
     this.track.replaceChildren(make("span", { class: "rail" }), ...this.bars, ...this.ticks(), make("span", { class: "marker", hidden: true }));

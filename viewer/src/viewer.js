@@ -28,6 +28,7 @@ import { Scans } from "./scans.js";
 import { ALL_SCANS, BASE_MAP, EMPTY, readState, writeState } from "./state.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
+import { t } from "./words.js";
 
 const OUTLINES_FROM_ZOOM = 12;
 const MOST_OUTLINED = 8;
@@ -239,7 +240,7 @@ export class Viewer {
 
   showCompare() {
     const { year, compare } = this.state;
-    const options = [["", "nothing"], [BASE_MAP, this.config.base_map ? "the base map" : "no photographs"], ...this.here.filter(({ stop }) => stop !== year).map(({ stop }) => [stop, label(stop)])];
+    const options = [["", t("nothing")], [BASE_MAP, this.config.base_map ? t("the base map") : t("no photographs")], ...this.here.filter(({ stop }) => stop !== year).map(({ stop }) => [stop, label(stop)])];
     if (compare !== null && !options.some(([value]) => value === compare)) options.push([compare, label(compare)]);
     const select = byId("compare");
     if (select !== document.activeElement || select.options.length !== options.length) {
@@ -260,19 +261,19 @@ export class Viewer {
     const now = inView.filter((service) => isOf(service, this.state.year));
     const shown = this.nearTheMiddle(now).slice(0, 12);
     replaceKeepingFocus(section,
-      make("p", { class: "hint" }, "Click the map to list every photograph of a place."),
-      make("h2", {}, this.state.year === null ? "Nothing is published yet" : `${label(this.state.year)} in view`),
-      now.length ? make("ul", {}, ...shown.map((service) => serviceEntry(service, (one) => this.showService(one)))) : make("p", { class: "quiet" }, this.services.length ? "No collection of this year in view." : "Collections appear here as soon as they are on a map."),
-      now.length > shown.length ? make("p", { class: "quiet" }, `and ${now.length - shown.length} more; move the map or search.`) : "",
+      make("p", { class: "hint" }, t("Click the map to list every photograph of a place.")),
+      make("h2", {}, this.state.year === null ? t("Nothing is published yet") : t("{year} in view", { year: label(this.state.year) })),
+      now.length ? make("ul", {}, ...shown.map((service) => serviceEntry(service, (one) => this.showService(one)))) : make("p", { class: "quiet" }, this.services.length ? t("No collection of this year in view.") : t("Collections appear here as soon as they are on a map.")),
+      now.length > shown.length ? make("p", { class: "quiet" }, t("and {number} more; move the map or search.", { number: now.length - shown.length })) : "",
       this.hasSheets ? this.sheetsChoice() : "",
-      make("button", { type: "button", "data-key": "scans", click: () => this.set({ scans: ALL_SCANS }) }, "Scans without a position"),
+      make("button", { type: "button", "data-key": "scans", click: () => this.set({ scans: ALL_SCANS }) }, t("Scans without a position")),
     );
   }
 
   sheetsChoice() {
     const box = make("input", { type: "checkbox", "data-key": "sheets", change: () => this.set({ sheets: box.checked }) });
     box.checked = this.state.sheets;
-    return make("label", { class: "choice" }, box, " Index sheets on the map");
+    return make("label", { class: "choice" }, box, t(" Index sheets on the map"));
   }
 
   nearTheMiddle(services) {
@@ -309,7 +310,7 @@ export class Viewer {
     const year = this.state.year;
     const absent = year !== null && this.here.length && !this.here.some(({ stop }) => stop === year);
     const next = absent ? nearest(this.here, year) : null;
-    byId("notice").replaceChildren(...(next === null ? [] : [`No photographs of ${label(year)} here. `, make("button", { type: "button", click: () => this.set({ year: next }) }, `Show ${label(next)}`)]));
+    byId("notice").replaceChildren(...(next === null ? [] : [t("No photographs of {year} here. ", { year: label(year) }), make("button", { type: "button", click: () => this.set({ year: next }) }, t("Show {year}", { year: label(next) }))]));
   }
 
   /** Count how requests for maps go: one lost tile is nothing, several in a row are told. */
@@ -319,8 +320,8 @@ export class Viewer {
     if (!worked && this.failures.get(host) < FAILURES_TOLD) return;
     this.broken = !worked;
     if (worked) return this.tellNone();
-    byId("notice").replaceChildren(`The map host ${host} does not answer, so photographs cannot be drawn in detail now. They can still be listed and downloaded. `,
-      make("button", { type: "button", click: () => this.retry() }, "Try again"));
+    byId("notice").replaceChildren(t("The map host {host} does not answer, so photographs cannot be drawn in detail now. They can still be listed and downloaded. ", { host }),
+      make("button", { type: "button", click: () => this.retry() }, t("Try again")));
   }
 
   retry() {
@@ -389,7 +390,7 @@ export class Viewer {
       byId("map").dataset.alone = id;
     } catch (error) {
       for (const { group } of [this.left, this.right]) group.setOpacity(1);
-      byId("notice").textContent = `This photograph cannot be shown alone: ${error.message ?? "its file cannot be read"}`;
+      byId("notice").textContent = t("This photograph cannot be shown alone: {reason}", { reason: error.message ?? t("its file cannot be read") });
     }
     return undefined;
   }
@@ -402,9 +403,9 @@ export class Viewer {
       const list = service ? await this.finder.list(service) : { frames: [] };
       const found = list.frames.find(([one]) => one === name.join("/"));
       if (found) this.goToFrame(service, found, false);
-      else byId("notice").textContent = "The photograph that this link names is not in the archive, or not on a map now.";
+      else byId("notice").textContent = t("The photograph that this link names is not in the archive, or not on a map now.");
     } catch (error) {
-      byId("notice").textContent = `The photograph that this link names cannot be found: ${error.message}`;
+      byId("notice").textContent = t("The photograph that this link names cannot be found: {reason}", { reason: error.message });
     }
   }
 
