@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +14,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext
 
-from demo.screenshots import QUIET
 from demo.stack import Stack, airflow_env
 from demo.stack.temporary_stack import free_ports
 from tests.system.airflow_api import AirflowApi
@@ -103,19 +101,6 @@ def answers(url: str) -> bool:
         return httpx.get(url, trust_env=False, timeout=10).is_success
     except httpx.TransportError:
         return False
-
-
-@pytest.fixture
-def browser() -> Iterator[BrowserContext]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("no chromium here: setup/install.sh browser brings it, as make test does")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        context = started.new_context(viewport={"width": 1400, "height": 900})
-        context.set_default_timeout(90_000)
-        yield context
-        started.close()
 
 
 def test_rejected_frame_is_looked_at_again_when_retry_is_clicked(archive: Stack, browser: BrowserContext) -> None:

@@ -20,6 +20,12 @@ UNKNOWN = "the name of a collection as the page Collections shows it"
 """What a form answers to a name that is none. As a constant of the schema it is all that Airflow prints of the schema."""
 
 
+NONE_YET = (
+    "No collection is known here yet: one appears by itself with its first frame, and is offered within a minute."
+)
+"""What a form says beside an empty choice."""
+
+
 def known_collections() -> list[Mapping[str, Any]]:
     """Return the collections in the bundle's files on this host, sorted by name.
 
@@ -69,7 +75,7 @@ def choose_collections(description: str, *, refuse_others: bool = True) -> Param
         items=one_of(allowed, UNKNOWN),
         examples=[EVERYTHING, *names],
         title="Collections",
-        description=f"{description} Names as the page Collections shows them, or `{EVERYTHING}`.",
+        description=_hint(f"{description} Names as the page Collections shows them, or `{EVERYTHING}`.", known),
     )
 
 
@@ -81,7 +87,11 @@ def choose_collection(description: str) -> Param:
     known = known_collections()
     names = values("service_name", known)
     schema = one_of([*names, *(entry["id"] for entry in known)], UNKNOWN)
-    return Param(**schema, examples=names, title="Collection", description=description)
+    return Param(**schema, examples=names, title="Collection", description=_hint(description, known))
+
+
+def _hint(description: str, known: Sequence[Mapping[str, Any]]) -> str:
+    return description if known else f"{description} {NONE_YET}"
 
 
 def narrow_down() -> dict[str, Param]:

@@ -80,7 +80,7 @@ def rollback_report(archive: Archive, done: Rollback, *, dry_run: bool) -> RunRe
             f"Nothing to go back to: {done.collection_id} has no earlier published revision of the last {days} days. Nothing was changed."
         )
     moment = f"{done.published_at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
-    state = "would go back" if dry_run else "is back"
+    state = "would go back to" if dry_run else "is back at"
     numbers = [
         ReportNumber("frames that show what they showed then", len(done.restored)),
         ReportNumber("frames that leave the map, which were not on it then", len(done.taken_back), "notice"),
@@ -89,7 +89,7 @@ def rollback_report(archive: Archive, done: Rollback, *, dry_run: bool) -> RunRe
     files = {"WMS capabilities": archive.addresses.of(done.collection_id).capabilities}
     dry = "Dry run: " if dry_run else ""
     return RunReport(
-        f"{dry}{done.collection_id} {state} to revision {done.revision}, published {moment}.", numbers, lines, files
+        f"{dry}{done.collection_id} {state} revision {done.revision}, published {moment}.", numbers, lines, files
     )
 
 
