@@ -22,7 +22,7 @@ LINES = 50
 REPORTS = 40
 """Reports of a DAG that its page lists."""
 
-REPORTING = (*FORMS, "maintenance", "compile_indexes")
+REPORTING = (*FORMS, "adopt", "maintenance", "compile_indexes")
 """DAGs beside those of collections whose runs report."""
 
 WEIGHTS = ("fault", "notice", "done")

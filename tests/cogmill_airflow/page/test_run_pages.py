@@ -12,6 +12,7 @@ from cogmill.ledger import Ledger
 from starlette.testclient import TestClient
 
 from bench.ledger_seed import Size, seed
+from tests.airflow_home import ROOT
 
 RUN = "manual__2026-11-29T01:02:03.000004+00:00"
 PAGE = f"/dags/backfill/runs/{RUN.replace('+', '%2B')}"
@@ -63,6 +64,11 @@ def test_a_run_without_a_report_says_so_and_foreign_dags_have_none(page: TestCli
     assert page.get("/dags/somebody_elses/runs/r").status_code == 404
     assert page.get("/dags/somebody_elses/runs/r/frames.csv").status_code == 404
     assert page.get("/dags/backfill/runs/a%20b").status_code == 422
+
+
+@pytest.mark.parametrize("dag", sorted(file.stem for file in (ROOT / "dags").glob("*.py")))
+def test_every_dag_has_a_page_and_each_of_its_runs_another(page: TestClient, dag: str) -> None:
+    assert [page.get(f"/dags/{dag}{rest}").status_code for rest in ("", f"/runs/{RUN}")] == [200, 200]
 
 
 def test_every_upload_of_a_plan_is_on_the_page_and_in_its_file(page: TestClient, ledger: Ledger) -> None:
