@@ -43,6 +43,10 @@ test-long: setup ## the long tests: hours of random work, backfills beside uploa
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py tests/system/test_crowd.py \
 	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline
 
+test-oldest-airflow: setup ## the tests of DAGs, operators and the page with the oldest Airflow and providers that requirements.txt allows
+	@setup/oldest_airflow.sh
+	@.venv-oldest-airflow/bin/python -m pytest -q -p no:cacheprovider tests/cogmill_airflow tests/dags
+
 lanes: setup ## every lane that `make test` leaves out, one after another; results go to docs/verification.md; hours (LANES="faults ...": some)
 	@$(PYTHON) -m tools.lanes $(LANES)
 
@@ -106,7 +110,7 @@ lock: setup ## resolve requirements again into the locks, with hashes; UPGRADE= 
 	@$(LOCK) ansible/requirements.txt --universal --python-version 3.11 -o ansible/requirements.lock
 	@echo ansible-core | $(LOCK) - -c ansible/requirements.lock --universal --python-version 3.11 --no-annotate -o ansible/core.lock
 
-.PHONY: help setup viewer demo stack status stop clean test test-long clients faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-tiles bench-overviews screenshots lock
+.PHONY: help setup viewer demo stack status stop clean test test-long test-oldest-airflow lanes clients faults cve fuzz-maps fuzz-uploads test-unit lint bench bench-scale bench-getmap bench-tiles bench-overviews screenshots lock
 
 .venv-ansible/bin/ansible-lint: ansible/requirements.lock | setup
 	@test -x .venv-ansible/bin/python || .venv/bin/uv venv -q --python /usr/bin/python3 .venv-ansible
