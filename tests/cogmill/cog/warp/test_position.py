@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from cogmill.cog.profiles import PROFILES
-from cogmill.cog.source.crs import choose_operation
+from cogmill.cog.profiles import PROFILES, DatumAccuracy
+from cogmill.cog.source.crs import choose_shift
 from cogmill.domain.geo import Bounds4326
 from cogmill.domain.model import Bands
 from osgeo import gdal, osr
@@ -89,7 +89,8 @@ def truth(source: Path, like: gdal.Dataset) -> np.ndarray:
     bounds = (left, top + down * like.RasterYSize, left + right * like.RasterXSize, top)
     srs = gdal.Open(str(source)).GetSpatialRef()
     lon, lat = SYSTEMS[int(srs.GetAuthorityCode(None))] if srs.GetAuthorityCode(None) else TEXAS
-    operation = choose_operation(srs, Bounds4326(lon - 0.1, lat - 0.1, lon + 0.1, lat + 0.1), 5.0)
+    area = Bounds4326(lon - 0.1, lat - 0.1, lon + 0.1, lat + 0.1)
+    operation = choose_shift(srs, area, DatumAccuracy(), 2.0).operation
     return gdal.Warp(
         "", str(source), format="MEM", dstSRS="EPSG:3857", outputBounds=bounds, width=like.RasterXSize, height=like.RasterYSize,
         resampleAlg="bilinear", errorThreshold=0, coordinateOperation=None if "3857" in str(srs.GetAuthorityCode(None)) else operation.pipeline,
