@@ -75,7 +75,7 @@ def _build(
     pixels = read_pixels(raster, request.profile, scratch)
     origin = Origin(crs_name(raster.srs), shift, read_file_texts(raster.path))
     # Rectilinear and in EPSG:3857: such a frame keeps its pixels, though it may be mirrored or south up.
-    axis_aligned = shift is None and raster.transform.b == raster.transform.d == 0
+    axis_aligned = shift is None and raster.bend is None and raster.transform.b == raster.transform.d == 0
     read = raster.adjustments
     del raster
     if axis_aligned:

@@ -55,6 +55,7 @@ def possible_fingerprints(profile: Profile) -> set[str]:
 
 def _recipe(profile: Profile) -> dict[str, Any]:
     values = dataclasses.asdict(profile)
+    del values["control_points_px"]  # it decides whether there is a COG, and nothing of its bytes
     if profile.crs is None:
         del values["crs"]  # so that what was built before there was such a rule keeps its name
     programs = {"engine": ENGINE_VERSION, "gdal": gdal_version(), "opencv": opencv_version()}

@@ -94,6 +94,9 @@ class Profile:
     """Code of the coordinate system of files that name none; None rejects them."""
     accuracy: DatumAccuracy = DatumAccuracy()
     """Of its datum shift; only `accuracy.preferred` decides bytes."""
+    control_points_px: float | None = None
+    """Error of control points, root mean square in pixels, up to which files are placed by them; None rejects files that have nothing
+    else."""
 
     @property
     def lossless(self) -> bool:
@@ -128,6 +131,13 @@ CRS_DECLARED = "crs_declared"
 
 DEFAULTS = {Bands.BW: "bw", Bands.NC: "nc", Bands.CIR: "nc"}
 """Profile of each kind of bands: infrared film shows three colors too."""
+
+
+def read_like(profile: Profile, other: Profile) -> Profile:
+    """Return a profile that takes of each file what another one does."""
+    return replace(
+        profile, collar=other.collar, scaling=other.scaling, crs=other.crs, control_points_px=other.control_points_px
+    )
 
 
 def without_loss(profile: Profile) -> Profile:

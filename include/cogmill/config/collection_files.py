@@ -13,7 +13,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from cogmill.cog.profiles import PROFILES, DatumAccuracy, Grid, Nodata, Profile, Resampling, Scaling, default_profile
+from cogmill.cog.profiles import (
+    PROFILES,
+    DatumAccuracy,
+    Grid,
+    Nodata,
+    Profile,
+    Resampling,
+    Scaling,
+    default_profile,
+    read_like,
+)
 from cogmill.config.settings import FolderSettings
 from cogmill.config.site import Contact, License, Site, SiteFacts, load_site
 from cogmill.config.task_settings import CollectionTasks
@@ -64,6 +74,12 @@ class CollectionScaling(StrictModel):
         return self
 
 
+class CollectionPoints(StrictModel):
+    """How well control points must agree."""
+
+    most_px: Annotated[float, Field(gt=0, le=100)] = 3.0
+
+
 class CollectionConfig(StrictModel):
     """Contents of a collection file. Every key is optional; a key that is left out keeps its default."""
 
@@ -91,6 +107,8 @@ class CollectionConfig(StrictModel):
     """Range of 16-bit values, such as `{low: 0, high: 4095}`: `low` becomes 0, `high` becomes 255. Without it 16-bit frames are rejected."""
     crs: Crs | None = None
     """Coordinate system of files that name none, such as `EPSG:26914`; of all others their own counts. Without it they are rejected."""
+    control_points: CollectionPoints | None = None
+    """Files that have control points instead of a position are placed by them, where they are off by no more than so many pixels, root mean square: `{most_px: 3}`. Without it they are rejected."""
     tasks: CollectionTasks | None = None
     """How Airflow runs its tasks, otherwise than the settings say: `owner`, `queue`, `build_queue`, `build_pool`, `build_executor_config`, `priority` (of its tasks among those that wait), `retries`, `schedule` (beside the runs that uploads trigger), `notify_topic` (an SNS topic that gets its messages too)."""
     product: Product = Field(default=Product.FRAMES, exclude=True)
@@ -109,6 +127,8 @@ class CollectionConfig(StrictModel):
             changed["collar"] = False
         if self.scaling is not None:
             changed["scaling"] = Scaling(self.scaling.low, self.scaling.high)
+        if self.control_points is not None:
+            changed["control_points_px"] = self.control_points.most_px
         chosen = default if name is None else replace(PROFILES[name], collar=default.collar, crs=default.crs)
         return replace(chosen, **changed)
 
@@ -116,6 +136,7 @@ class CollectionConfig(StrictModel):
 KEYS = {
     "": sorted(set(CollectionConfig.model_fields) - {"product"}),
     "profiles": sorted(CollectionProfiles.model_fields),
+    "control_points": sorted(CollectionPoints.model_fields),
     "scaling": sorted(CollectionScaling.model_fields),
     "tasks": sorted(CollectionTasks.model_fields),
     "datum_accuracy": sorted(AccuracyConfig.model_fields),
@@ -209,6 +230,6 @@ def profile_chooser(settings: FolderSettings, override: str | None = None) -> Pr
         accuracy = config.datum_accuracy.changes(of_site) if config else of_site
         if override is None:
             return replace(own, accuracy=accuracy)
-        return replace(PROFILES[override], collar=own.collar, scaling=own.scaling, crs=own.crs, accuracy=accuracy)
+        return replace(read_like(PROFILES[override], own), accuracy=accuracy)
 
     return choose

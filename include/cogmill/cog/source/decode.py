@@ -14,6 +14,7 @@ from cogmill.cog.arrays.masks import keep_edge_connected, mask_from_nodata, stri
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.profiles import Nodata, Profile, Scaling
 from cogmill.cog.source.complaints import listen
+from cogmill.cog.source.control_points import Bend
 from cogmill.cog.source.gdal_types import Band, SpatialReference
 from cogmill.cog.source.inspect import SourceRaster
 from cogmill.domain.errors import InvalidFrameError, Reason
@@ -50,6 +51,8 @@ class Pixels:
     """From (column, row) to the units of `srs` (x, y)."""
     srs: SpatialReference
     """Of the frame, x before y."""
+    bend: Bend | None = None
+    """How its pixels lie off `transform`; None where they do not."""
 
 
 def read_pixels(raster: SourceRaster, profile: Profile, scratch: ScratchArrays) -> Pixels:
@@ -68,7 +71,7 @@ def read_pixels(raster: SourceRaster, profile: Profile, scratch: ScratchArrays) 
         raise _why_unreadable(raster, complaints.text)
     _check_all_written(raster, mask)
     check_not_blank(data, mask, scratch)
-    return Pixels(data, mask, raster.transform, raster.srs)
+    return Pixels(data, mask, raster.transform, raster.srs, raster.bend)
 
 
 def check_not_blank(data: Bytes, mask: Bytes | None, scratch: ScratchArrays) -> None:

@@ -19,6 +19,7 @@ from osgeo import gdal
 from cogmill.cog.profiles import Profile
 from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.bands import check_depth, choose_bands
+from cogmill.cog.source.control_points import Bend
 from cogmill.cog.source.gdal_types import Dataset, SpatialReference
 from cogmill.cog.source.position import NO_SIDECARS, read_position
 from cogmill.cog.source.tiff_pages import choose_page
@@ -54,6 +55,8 @@ class SourceRaster:
     """From (column, row) to the units of `srs` (x, y)."""
     srs: SpatialReference
     """Horizontal part only, x before y."""
+    bend: Bend | None = None
+    """How its pixels lie off `transform`; None where they do not."""
     adjustments: tuple[str, ...] = ()
     """What is read otherwise than the file says, or besides: a page that is not its first, a datum that it does not name."""
 
@@ -120,7 +123,7 @@ def _inspect(
     path: Path, dataset: Dataset, bands: Bands, profile: Profile, sidecars: Mapping[SidecarKind, Path]
 ) -> SourceRaster:
     """Return the raster, or raise the first reason against it."""
-    position = read_position(dataset, profile.crs, sidecars)
+    position = read_position(dataset, profile, sidecars)
     indexes, alpha, palette = choose_bands(dataset, bands)
     check_depth(dataset, allow_16bit=profile.scaling is not None)
     return SourceRaster(
@@ -134,6 +137,7 @@ def _inspect(
         nodata=dataset.GetRasterBand(1).GetNoDataValue(),
         transform=position.transform,
         srs=position.srs,
+        bend=position.bend,
         adjustments=position.assumptions,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,11 @@ import numpy as np
 from affine import Affine
 from osgeo import osr
 
-from cogmill.cog.profiles import CRS_DECLARED
+from cogmill.cog.profiles import CRS_DECLARED, Profile
+from cogmill.cog.source.control_points import Bend, ControlPoints, fit_points
 from cogmill.cog.source.crs import from_code, from_epsg
 from cogmill.cog.source.gdal_types import Dataset, Six, SpatialReference
-from cogmill.cog.source.sidecar_files import read_stated
+from cogmill.cog.source.sidecar_files import StatedPosition, read_stated
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.geo import EARTH_RADIUS_M, Bounds4326
 from cogmill.domain.sidecars import SidecarKind, placed_by
@@ -48,51 +49,80 @@ class Position:
     """Horizontal part only, x before y."""
     assumptions: tuple[str, ...]
     """What the file does not say, in words of the COG's tag."""
+    bend: Bend | None = None
+    """How its pixels lie off that transform; None where they do not."""
 
 
-def read_position(
-    dataset: Dataset, declared_crs: str | None = None, sidecars: Mapping[SidecarKind, Path] = NO_SIDECARS
-) -> Position:
-    """Return where a file lies.
+def read_position(dataset: Dataset, profile: Profile, sidecars: Mapping[SidecarKind, Path] = NO_SIDECARS) -> Position:
+    """Return where a file lies. What it says itself counts first, then what lies beside it, then what is declared.
 
     Args:
         dataset: The opened file.
-        declared_crs: Code of the coordinate system of files that name none; None rejects them.
-        sidecars: Local files that say where the frame lies. What the file itself says counts first, then these, then what is declared.
+        profile: What is declared of files that do not tell everything.
+        sidecars: Local files that say where the frame lies.
 
     Raises:
         InvalidFrameError: not_georeferenced or no_crs, naming what was found instead.
     """
-    beside = [read_stated(kind, file) for kind, file in sidecars.items()]
-    notes: list[str] = []
-    six = dataset.GetGeoTransform(can_return_null=True)
-    placing = next((stated for stated in beside if stated.transform), None) if six is None else None
-    if placing is not None and placing.transform is not None:
-        six = placing.transform.to_gdal()
-        notes.append(placed_by(placing.kind))
-    transform = _transform(dataset, six)
-    found = dataset.GetSpatialRef()
+    beside = [read_stated(kind, file) for kind, file in sorted(sidecars.items())]
+    place = _place(dataset, profile, beside)
+    found, notes = place.srs, list(place.notes)
     if _names_none(found):
         naming = next((stated for stated in beside if not _names_none(stated.srs)), None)
         if naming is not None:
             found = naming.srs
             notes.append(placed_by(naming.kind, "crs"))
-        elif declared_crs:
-            found = from_code(declared_crs)
+        elif profile.crs:
+            found = from_code(profile.crs)
             notes.append(CRS_DECLARED)
     srs = _horizontal_srs(found)
     notes += [ASSUMED] * _assume_datum(srs)
-    return Position(_turned(transform, srs, dataset), srs, tuple(notes))
+    return Position(_turned(place.transform, srs, dataset), srs, tuple(notes), place.bend)
 
 
-def _transform(dataset: Dataset, found: Six | None) -> Affine:
-    """Return the transform from (column, row) to map coordinates (x, y) of what was found; its pixels must have an area."""
-    if found is None:
-        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, _instead_of_transform(dataset))
-    determinant = found[1] * found[5] - found[2] * found[4]
-    if not np.isfinite(found).all() or determinant == 0:
-        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"degenerate geotransform {found}")
-    return Affine.from_gdal(*found)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the pixels of a raster lie in some coordinate system."""
+
+    transform: Affine
+    srs: SpatialReference | None
+    """Named together with it; None or a local one when none is."""
+    notes: tuple[str, ...] = ()
+    bend: Bend | None = None
+
+
+def _place(dataset: Dataset, profile: Profile, beside: Sequence[StatedPosition]) -> _Place:
+    """Return the first place that the file or what lies beside it tells."""
+    size = dataset.RasterXSize, dataset.RasterYSize
+    six = dataset.GetGeoTransform(can_return_null=True)
+    if six is not None:
+        return _Place(_checked(six), dataset.GetSpatialRef())
+    if profile.control_points_px is not None and dataset.GetGCPCount():
+        fit = fit_points(_points_of(dataset), *size, profile.control_points_px)
+        return _Place(fit.transform, dataset.GetGCPSpatialRef(), fit.notes, fit.bend)
+    for stated in beside:
+        notes = (placed_by(stated.kind),)
+        if stated.transform is not None:
+            return _Place(_checked(stated.transform.to_gdal()), dataset.GetSpatialRef(), notes)
+        if stated.points is not None and profile.control_points_px is not None:
+            fit = fit_points(stated.points, *size, profile.control_points_px)
+            return _Place(fit.transform, dataset.GetSpatialRef(), (*notes, *fit.notes), fit.bend)
+    raise InvalidFrameError(Reason.NOT_GEOREFERENCED, _instead_of_transform(dataset))
+
+
+def _points_of(dataset: Dataset) -> ControlPoints:
+    """Return the control points in a file."""
+    found = dataset.GetGCPs()
+    pixels = np.array([(point.GCPPixel, point.GCPLine) for point in found], float)
+    return ControlPoints(pixels, np.array([(point.GCPX, point.GCPY) for point in found], float))
+
+
+def _checked(six: Six) -> Affine:
+    """Return the transform from (column, row) to map coordinates (x, y) of GDAL's six numbers; its pixels must have an area."""
+    determinant = six[1] * six[5] - six[2] * six[4]
+    if not np.isfinite(six).all() or determinant == 0:
+        raise InvalidFrameError(Reason.NOT_GEOREFERENCED, f"degenerate geotransform {six}")
+    return Affine.from_gdal(*six)
 
 
 def _instead_of_transform(dataset: Dataset) -> str:
@@ -100,7 +130,8 @@ def _instead_of_transform(dataset: Dataset) -> str:
     if points := dataset.GetGCPCount():
         return (
             f"only control points ({points} of them): it was marked and never rectified. Rectify it and upload the result "
-            "(QGIS: Georeferencer, Start Georeferencing; ArcGIS: Rectify, not Update Georeferencing; GDAL: gdalwarp)"
+            "(QGIS: Georeferencer, Start Georeferencing; ArcGIS: Rectify, not Update Georeferencing; GDAL: gdalwarp), or have them "
+            "accepted for the collection (control_points)"
         )
     if dataset.GetMetadata("RPC"):
         return "only the camera model of a satellite (RPC): orthorectify it with an elevation model and upload the result (gdalwarp -rpc)"

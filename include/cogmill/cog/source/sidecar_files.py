@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 
+import numpy as np
 from affine import Affine
 from osgeo import osr
 
+from cogmill.cog.source.control_points import ControlPoints
 from cogmill.cog.source.gdal_types import SpatialReference
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.sidecars import LARGEST_BYTES, SidecarKind
@@ -33,6 +35,7 @@ class StatedPosition:
     transform: Affine | None = None
     """From (column, row), corners of pixels, to map coordinates (x, y); None when it says nothing of that."""
     srs: SpatialReference | None = None
+    points: ControlPoints | None = None
 
 
 def read_stated(kind: SidecarKind, file: Path) -> StatedPosition:
@@ -47,10 +50,11 @@ def read_stated(kind: SidecarKind, file: Path) -> StatedPosition:
         raise _fault(kind, f"has more than {LARGEST_BYTES[kind]} bytes")
     if kind is SidecarKind.WORLD_FILE:
         return StatedPosition(kind, _world_file(body))
-    elements = _elements(body)
-    transform, wkt = elements.get("GeoTransform", "").strip(), elements.get("SRS", "").strip()
+    found = _AuxXml(body)
+    transform, wkt = found.text("GeoTransform"), found.text("SRS") or found.points_crs
     six = _numbers(kind, re.split(r"[\s,]+", transform)) if transform else None
-    return StatedPosition(kind, Affine.from_gdal(*six) if six else None, _srs(wkt) if wkt else None)
+    points = _points(found.points) if found.points else None
+    return StatedPosition(kind, Affine.from_gdal(*six) if six else None, _srs(wkt) if wkt else None, points)
 
 
 def _world_file(body: bytes) -> Affine:
@@ -70,36 +74,60 @@ def _numbers(kind: SidecarKind, words: Iterable[str]) -> tuple[float, ...]:
     return tuple(float(word.replace(",", ".")) for word in found)
 
 
-def _elements(body: bytes) -> dict[str, str]:
-    """Return the texts of the elements right below the root of an `.aux.xml`; of several with one name the first.
+class _AuxXml:
+    """What an `.aux.xml` says of a position: the texts right below its root, and its control points.
 
     A document type is refused: with it entities would come, which grow without bound or name other files.
     """
-    path: list[str] = []
-    texts: dict[str, list[str]] = {}
 
-    def refuse(*_: object) -> None:
+    def __init__(self, body: bytes) -> None:
+        self.points: list[dict[str, str]] = []
+        """Attributes of each control point."""
+        self.points_crs = ""
+        """WKT."""
+        self._path: list[str] = []
+        self._texts: dict[str, list[str]] = {}
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.StartElementHandler = self._begin
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._hear
+        try:
+            parser.Parse(body, True)  # noqa: FBT003 - its only way to say that nothing follows
+        except (expat.ExpatError, ValueError) as err:
+            raise _fault(SidecarKind.AUX_XML, f"is no XML ({err})") from err
+
+    def text(self, name: str) -> str:
+        """Return the text of an element; empty without one."""
+        return "".join(self._texts.get(name, ())).strip()
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        self._path.append(name)
+        if self._path[1:] == ["GCPList"]:
+            self.points_crs = attributes.get("Projection", "")
+        elif self._path[1:] == ["GCPList", "GCP"]:
+            self.points.append(attributes)
+
+    def _end(self, _name: str) -> None:
+        self._path.pop()
+
+    def _hear(self, data: str) -> None:
+        if len(self._path) == 2:  # noqa: PLR2004 - below the root
+            self._texts.setdefault(self._path[-1], []).append(data)
+
+    @staticmethod
+    def _refuse(*_: object) -> None:
         raise _fault(SidecarKind.AUX_XML, "has a document type, which no such file needs")
 
-    def begin(name: str, _attributes: dict[str, str]) -> None:
-        path.append(name)
-        if len(path) == 2 and name in texts:  # noqa: PLR2004 - below the root
-            path[-1] = ""
 
-    def text(data: str) -> None:
-        if len(path) == 2:  # noqa: PLR2004 - below the root
-            texts.setdefault(path[-1], []).append(data)
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = begin
-    parser.EndElementHandler = lambda _name: path.pop()
-    parser.CharacterDataHandler = text
-    try:
-        parser.Parse(body, True)  # noqa: FBT003 - its only way to say that nothing follows
-    except (expat.ExpatError, ValueError) as err:
-        raise _fault(SidecarKind.AUX_XML, f"is no XML ({err})") from err
-    return {name: "".join(parts) for name, parts in texts.items()}
+def _points(found: Sequence[Mapping[str, str]]) -> ControlPoints:
+    """Return the control points of GDAL's list of them."""
+    rows = [[point.get(name, "") for name in ("Pixel", "Line", "X", "Y")] for point in found]
+    wrong = next((word for row in rows for word in row if not NUMBER.fullmatch(word)), None)
+    if wrong is not None:
+        raise _fault(SidecarKind.AUX_XML, f"has {wrong[:40]!r} where a number belongs")
+    values = np.array([[float(word.replace(",", ".")) for word in row] for row in rows])
+    return ControlPoints(values[:, :2], values[:, 2:])
 
 
 def _srs(wkt: str) -> SpatialReference:

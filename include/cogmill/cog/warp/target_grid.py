@@ -86,7 +86,7 @@ class PixelTransformer:
         grid = gdal.GetDriverByName("MEM").Create("", shape[1], shape[0], 0)
         grid.SetGeoTransform(pixels.transform.to_gdal())
         grid.SetSpatialRef(pixels.srs)
-        self._grid = grid
+        self._grid, self._bend = grid, pixels.bend
         try:
             self._transformer = gdal.Transformer(grid, None, options)
         except RuntimeError as err:
@@ -98,14 +98,17 @@ class PixelTransformer:
         Raises:
             InvalidFrameError: outside_area, also from `to_pixel`.
         """
-        return self._transform(points, inverse=False)
+        straight = points if self._bend is None else self._bend.to_straight(points)
+        return self._transform(straight, inverse=False)
 
     def to_pixel(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return columns and rows, shape (n, 2), for x and y in meters of EPSG:3857 of that shape.
 
         What lies beyond longitude 180 counts as 180: PROJ would take it for the other end of the world.
         """
-        return self._transform(np.stack([points[:, 0].clip(-INSIDE_M, INSIDE_M), points[:, 1]], axis=1), inverse=True)
+        inside = np.stack([points[:, 0].clip(-INSIDE_M, INSIDE_M), points[:, 1]], axis=1)
+        straight = self._transform(inside, inverse=True)
+        return straight if self._bend is None else self._bend.to_raster(straight)
 
     def _transform(self, points: NDArray[np.float64], *, inverse: bool) -> NDArray[np.float64]:
         """Return transformed points, shape (n, 2), for points of that shape."""
