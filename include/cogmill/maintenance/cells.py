@@ -37,7 +37,7 @@ def rebuild_damaged_cells(archive: Archive, cell_keys: Sequence[str]) -> Iterato
     Moved first: a run in between would find the damaged object where it wants to store the right one.
     """
     for key in cell_keys:
-        target = quarantine_key(key)
+        target = quarantine_key(key, archive.store.place.prefix)
         archive.store.move(key, target)
         archive.ledger.overview_cells.forget([key])
         yield key, f"moved to {target}, the next run builds it again"

@@ -10,14 +10,18 @@ from cogmill.domain import keys, public_keys
 from cogmill.domain.screening import TIFFS, is_below_cog, is_upload, key_fault, stage_of
 
 
-def quarantine_key(key: str) -> str:
-    """Return where an object is moved to; one whose key has no room for the prefix is put under the hash of its key.
+def quarantine_key(key: str, prefix: str = "") -> str:
+    """Return where an object is moved to; one whose key has no room for that folder is put under the hash of its key.
+
+    Args:
+        key: Key of the object.
+        prefix: What keys in the bucket begin with; S3 counts it, too.
 
     >>> quarantine_key("mapfiles/x.txt")
     'quarantine/mapfiles/x.txt'
     """
     target = keys.QUARANTINE + key
-    return target if key_fault(target) is None else keys.QUARANTINE + hashlib.sha256(key.encode()).hexdigest()
+    return target if key_fault(prefix + target) is None else keys.QUARANTINE + hashlib.sha256(key.encode()).hexdigest()
 
 
 class Place(StrEnum):

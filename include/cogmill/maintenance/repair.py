@@ -140,7 +140,7 @@ def _publish(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, s
 
 def _quarantine(archive: Archive, findings: list[Finding]) -> Iterator[tuple[str, str]]:
     for key in _subjects(findings):
-        target = quarantine_key(key)
+        target = quarantine_key(key, archive.store.place.prefix)
         if archive.store.move(key, target):
             yield key, f"moved to {target}"
 
@@ -205,7 +205,7 @@ def rebuild_damaged(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple
     own = [key for key in cog_keys if key not in adopted]
     archive.ledger.findings.rebuild_lost(own, quarantined=True)
     for key in own:
-        target = quarantine_key(key)
+        target = quarantine_key(key, archive.store.place.prefix)
         archive.store.move(key, target)
         archive.ledger.findings.release_hold(key)
         yield key, f"moved to {target}, its frame is built again"

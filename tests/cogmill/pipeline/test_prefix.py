@@ -161,13 +161,18 @@ def test_notices_about_other_keys_are_none(shared, sqs, queues):
 
 
 def test_maintenance_puts_aside_and_cleans_up_below_the_prefix_only(shared):
+    long = "mapfiles/" + "x" * (1024 - len(PREFIX) - len("mapfiles/"))
+    shared.put(long, b"ours too, and there is no room for another folder before it")
     shared.put("mapfiles/notes.txt", b"ours")
     shared.client.create_multipart_upload(Bucket=shared.archive.store.bucket, Key=f"{PREFIX}bw/x.tif")
     theirs = shared.client.create_multipart_upload(Bucket=shared.archive.store.bucket, Key="county/x.tif")
-    assert faults(shared) == {"mapfile_stray": 1}
+    assert faults(shared) == {"mapfile_stray": 2}
 
     repair(shared.archive)
 
+    assert faults(shared) == {}
+    assert len(shared.listed("quarantine/")) == 2
+    assert all(len(key) <= 1024 for key in stored(shared))
     assert "quarantine/mapfiles/notes.txt" in shared.listed()
     assert f"{PREFIX}quarantine/mapfiles/notes.txt" in stored(shared)
     assert shared.archive.store.abort_uploads(dt.datetime(2000, 1, 1, tzinfo=dt.UTC)) == []
