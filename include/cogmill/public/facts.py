@@ -52,6 +52,8 @@ class PublishedFrame:
     """What the upload says of itself, see `BuiltCog`; None when it says nothing."""
     source_crs: str | None
     """CRS of the upload, such as `EPSG:26914`."""
+    adjustments: str | None = None
+    """How it was placed or treated otherwise than its file and profile say, in words with blanks between; None for most."""
     shift_accuracy_m: float | None = None
     """Accuracy in meters that its datum shift claims, 0 where the datum stayed; None where it is not known."""
     scan_key: str | None

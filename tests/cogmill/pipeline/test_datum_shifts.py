@@ -14,8 +14,9 @@ from cogmill.config.settings import load_settings
 from cogmill.domain.model import Bands
 from cogmill.maintenance.report import report_text, write_report
 from cogmill.maintenance.site_check import main
-from cogmill.pipeline import backfill, public_files, rollback
+from cogmill.pipeline import backfill, public_files
 from cogmill.pipeline.backfill import BackfillRequest
+from cogmill.pipeline.by_hand import rollback
 
 from tests.cogmill.cog.engine_scenes import photograph
 from tests.datum_grid import EPSG, GRID, ORIGIN, place_by_grid, write_grid
@@ -52,7 +53,8 @@ def test_a_frame_in_nad27_is_on_the_map_as_shipped_and_never_silently(placed):
 
     (item,) = [key for key in placed.listed("stac/") if key.endswith("03-22-51_4-1.json")]
     (page,) = [key for key in placed.listed("catalog/") if key.endswith("/03-22-51_4-1.html")]
-    assert json.loads(body(placed, item))["properties"]["cogmill:shift_accuracy"] == 7
+    told = json.loads(body(placed, item))["properties"]
+    assert (told["cogmill:shift_accuracy"], told["cogmill:adjustments"]) == (7, "shift_within_7_m")
     assert "within 7 m" in body(placed, page)
 
 

@@ -20,8 +20,9 @@ from cogmill.maintenance.cleanup import collect
 from cogmill.maintenance.compare import compare
 from cogmill.maintenance.repair import remove, repair
 from cogmill.mapserver.urls import download_url
-from cogmill.pipeline import ingest, rollback, update_overviews
+from cogmill.pipeline import ingest, update_overviews
 from cogmill.pipeline.archive import open_archive
+from cogmill.pipeline.by_hand import rollback
 from cogmill.pipeline.export import COMPILED, compile_indexes
 from cogmill.pipeline.public_files import update_public_files
 

@@ -80,6 +80,7 @@ SELECT f.bands, f.stem, t.date, t.roll, t.frame_num, f.acquired_from, f.acquired
     CASE WHEN f.cog_key = t.cog_key THEN f.height ELSE o.height END AS height,
     CASE WHEN f.cog_key = t.cog_key THEN f.gsd_m ELSE o.gsd_m END AS gsd_m,
     CASE WHEN f.cog_key = t.cog_key THEN f.source_crs ELSE o.source_crs END AS source_crs,
+    CASE WHEN f.cog_key = t.cog_key THEN f.adjustments ELSE o.adjustments END AS adjustments,
     t.shift_accuracy_m, g.transform, g.texts, s.key AS scan_key, s.size AS scan_size,
     ST_XMin(t.geom) AS xmin, ST_YMin(t.geom) AS ymin, ST_XMax(t.geom) AS xmax, ST_YMax(t.geom) AS ymax,
     CASE WHEN t.geom @ ST_MakeEnvelope(-20037509, -20037509, 20037509, 20037509, 3857)

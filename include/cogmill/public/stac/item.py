@@ -124,6 +124,7 @@ def _properties(facts: CollectionFacts, frame: PublishedFrame) -> Json:
         "cogmill:product": str(collection.product),
         "cogmill:bands": str(frame.bands),
         "cogmill:source_crs": frame.source_crs,
+        "cogmill:adjustments": frame.adjustments,
         "cogmill:shift_accuracy": frame.shift_accuracy_m,
         "cogmill:uploaded": _moment(frame.uploaded_at),
         **_film(collection.product, frame),

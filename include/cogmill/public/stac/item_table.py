@@ -64,6 +64,7 @@ PROPERTIES = {
     "cogmill:product": _TEXT,
     "cogmill:bands": _TEXT,
     "cogmill:source_crs": _TEXT,
+    "cogmill:adjustments": _TEXT,
     "cogmill:shift_accuracy": pa.float64(),
     "cogmill:uploaded": _MOMENT,
     "film:id": _TEXT,
