@@ -36,6 +36,7 @@ DOCUMENT = ROOT / "docs" / "verification.md"
 NEVER = "not by this command yet"
 
 _MARKS = re.compile(r"(<!-- lanes: .*? -->\n).*?(<!-- /lanes -->)", re.DOTALL)
+_MAKE = re.compile(r"make(\[\d+\])?: ")
 _ROW = re.compile(r"^\| `make ([a-z-]+)` \| [^|]* \| ([^|]*) \|$", re.MULTILINE)
 
 
@@ -58,7 +59,9 @@ def run(command: Sequence[str]) -> tuple[str, bool]:
     """Run one lane; return its minutes with the last line it printed, and whether it passed."""
     begun = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    printed = [line.strip(" =") for line in done.stdout.splitlines() if line.strip(" =")]
+    # what make itself says of its folders and errors comes after the figures
+    said = [line for line in done.stdout.splitlines() if not _MAKE.match(line)]
+    printed = [line.strip(" =") for line in said if line.strip(" =")]
     last = (printed[-1] if printed else "nothing was printed").replace("|", "/")[:160]
     state = "passed" if done.returncode == 0 else f"FAILED with {done.returncode}"
     return f"{state} in {(time.monotonic() - begun) / 60:.0f} min, {last}", done.returncode == 0
