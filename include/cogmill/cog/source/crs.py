@@ -24,11 +24,7 @@ def web_mercator() -> SpatialReference:
 
 def from_epsg(code: int) -> SpatialReference:
     """Return the CRS of an EPSG code, x before y."""
-    srs = osr.SpatialReference()
-    srs.ImportFromEPSG(code)
-    srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    found: SpatialReference = srs
-    return found
+    return from_code(f"EPSG:{code}")
 
 
 def from_code(code: str) -> SpatialReference:
