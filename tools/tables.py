@@ -83,6 +83,7 @@ def rejections() -> str:
         "",
         "A rejected frame is recorded in the ledger, shown pink in the run's Grid view and listed in the run's report.",
         "It is never retried by itself: a new upload under the same key is a new try.",
+        "Where the key tells more, so does the advice: where a misplaced file belongs, or that [its format](site.md#other-formats-than-geotiff) is not taken.",
         "",
         "| reason | advice |",
         "|---|---|",

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from cogmill.cog.libraries import grids_digest, library_versions
+from cogmill.cog.libraries import grids_digest, library_versions, reader_versions
 from cogmill.cog.profiles import DatumAccuracy, Profile, as_used
+from cogmill.domain.layout.formats import Format
 
 ENGINE_VERSION = "3"
 """Raised with every change that alters the bytes of any COG."""
@@ -40,17 +41,19 @@ def recipe_digest(profile: Profile) -> str:
     return _digest(_recipe(profile))
 
 
-def build_fingerprint(profile: Profile) -> str:
+def build_fingerprint(profile: Profile, source_format: Format | None = None) -> str:
     """Return a hex digest over everything but the source that decides a COG's bytes, the libraries and grids of this host included.
 
+    The libraries that read the source count where it is no TIFF; its format is None where it is one.
     Not in the COG itself: the tags of a COG stay as they are when only the form of the fingerprint changes.
     """
-    return _digest(_recipe(profile) | {"libraries": library_versions(), "grids": grids_digest()})
+    libraries = library_versions() | (reader_versions(source_format) if source_format else {})
+    return _digest(_recipe(profile) | {"libraries": libraries, "grids": grids_digest()})
 
 
-def possible_fingerprints(profile: Profile) -> set[str]:
+def possible_fingerprints(profile: Profile, source_format: Format | None = None) -> set[str]:
     """Return the build fingerprints that an up-to-date COG may have: of the profile, and of it without a rule that its frame did not need."""
-    return {build_fingerprint(profile), build_fingerprint(as_used(profile, ()))}
+    return {build_fingerprint(each, source_format) for each in (profile, as_used(profile, ()))}
 
 
 def _recipe(profile: Profile) -> dict[str, Any]:

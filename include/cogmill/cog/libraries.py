@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+from cogmill.domain.layout.formats import Format
 
 DPKG = Path("/var/lib/dpkg/status")
 
@@ -26,6 +29,9 @@ PACKAGES = {
     "webp": r"libwebp\d+",
 }
 """Packages of each library, whatever the version in their names; Debian 13 appends `t64` to some."""
+
+PACKAGES_OF_FORMATS = {Format.JP2: {"openjp2": r"libopenjp2-\d+"}}
+"""The same of libraries that only read uploads of one format."""
 
 INSTALLED = re.compile(r"^Package: (.+)\nStatus: (?:install|hold) ok installed\n(?:.+\n)*?Version: (.+)", re.MULTILINE)
 """Name and version of an installed package, be it on hold, in the status of Debian's package manager."""
@@ -49,8 +55,23 @@ def library_versions() -> dict[str, str]:
         >>> sorted(library_versions())
         ['deflate', 'geotiff', 'jpeg', 'proj', 'tiff', 'webp', 'zlib', 'zstd']
     """
+    return _versions(PACKAGES)
+
+
+@cache
+def reader_versions(source_format: Format) -> dict[str, str]:
+    """Return the same of the libraries that only read uploads of a format.
+
+    Examples:
+        >>> list(reader_versions(Format.JP2)), list(reader_versions(Format.IMG))
+        (['openjp2'], [])
+    """
+    return _versions(PACKAGES_OF_FORMATS.get(source_format, {}))
+
+
+def _versions(packages: Mapping[str, str]) -> dict[str, str]:
     installed = INSTALLED.findall(DPKG.read_text("utf-8") if DPKG.exists() else "")
-    return {name: _version(installed, pattern) for name, pattern in PACKAGES.items()}
+    return {name: _version(installed, pattern) for name, pattern in packages.items()}
 
 
 def _version(installed: list[tuple[str, str]], pattern: str) -> str:

@@ -19,6 +19,7 @@ from cogmill.config.values import AccuracyConfig, Link, StrictModel
 from cogmill.config.yaml_files import parsed
 from cogmill.domain.errors import ConfigurationError
 from cogmill.domain.layout import TEXAS, KeyLayout, use_layout
+from cogmill.domain.layout.formats import Format
 from cogmill.domain.sidecars import SidecarKind
 
 OTHER_LICENSE = "other"
@@ -189,6 +190,8 @@ class Site(SiteFacts):
     """Accuracy that the datum shift of a frame must claim, such as `{meters: 12}`; 5 meters or one pixel, whichever is more, when it is left out."""
     sidecars: tuple[SidecarKind, ...] = ()
     """Files beside a TIFF without a position from which it is taken, such as `[world_file, aux_xml]` (docs/site.md); none when it is left out."""
+    formats: tuple[Format, ...] = ()
+    """Formats of georeferenced frames that are taken beside GeoTIFF, such as `[jp2, img]` (docs/site.md); none when it is left out."""
     layout: LayoutConfig | None = None
     """Where files lie, how they are named and dated (docs/site.md); the built-in layout when it is left out."""
 
@@ -246,4 +249,4 @@ def use_site(file: Path) -> None:
         ConfigurationError: Names the file, the line, the key and what is allowed.
     """
     site = load_site(file)
-    use_layout(site.key_layout(), site.language)
+    use_layout(site.key_layout(), site.language, site.formats)

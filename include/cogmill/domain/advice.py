@@ -8,7 +8,8 @@ import unicodedata
 from cogmill.domain.advice_words import ENGLISH, AdviceWords, words_of
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.keys import parse_upload
-from cogmill.domain.layout import TEXAS, KeyLayout, language_in_use, layout_in_use
+from cogmill.domain.layout import TEXAS, KeyLayout, formats_in_use, language_in_use, layout_in_use
+from cogmill.domain.layout.formats import format_of
 from cogmill.domain.layout.kinds import Product, Stage
 from cogmill.domain.layout.nearest import SCANS, nearest_folders
 from cogmill.domain.model import RejectedFrame
@@ -32,13 +33,15 @@ def advice(reason: str, key: str) -> str:
     """
     # names that were rejected before there was a reason for folders too
     right = right_key(key) if reason in {Reason.WRONG_FOLDER, Reason.BAD_NAME} else None
-    return advice_to_move(reason, right)
+    return advice_to_move(reason, right, key)
 
 
-def advice_to_move(reason: str, right: str | None) -> str:
+def advice_to_move(reason: str, right: str | None, key: str) -> str:
     """Return the same where the key to which to move the upload is known already; None: there is none."""
     words = words_of(language_in_use())
     if right is None:
+        if reason == Reason.BAD_NAME and (not_taken := _format_advice(key, words)):
+            return not_taken
         return _general(Reason(reason), layout_in_use(), words)
     shown = right if right.isprintable() else ascii(right)
     try:
@@ -46,6 +49,15 @@ def advice_to_move(reason: str, right: str | None) -> str:
     except InvalidFrameError as fault:
         return words.rename.format(key=shown, detail=fault.detail)
     return words.move.format(key=shown)
+
+
+def _format_advice(key: str, words: AdviceWords) -> str | None:
+    """Return what to do about a file of a format that is not taken where it lies; None for other files."""
+    found = format_of(key)
+    is_scan = layout_in_use().stage_of(key.rpartition("/")[0]) is Stage.SCANNED
+    if found is None or (found in formats_in_use() and not is_scan):
+        return None
+    return words.format.format(label=found.label, format=found)
 
 
 def _general(reason: Reason, layout: KeyLayout, words: AdviceWords) -> str:

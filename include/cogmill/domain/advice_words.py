@@ -18,6 +18,8 @@ class AdviceWords:
     """With `{key}`, the key to which to move the upload."""
     rename: str
     """With `{key}` and `{detail}`, what is wrong with its name."""
+    format: str
+    """With `{label}` and `{format}`, what a file is."""
     folders: str
     """With `{layout}`, the keys of georeferenced frames, and `{scans}`."""
     scans: str
@@ -34,6 +36,7 @@ ENGLISH = AdviceWords(
     reasons=ADVICE,
     move="Move it to {key}.",
     rename="Move it to {key} and rename it: {detail}.",
+    format="Export it as GeoTIFF and upload that; {label} is only taken as a georeferenced frame, where the site file says so (formats: [{format}]).",
     folders="Move the file to {layout}{scans}.",
     scans=", a raw scan with {scanned}/ in place of {georef}/",
     bands="Put {folders}, or export with the right number of bands.",
@@ -67,6 +70,7 @@ GERMAN = AdviceWords(
     },
     move="Verschieben Sie sie nach {key}.",
     rename="Verschieben Sie sie nach {key}, und benennen Sie sie um: {detail}.",
+    format="Exportieren Sie es als GeoTIFF, und laden Sie dieses hoch; {label} wird nur als georeferenzierte Aufnahme angenommen, und nur wo die Site-Datei es zulässt (formats: [{format}]).",
     folders="Verschieben Sie die Datei nach {layout}{scans}.",
     scans=", einen Rohscan mit {scanned}/ anstelle von {georef}/",
     bands="Es gehören {folders}; sonst exportieren Sie mit der richtigen Zahl von Kanälen.",

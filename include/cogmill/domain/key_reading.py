@@ -95,7 +95,7 @@ def _accepted(upload: UploadKey) -> KeyReading:
 
 def _rejected(key: str, reason: Reason, detail: str) -> KeyReading:
     nearest = right_key(key)
-    told = advice_to_move(reason, nearest)
+    told = advice_to_move(reason, nearest, key)
     return KeyReading(key, Becomes.REJECTED, reason=str(reason), detail=detail, advice=told, nearest=nearest)
 
 

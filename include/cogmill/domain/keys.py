@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from cogmill.domain.errors import InvalidFrameError, Reason
-from cogmill.domain.layout import layout_in_use, texas
+from cogmill.domain.layout import formats_in_use, layout_in_use, texas
 from cogmill.domain.layout.dates import Days
 from cogmill.domain.layout.file_names import FolderParts, NameParts
+from cogmill.domain.layout.formats import Format, format_of
 from cogmill.domain.layout.rules import COG_FOLDER
 from cogmill.domain.model import Bands, Collection, FrameName, Product, Stage, UploadKey
 
@@ -87,7 +89,7 @@ def parse_upload(key: str) -> UploadKey:
         raise InvalidFrameError(fault.reason, f"{key!r}: {fault.detail}") from None
     if (first := folders.partition("/")[0]) in OWN_FOLDERS:
         raise InvalidFrameError(Reason.WRONG_FOLDER, f"{key!r}: only Cogmill writes below {first}/")
-    return _parsed(key, where)
+    return _parsed(key, where, formats_in_use() if where.stage == Stage.GEOREF else ())
 
 
 def parse_cog(key: str) -> UploadKey:
@@ -108,8 +110,8 @@ def parse_cog(key: str) -> UploadKey:
     return _parsed(key, where)
 
 
-def _parsed(key: str, where: FolderParts) -> UploadKey:
-    stem = _parse_stem(key.rpartition("/")[2])
+def _parsed(key: str, where: FolderParts, formats: Sequence[Format] = ()) -> UploadKey:
+    stem = _parse_stem(key.rpartition("/")[2], formats)
     name = _frame_name(layout_in_use().read_name(stem, where)) if where.stage == Stage.GEOREF else None
     return UploadKey(key, Bands(where.bands), _collection(where), Stage(where.stage), stem, name)
 
@@ -182,12 +184,21 @@ def mapfile_key(collection_id: str) -> str:
     return f"{MAPFILES}{collection_id}.map"
 
 
-def _parse_stem(filename: str) -> str:
+def _parse_stem(filename: str, formats: Sequence[Format]) -> str:
+    """Return a name without its extension: that of a TIFF, or of one of some other formats.
+
+    Raises:
+        InvalidFrameError: `bad_name`, with what is wrong.
+    """
     # composed before it is looked at: composing turns the Greek question mark into a semicolon
-    stem, extensions = _TIF.subn("", unicodedata.normalize("NFC", filename))
+    composed = unicodedata.normalize("NFC", filename)
+    stem, extensions = _TIF.subn("", composed)
+    if not extensions and format_of(composed) in formats:
+        stem, extensions = composed.rpartition(".")[0], 1
     odd = {c for c in stem if c in FORBIDDEN or unicodedata.category(c).startswith("C")}
     if not extensions:
-        raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} does not end in .tif or .tiff")
+        *others, last = (".tif", ".tiff", *(f".{each}" for each in formats))
+        raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} does not end in {', '.join(others)} or {last}")
     if odd:
         raise InvalidFrameError(Reason.BAD_NAME, f"{filename!r} contains {', '.join(sorted(map(ascii, odd)))}")
     if not stem.strip(" .") or stem.startswith("-") or _TIF.search(stem):

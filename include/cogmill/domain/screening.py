@@ -11,7 +11,8 @@ from functools import cache
 from itertools import chain
 
 from cogmill.domain.keys import GRIDS, MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAILS
-from cogmill.domain.layout import KeyLayout, layout_in_use
+from cogmill.domain.layout import KeyLayout, formats_in_use, layout_in_use
+from cogmill.domain.layout.formats import format_of
 from cogmill.domain.layout.kinds import Stage
 from cogmill.domain.public_keys import CATALOG, STAC
 from cogmill.domain.sidecars import POSITION_FILES, SidecarKind, read_sidecar
@@ -20,7 +21,7 @@ SIDECARS = (*chain.from_iterable(POSITION_FILES), ".ovr", ".xml", ".cpg", ".dbf"
 """What GIS programs leave beside a raster. Never read, never reported."""
 
 TIFFS = (".tif", ".tiff")
-"""Extensions of uploads, in lower case."""
+"""Extensions of uploads that every site takes, in lower case."""
 
 MAX_KEY_BYTES = 1024
 """Longest key of S3, in UTF-8. A message may claim any other."""
@@ -40,7 +41,8 @@ def _derived(layout: KeyLayout) -> re.Pattern[str]:
 def is_upload(key: str) -> bool:
     """Tell whether a key names an upload: any TIFF that Cogmill did not write, wherever it lies, and whatever else lies in a stage.
 
-    Directly below `georef/` and `scanned/` every file counts but sidecars; elsewhere files that are not TIFFs are nobody's fault.
+    Files of other formats that the site takes count as TIFFs do. Directly below `georef/` and `scanned/` every file counts but sidecars;
+    elsewhere files that are not TIFFs are nobody's fault.
 
     Examples:
         >>> [is_upload(f"bw/Travis/USDA_1951/frames/{name}") for name in ("georef/x.jpg", "georef/roll4/x.tif", "georef/x.tfw")]
@@ -48,7 +50,7 @@ def is_upload(key: str) -> bool:
         >>> is_upload("bw/Travis/USDA_1951/frames/cog/x.0123456789ab.tif"), is_upload("catalog/index.html"), is_upload("x.TIF")
         (False, False, True)
     """
-    if not key.lower().endswith(TIFFS):
+    if not key.lower().endswith(TIFFS) and format_of(key) not in formats_in_use():
         folder, _, name = key.rpartition("/")
         if not name or name.lower().endswith(SIDECARS) or stage_of(folder) is None:
             return False

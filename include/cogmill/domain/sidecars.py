@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.keys import parse_upload
+from cogmill.domain.layout import formats_in_use
+from cogmill.domain.layout.formats import format_of
 from cogmill.domain.model import Stage, UploadKey
 
 
@@ -91,7 +93,8 @@ def read_sidecar(key: str, taken: Collection[SidecarKind]) -> tuple[SidecarKind,
             continue
         begin = key[: -len(ending)]
         try:
-            upload = parse_upload(begin if begin.casefold().endswith((".tif", ".tiff")) else f"{begin}.tif")
+            whole = begin.casefold().endswith((".tif", ".tiff")) or format_of(begin) in formats_in_use()
+            upload = parse_upload(begin if whole else f"{begin}.tif")
         except InvalidFrameError:
             return None  # beside no frame
         return (kind, upload) if upload.stage is Stage.GEOREF else None

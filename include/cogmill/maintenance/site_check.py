@@ -22,7 +22,7 @@ from cogmill.config.settings import load_settings
 from cogmill.config.site import use_site
 from cogmill.domain.errors import CogmillError, ConfigurationError
 from cogmill.domain.key_reading import Becomes, KeyReading, read_key
-from cogmill.domain.layout import language_in_use, layout_in_use, use_layout
+from cogmill.domain.layout import formats_in_use, language_in_use, layout_in_use, use_layout
 from cogmill.maintenance import install_grids
 
 ROWS = 200
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("--all", action="store_true", help="a row for each key, however many there are")
     check.set_defaults(run=_check)
     asked = parser.parse_args(arguments)
-    before = layout_in_use(), language_in_use()
+    before = layout_in_use(), language_in_use(), formats_in_use()
     try:
         return int(asked.run(asked))
     except (CogmillError, OSError, UnicodeDecodeError) as err:

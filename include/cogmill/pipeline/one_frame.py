@@ -26,6 +26,8 @@ from cogmill.domain.errors import (
     ServiceUnavailableError,
     SourceChangedError,
 )
+from cogmill.domain.layout import formats_in_use
+from cogmill.domain.layout.formats import Format, format_of
 from cogmill.domain.model import Adoption, BuiltCog
 from cogmill.domain.sidecars import LARGEST_BYTES, MISSING_POSITION, Sidecar, SidecarKind
 from cogmill.ledger.frames import CogVersion, Job
@@ -56,7 +58,8 @@ def build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engine
     profile = choose(job.collection.id, job.collection.product, job.bands, job.stem)
     with TemporaryDirectory(dir=scratch) as name:
         folder = Path(name)
-        source, target = folder / "source.tif", folder / "cog.tif"
+        source_format = _format_taken(job.source_key)
+        source, target = folder / f"source.{source_format or 'tif'}", folder / "cog.tif"
         sha256 = archive.store.download(job.source_key, job.etag, source)
         if (size := source.stat().st_size) != job.size:  # else a good frame would be rejected as truncated
             raise ServiceUnavailableError(f"{job.source_key} came with {size} of {job.size} bytes")
@@ -79,15 +82,24 @@ def build_one(archive: Archive, job: Job, choose: ProfileChooser, engine: Engine
             if done := _up_to_date(archive, job, sha256, profile):
                 return done
             cog = build(provenance=provenance, sidecars={kind: file for kind, (file, _) in beside.items()})
-        fingerprint = build_fingerprint(as_used(profile, cog.adjustments.split()))
+        fingerprint = build_fingerprint(as_used(profile, cog.adjustments.split()), source_format)
         return _store(archive, job, target, cog, (sha256, fingerprint))
+
+
+def _format_taken(source_key: str) -> Format | None:
+    """Return the format of an upload that is no TIFF; one that the site does not take any more is read as if it were, and rejected."""
+    found = format_of(source_key)
+    return found if found in formats_in_use() else None
 
 
 def _up_to_date(archive: Archive, job: Job, sha256: str, profile: Profile) -> Built | None:
     """Return the present COG of a frame where it is what would be built of these bytes."""
     if job.cog_key is None or job.fingerprint is None or job.source_sha256 != sha256:
         return None
-    if job.fingerprint not in possible_fingerprints(profile) or archive.store.find(job.cog_key) is None:
+    if (
+        job.fingerprint not in possible_fingerprints(profile, _format_taken(job.source_key))
+        or archive.store.find(job.cog_key) is None
+    ):
         return None
     return Built(CogVersion(job.cog_key, sha256, job.fingerprint), None, stored=False)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cogmill.config.settings import load_settings
 from cogmill.domain.key_reading import read_key
-from cogmill.domain.layout import layout_in_use
+from cogmill.domain.layout import formats_in_use, layout_in_use
 from cogmill.ledger.page_lists import COLLECTION_FILTERS, COLLECTION_SORTS, FRAME_SORTS, Box, FrameFilter, PageRequest
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -82,6 +82,7 @@ def uploads(request: Request, may_retry: MayRetry, q: Text = "") -> str:
         asked=q.strip(),
         reading=read_key(q.strip()) if "/" in q.strip(" /") else None,
         layout=layout_in_use().shown,
+        formats=formats_in_use(),
         may_retry=may_retry,
     )
 

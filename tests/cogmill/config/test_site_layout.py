@@ -107,6 +107,23 @@ def test_keeps_the_default_for_everything_that_is_left_out(tmp_path):
         use_layout(TEXAS)
 
 
+def test_takes_the_formats_of_the_site_and_no_others(tmp_path):
+    file = tmp_path / "site.yaml"
+    try:
+        file.write_text("formats: [jp2]")
+        use_site(file)
+        assert keys.parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.jp2").stem == "03-22-51_4-173"
+        file.write_text("title: x")
+        use_site(file)
+        with pytest.raises(InvalidFrameError, match="bad_name"):
+            keys.parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.jp2")
+        file.write_text("formats: [jp2, ecw]")
+        with pytest.raises(ConfigurationError, match=r"site\.yaml:1: formats.1: 'ecw' is wrong, .*'jp2' or 'img'"):
+            use_site(file)
+    finally:
+        use_layout(TEXAS)
+
+
 def test_talks_to_people_in_the_language_of_the_site(tmp_path):
     file = tmp_path / "site.yaml"
     file.write_text("language: de-AT")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from cogmill.domain.errors import ADVICE, Reason
+from cogmill.domain.layout import TEXAS, use_layout
+from cogmill.domain.layout.formats import Format
 from cogmill.domain.lifecycle import HELD_STATE, HOLD_WORDS, Hold, State
 from fastapi import HTTPException, Request
 from starlette.testclient import TestClient
@@ -370,6 +372,15 @@ def test_says_what_may_be_wrong_when_no_upload_is_found(page: TestClient) -> Non
     assert 'href="/dags/watch_uploads"' in text
     assert "<script>alert" not in text
     assert "Every file that was ever seen" in found(page, "  ")
+
+
+def test_names_the_formats_that_the_site_takes_when_no_upload_is_found(page: TestClient) -> None:
+    assert "Is it a <code>.tif</code>? Other" in found(page, "nowhere")
+    use_layout(TEXAS, formats=Format)
+    try:
+        assert "a <code>.tif</code> or <code>.jp2</code> or <code>.img</code>?" in found(page, "nowhere")
+    finally:
+        use_layout(TEXAS)
 
 
 def test_findings_are_listed_faults_first_with_what_happens_next(page: TestClient, database: dict[str, object]) -> None:

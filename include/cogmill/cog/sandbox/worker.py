@@ -1,4 +1,4 @@
-"""The process that touches uploads: `python -m cogmill.cog.sandbox.worker`.
+"""The process that touches uploads: `python -m cogmill.cog.sandbox.worker LIMITS [FORMAT ...]`.
 
 Reads requests from standard input and writes answers to standard output, see `protocol`. Whatever an upload does to it
 (crash, exhaust memory, hang) ends with this process and is judged by its parent, `engine`.
@@ -18,6 +18,7 @@ import resource
 import sys
 import threading
 import traceback
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -47,11 +48,14 @@ from cogmill.cog.sandbox.protocol import (
     decode_request,
     encode_answer,
 )
+from cogmill.cog.source.open_file import READERS
 from cogmill.domain.errors import InvalidFrameError, VerificationError
+from cogmill.domain.layout.formats import Format
 from cogmill.domain.model import BuiltCog, DrawnScan
 
 DRIVERS = {"GTiff", "COG", "MEM", "VRT"}
-"""All that is ever needed: GTiff reads uploads, COG writes, MEM holds, VRT is how the COG driver reads its source."""
+"""All that is ever needed beside the readers of other formats that the site takes: GTiff reads uploads, COG writes, MEM holds, VRT is how
+the COG driver reads its source."""
 
 MAPPED = 6
 """Address space for the files of a streamed frame, in decoded sizes: source, warp, masks, overviews, at any angle."""
@@ -65,7 +69,7 @@ CONFIG = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
-    "GDAL_MEM_ENABLE_OPEN": "YES",  # our own arrays by their address; uploads are opened by GTiff only
+    "GDAL_MEM_ENABLE_OPEN": "YES",  # our own arrays by their address; uploads are opened by the driver of their format only
     "GTIFF_VIRTUAL_MEM_IO": "NO",
     "OGR_ENABLE_PARTIAL_REPROJECTION": "NO",
 }
@@ -76,7 +80,7 @@ def main() -> None:
     """Answer requests until the parent hangs up."""
     limits = decode_limits(sys.argv[1])
     _limit(limits)
-    _configure()
+    _configure([Format(name) for name in sys.argv[2:]])
     gdal_version(), opencv_version()  # read from where the packages are, and remembered
     refused = confine(Path(os.environ["TMPDIR"]), MAPPED * limits.decoded_bytes)
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
@@ -101,15 +105,17 @@ def _limit(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
 
 
-def _configure() -> None:
+def _configure(formats: Iterable[Format]) -> None:
+    """Set the libraries up, and leave no driver of GDAL that is not needed for TIFF or one of these formats."""
     cv2.setNumThreads(0)  # the threads are ours: as many as the task has slots
     for module in (gdal, ogr, osr):
         module.UseExceptions()
     for key, value in CONFIG.items():
         gdal.SetConfigOption(key, value)
+    needed = DRIVERS | {READERS[each].driver for each in formats}
     for number in reversed(range(gdal.GetDriverCount())):
         driver = gdal.GetDriver(number)
-        if driver.ShortName not in DRIVERS:
+        if driver.ShortName not in needed:
             driver.Deregister()
 
 

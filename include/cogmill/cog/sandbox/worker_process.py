@@ -29,6 +29,7 @@ from cogmill.cog.sandbox.protocol import (
 )
 from cogmill.config.places import IMPORT_ROOT
 from cogmill.domain.errors import Reason, VerificationError
+from cogmill.domain.layout import formats_in_use
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class WorkerProcess:
         open_to_worker(scratch)
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cogmill.cog.sandbox.worker", encode_limits(limits)],
+                [sys.executable, "-m", "cogmill.cog.sandbox.worker", encode_limits(limits), *formats_in_use()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

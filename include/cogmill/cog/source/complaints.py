@@ -30,7 +30,7 @@ class Complaints:
             return
         if severity == gdal.CE_Warning and (HARMLESS.search(message) or not DECODERS.search(message)):
             return
-        self.first = self.first or message
+        self.first = self.first or message.strip()
         self.count += 1
 
     @property

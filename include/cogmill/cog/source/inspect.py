@@ -1,12 +1,7 @@
-"""Open an upload safely and check what it is, before any pixel is read.
-
-Only the GTiff driver sees the file, only from the local disk, and it looks at nothing beside the file: sidecars that the site takes are
-handed over by name, and read by `sidecar_files`.
-"""
+"""Open an upload safely and check what it is, before any pixel is read."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,14 +16,11 @@ from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.source.bands import check_depth, choose_bands
 from cogmill.cog.source.control_points import Bend
 from cogmill.cog.source.gdal_types import Dataset, SpatialReference
+from cogmill.cog.source.open_file import choose_page, open_file
 from cogmill.cog.source.position import NO_SIDECARS, read_position
-from cogmill.cog.source.tiff_pages import choose_page
 from cogmill.domain.errors import InvalidFrameError, Reason
 from cogmill.domain.model import Bands
 from cogmill.domain.sidecars import SidecarKind
-
-TIFF_MAGIC = {b"II*\0": "<I", b"MM\0*": ">I", b"II+\0": "<Q", b"MM\0+": ">Q"}
-"""First four bytes of TIFF and BigTIFF, and how the offset of the first directory is written."""
 
 BITS_PER_BYTE = 8
 
@@ -71,13 +63,13 @@ REFUSED_CODECS = {"PIXARLOG", "SGILOG", "SGILOG24"}
 
 
 def open_raster(path: Path, limits: Limits, *, threads: int = 1) -> Dataset:
-    """Open the first page of a TIFF, positioned or not, and check what it would cost to read.
+    """Open the first page of a file, positioned or not, and check what it would cost to read.
 
     Raises:
-        InvalidFrameError: Empty, too large, no TIFF, or with a number of bands that no photograph has.
+        InvalidFrameError: Empty, too large, not of its format, or with a number of bands that no photograph has.
     """
     _check_size(path, limits)
-    dataset = _open(path, threads)
+    dataset = open_file(path, threads)
     try:
         _check_limits(path, dataset, limits)
         _check_codecs(dataset)
@@ -95,10 +87,10 @@ def open_upload(  # noqa: PLR0913 - a file, what is beside it, and what is asked
     *,
     threads: int = 1,
 ) -> SourceRaster:
-    """Open a GeoTIFF and check everything its directory tells.
+    """Open an upload and check everything its directory tells.
 
     Args:
-        path: Local file.
+        path: Local file; its name ends as its format says.
         bands: What the folder of the frame promises.
         limits: What the frame may cost.
         profile: What it declares for files that do not tell everything: a scaling of 16 bits, a coordinate system.
@@ -110,7 +102,7 @@ def open_upload(  # noqa: PLR0913 - a file, what is beside it, and what is asked
     """
     _check_size(path, limits)
     try:
-        dataset, page = choose_page(_open(path, threads), lambda name: _open_name(name, threads))
+        dataset, page = choose_page(open_file(path, threads), threads)
         _check_limits(path, dataset, limits)
         _check_codecs(dataset)
         raster = _inspect(path, dataset, bands, profile, sidecars)
@@ -149,42 +141,6 @@ def _check_size(path: Path, limits: Limits) -> None:
         raise InvalidFrameError(Reason.EMPTY, "0 bytes")
     if size > limits.file_bytes:
         raise InvalidFrameError(Reason.TOO_LARGE, f"file of {size} bytes, at most {limits.file_bytes} are accepted")
-
-
-def _open(path: Path, threads: int) -> Dataset:
-    """Open a local file with the GTiff driver and no other, without anything that lies beside it."""
-    try:
-        return _open_name(str(path), threads)
-    except RuntimeError as err:
-        raise _why_not_opened(path, str(err)) from err
-
-
-def _open_name(name: str, threads: int) -> Dataset:
-    """Open a path, or a page of a file by GDAL's name of it."""
-    dataset: Dataset = gdal.OpenEx(
-        name,
-        gdal.OF_RASTER | gdal.OF_VERBOSE_ERROR,
-        allowed_drivers=["GTiff"],
-        open_options=["GEOREF_SOURCES=INTERNAL", f"NUM_THREADS={threads}"],
-    )
-    return dataset
-
-
-def _why_not_opened(path: Path, message: str) -> InvalidFrameError:
-    """Tell a TIFF that ends before its directory from a file that is no TIFF."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(16)
-    layout = TIFF_MAGIC.get(head[:4])
-    if layout is None:
-        return InvalidFrameError(Reason.NOT_A_GEOTIFF, f"the file does not begin like a TIFF but with {head[:8]!r}")
-    at = 8 if layout.endswith("Q") else 4
-    if len(head) < at + struct.calcsize(layout):
-        return InvalidFrameError(Reason.TRUNCATED, f"only {size} bytes")
-    (directory,) = struct.unpack_from(layout, head, at)
-    if directory + 2 > size:
-        return InvalidFrameError(Reason.TRUNCATED, f"the directory should be at byte {directory} of {size}")
-    return InvalidFrameError(Reason.NOT_A_GEOTIFF, f"its directory cannot be read ({message})")
 
 
 def _check_limits(path: Path, dataset: Dataset, limits: Limits) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from cogmill.domain.layout.formats import Format
 from cogmill.domain.layout.rules import KeyLayout
 from cogmill.domain.layout.texas import TEXAS
 
-__all__ = ["TEXAS", "KeyLayout", "language_in_use", "layout_in_use", "use_layout"]
+__all__ = ["TEXAS", "KeyLayout", "formats_in_use", "language_in_use", "layout_in_use", "use_layout"]
 
-_in_use = [(TEXAS, "en")]
+_NO_FORMATS: tuple[Format, ...] = ()
+
+_in_use = [(TEXAS, "en", _NO_FORMATS)]
 
 
 def layout_in_use() -> KeyLayout:
@@ -20,11 +25,18 @@ def language_in_use() -> str:
     return _in_use[0][1]
 
 
-def use_layout(layout: KeyLayout, language: str = "en") -> None:
-    """Let this process work by a layout, and talk in a language. A process works for one archive: its settings do this once, as they are read.
+def formats_in_use() -> tuple[Format, ...]:
+    """Return the formats beside GeoTIFF of which this process takes uploads, each once."""
+    return _in_use[0][2]
+
+
+def use_layout(layout: KeyLayout, language: str = "en", formats: Iterable[Format] = ()) -> None:
+    """Let this process work by a layout, talk in a language, and take files of some formats beside GeoTIFF.
+
+    A process works for one archive: its settings do this once, as they are read.
 
     Raises:
         ConfigurationError: The layout cannot be read.
     """
     layout.check()
-    _in_use[0] = layout, language
+    _in_use[0] = layout, language, tuple(dict.fromkeys(formats))

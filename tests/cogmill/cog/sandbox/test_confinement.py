@@ -169,7 +169,7 @@ from cogmill.cog.sandbox.limits import Limits
 from cogmill.cog.sandbox.protocol import BuildRequest
 from cogmill.domain.model import Bands, BuiltCog
 
-worker._configure()
+worker._configure(())
 loaded = set(sys.modules)
 for name, source in zip(("bw", "bw", "nc"), sys.argv[1:]):
     request = BuildRequest(Path(source), Path(source + ".cog"), Bands(name), PROFILES[name], {}, None, 1)
