@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from croniter import croniter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from cogmill.cog.libraries import proj_folders
 from cogmill.cog.profiles import DatumAccuracy
 from cogmill.domain.geo import Bounds4326
 
@@ -74,8 +73,6 @@ def _check_crs(code: str) -> str:
         from osgeo import osr  # noqa: PLC0415 - only where a file states a code, on hosts that read files
     except ImportError:
         return code  # a host that builds nothing
-    # Where workers look: rasterio, once imported, has told PROJ that all folders of PROJ_DATA are the name of one.
-    osr.SetPROJSearchPaths([str(folder) for folder in proj_folders()])
     osr.UseExceptions()
     srs = osr.SpatialReference()
     try:

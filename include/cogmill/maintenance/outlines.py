@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import rasterio
-
 from cogmill.cog.output.levels import level_sizes
 from cogmill.cog.output.outline import outline_margin
+from cogmill.cog.rasters import rasterio
 from cogmill.pipeline.archive import Archive
 
 log = logging.getLogger(__name__)

@@ -154,8 +154,9 @@ def _window(layer: str, bounds: Bounds3857, size: tuple[int, int]) -> dict[str, 
 def _opacity(draft: DraftServer, answer: Answer) -> NDArray[np.uint8]:
     """Return the alpha of a map, shape (rows, columns), 0 where transparent and 255 where opaque."""
     # only here: importing rasterio takes 0.12 s, which each task of a collection would pay when it starts
-    import rasterio  # noqa: PLC0415
     from rasterio.errors import NotGeoreferencedWarning, RasterioIOError  # noqa: PLC0415
+
+    from cogmill.cog.rasters import rasterio  # noqa: PLC0415
 
     file = draft.folder / "answer.png"
     file.write_bytes(answer.body)

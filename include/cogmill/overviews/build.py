@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from osgeo import gdal
 
 from cogmill.cog.arrays.scratch import ScratchArrays
 from cogmill.cog.output.levels import build_levels
 from cogmill.cog.output.verify_cog import verify_layout, verify_pixels
 from cogmill.cog.output.writer import write_cog
+from cogmill.cog.rasters import rasterio
 from cogmill.domain.geo import Bounds3857
 from cogmill.overviews.compose import Canvas, compose
 from cogmill.overviews.contents import PROFILE

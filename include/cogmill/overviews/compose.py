@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from cogmill.cog.arrays.masks import VALID
+from cogmill.cog.rasters import rasterio
 from cogmill.cog.source.decode import Bytes
 from cogmill.domain.errors import ServiceUnavailableError
 from cogmill.domain.geo import Bounds3857

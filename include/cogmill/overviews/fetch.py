@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
 from cogmill.cog.output.tiff import FRAME, Directory, read_directories
+from cogmill.cog.rasters import rasterio
 from cogmill.domain.errors import ServiceUnavailableError, VerificationError
 from cogmill.domain.geo import Bounds3857
 from cogmill.overviews.contents import Member

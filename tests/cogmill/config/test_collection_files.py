@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import typing
 
 import pytest
@@ -105,21 +102,3 @@ def test_looks_for_no_collar_in_frames_whose_names_fit_a_pattern(tmp_path):
 
     stems = ("03-22-51_4-173", "03-22-51_5-1", "03-22-51_5-11", "03-22-51_4-18")
     assert [config.profile(Bands.BW, stem).collar for stem in stems] == [False, False, True, True]
-
-
-def test_knows_coordinate_systems_whatever_rasterio_told_proj_of_several_folders(tmp_path):
-    (tmp_path / "travis_usda_1951_frames.yaml").write_text("crs: EPSG:26914\n")
-    program = f"""
-import sys
-import rasterio
-from pathlib import Path
-from cogmill.config.collection_files import load_collection_config
-print(load_collection_config(Path({str(tmp_path)!r}), "travis_usda_1951_frames"))
-"""
-    environment = {**os.environ, "PROJ_DATA": f"{tmp_path}:/usr/share/proj"}
-
-    ended = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert "EPSG:26914" in ended.stdout, ended.stderr
