@@ -1,7 +1,7 @@
 """rasterio, for all who read pixels outside of the confined worker.
 
-Once imported, it tells PROJ that all of `PROJ_DATA` is the name of one folder. Where that names several, no coordinate system would be
-known in this process any more: neither those of collection files nor that of the index files.
+Whenever it starts its environment, it tells PROJ that all of `PROJ_DATA` is the name of one folder. Where that names several, no coordinate
+system would be known in this process any more: neither those of collection files nor that of the index files.
 """
 
 from __future__ import annotations
@@ -10,10 +10,17 @@ import os
 
 import rasterio
 from osgeo import osr
-
-from cogmill.cog.libraries import proj_folders
+from rasterio import _env
 
 __all__ = ["rasterio"]
 
-if os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB"):
-    osr.SetPROJSearchPaths([str(folder) for folder in proj_folders()])
+
+def _look_in_each(folders: str) -> None:
+    """Let PROJ look in each of the folders of `PROJ_DATA`."""
+    osr.SetPROJSearchPaths(folders.split(os.pathsep))
+
+
+# Private, and the only place: rasterio offers no other way to say it.
+_env.set_proj_data_search_path = _look_in_each
+if named := os.environ.get("PROJ_DATA") or os.environ.get("PROJ_LIB"):
+    _look_in_each(named)

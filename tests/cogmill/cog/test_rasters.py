@@ -12,7 +12,12 @@ PROGRAM = Path(__file__).parents[3] / "include" / "cogmill"
 
 
 def test_coordinate_systems_are_known_where_proj_data_names_several_folders(tmp_path):
-    program = "from cogmill.cog.rasters import rasterio; from cogmill.cog.source.crs import from_epsg; print(from_epsg(26914).GetName())"
+    program = """
+from cogmill.cog.rasters import rasterio
+from cogmill.cog.source.crs import from_epsg
+with rasterio.Env():
+    print(from_epsg(26914).GetName())
+"""
     environment = {**os.environ, "PROJ_DATA": f"{tmp_path}:/usr/share/proj"}
 
     ended = subprocess.run(
