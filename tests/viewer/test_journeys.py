@@ -42,7 +42,7 @@ def year(page: Page) -> Any:
 def frames(page: Page) -> list[str]:
     """Return the names of the listed photographs, once all collections have been asked."""
     expect(page.locator("#here [role=status]")).to_contain_text(re.compile("photograph"))
-    expect(page.locator("#here [role=status]")).not_to_contain_text("Looking")
+    expect(page.locator("#here")).not_to_have_attribute("aria-busy", "true")
     return [f"{year} {name}" for year, name in page.evaluate(
         "[...document.querySelectorAll('#here h4')].map(h => [h.closest('section').querySelector('h3').textContent, h.textContent])"
     )]  # fmt: skip

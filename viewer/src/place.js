@@ -29,6 +29,7 @@ export class Place {
     const faults = [];
     this.section.hidden = false;
     this.head(candidates.length ? t("Looking into {collections} …", { collections: counted(candidates.length, "collection") }) : "");
+    this.section.setAttribute("aria-busy", "true");
     if (focus) byId("panel-body").focus({ preventScroll: true });
     await eachFewAtOnce(candidates, async (service) => {
       try {
@@ -42,6 +43,7 @@ export class Place {
       }
     });
     if (stop.signal.aborted) return;
+    this.section.removeAttribute("aria-busy");
     this.show();
     this.tell(faults);
     this.acts.found(this.frames);
@@ -52,6 +54,7 @@ export class Place {
     this.frames = [];
     this.at = null;
     this.section.hidden = true;
+    this.section.removeAttribute("aria-busy");
     this.section.replaceChildren();
   }
 
