@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext
 
-from demo.screenshots import QUIET
 from demo.stack import Stack
 from demo.stack.temporary_stack import temporary_stack
+from tests.chromium import running_chromium
 from tests.system.probes import aws_client
 
 TEXAS = "[-107, 25, -93, 37]"
@@ -97,12 +96,7 @@ def live_stack() -> Iterator[Stack]:
 @pytest.fixture
 def browser() -> Iterator[BrowserContext]:
     """Debian's Chromium with a window of its own, patient on a busy machine."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("no chromium here: setup/install.sh browser brings it, as make test does")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+    with running_chromium() as started:
         context = started.new_context(viewport={"width": 1400, "height": 900})
         context.set_default_timeout(90_000)
         yield context
-        started.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,12 +16,12 @@ from cogmill.domain.model import Bands, Collection, Product
 from cogmill.mapserver.urls import ArchiveAddresses
 from cogmill.public.scans.lone_scan import LoneScan
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from rasterio.crs import CRS
 
-from demo.screenshots import QUIET
 from demo.stack.temporary_stack import free_ports
 from demo.survey.export import TILES, save
+from tests.chromium import running_chromium
 from tests.viewer.static_archive import WHEN, StaticArchive
 from tests.viewer.static_server import Files, serving
 
@@ -127,13 +126,8 @@ def site(bucket: Path, port: int) -> Iterator[Files]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.fail("no chromium here: setup/install.sh browser brings it, as make test does")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+    with running_chromium() as started:
         yield started
-        started.close()
 
 
 OpenPage = Callable[..., Page]

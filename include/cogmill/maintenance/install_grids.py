@@ -57,7 +57,7 @@ def from_bucket(store: S3Store) -> Source:
     def bring(name: str, into: Path) -> None:
         key = keys.GRIDS + name
         if store.digest(key, into / name) is None:
-            raise ConfigurationError(f"s3://{store.bucket} has no {key}")
+            raise ConfigurationError(f"s3://{store.place} has no {key}")
 
     return bring
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from demo.screenshots import QUIET
 from demo.survey.landscape import ORIGIN_LAT, ORIGIN_LON
+from tests.chromium import running_chromium
 from tests.system.clients.ground import VIEW_PX, ZOOM, Ground
 from tests.viewer.static_server import Files, serving
 
@@ -53,13 +52,8 @@ def pages(libraries: Path) -> Iterator[Files]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.fail("no chromium here: setup/install.sh browser brings it, as make test does")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=[*QUIET, *SOFTWARE_WEBGL])
+    with running_chromium(*SOFTWARE_WEBGL) as started:
         yield started
-        started.close()
 
 
 @pytest.mark.parametrize(
