@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import pytest
 
 from demo.stack import Stack
 from tests.system.probes import wait_until
@@ -72,6 +73,9 @@ class AirflowApi:
 
         def asks() -> bool:
             boxes = self.boxes(dag_id, run_id)
+            if self.state_of(dag_id, run_id) not in UNFINISHED:
+                conf = self.get(f"dags/{dag_id}/dagRuns/{run_id}")["conf"]
+                pytest.fail(f"the run with {conf} ended without a question: {boxes}")
             return [box.state for box in boxes if box.task == task] == ["awaiting_input"]
 
         wait_until(asks, limit_s)

@@ -76,11 +76,15 @@ def choose(form: Locator, field: str, value: str) -> None:
     box = form.locator(f"#element_{field}")
     box.get_by_role("combobox").fill(value)
     form.page.get_by_role("option", name=value, exact=True).click()
+    expect(form.locator(f"#element_{field}")).to_contain_text(value)
 
 
 def turn(form: Locator, field: str) -> None:
-    """Turn a switch."""
-    form.locator("label").filter(has=form.page.locator(f"[name=element_{field}]")).click()
+    """Turn a switch, and see it turned."""
+    switch = form.page.locator(f"[name=element_{field}]")
+    before = switch.is_checked()
+    form.locator("label").filter(has=switch).click()
+    expect(switch).to_be_checked(checked=not before)
 
 
 def start(page: Page, form: Locator, dag: str) -> str:

@@ -229,8 +229,10 @@ def _made_of(document: Document) -> dict[str, Any]:
 
 
 def _kept(known: Iterable[str]) -> set[str]:
-    """Return the documents that stay although nobody writes them: the viewer, where this installation came without it."""
-    return set() if built_documents(VIEWER) else {key for key in known if key.startswith(public_keys.VIEWER)}
+    """Return the documents that stay although nobody writes them: the built viewer, where this installation came without it."""
+    if built_documents(VIEWER):
+        return set()
+    return {key for key in known if key.startswith(public_keys.VIEWER)} - {public_keys.VIEWER_PLACES}
 
 
 def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:

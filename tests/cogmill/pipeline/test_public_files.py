@@ -156,7 +156,14 @@ def test_an_installation_without_the_viewer_leaves_it_alone(two, tmp_path, monke
         assert keys <= set(two.listed(VIEWER))
 
 
-def test_places_follow_the_site_file(two, tmp_path):
+@pytest.mark.parametrize("viewer", [True, False])
+def test_places_follow_the_site_file_whether_the_viewer_was_built_here_or_not(two, tmp_path, monkeypatch, viewer):
+    build = tmp_path / "build"
+    build.mkdir()
+    if viewer:
+        (build / "index.html").write_text("<!doctype html>")
+    for module in (viewer_files, public_files):
+        monkeypatch.setattr(module, "VIEWER", build)
     site, places = tmp_path / "site.yaml", tmp_path / "counties.geojson"
     archive = two.archive.with_settings(site_file=site)
     site.write_text("places: counties.geojson")
