@@ -15,9 +15,8 @@ from demo.screenshots import OUT
 from demo.stack import Stack, load_settings
 from demo.stack.__main__ import addresses
 from demo.survey.generate import generate
-from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
-from demo.survey.other_site import in_layout_of_site
+from demo.survey.other_site import in_layout_of_site, place_of_site
 
 PATIENCE_S = 420
 """Seconds until the demo gives up waiting for the map."""
@@ -30,7 +29,9 @@ def main() -> int:
     try:
         load_program_settings()  # with them its site file
         stack.start()
-        survey = generate(stack.paths.root / "survey", say=lambda line: print(f"  {line}", flush=True))
+        survey = generate(
+            stack.paths.root / "survey", say=lambda line: print(f"  {line}", flush=True), place=place_of_site()
+        )
         survey = in_layout_of_site(survey)
         drop(stack, survey)
         wrong = look(stack, survey)
@@ -52,7 +53,7 @@ def drop(stack: Stack, survey: Manifest) -> None:
 
 def look(stack: Stack, survey: Manifest) -> list[str]:
     """Wait for each map, compare it with the ground, save a picture; return the collections that are not right."""
-    landscape = Landscape(survey.seed, survey.step)
+    landscape = survey.landscape
     deadline = time.monotonic() + PATIENCE_S
     OUT.mkdir(exist_ok=True)
     wrong = []

@@ -18,7 +18,7 @@ from rasterio.crs import CRS
 
 from demo.survey.export import EXPORTS, TILES, save, write
 from demo.survey.film_scan import Photo, render_scan
-from demo.survey.landscape import Landscape
+from demo.survey.landscape import AUSTIN, Landscape, Place
 from demo.survey.manifest import Item, Manifest
 from demo.survey.plan import Shot, shots
 
@@ -29,7 +29,9 @@ GSD = 2.0
 SEED = 1951
 
 
-def generate(folder: Path, side: int = SIDE, seed: int = SEED, say: Callable[[str], None] = print) -> Manifest:
+def generate(
+    folder: Path, side: int = SIDE, seed: int = SEED, say: Callable[[str], None] = print, place: Place = AUSTIN
+) -> Manifest:
     """Return the survey in a folder, making it when it is not there.
 
     Args:
@@ -37,8 +39,9 @@ def generate(folder: Path, side: int = SIDE, seed: int = SEED, say: Callable[[st
         side: Pixels along one side of a photograph, up to 7200.
         seed: Chooses the landscape.
         say: Called with a line of progress per file.
+        place: Where it is flown.
     """
-    fingerprint = f"{_code()} {side} {seed}"
+    fingerprint = f"{_code()} {side} {seed} {place}"
     present = Manifest.load(folder, fingerprint)
     if present:
         say(f"the survey in {folder} is up to date")
@@ -46,30 +49,30 @@ def generate(folder: Path, side: int = SIDE, seed: int = SEED, say: Callable[[st
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     gsd = GSD * SIDE / side
-    todo = shots(_landscape(seed, gsd), side, gsd)
+    todo = shots(_landscape(seed, gsd, place), side, gsd)
     items: list[Item] = []
     # neighbours share painted ground, so each process takes a run of them
     workers = os.cpu_count() or 1
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        make = partial(_make, folder=folder, seed=seed, gsd=gsd)
+        make = partial(_make, folder=folder, seed=seed, gsd=gsd, place=place)
         for number, made in enumerate(pool.map(make, todo, chunksize=max(1, len(todo) // (2 * workers))), 1):
             items += made
             say(f"{number}/{len(todo)} {made[0].key}")
-    manifest = Manifest(folder, seed, gsd, items)
+    manifest = Manifest(folder, seed, gsd, items, place)
     manifest.save(fingerprint)
     return manifest
 
 
 @cache
-def _landscape(seed: int, step: float) -> Landscape:
-    return Landscape(seed, step)
+def _landscape(seed: int, step: float, place: Place) -> Landscape:
+    return Landscape(seed, step, place)
 
 
-def _make(shot: Shot, *, folder: Path, seed: int, gsd: float) -> list[Item]:
+def _make(shot: Shot, *, folder: Path, seed: int, gsd: float, place: Place) -> list[Item]:
     """Take one photograph and write its frame and its scan."""
     crs = CRS.from_epsg(shot.epsg)
     bands = 1 if shot.bands == "bw" else 3
-    landscape = _landscape(seed, gsd)
+    landscape = _landscape(seed, gsd, place)
     label = f"{shot.folder.split('/')[-2].replace('_', ' ')}  {shot.name.rpartition('.')[0]}"
     photo = shot.photo
     if shot.collar:

@@ -1,4 +1,4 @@
-"""One known landscape around Austin, Texas, as a function of EPSG:3857 coordinates: the truth every frame and map can be compared with."""
+"""One known landscape, anywhere on Earth, as a function of EPSG:3857 coordinates: the truth every frame and map can be compared with."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from demo.survey.landmarks import LANDMARKS, Landmark, paint_landmarks
 from demo.survey.terrain import paint_terrain
 from demo.survey.town import paint_roads, paint_town, paint_water
 
-ORIGIN_LON, ORIGIN_LAT = -97.75, 30.28
-"""Degrees; where the landscape's own metres are 0, 0: the middle of the town."""
 WEB_MERCATOR = CRS.from_epsg(3857)
 BLOCK = 512
 """Grid points along one side of the pieces in which the landscape is painted and kept."""
@@ -34,14 +32,30 @@ Bounds = tuple[float, float, float, float]
 """West, south, east, north."""
 
 
-def origin() -> tuple[float, float]:
-    """Return the landscape's origin in EPSG:3857."""
-    xs, ys = transform(CRS.from_epsg(4326), WEB_MERCATOR, [ORIGIN_LON], [ORIGIN_LAT])
-    return xs[0], ys[0]
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where on Earth the landscape lies."""
+
+    lon: float
+    lat: float
+    """Degrees; where the landscape's own metres are 0, 0: the middle of the town."""
+    systems: tuple[int, ...]
+    """EPSG codes in which its photographs are georeferenced, in turn; the first is that of its maps."""
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """The landscape's origin in EPSG:3857."""
+        xs, ys = transform(CRS.from_epsg(4326), WEB_MERCATOR, [self.lon], [self.lat])
+        return xs[0], ys[0]
+
+    @property
+    def shrink(self) -> float:
+        """Ground metres in one EPSG:3857 unit at the origin; the landscape's own metres are scaled by this everywhere."""
+        return math.cos(math.radians(self.lat))
 
 
-SHRINK = math.cos(math.radians(ORIGIN_LAT))
-"""Ground metres in one EPSG:3857 unit at the origin; the landscape's own metres are scaled by this everywhere."""
+AUSTIN = Place(-97.75, 30.28, (26914, 4326, 3857))
+GOETTINGEN = Place(9.93, 51.53, (25832, 31467, 3857))
 
 
 @dataclass(slots=True)
@@ -51,12 +65,13 @@ class Landscape:
     seed: int
     step: float
     """EPSG:3857 units between the points at which it is painted; what lies between is interpolated."""
+    place: Place = AUSTIN
     _blocks: OrderedDict[tuple[int, int], NDArray[np.uint8]] = field(default_factory=OrderedDict, repr=False)
 
     def to_map(self, east: float, north: float) -> tuple[float, float]:
         """Return EPSG:3857 coordinates of a place given in the landscape's own metres."""
-        x, y = origin()
-        return x + east / SHRINK, y + north / SHRINK
+        x, y = self.place.origin
+        return x + east / self.place.shrink, y + north / self.place.shrink
 
     @property
     def landmarks(self) -> list[tuple[Landmark, float, float]]:
@@ -112,7 +127,7 @@ class Landscape:
     def _window(self, bounds: Bounds) -> tuple[NDArray[np.uint8], Affine]:
         """Return the painted grid that covers `bounds`, shape (4, rows, columns), and its transform."""
         side = BLOCK * self.step
-        x0, y0 = origin()
+        x0, y0 = self.place.origin
         first_column, last_column = (math.floor((x - x0) / side) for x in (bounds[0], bounds[2]))
         first_row, last_row = (math.floor((y0 - y) / side) for y in (bounds[3], bounds[1]))
         rows = [
@@ -127,7 +142,7 @@ class Landscape:
         if (row, column) in self._blocks:
             self._blocks.move_to_end((row, column))
             return self._blocks[row, column]
-        step = self.step * SHRINK
+        step = self.step * self.place.shrink
         xs = (column * BLOCK + np.arange(BLOCK) + 0.5) * step
         ys = -(row * BLOCK + np.arange(BLOCK) + 0.5) * step
         self._blocks[row, column] = _paint(Canvas.blank(xs, ys, step, self.seed))

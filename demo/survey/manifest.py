@@ -9,6 +9,8 @@ from pathlib import Path
 from cogmill.domain.model import Stage
 from cogmill.domain.screening import stage_of
 
+from demo.survey.landscape import AUSTIN, Landscape, Place
+
 NAME = "manifest.json"
 
 
@@ -45,6 +47,13 @@ class Manifest:
     step: float
     """Grid of the landscape, EPSG:3857 units."""
     items: list[Item]
+    place: Place = AUSTIN
+    """Where it was flown."""
+
+    @property
+    def landscape(self) -> Landscape:
+        """The ground that its photographs show."""
+        return Landscape(self.seed, self.step, self.place)
 
     def path(self, item: Item) -> Path:
         """Return the local file of an item."""
@@ -65,6 +74,7 @@ class Manifest:
             "seed": self.seed,
             "step": self.step,
             "items": list(map(asdict, self.items)),
+            "place": asdict(self.place),
         }
         (self.folder / NAME).write_text(json.dumps(values, indent=1))
 
@@ -77,4 +87,5 @@ class Manifest:
         if values["fingerprint"] != fingerprint:
             return None
         items = [Item(**{**item, "outline": [tuple(p) for p in item["outline"]]}) for item in values["items"]]
-        return cls(folder, values["seed"], values["step"], items)
+        place = Place(**values["place"] | {"systems": tuple(values["place"]["systems"])})
+        return cls(folder, values["seed"], values["step"], items, place)

@@ -1,4 +1,4 @@
-"""The demo's survey under the names of another site: the same photographs, with the keys that its layout wants."""
+"""The demo's survey for another site: flown over a town in Europe, with the keys that its layout wants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from cogmill.domain.layout.dates import Days
 from cogmill.domain.layout.file_names import FolderParts
 from cogmill.domain.model import FrameName, Product, Stage
 
+from demo.survey.landscape import AUSTIN, GOETTINGEN, Place
 from demo.survey.manifest import Item, Manifest
+
+
+def place_of_site() -> Place:
+    """Return where the survey is flown; a layout does not say where an archive lies, so all but the built-in get the example's town."""
+    return AUSTIN if layout_in_use() is TEXAS else GOETTINGEN
 
 
 def in_layout_of_site(survey: Manifest) -> Manifest:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from demo.survey.film_scan import Photo
-from demo.survey.landscape import SHRINK, Landscape
+from demo.survey.landscape import Landscape
 
 FORWARD_OVERLAP, SIDE_OVERLAP = 0.6, 0.3
 """Share of a photograph that its neighbour along the line, and across lines, shows as well."""
@@ -38,9 +38,6 @@ class Shot:
     """Expected rejection; such a frame loses its CRS."""
 
 
-CRS_IN_TURN = (26914, 4326, 3857)
-
-
 def shots(landscape: Landscape, side: int, gsd: float) -> list[Shot]:
     """Return everything the demo drops into the bucket.
 
@@ -61,7 +58,7 @@ def shots(landscape: Landscape, side: int, gsd: float) -> list[Shot]:
 
 def _flight(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
     """The black-and-white flight: three lines of four frames, and one more whose export went wrong."""
-    ground = side * gsd * SHRINK
+    ground = side * gsd * landscape.place.shrink
     along, across = ground * (1 - FORWARD_OVERLAP), ground * (1 - SIDE_OVERLAP)
     west, north = -1.5 * along, across
     # names with everything staff ever typed; the frame numbers run on
@@ -73,7 +70,7 @@ def _flight(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
         photo = Photo(x, y, TURNS[number % len(TURNS)], side, gsd)
         stem = name.rpartition(".")[0]
         scan = "" if number == 9 else f"{stem}.{'TIF' if number % 4 == 1 else 'tif'}"
-        yield Shot(f"{TRAVIS}/frames", "bw", name, photo, CRS_IN_TURN[number % 3], number % 4, scan)
+        yield Shot(f"{TRAVIS}/frames", "bw", name, photo, _system(landscape, number), number % 4, scan)
     x, y = landscape.to_map(0, 0)
     lost = Photo(x, y, 0, side // 2, gsd)
     yield Shot(f"{TRAVIS}/frames", "bw", "03-22-51_5-199.tif", lost, 3857, 0, reason="no_crs")
@@ -81,12 +78,12 @@ def _flight(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
 
 def _colour(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
     """Colour frames of the same flight under the very names of grey ones; they lie partly over them."""
-    ground = side * gsd * SHRINK
+    ground = side * gsd * landscape.place.shrink
     for number in range(2):
         x, y = landscape.to_map(1.1 * ground, 0.35 * ground - 0.8 * ground * number)
         photo = Photo(x, y, TURNS[number + 4], side, gsd)
         name = f"03-22-51_4-{173 + number}.tif"
-        yield Shot(f"{TRAVIS}/frames", "nc", name, photo, CRS_IN_TURN[number], number, scan=name)
+        yield Shot(f"{TRAVIS}/frames", "nc", name, photo, _system(landscape, number), number, scan=name)
 
 
 def _without_roll(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
@@ -94,7 +91,7 @@ def _without_roll(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]
         x, y = landscape.to_map(-600 + 700 * number, -900)
         photo = Photo(x, y, TURNS[number + 6], side * 2 // 3, gsd)
         name = f"11-02-50_{17 + number}.tif"
-        yield Shot("Hays/AMS_1950/frames", "bw", name, photo, CRS_IN_TURN[number + 1], number + 1, scan=name)
+        yield Shot("Hays/AMS_1950/frames", "bw", name, photo, _system(landscape, number + 1), number + 1, scan=name)
 
 
 def _index_sheets(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
@@ -114,7 +111,7 @@ def _index_sheets(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]
 def _mosaic(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
     x, y = landscape.to_map(0, 0)
     photo = Photo(x, y, 0, side * 2 // 3, gsd * 3)
-    yield Shot("Travis/TxDOT_1985/mosaic", "nc", "mosaic_1.tif", photo, 26914, 3, collar=False)
+    yield Shot("Travis/TxDOT_1985/mosaic", "nc", "mosaic_1.tif", photo, _system(landscape, 0), 3, collar=False)
 
 
 def _stratmap(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
@@ -122,4 +119,11 @@ def _stratmap(landscape: Landscape, side: int, gsd: float) -> Iterator[Shot]:
         x, y = landscape.to_map(1900 + 600 * number, 1500)
         photo = Photo(x, y, TURNS[number + 8], side // 2, gsd)
         name = f"7_{12 + number}_01-29-96.tif"
-        yield Shot("StratMap/Travis/TNRIS_1996/frames", "nc", name, photo, CRS_IN_TURN[number], number, scan=name)
+        yield Shot(
+            "StratMap/Travis/TNRIS_1996/frames", "nc", name, photo, _system(landscape, number), number, scan=name
+        )
+
+
+def _system(landscape: Landscape, number: int) -> int:
+    """Return the EPSG code of a photograph: the systems of the place take turns."""
+    return landscape.place.systems[number % len(landscape.place.systems)]

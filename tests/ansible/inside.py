@@ -33,7 +33,6 @@ from cogmill.pipeline.batches import plan_batches
 
 from demo import maps
 from demo.survey.generate import generate
-from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
 from tests.ansible.load import Crowd, picture, seconds_until, trap
 
@@ -126,7 +125,7 @@ class Front:
 def judge(folder: Path, limit_s: str = "180") -> dict[str, str]:
     """Return what is wrong with each service's map; nothing when all show the ground."""
     made = survey(folder)
-    landscape = Landscape(made.seed, made.step)
+    landscape = made.landscape
     wrong = {}
     for collection_id, frames in made.collections.items():
         service = maps.Service(Front(), collection_id, frames)

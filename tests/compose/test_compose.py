@@ -18,7 +18,6 @@ from cogmill.mapserver.urls import download_url
 
 from demo.maps import Service
 from demo.survey.generate import generate
-from demo.survey.landscape import Landscape
 from demo.survey.manifest import Manifest
 from tests.ansible.hosts import TASK_METADATA, docker, lend_keys
 from tests.ansible.inside import Front
@@ -95,7 +94,7 @@ def test_watches_how_long_each_worker_draws(system: System) -> None:
 
 
 def test_shows_the_ground_although_a_worker_was_killed(system: System, disturbed: Upload) -> None:
-    landscape = Landscape(disturbed.survey.seed, disturbed.survey.step)
+    landscape = disturbed.survey.landscape
     PICTURES.mkdir(parents=True, exist_ok=True)
     wrong = {}
     for name, frames in disturbed.survey.collections.items():
@@ -179,7 +178,7 @@ def maps_container(system: System, given: dict[str, str]) -> Iterator[str]:
 def is_right(system: System, container: str, upload: Upload) -> bool:
     """Tell whether a container comes to draw a map that shows the ground."""
     name, frames = next(iter(upload.survey.collections.items()))
-    landscape = Landscape(upload.survey.seed, upload.survey.step)
+    landscape = upload.survey.landscape
     (network,) = system.inspect(container)["NetworkSettings"]["Networks"].values()
     service = Service(Front(f"http://{network['IPAddress']}:8081"), name, frames)
     service.wait(landscape, max(60.0, upload.at + PATIENCE_S - time.monotonic()))

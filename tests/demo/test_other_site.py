@@ -8,9 +8,9 @@ from cogmill.domain.keys import parse_upload
 from cogmill.domain.layout import TEXAS, use_layout
 
 from demo.maps import Service
-from demo.survey.landscape import Landscape
+from demo.survey.landscape import AUSTIN, GOETTINGEN, Landscape
 from demo.survey.manifest import Item, Manifest
-from demo.survey.other_site import in_layout_of_site
+from demo.survey.other_site import in_layout_of_site, place_of_site
 from demo.survey.plan import shots
 
 SITE = Path(__file__).parents[2] / "examples" / "central-europe" / "site.yaml"
@@ -38,11 +38,13 @@ def other(survey):
 
 def test_keeps_the_survey_as_it_is_without_another_site(survey):
     assert in_layout_of_site(survey) is survey
+    assert place_of_site() == AUSTIN
 
 
 def test_names_every_file_of_the_survey_as_the_other_site_does(survey, other):
     uploads = [parse_upload(item.key) for item in other.items]
 
+    assert place_of_site() == GOETTINGEN
     assert len({item.key for item in other.items}) == len(survey.items)
     assert [item.is_scan for item in other.items] == ["/scanned/" in item.key for item in survey.items]
     assert [upload.bands for upload in uploads] == [item.key[:2] for item in survey.items]

@@ -13,7 +13,7 @@ from demo.survey.compare import View, compare
 from demo.survey.export import EXPORTS, write
 from demo.survey.film_scan import Photo, render_scan
 from demo.survey.generate import generate
-from demo.survey.landscape import WEB_MERCATOR, Landscape
+from demo.survey.landscape import GOETTINGEN, WEB_MERCATOR, Landscape
 from demo.survey.manifest import Item, Manifest
 from demo.survey.plan import shots
 
@@ -136,3 +136,17 @@ def test_makes_a_survey_once(tmp_path: Path) -> None:
     assert [i.key for i in again.items] == [i.key for i in made.items]
     assert said[-1].endswith("is up to date")
     assert all(made.path(item).exists() for item in made.items)
+
+
+def test_flies_another_place_in_the_systems_of_that_place(tmp_path: Path) -> None:
+    generate(tmp_path / "survey", side=200, say=lambda line: None, place=GOETTINGEN)
+
+    read = generate(tmp_path / "survey", side=200, say=lambda line: None, place=GOETTINGEN)
+
+    assert read.landscape.place == GOETTINGEN
+    systems = set()
+    for item in read.items:
+        if item.outline:
+            with rasterio.open(read.path(item)) as frame:
+                systems.add(frame.crs.to_epsg())
+    assert systems == set(GOETTINGEN.systems)

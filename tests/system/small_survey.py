@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 
 from demo.stack import Stack
 from demo.survey.export import TILES, save
-from demo.survey.landscape import origin
+from demo.survey.landscape import AUSTIN
 from tests.system.probes import wait_until
 
 GSD = 2.0
@@ -32,7 +32,7 @@ def write_frame(path: Path, side: int, seed: int = 0, crs: str | None = "EPSG:26
     rng = np.random.default_rng(seed)
     coarse = rng.integers(60, 190, (side // 16 + 1, side // 16 + 1)).astype(np.float32)
     pixels = np.kron(coarse, np.ones((16, 16), np.float32))[:side, :side] + rng.normal(0, 6, (side, side))
-    x, y = (620_000.0, 3_350_000.0) if crs == "EPSG:26914" else origin()
+    x, y = (620_000.0, 3_350_000.0) if crs == "EPSG:26914" else AUSTIN.origin
     place = Affine.translation(x + seed * side * GSD, y) @ Affine.scale(GSD, -GSD)
     options = {"crs": CRS.from_string(crs)} if crs else {}
     save(path, np.clip(pixels, 30, 225).astype(np.uint8)[None], transform=place, **options, **TILES)

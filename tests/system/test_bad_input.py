@@ -96,7 +96,7 @@ def dropped(airflow_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> B
         {box.label: box for box in api.boxes(dag) if box.task == task}
         for dag, task in ((DAG, "rejected_frames"), ("watch_uploads", "rejected_uploads"))
     ]
-    return BadUploads(airflow_stack, survey, Landscape(survey.seed, survey.step), api, *boxes)
+    return BadUploads(airflow_stack, survey, survey.landscape, api, *boxes)
 
 
 @pytest.mark.parametrize("name", DRAWN)

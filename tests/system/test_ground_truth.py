@@ -30,7 +30,7 @@ COLLECTIONS = (
 
 @pytest.fixture(scope="module")
 def landscape(survey: Manifest) -> Landscape:
-    return Landscape(survey.seed, survey.step)
+    return survey.landscape
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import boto3
 import pytest
 from cogmill.aws.sqs import EventQueue
 from cogmill.config.settings import Settings
+from cogmill.config.site import use_site
+from cogmill.domain.layout import TEXAS, use_layout
 from cogmill.pipeline import ingest
 
 from tests.small_archive import SmallArchive
+
+SECOND_SITE = Path(__file__).parents[3] / "examples" / "central-europe"
 
 
 @pytest.fixture
@@ -56,3 +61,12 @@ def announced(archive, bucket, database, sqs, queues):
     eager = replace(archive, settings=settings, queue=EventQueue(sqs, url, dead))
     ingest.ingest_uploads(eager)
     return SmallArchive(eager, client, database)
+
+
+@pytest.fixture
+def second_site(archive):
+    """The archive with the layout, words and collection files of examples/central-europe."""
+    use_site(SECOND_SITE / "site.yaml")
+    folder = {"site_file": SECOND_SITE / "site.yaml", "collections_dir": SECOND_SITE / "collections"}
+    yield replace(archive, settings=Settings(_env_file=None, bucket=archive.store.bucket, **folder))
+    use_layout(TEXAS)

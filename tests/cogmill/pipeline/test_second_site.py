@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
-from cogmill.config.settings import Settings
-from cogmill.config.site import use_site
-from cogmill.domain.layout import TEXAS, use_layout
 from cogmill.maintenance.compare import compare
 from cogmill.pipeline import Archive, build_cogs, ingest, publish, update_overviews
 from cogmill.pipeline.batches import plan_batches
 from osgeo import gdal, osr
 
-SITE = Path(__file__).parents[3] / "examples" / "central-europe"
 SIDE, PIXEL_M = 320, 2.0
 GOETTINGEN = (9.93, 51.53)
 PLACE = "Göttingen-Süd/1951 LV/"
-
-
-@pytest.fixture
-def site(archive: Archive) -> Archive:
-    use_site(SITE / "site.yaml")
-    settings = Settings(
-        _env_file=None, bucket=archive.store.bucket, site_file=SITE / "site.yaml", collections_dir=SITE / "collections"
-    )
-    yield replace(archive, settings=settings)
-    use_layout(TEXAS)
 
 
 def scene(bands: int, scale: int = 1) -> np.ndarray:
@@ -78,7 +62,7 @@ def truth(source: bytes, cog: gdal.Dataset, scaling: tuple[float, float] | None)
     return (warped - low) / (high - low) * 255
 
 
-def test_takes_every_upload_of_another_archive_to_its_map(site, bucket, sample, tmp_path):
+def test_takes_every_upload_of_another_archive_to_its_map(second_site, bucket, sample, tmp_path):
     client, name = bucket
     gray, color, deep = scene(1), scene(3), scene(1, scale=15)
     uploads = {
@@ -103,10 +87,10 @@ def test_takes_every_upload_of_another_archive_to_its_map(site, bucket, sample, 
     for key, body in {**uploads, scan: b"scan", wrong: b"x", undated: b"x"}.items():
         client.put_object(Bucket=name, Key=key, Body=body)
 
-    taken = ingest.ingest_uploads(site)
+    taken = ingest.ingest_uploads(second_site)
     for collection_id in taken.collection_ids:
         if not collection_id.startswith("harz"):
-            run(site, collection_id)
+            run(second_site, collection_id)
 
     assert sorted(taken.collection_ids) == [
         "badsachsa_lv_1938_frames",
@@ -138,7 +122,7 @@ def test_takes_every_upload_of_another_archive_to_its_map(site, bucket, sample, 
         ["1951-03-22", "1951-03-22"],
         ["1951-03-01", "1951-03-31"],
     ]
-    missing = [finding.detail for finding in compare(site).examples if finding.kind == "scan_missing"]
+    missing = [finding.detail for finding in compare(second_site).examples if finding.kind == "scan_missing"]
     assert "expected Rohscans/1951~_4_174.tif" in missing
     for key, source in uploads.items():
         if not key.startswith("Harz"):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.survey.compare import LEAST_PSNR
-from demo.survey.landscape import Bounds, Landscape, origin
+from demo.survey.landscape import AUSTIN, Bounds, Landscape
 from tests.small_archive import SmallArchive, raster
 from tests.system.probes import wait_until
 from tests.system.strangers import ask
@@ -42,7 +42,7 @@ class Ground:
     @property
     def center(self) -> tuple[float, float]:
         """Middle of the photograph, EPSG:3857."""
-        return origin()
+        return AUSTIN.origin
 
     def view(self, side_px: int = VIEW_PX) -> Bounds:
         """Return the bounds of a map of `ZOOM` around the middle."""
@@ -74,7 +74,7 @@ class Ground:
 def publish_ground(archive: SmallArchive) -> Ground:
     """Photograph the landscape, publish it with all static files, and wait until MapServer draws it."""
     landscape = Landscape(1951, 2.0)
-    half, (x, y) = SIDE_PX * GSD / 2, origin()
+    half, (x, y) = SIDE_PX * GSD / 2, AUSTIN.origin
     pixels = landscape.render((x - half, y - half, x + half, y + half), SIDE_PX, SIDE_PX, 1)[0]
     archive.put(f"{GROUND.prefix(Bands.BW)}georef/{STEM}.tif", raster(pixels, x - half, y + half, GSD))
     archive.run(GROUND)

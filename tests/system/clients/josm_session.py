@@ -13,7 +13,7 @@ import httpx
 from PIL import Image, ImageGrab
 
 from demo.stack.temporary_stack import free_ports
-from demo.survey.landscape import ORIGIN_LAT, ORIGIN_LON
+from demo.survey.landscape import AUSTIN
 from tests.system.probes import wait_until
 
 PROGRAM = "/usr/share/josm/josm.jar"
@@ -38,13 +38,13 @@ class Josm:
     def mark_the_middle(self) -> None:
         """Draw a point in the middle of the photograph."""
         point = (
-            f"<osm version='0.6' upload='never'><node id='-1' version='1' lat='{ORIGIN_LAT}' lon='{ORIGIN_LON}'/></osm>"
+            f"<osm version='0.6' upload='never'><node id='-1' version='1' lat='{AUSTIN.lat}' lon='{AUSTIN.lon}'/></osm>"
         )
         self.say("load_data", new_layer="true", data=point)
 
     def move_to_the_middle(self) -> None:
         """Move the map; JOSM does so by itself, too, a while after it has loaded data or a layer."""
-        west, south, east, north = ORIGIN_LON - AROUND, ORIGIN_LAT - AROUND, ORIGIN_LON + AROUND, ORIGIN_LAT + AROUND
+        west, south, east, north = AUSTIN.lon - AROUND, AUSTIN.lat - AROUND, AUSTIN.lon + AROUND, AUSTIN.lat + AROUND
         self.say("zoom", left=west, bottom=south, right=east, top=north)
 
     def screen(self) -> Image.Image:

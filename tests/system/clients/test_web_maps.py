@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, expect
 
-from demo.survey.landscape import ORIGIN_LAT, ORIGIN_LON
+from demo.survey.landscape import AUSTIN
 from tests.chromium import running_chromium
 from tests.system.clients.ground import VIEW_PX, ZOOM, Ground
 from tests.viewer.static_server import Files, serving
@@ -81,8 +81,8 @@ def test_web_map_shows_the_ground(
         "version": version,
         "address": getattr(ground.addresses, way),
         "layer": ground.addresses.collection_id if way == "wmts" else ground.layer,
-        "lon": ORIGIN_LON,
-        "lat": ORIGIN_LAT,
+        "lon": AUSTIN.lon,
+        "lat": AUSTIN.lat,
         "zoom": ZOOM,
     }
     errors: list[str] = []
