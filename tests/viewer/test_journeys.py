@@ -342,3 +342,10 @@ def test_a_site_in_german_speaks_german(visit: OpenPage, site: Files) -> None:
     expect(card.get_by_role("button", name="Alle zeigen")).to_be_visible()
     expect(page.get_by_role("slider", name="Jahr")).to_be_visible()
     expect(page.get_by_placeholder("Kreis, Jahr, Film-Bild, Datum …")).to_be_visible()
+    expect(page.locator(".ol-scale-line")).to_have_text(re.compile(r"^\d+ k?m$"))
+
+
+def test_a_site_in_english_measures_in_feet_and_miles(visit: OpenPage) -> None:
+    page = visit()
+
+    expect(page.locator(".ol-scale-line")).to_have_text(re.compile(r"^\d+ (ft|mi)$"))

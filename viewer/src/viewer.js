@@ -28,7 +28,7 @@ import { Scans } from "./scans.js";
 import { ALL_SCANS, BASE_MAP, EMPTY, readState, writeState } from "./state.js";
 import { Swipe } from "./swipe.js";
 import { Timeline } from "./timeline.js";
-import { t } from "./words.js";
+import { scaleUnits, t } from "./words.js";
 
 const OUTLINES_FROM_ZOOM = 12;
 const MOST_OUTLINED = 8;
@@ -72,7 +72,7 @@ export class Viewer {
     this.map = new OlMap({
       target: byId("map"),
       keyboardEventTarget: byId("map"),
-      controls: defaultControls({ zoom: false, attribution: false, rotate: false }).extend([new ScaleLine({ units: "us" })]),
+      controls: defaultControls({ zoom: false, attribution: false, rotate: false }).extend([new ScaleLine({ units: scaleUnits(this.config.language) })]),
       layers: [baseLayer(this.config.base_map), this.boxes.layer, this.left.group, this.right.group, this.alone, this.outlines, this.county, this.marks, this.names],
       view: new View({ maxZoom: 21, minZoom: 2, enableRotation: false, constrainResolution: false }),
     });

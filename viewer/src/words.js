@@ -16,6 +16,11 @@ export function t(text, parts = {}) {
   return (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => (name in parts ? `${parts[name]}` : whole));
 }
 
+/** Return the units of a map's scale in OpenLayers' words: feet and miles in the English of the United States, meters in all other languages. */
+export function scaleUnits(language) {
+  return ["en", "en-us"].includes(`${language || "en"}`.toLowerCase()) ? "us" : "metric";
+}
+
 /** Translate what stands in the page before any script runs. */
 export function translatePage(root) {
   const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { readableDate } from "../src/dates.js";
 import { counted } from "../src/dom.js";
 import german from "../src/words.de.js";
-import { speak, t } from "../src/words.js";
+import { scaleUnits, speak, t } from "../src/words.js";
 
 const SRC = new URL("../src/", import.meta.url);
 const read = (file) => readFileSync(new URL(file, SRC), "utf-8");
@@ -40,4 +40,13 @@ test("numbers and days are written as the language writes them", async () => {
   assert.deepEqual([counted(1204, "photograph"), readableDate("1951-03-22", null), t("Show {year}", { year: "<b>{x}" })], ["1.204 Luftbilder", "22. März 1951", "<b>{x} zeigen"]);
   await speak("fr");
   assert.deepEqual([counted(1, "photograph"), readableDate("1951-03-22", null)], ["1 photograph", "March 22, 1951"]);
+});
+
+test("a map is measured in feet where the site speaks the English of the United States", () => {
+  assert.deepEqual([undefined, "", "en", "en-US", "EN-us", "en-GB", "de", "de-AT", "fr"].map(scaleUnits), ["us", "us", "us", "us", "us", "metric", "metric", "metric", "metric"]);
+});
+
+test("without scripts the page says in each of its languages where the list of collections is", () => {
+  const said = /<noscript>(.*?)<\/noscript>/s.exec(read("../index.html"))[1];
+  assert.deepEqual(all(said, /<p( lang="\w+")?>[^<]*JavaScript[^<]*<a href="\.\.\/catalog\/index\.html">/g), [undefined, ' lang="de"']);
 });
