@@ -15,6 +15,9 @@ from tests.system.probes import wait_until
 UNFINISHED = ("queued", "running")
 """States of a run that will change by themselves."""
 
+OVER = ("success", "failed", "skipped", "upstream_failed")
+"""States of a task that will not change."""
+
 WATCH = "watch_uploads"
 
 PAGE = 100
@@ -72,13 +75,13 @@ class AirflowApi:
         """Wait until a task asks for a person, and return what it says."""
 
         def asks() -> bool:
-            boxes = self.boxes(dag_id, run_id)
-            if self.state_of(dag_id, run_id) not in UNFINISHED:
-                conf = self.get(f"dags/{dag_id}/dagRuns/{run_id}")["conf"]
-                pytest.fail(f"the run with {conf} ended without a question: {boxes}")
-            return [box.state for box in boxes if box.task == task] == ["awaiting_input"]
+            states = {box.task: box.state for box in self.boxes(dag_id, run_id)}
+            if states.get(task) in OVER:
+                pytest.fail(f"no question was asked: {self.get(run)['conf']} {states}")
+            return states.get(task) == "awaiting_input"
 
-        wait_until(asks, limit_s)
+        run = f"dags/{dag_id}/dagRuns/{run_id}"
+        wait_until(asks, limit_s, lambda: (self.get(run)["conf"], self.boxes(dag_id, run_id)))
         return str(self.get(_question(dag_id, run_id, task))["body"])
 
     def answer(self, dag_id: str, run_id: str, task: str, choice: str) -> None:

@@ -81,11 +81,11 @@ def aws_client(stack: Stack, service: str) -> Any:
     return boto3.client(service, endpoint_url=stack.settings.s3_url, region_name="us-east-1", **keys)
 
 
-def wait_until(condition: Callable[[], bool], limit_s: float) -> float:
-    """Wait for something to become true; returns the seconds it took."""
+def wait_until(condition: Callable[[], bool], limit_s: float, show: Callable[[], object] = str) -> float:
+    """Wait for something to become true; returns the seconds it took. When it does not, the failure says what `show` returns."""
     begun = time.monotonic()
     while not condition():
-        assert time.monotonic() - begun < limit_s, f"not within {limit_s} s"
+        assert time.monotonic() - begun < limit_s, f"not within {limit_s} s {show()}"
         time.sleep(0.1)
     return time.monotonic() - begun
 

@@ -65,9 +65,10 @@ def archive(fresh: Stack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
 
 
 def open_form(page: Page, stack: Stack, dag: str) -> Locator:
-    """Open the form of a DAG as people do, by its button *Trigger*."""
+    """Open the form of a DAG as people do, by its button *Trigger*, and let it come to rest: what arrives late sets its fields again."""
     page.goto(f"{stack.settings.airflow_url}/dags/{dag}")
     page.get_by_role("button", name="Trigger").first.click()
+    page.wait_for_load_state("networkidle")
     return page.get_by_role("dialog").filter(has_text="Trigger Dag")
 
 
