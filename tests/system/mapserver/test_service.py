@@ -82,6 +82,14 @@ def test_map_is_drawn_when_a_client_leaves_out_the_styles(travis, mapserver, get
     assert tuple(answer.rgba[50, 50]) == (120, 120, 120, 255)
 
 
+def test_map_is_compressed_with_less_effort_than_by_default(travis, mapserver, get_map) -> None:
+    answer = mapserver.ask(render(travis.service()), get_map(travis.name, (X, Y - 512, X + 1024, Y), (200, 100)))
+
+    start_of_pixels = answer.body.index(b"IDAT") + 4
+    effort = answer.body[start_of_pixels + 1] >> 6
+    assert effort == 1, "what zlib writes for its levels 2 to 5; 2 stands for its default"
+
+
 @pytest.mark.parametrize("version", ["1.0.0", "1.1.1", "1.3.0"])
 @pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:4326", "EPSG:26914"])
 def test_map_is_transparent_outside_when_drawn(travis, mapserver, get_map, version: str, crs: str) -> None:
