@@ -22,11 +22,14 @@ class SidecarKind(StrEnum):
     """Position and coordinate system as GDAL and ArcGIS write them."""
 
 
-ENDINGS = {SidecarKind.WORLD_FILE: (".tfw", ".tifw", ".tfwx", ".wld"), SidecarKind.AUX_XML: (".aux.xml",)}
-"""By kind, in lower case."""
+ENDINGS = {
+    SidecarKind.WORLD_FILE: (".tfw", ".tifw", ".tfwx", ".wld", ".j2w", ".jp2w", ".igw", ".imgw"),
+    SidecarKind.AUX_XML: (".aux.xml",),
+}
+"""By kind, in lower case. Names of world files follow from that of the raster: `.tif`, any, `.jp2`, `.img`."""
 
 SIDECAR_WORDS = {
-    SidecarKind.WORLD_FILE: "its world file (.tfw, .tifw or .wld)",
+    SidecarKind.WORLD_FILE: "its world file (such as .tfw, .j2w or .wld)",
     SidecarKind.AUX_XML: "its .aux.xml",
 }
 """What people are told that a frame waits for."""

@@ -59,7 +59,7 @@ def test_scans_and_cogs_are_tiffs(both):
         parse_cog(f"{FRAMES}cog/{STEM}.jp2")
 
 
-@pytest.mark.parametrize("ending", ["jp2.aux.xml", "aux.xml", "wld"])
+@pytest.mark.parametrize("ending", ["jp2.aux.xml", "aux.xml", "wld", "j2w", "JP2W", "igw", "imgw"])
 def test_a_file_beside_it_speaks_of_it(both, ending):
     _, upload = read_sidecar(f"{FRAMES}georef/{STEM}.{ending}", tuple(SidecarKind))
 

@@ -13,6 +13,7 @@ FAULT = InvalidFrameError(Reason.NOT_GEOREFERENCED, "no geotransform in the file
     [
         (".tfw", ["is a world file", "gdal_translate -a_srs"]),
         (".TFW", ["is a world file"]),
+        (".j2w", ["is a world file"]),
         (".tif.aux.xml", ["georeferencing of ArcGIS", "not Update Georeferencing"]),
         (".tif.points", ["control points of QGIS", "Start Georeferencing"]),
         (".prj", ["a coordinate system"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from cogmill.cog.fingerprint import build_fingerprint
 from cogmill.cog.profiles import default_profile
@@ -29,8 +31,8 @@ ROW = "SELECT state, reason, detail FROM cogmill.frame ORDER BY id"
 def takes(tmp_path):
     """Let this process work by a site that takes some formats."""
 
-    def use(formats: str) -> None:
-        (tmp_path / "site.yaml").write_text(f"formats: [{formats}]\n", encoding="utf-8")
+    def use(formats: str, more: str = "") -> None:
+        (tmp_path / "site.yaml").write_text(f"formats: [{formats}]\n{more}", encoding="utf-8")
         use_site(tmp_path / "site.yaml")
 
     yield use
@@ -128,3 +130,23 @@ def test_the_same_bytes_are_not_built_again(sample, tmp_path, takes, monkeypatch
     build(sample)
 
     assert sample.sql("SELECT state, cog_key, recipe FROM cogmill.frame") == [("built", key, recipe)]
+
+
+@pytest.mark.parametrize(("ending", "world"), [("jp2", "j2w"), ("jp2", "JP2W"), ("img", "igw")])
+def test_lies_where_the_world_file_of_its_own_name_says(sample, tmp_path, takes, ending, world):
+    takes("jp2, img", "sidecars: [world_file]\nlayout: {products: {frames: {folder: frames, crs: EPSG:26914}}}\n")
+    own = replace(sample, archive=sample.archive.with_settings(site_file=tmp_path / "site.yaml"))
+    silent = upload(tmp_path / "silent.tif", photograph(300, 300), epsg=None, georeferenced=False)
+    gdal.Translate(str(tmp_path / f"s.{ending}"), str(silent), format=DRIVERS[ending])
+    own.put(f"{FOLDER}03-22-51_4-1.{ending}", (tmp_path / f"s.{ending}").read_bytes())
+    own.put(f"{FOLDER}03-22-51_4-1.{world}", b"1\n0\n0\n-1\n620000.5\n3349999.5\n")
+
+    own.run(overviews=False)
+
+    assert own.sql("SELECT state, adjustments FROM cogmill.frame") == [
+        ("published", "position_of_world_file crs_declared")
+    ]
+    ((east, north),) = own.sql(
+        "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_Transform(ST_Centroid(geom), 26914) p FROM cogmill.tile_index) c"
+    )
+    assert (east, north) == pytest.approx((620_150, 3_349_850), abs=1)

@@ -55,7 +55,9 @@ def test_waits_for_its_world_file_and_says_so(own, silent):
 
     ((state, reason, detail, _),) = own.sql(ROW)
     assert (state, reason) == ("arrived", None)
-    assert detail == ("no geotransform in the file; it waits for its .aux.xml or its world file (.tfw, .tifw or .wld)")
+    assert detail == (
+        "no geotransform in the file; it waits for its .aux.xml or its world file (such as .tfw, .j2w or .wld)"
+    )
     assert run_digest.digest(own.archive, TRAVIS.id, LONG_AGO).held == [f"{KEY}: {detail}"]
     assert not ingest.has_new_uploads(own.archive)
     assert plan_batches(own.archive, TRAVIS.id)[0]["frame_ids"] == []
