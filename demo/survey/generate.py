@@ -25,7 +25,7 @@ from demo.survey.plan import Shot, shots
 SIDE = 1000
 """Pixels along one side of a photograph when nothing else is asked for."""
 GSD = 2.0
-"""EPSG:3857 units per pixel of a photograph with `SIDE` pixels; larger photographs show the same ground, finer."""
+"""EPSG:3857 units per pixel of a photograph over Austin with `SIDE` pixels; larger ones, and those of other places, show as much ground."""
 SEED = 1951
 
 
@@ -48,7 +48,7 @@ def generate(
         return present
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    gsd = GSD * SIDE / side
+    gsd = GSD * SIDE / side * AUSTIN.shrink / place.shrink
     todo = shots(_landscape(seed, gsd, place), side, gsd)
     items: list[Item] = []
     # neighbours share painted ground, so each process takes a run of them
