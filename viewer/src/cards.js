@@ -24,7 +24,7 @@ export function frameCard(frame, acts) {
     make("div", { class: "facts" },
       make("h4", {}, name),
       make("p", {}, readableDate(frame.acquired, frame.date)),
-      make("p", { class: "quiet" }, [service.county, service.agency, frame.bands === "nc" ? t("color") : null].filter(Boolean).join(" · ")),
+      make("p", { class: "quiet" }, [service.county, service.agency, { nc: t("color"), cir: t("infrared") }[frame.bands]].filter(Boolean).join(" · ")),
       make("p", { class: "ways" },
         alone,
         link("COG", frame.cog, { title: t("{name}, georeferenced, as Cloud Optimized GeoTIFF", { name: frame.name }), download: true }),
@@ -40,7 +40,7 @@ export function frameCard(frame, acts) {
 /** Return what a photograph is called: by roll and frame, an index sheet by its number, anything else by its file's name. */
 export function frameTitle(service, roll, number, name) {
   const known = (value) => value && value !== "N/A" && value !== "MULTIPLE";
-  if (service.product === "mosaic") return t("Mosaic {name}", { name: name.split("/").at(-1) });
+  if (service.product === "mosaic") return name.split("/").at(-1);
   if (service.product === "index" && known(number)) return t("Index sheet {number}", { number });
   if (known(roll) && known(number)) return t("Roll {roll}, frame {number}", { roll, number });
   if (known(roll)) return t("Roll {roll}", { roll });
@@ -60,11 +60,11 @@ export function markAlone(list, id) {
 
 /** Make the entry of a collection; a click shows it. */
 export function serviceEntry(service, chosen) {
-  const years = service.years ? [...new Set(service.years)].join("–") : "undated";
+  const years = service.years ? [...new Set(service.years)].join("–") : t("undated");
   return make("li", {}, make("button", { type: "button", class: "service", "data-key": service.id, click: () => chosen(service) },
     make("strong", {}, service.county || service.title), " ",
     make("span", {}, `${service.agency} ${years}`),
-    make("span", { class: "quiet" }, `${service.product === "frames" ? "" : `${service.product}, `}${counted(service.frames, "photograph")}`)));
+    make("span", { class: "quiet" }, [{ index: t("index"), mosaic: t("mosaic") }[service.product], counted(service.frames, "photograph")].filter(Boolean).join(", "))));
 }
 
 async function fill(holder, frame) {

@@ -131,6 +131,14 @@ class Bounds3857(_Bounds):
 
     EPSG = 3857
 
+    def ground_m(self, length: float) -> float:
+        """Return a length in EPSG:3857 meters as meters on the ground, in the middle of the rectangle; the map stretches it by cosh(y / R).
+
+        >>> round(Bounds3857(0.0, 6712000.0, 2000.0, 6714000.0).ground_m(2.0), 2)
+        1.24
+        """
+        return length / math.cosh(self.center[1] / EARTH_RADIUS_M)
+
     def to_4326(self) -> Bounds4326:
         """Return the same rectangle in degrees, rounded to six digits (0.1 m): axes stay axes between these two CRS.
 

@@ -18,6 +18,7 @@ from cogmill.config.page_words import PageWords, words_file, words_of
 from cogmill.config.places import TEMPLATES, VIEWER
 from cogmill.domain import keys, public_keys
 from cogmill.domain.geo import Bounds4326
+from cogmill.domain.layout import layout_in_use
 from cogmill.overviews.grid import resolution
 from cogmill.public.document import HTML, Document
 from cogmill.public.facts import CollectionFacts, PublishedFrame, acquired_text
@@ -45,6 +46,7 @@ def _environment(language: str) -> Environment:
     )
     words = words_of(language)
     environment.globals |= {"_": words, "numeral": words.numeral, "megabytes": partial(megabytes, words=words)}
+    environment.globals |= {"folder_of": lambda kind: layout_in_use().folder_of(kind)}
     return environment
 
 
@@ -120,7 +122,9 @@ def _collection_page(facts: CollectionFacts) -> bytes:
         viewer=viewer_link(facts),
         taken=taken(facts.days, words),
         extent=extent_text(facts.bounds),
-        pixel=words("about {meters} m", meters=words.numeral(f"{facts.gsd_m:.2g}")) if facts.gsd_m else "",
+        pixel=words("about {meters} m", meters=words.numeral(f"{facts.bounds_3857.ground_m(facts.gsd_m):.2g}"))
+        if facts.gsd_m
+        else "",
         size=megabytes(facts.cog_bytes, words),
         shapefiles=shapefiles,
         qlr=addresses.object(f"{folder}{facts.collection.id}.qlr"),

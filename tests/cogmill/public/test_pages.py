@@ -7,16 +7,20 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from cogmill.config.page_words import PageWords
-from cogmill.config.site import Contact, License, Site
+from cogmill.config.site import Contact, License, Site, load_site, use_site
+from cogmill.domain.layout import TEXAS, use_layout
 from cogmill.domain.model import Bands
 from cogmill.public import layer_files, pages
+from cogmill.public.services_list import catalog_entry, services_page
 from lxml import etree
 
 from tests.cogmill.public.conftest import DAY, SITE, TRAVIS, frame
 
+CENTRAL_EUROPE = Path(__file__).parents[3] / "examples" / "central-europe" / "site.yaml"
 NASTY = "\"'><script>alert(1)</script></script><!--&{{7*7}}"
 
 
@@ -189,7 +193,7 @@ def test_a_site_in_german_has_pages_in_german(facts):
     assert '<html lang="de-AT">' in text
     assert "<dt>Luftbilder</dt><dd>12.345</dd>" in text
     assert "12,3 MB" in text
-    assert "etwa 0,5 m" in text
+    assert "etwa 0,43 m" in text  # half a meter of the map, on the ground of Texas
     assert "Für diese Luftbilder ist keine Lizenz angegeben" in text
     assert '<h2 id="cite">Zitierweise</h2>' in text
     (photograph,) = [body for key, body in found.items() if "/photographs/bw/" in key]
@@ -197,3 +201,20 @@ def test_a_site_in_german_has_pages_in_german(facts):
     listed = found[f"catalog/{TRAVIS.id}/photographs/index.html"]
     assert "<title>Luftbilder von A &lt;b&gt; " in listed
     assert not [body for body in found.values() if "Where you are" in body]
+
+
+def test_bands_and_products_are_called_as_the_folders_of_the_site(facts):
+    both = [frame(), frame(2, bands=Bands.NC)]
+    of_both = facts(both, bands=(Bands.BW, Bands.NC))
+    use_site(CENTRAL_EUROPE)
+    site = load_site(CENTRAL_EUROPE)
+    try:
+        found = written(replace(of_both, site=site), both)
+        catalog = services_page([catalog_entry(of_both)], site)
+    finally:
+        use_layout(TEXAS)
+
+    assert "Travis USDA 1951, Luftbilder" in catalog
+    assert [kind in catalog for kind in ("Shapefile, sw", "Shapefile, farbe", "Shapefile, bw")] == [True, True, False]
+    assert "Umrisse als Shapefile, farbe" in found[f"catalog/{TRAVIS.id}/index.html"]
+    assert "<td>farbe</td>" in found[f"catalog/{TRAVIS.id}/photographs/index.html"]

@@ -60,6 +60,11 @@ class KeyLayout:
         if COG_FOLDER in self.stages.values():
             raise ConfigurationError(f"{COG_FOLDER}/ is where COGs are written; a stage needs another folder")
 
+    def folder_of(self, kind: str) -> str:
+        """Return what people call a kind of bands or of products: its folder; the kind where the archive does not have it any more."""
+        folders = [*self._kinds["bands"].items(), *self._kinds["product"].items()]
+        return next((folder for folder, word in folders if word == kind), kind)
+
     @cached_property
     def _kinds(self) -> dict[str, dict[str, str]]:
         """By part and name of a folder: the word of the ledger for it."""

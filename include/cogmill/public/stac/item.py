@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from cogmill.domain.geo import EARTH_RADIUS_M
 from cogmill.domain.layout.texas import MULTIPLE, NOT_KNOWN
 from cogmill.domain.model import Product
 from cogmill.public.facts import CollectionFacts, PublishedFrame
@@ -200,10 +198,8 @@ def _grid(frame: PublishedFrame) -> Json:
 
 
 def _ground_m(frame: PublishedFrame) -> float | None:
-    """Return the size of a pixel on the ground, meters; EPSG:3857 stretches lengths by cosh(y / R)."""
-    if frame.gsd_m is None:
-        return None
-    return round(frame.gsd_m / math.cosh(frame.bounds_3857.center[1] / EARTH_RADIUS_M), 4)
+    """Return the size of a pixel on the ground, meters."""
+    return None if frame.gsd_m is None else round(frame.bounds_3857.ground_m(frame.gsd_m), 4)
 
 
 def _told(text: str) -> str | None:
