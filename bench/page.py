@@ -8,13 +8,13 @@ the network; the median of some requests after a first one.
 # ruff: noqa: PLC0415
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
 import time
 
 from bench.ledger_seed import LARGE_ID
+from demo.stack.airflow_env import postgis_connection
 
 REQUESTS = 9
 LIMIT_MS = 300
@@ -53,17 +53,15 @@ LATER = " (loaded after the page)"
 
 def main() -> int:
     """Ask for everything; the exit code says whether each page kept the limit."""
-    account = {
-        "conn_type": "postgres",
-        "host": os.environ.get("PGHOST", "127.0.0.1"),
-        "port": int(os.environ["PGPORT"]),
+    environment = os.environ
+    libpq = {
+        "host": environment.get("PGHOST", "127.0.0.1"),
+        "port": int(environment["PGPORT"]),
+        "dbname": environment["PGDATABASE"],
+        "user": environment["PGUSER"],
+        "password": environment.get("PGPASSWORD", ""),
     }
-    account |= {
-        "login": os.environ["PGUSER"],
-        "password": os.environ.get("PGPASSWORD", ""),
-        "schema": os.environ["PGDATABASE"],
-    }
-    os.environ["AIRFLOW_CONN_COGMILL_POSTGIS"] = json.dumps(account)
+    environment["AIRFLOW_CONN_COGMILL_POSTGIS"] = postgis_connection(libpq)
     times = {name: median_ms(path) for name, path in (PAGES | LISTS).items()}
     for name, ms in times.items():
         print(f"{ms:7.0f} ms  {name}{LATER if name in LISTS else ''}")

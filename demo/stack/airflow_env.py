@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 
 from cogmill.config.settings import load_settings
 from pydantic import SecretStr
@@ -110,25 +111,34 @@ def environment(paths: StackPaths, settings: StackSettings) -> dict[str, str]:
 
 def connections(settings: StackSettings) -> dict[str, str]:
     """Return the two connections of the DAGs as `AIRFLOW_CONN_*`."""
-    s3 = {
-        "conn_type": "aws",
-        "login": settings.s3_access_key,
-        "password": settings.s3_secret_key.get_secret_value(),
-        "extra": {
-            "endpoint_url": settings.s3_url,
-            "region_name": "us-east-1",
-            "config_kwargs": {"s3": {"addressing_style": "path"}},
-        },
-    }
-    postgis = {
-        "conn_type": "postgres",
+    secret = settings.s3_secret_key.get_secret_value()
+    ledger = {
         "host": LOOPBACK,
         "port": settings.postgis_port,
-        "schema": "cogmill",
-        "login": "cogmill_writer",
+        "dbname": "cogmill",
+        "user": "cogmill_writer",
         "password": settings.writer_password.get_secret_value(),
     }
-    return {"AIRFLOW_CONN_COGMILL_S3": json.dumps(s3), "AIRFLOW_CONN_COGMILL_POSTGIS": json.dumps(postgis)}
+    return {
+        "AIRFLOW_CONN_COGMILL_S3": s3_connection(settings.s3_url, settings.s3_access_key, secret),
+        "AIRFLOW_CONN_COGMILL_POSTGIS": postgis_connection(ledger),
+    }
+
+
+def s3_connection(endpoint: str, access_key: str, secret_key: str) -> str:
+    """Return the connection to an S3 server as Airflow reads it from the environment."""
+    extra = {
+        "endpoint_url": endpoint,
+        "region_name": "us-east-1",
+        "config_kwargs": {"s3": {"addressing_style": "path"}},
+    }
+    return json.dumps({"conn_type": "aws", "login": access_key, "password": secret_key, "extra": extra})
+
+
+def postgis_connection(libpq: Mapping[str, object]) -> str:
+    """Return the connection to a ledger, given by libpq's parameters, as Airflow reads it from the environment."""
+    names = {"host": "host", "port": "port", "schema": "dbname", "login": "user", "password": "password"}
+    return json.dumps({"conn_type": "postgres", **{ours: libpq[theirs] for ours, theirs in names.items()}})
 
 
 def pools(settings: StackSettings) -> dict[str, dict[str, object]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from demo.stack.airflow_env import postgis_connection, s3_connection
 from tests import airflow_home  # noqa: F401  before the first import of airflow
 
 
@@ -23,22 +23,9 @@ class ConnectedArchive:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
 
 
-def postgres_connection(libpq: dict[str, object]) -> str:
-    return json.dumps(
-        {
-            "conn_type": "postgres",
-            "host": libpq["host"],
-            "port": libpq["port"],
-            "login": libpq["user"],
-            "password": libpq["password"],
-            "schema": libpq["dbname"],
-        }
-    )
-
-
 @pytest.fixture
 def ledger_connection(database: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", postgres_connection(database))
+    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", postgis_connection(database))
     return database
 
 
@@ -50,13 +37,7 @@ def connected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> ConnectedArchive:
     client, name = bucket
-    connection = {
-        "conn_type": "aws",
-        "login": "only",
-        "password": "canary-s3-secret",
-        "extra": {"endpoint_url": s3_server, "region_name": "us-east-1"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_S3", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_COGMILL_S3", s3_connection(s3_server, "only", "canary-s3-secret"))
     monkeypatch.setenv("COGMILL_BUCKET", name)
     monkeypatch.setenv("COGMILL_POKE_SECONDS", "0.2")
     return ConnectedArchive(client, name, ledger_connection)

@@ -15,6 +15,7 @@ import pytest
 from cogmill.domain.model import Collection, Product
 from cogmill.ledger import Ledger
 
+from demo.stack.airflow_env import postgis_connection
 from tests.airflow_home import ROOT
 from tests.conftest import end, wait_until
 
@@ -40,8 +41,6 @@ sys.exit(0 if found else 1)
 
 @pytest.fixture
 def environment(database: dict[str, object], tmp_path: Path) -> dict[str, str]:
-    ledger = {"conn_type": "postgres", "host": database["host"], "port": database["port"], "login": database["user"]}
-    ledger |= {"password": database["password"], "schema": database["dbname"]}
     return {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),
@@ -53,7 +52,7 @@ def environment(database: dict[str, object], tmp_path: Path) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(tmp_path / "bundles"),
         "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
-        "AIRFLOW_CONN_COGMILL_POSTGIS": json.dumps(ledger),
+        "AIRFLOW_CONN_COGMILL_POSTGIS": postgis_connection(database),
         "PYTHONPATH": f"{ROOT / 'include'}:{ROOT / 'plugins'}",
     }
 

@@ -20,6 +20,7 @@ from cogmill.domain.model import Bands
 from cogmill.ledger import Ledger
 from cogmill.pipeline import Archive
 
+from demo.stack.airflow_env import postgis_connection, s3_connection
 from tests.airflow_home import ROOT
 from tests.old_bucket import cog
 from tests.small_archive import TRAVIS, SmallArchive
@@ -93,21 +94,6 @@ def archive(database, bucket):
 
 @pytest.fixture
 def airflow(archive: SmallArchive, s3_server: str, tmp_path: Path) -> Airflow:
-    libpq = archive.libpq
-    s3 = {
-        "conn_type": "aws",
-        "login": "only",
-        "password": "canary-s3-secret",
-        "extra": {"endpoint_url": s3_server, "region_name": "us-east-1"},
-    }
-    postgis = {
-        "conn_type": "postgres",
-        "host": libpq["host"],
-        "port": libpq["port"],
-        "login": libpq["user"],
-        "password": libpq["password"],
-        "schema": libpq["dbname"],
-    }
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),
@@ -116,8 +102,8 @@ def airflow(archive: SmallArchive, s3_server: str, tmp_path: Path) -> Airflow:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "plugins"),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(tmp_path / "bundles"),
-        "AIRFLOW_CONN_COGMILL_S3": json.dumps(s3),
-        "AIRFLOW_CONN_COGMILL_POSTGIS": json.dumps(postgis),
+        "AIRFLOW_CONN_COGMILL_S3": s3_connection(s3_server, "only", "canary-s3-secret"),
+        "AIRFLOW_CONN_COGMILL_POSTGIS": postgis_connection(archive.libpq),
         "COGMILL_BUCKET": archive.archive.store.bucket,
         "COGMILL_AREA": "[-107, 25, -93, 37]",
     }

@@ -21,7 +21,7 @@ from cogmill_airflow.sensors.uploads import TRIGGER, NewUploadsSensor
 from cogmill_airflow.triggers import uploads as triggers
 from cogmill_airflow.triggers.uploads import NewUploadsTrigger
 
-from tests.cogmill_airflow.conftest import postgres_connection
+from demo.stack.airflow_env import postgis_connection
 from tests.faults.relay import relay
 
 FRAME = "bw/Travis/USDA_1951/frames/georef/03-22-51_4-173.tif"
@@ -295,7 +295,7 @@ def test_trigger_names_a_silent_database_and_sees_the_upload_when_it_answers_aga
     connected: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with relay(str(connected.libpq["host"]), int(connected.libpq["port"])) as way:
-        monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", postgres_connection(connected.libpq | {"port": way.port}))
+        monkeypatch.setenv("AIRFLOW_CONN_COGMILL_POSTGIS", postgis_connection(connected.libpq | {"port": way.port}))
 
         async def scene() -> list[TriggerEvent]:
             waiting = asyncio.create_task(fire(NewUploadsTrigger(wait_s=200)))
