@@ -66,7 +66,10 @@ def _in_turn(archive: Archive, night: int, base_url: str) -> list[Collection]:
     if asked is None:
         asked = 0 if is_loopback(base_url) else SERVICES_BY_DEFAULT
     if not asked:
+        log.info("services_probed asked=0 address=%s COGMILL_PROBE_SERVICES says how many are asked", base_url)
         return []
     public = [service.collection for service in archive.ledger.queries.public_services()]
     start = night * asked % len(public) if public else 0
-    return (public + public)[start : start + min(asked, len(public))]
+    chosen = (public + public)[start : start + min(asked, len(public))]
+    log.info("services_probed asked=%d public=%d address=%s", len(chosen), len(public), base_url)
+    return chosen

@@ -165,6 +165,24 @@ def test_keeps_the_old_cog_on_the_map_until_its_successor_is_indexed(ledger, dat
         assert connection.execute("SELECT key FROM cogmill.retired_cog").fetchall() == [("cog/1.d1.tif",)]
 
 
+def test_says_when_a_service_changed_last_and_not_when_it_was_looked_at(ledger, database):
+    def published() -> object:
+        with psycopg.connect(**database) as connection:
+            return connection.execute("SELECT published_at FROM cogmill.collection").fetchone()
+
+    arrive(ledger)
+    ledger.collections.change_index(TRAVIS.id, given(build(ledger)))
+    ledger.collections.mark_published(TRAVIS.id, 1, "hash")
+    first = published()
+
+    ledger.collections.mark_published(TRAVIS.id, 1, "hash")
+    again = published()
+    ledger.collections.mark_published(TRAVIS.id, 1, "other hash")
+
+    assert first == again
+    assert published() > again
+
+
 def test_offers_a_published_frame_again_when_its_scan_comes_late(ledger):
     arrive(ledger)
     ledger.collections.change_index(TRAVIS.id, given(build(ledger)))

@@ -97,13 +97,15 @@ def test_asks_for_published_addresses_as_a_stranger_does(sample, s3_server, poli
 @pytest.mark.parametrize(
     "base_url", ["http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9", "http://s3.localhost:9"]
 )
-def test_asks_nobody_at_an_address_of_this_machine_when_no_setting_says_so(sample, base_url):
+def test_asks_nobody_at_an_address_of_this_machine_when_no_setting_says_so(sample, base_url, caplog):
+    caplog.set_level("INFO")
     archive = sample.archive.with_settings(public_url=base_url, mapserver_url=base_url)
     sample.published()
     update_public_files(archive, TRAVIS.id)
 
     assert probe_addresses(archive, night=1) == {}
     assert probe_services(archive, night=1) == {}
+    assert caplog.text.count("services_probed asked=0 address=") == 2
 
 
 def test_asks_at_an_address_of_another_machine_without_a_setting(sample):

@@ -158,7 +158,8 @@ WHERE c.id = :collection_id;
 UPDATE cogmill.collection SET exported_revision = :revision WHERE id = :collection_id;
 
 -- name: mark_published(collection_id, revision, sha256, levels)
--- The mapfile that shows this revision and draws these levels of overviews is out: its frames are public.
+-- The mapfile that shows this revision and draws these levels of overviews is out: its frames are public. The moment stays what it was
+-- where nothing has changed.
 WITH shown AS (
     UPDATE cogmill.frame AS f SET state = 'published', published_at = now(), changed_at = now()
     FROM cogmill.tile_index AS t
@@ -166,7 +167,10 @@ WITH shown AS (
     RETURNING f.id
 )
 UPDATE cogmill.collection SET mapfile_sha256 = :sha256, mapfile_revision = :revision, mapfile_levels = :levels,
-    published_at = now(), publish_failures = 0, publish_after = NULL
+    published_at = CASE
+        WHEN mapfile_sha256 = :sha256 AND mapfile_revision = :revision AND NOT EXISTS (SELECT FROM shown) THEN published_at
+        ELSE now()
+    END, publish_failures = 0, publish_after = NULL
 WHERE id = :collection_id
 RETURNING (SELECT count(*) FROM shown) AS frames;
 
