@@ -39,9 +39,9 @@ test: setup lint ## what CI runs: lint, types, every test, those in a browser to
 	@setup/install.sh browser
 	@$(SUDO) $(PYTHON) -m pytest -q -p no:cacheprovider
 
-test-long: setup ## the long tests: hours of random work, backfills beside uploads
+test-long: setup ## the long tests: hours of random work, backfills beside uploads, GDAL's bindings built anew
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py tests/system/test_crowd.py \
-	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline
+	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline tests/packaging/test_requirements.py
 
 test-oldest-airflow: setup ## the tests of DAGs, operators and the page with the oldest Airflow and providers that requirements.txt allows
 	@setup/oldest_airflow.sh

@@ -28,8 +28,9 @@ is_there() { [ "$(libgdal_of "$bindings")" = "$libgdal" ] && [ "$(libgdal_of "$r
 build() {
   # setuptools 80 ended what the older of the two builds with.
   pip "numpy>=2,<3" "setuptools<80" wheel "cython>=3.1"
-  # numpy's headers must stand before /usr/include: Debian keeps those of an older numpy there.
-  CFLAGS="-g0 -I$("$python" -c 'import numpy; print(numpy.get_include())') ${CFLAGS:-}" \
+  # numpy's headers must stand before /usr/include, where Debian keeps those of an older numpy: bindings built with them do not load.
+  # CPPFLAGS reaches C and C++ whatever the version of setuptools; CFLAGS no longer reaches C++, in which the bindings are written.
+  CPPFLAGS="-g0 -I$("$python" -c 'import numpy; print(numpy.get_include())') ${CPPFLAGS:-}" \
     pip --no-build-isolation --no-cache-dir --no-binary GDAL,rasterio --force-reinstall --no-deps \
     "GDAL==$libgdal.*" "rasterio>=1.4.4,<1.6"
   pip "rasterio>=1.4.4,<1.6" # what it needs itself

@@ -119,6 +119,21 @@ def test_helper_builds_nothing_where_all_is_there():
     assert re.fullmatch(r"gdal: bindings and rasterio use libgdal [\d.]+\n", done.stdout)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(not os.environ.get("COGMILL_LONG"), reason="builds GDAL's bindings; COGMILL_LONG=1 runs it")
+def test_helper_builds_bindings_for_the_numpy_of_a_fresh_environment(tmp_path):
+    """Debian's Python finds the headers of Debian's older numpy first; bindings built with those do not load."""
+    python = tmp_path / "bin" / "python"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", tmp_path], check=True)
+
+    done = subprocess.run([ROOT / "setup" / "gdal.sh", python], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    copied = "import numpy; from osgeo import gdal_array as g; print(g.OpenArray(numpy.eye(2)).ReadAsArray().tolist())"
+    assert subprocess.check_output([python, "-c", copied], text=True) == "[[1.0, 0.0], [0.0, 1.0]]\n"
+
+
 def test_helper_says_what_to_install_where_there_is_no_libgdal(tmp_path):
     (tmp_path / "bash").symlink_to(shutil.which("bash"))
     helper = ROOT / "setup" / "gdal.sh"
