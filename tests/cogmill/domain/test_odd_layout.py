@@ -99,12 +99,15 @@ def test_reads_what_it_writes(odd, where, name):
     upload = keys.parse_upload(key)
 
     assert odd.read_folders(folder[:-1]) == where
+    if "stage" in odd.keys[0].parts:
+        assert odd.made_folder(odd.read_folders(folder[:-1]), STAGES[Stage(where.stage)]) == folder
     assert (upload.bands, upload.collection.folder, upload.stage) == (where.bands, where.folder, where.stage)
     assert screening.is_upload(key)
     cog = keys.cog_key(upload.collection, upload.bands, upload.stem, "0" * 12)
     assert cog != key
     assert screening.is_below_cog(cog)
     assert not screening.is_upload(cog)
+    assert (upload.name is None) == (where.stage == Stage.SCANNED)
     if upload.name:
         assert (upload.name.frame_num, upload.name.roll, upload.name.date) == (frame, roll, date)
         assert upload.name.acquired is not None
