@@ -77,7 +77,8 @@ bench: setup ## the benchmarks of COG building
 fuzz-uploads: setup ## 2,000 spoiled uploads in all codecs, each of which must end as a verified COG or rejected; 7 minutes
 	@$(PYTHON) -m bench.mutations
 
-bench-scale: setup ## an archive of a million frames in a ledger, and Airflow with 3,000 collections, measured against their bars
+bench-scale: setup ## an archive of a million frames in a ledger, and Airflow with 3,000 collections, also in a browser, against their bars
+	@setup/install.sh browser
 	@$(SUDO) $(PYTHON) -m bench.scale
 	@$(SUDO) $(PYTHON) -m bench.stac
 	@$(SUDO) $(PYTHON) -m bench.watching
