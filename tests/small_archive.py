@@ -42,7 +42,10 @@ class SmallArchive:
         self.client.delete_object(**self.archive.store.place.at(key))
 
     def listed(self, prefix: str = "") -> list[str]:
-        return [o.key for page in self.archive.store.pages(prefix) for o in page.objects]
+        """Return the names of all objects, of both buckets where there are two."""
+        where, pages = self.archive.store.place, self.archive.store.pages
+        found = [(o.key, side) for side in where.sides for page in pages(prefix, side=side) for o in page.objects]
+        return sorted(where.name(key, side) or f"astray: {key}" for key, side in found)
 
     def etag(self, key: str) -> str:
         return self.client.head_object(**self.archive.store.place.at(key))["ETag"].strip('"')
@@ -103,7 +106,7 @@ class SmallArchive:
 
     def _row(self, collection: Collection, frame: Candidate) -> dict[str, Any]:
         zip_key = keys.index_zip_key(collection, frame.bands)
-        root = self.archive.store.place.gdal_root
+        root = self.archive.store.place.gdal_root(frame.cog_key)
         address = IndexAddress(collection.product, root, self.archive.settings.public_url, zip_key)
         known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
         values = asdict(index_row(known, address))

@@ -61,7 +61,7 @@ def addresses(stack: Stack) -> str:
     """Return where to look, one line each."""
     settings = stack.settings
     lines = {
-        "S3": f"{settings.s3_url} (bucket {settings.bucket})",
+        "S3": f"{settings.s3_url} (bucket {' and '.join(side.bucket for side in settings.place.sides)})",
         "PostGIS": f"127.0.0.1:{settings.postgis_port} (database cogmill)",
         "Airflow": settings.airflow_url if stack.airflow else "not started",
         "MapServer": stack.wms_url("<id>"),

@@ -131,7 +131,7 @@ class Stack:
     @property
     def viewer_url(self) -> str:
         """Address of the public viewer, where its files have been published."""
-        return f"{self.settings.s3_url}/{self.settings.place}/{VIEWER_PAGE}"
+        return f"{self.settings.s3_url}/{self.settings.place.open_side}/{VIEWER_PAGE}"
 
     def _start_afresh(self) -> None:
         self.paths.prepare()
@@ -149,9 +149,11 @@ class Stack:
             self._up(*AIRFLOW_PROGRAMS)
 
     def _make_bucket(self) -> None:
-        client, bucket = self.s3_client(), self.settings.bucket
-        client.create_bucket(Bucket=bucket)
-        client.put_bucket_policy(Bucket=bucket, Policy=bucket_policy(bucket, self.settings.prefix, simulated=True))
+        client, place = self.s3_client(), self.settings.place
+        for side in place.sides:
+            client.create_bucket(Bucket=side.bucket)
+        bucket = place.open_side.bucket
+        client.put_bucket_policy(Bucket=bucket, Policy=bucket_policy(bucket, place.prefix, simulated=True))
         client.put_bucket_cors(Bucket=bucket, CORSConfiguration=CORS)
 
     def _up(self, *names: str) -> None:

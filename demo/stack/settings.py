@@ -51,6 +51,8 @@ class StackSettings(BaseSettings):
     """As in the program's settings."""
     prefix: Prefix = ""
     """As in the program's settings."""
+    public_bucket: str = Field("", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    """As in the program's settings; the stack makes it beside the other."""
     s3_port: Port = 9000
     """Port of the S3 server."""
     s3_access_key: str = Field("cogmill", pattern=r"^[A-Za-z0-9_-]+$")
@@ -124,7 +126,7 @@ class StackSettings(BaseSettings):
     @property
     def place(self) -> ArchivePlace:
         """Where the archive lies."""
-        return ArchivePlace(self.bucket, self.prefix)
+        return ArchivePlace(self.bucket, self.prefix, self.public_bucket)
 
     @property
     def airflow_url(self) -> str:
@@ -141,7 +143,8 @@ class StackSettings(BaseSettings):
         return {
             "COGMILL_BUCKET": self.bucket,
             "COGMILL_PREFIX": self.prefix,
-            "COGMILL_PUBLIC_URL": self.public_url or f"{self.s3_url}/{self.place}",
+            "COGMILL_PUBLIC_BUCKET": self.public_bucket,
+            "COGMILL_PUBLIC_URL": self.public_url or f"{self.s3_url}/{self.place.open_side}",
             "COGMILL_MAPSERVER_URL": self.mapserver_url or self.front_url,
         }
 

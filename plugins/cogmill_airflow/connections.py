@@ -100,7 +100,7 @@ def archive_from_connections(
     from cogmill.pipeline.archive import open_archive
 
     settings = load_settings()
-    store = S3Store(s3_client(aws_conn_id), settings.bucket, settings.prefix)
+    store = S3Store(s3_client(aws_conn_id), settings.bucket, settings.prefix, settings.public_bucket)
     queue = event_queue(settings, aws_conn_id) if settings.events == "sqs" else None
     with ledger_from_connection(postgres_conn_id) as ledger:
         yield open_archive(store, ledger, settings, queue)

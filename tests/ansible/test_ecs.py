@@ -20,7 +20,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "only", "AWS_SECRET_ACCESS_KEY": "for-tests", "AWS_
 
 ASKED = {
     "list_objects_v2": "s3:ListBucket", "list_multipart_uploads": "s3:ListBucketMultipartUploads", "head_bucket": "s3:ListBucket",
-    "get_object": "s3:GetObject", "head_object": "s3:GetObject", "put_object": "s3:PutObject", "copy_object": "s3:PutObject",
+    "get_object": "s3:GetObject", "head_object": "s3:GetObject", "put_object": "s3:PutObject", "copy_object": "s3:PutObject", "copy": "s3:PutObject",
     "create_multipart_upload": "s3:PutObject", "upload_part": "s3:PutObject", "complete_multipart_upload": "s3:PutObject",
     "delete_object": "s3:DeleteObject", "abort_multipart_upload": "s3:AbortMultipartUpload",
     "receive_message": "sqs:ReceiveMessage", "delete_message_batch": "sqs:DeleteMessage",
@@ -57,12 +57,12 @@ def amazon(s3_server: str) -> Any:
     return client
 
 
-def play(address: str) -> str:
+def play(address: str, *options: str, **more: str) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= KEYS | {"PATH": f"{ROOT}/.venv-ansible/bin:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
-    settings = {"ecs_endpoint_url": address, "ecs_notified_emails": ["scans@example.org"]}
+    settings = {"ecs_endpoint_url": address, "ecs_notified_emails": ["scans@example.org"], **more}
     done = subprocess.run(
-        ["ansible-playbook", "-i", "localhost,", "ecs.yml", "-e", json.dumps(settings)],
+        ["ansible-playbook", "-i", "localhost,", "ecs.yml", "-e", json.dumps(settings), *options],
         cwd=ROOT / "ansible", env=environment, check=False, capture_output=True, text=True, timeout=1800,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
@@ -102,6 +102,31 @@ def test_bucket_forgets_nothing_at_once_and_tells_the_queue(plays: list[str], am
     assert [one["Action"] for one in public] == ["s3:GetObject"]
     assert {resource.partition("/")[2] for one in public for resource in one["Resource"]} == set(PUBLIC_PATTERNS)
     assert not [resource for one in public for resource in one["Resource"] if "mapfiles" in resource]
+
+
+def test_a_public_bucket_is_opened_and_that_of_uploads_blocked(amazon: Any, s3_server: str) -> None:
+    names = {"ecs_name": "apart", "ecs_bucket": "apart-uploads", "ecs_public_bucket": "apart-open"}
+    first, second = (play(s3_server, "--tags", "ground", **names) for _ in range(2))
+    store = amazon("s3")
+
+    policies = {
+        bucket: json.loads(store.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+        for bucket in ("apart-uploads", "apart-open")
+    }
+    blocked = {
+        bucket: store.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"] for bucket in policies
+    }
+
+    assert "changed=0" not in first
+    assert "changed=0" in second
+    assert [one["Effect"] for one in policies["apart-uploads"]] == ["Deny"]
+    (public,) = [one for one in policies["apart-open"] if one["Effect"] == "Allow"]
+    assert {resource.partition("/")[2] for resource in public["Resource"]} == set(PUBLIC_PATTERNS)
+    assert all(blocked["apart-uploads"].values()), "Amazon refuses what would open it"
+    assert not blocked["apart-open"]["BlockPublicPolicy"]
+    assert store.get_bucket_cors(Bucket="apart-open")["CORSRules"] == CORS["CORSRules"]
+    assert store.get_bucket_notification_configuration(Bucket="apart-uploads")["QueueConfigurations"]
+    assert "QueueConfigurations" not in store.get_bucket_notification_configuration(Bucket="apart-open")
 
 
 def test_roles_may_do_what_they_need_and_no_key_exists(plays: list[str], amazon: Any) -> None:
@@ -172,7 +197,8 @@ def test_hosts_start_from_the_image_and_only_the_balancer_reaches_them(plays: li
     (image,) = ec2.describe_images(Filters=[{"Name": "name", "Values": ["cogmill-maps-1"]}])["Images"]
     groups = {group["GroupName"]: group for group in ec2.describe_security_groups()["SecurityGroups"]}
     (rule,) = groups["cogmill-hosts"]["IpPermissions"]
-    endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    ours = groups["cogmill-hosts"]["VpcId"]  # a test before has made another network
+    endpoints = [each for each in ec2.describe_vpc_endpoints()["VpcEndpoints"] if each["VpcId"] == ours]
     queue = amazon("sqs").get_queue_url(QueueName="cogmill-uploads")["QueueUrl"]
     redrive = amazon("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
 

@@ -26,7 +26,7 @@ def archive_of(stack: Stack) -> Iterator[SmallArchive]:
     libpq = {"host": LOOPBACK, "port": stack.settings.postgis_port, "dbname": "cogmill"}
     writer = {"user": "cogmill_writer", "password": stack.settings.writer_password.get_secret_value()}
     owner = {"user": "cogmill_owner", "password": stack.settings.owner_password.get_secret_value()}
-    store = S3Store(stack.s3_client(), stack.settings.bucket, stack.settings.prefix)
+    store = S3Store(stack.s3_client(), stack.settings.bucket, stack.settings.prefix, stack.settings.public_bucket)
     with closing(Ledger.connect(**libpq, **writer)) as ledger:
         archive = Archive(store, ledger, Settings(_env_file=None, **program))
         yield SmallArchive(archive, stack.s3_client(), {**libpq, **owner})

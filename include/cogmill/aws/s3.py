@@ -1,4 +1,4 @@
-"""Read and write one bucket: the only module that calls S3. Receives a ready boto3 client, and its credentials with it."""
+"""Read and write the archive's buckets: the only module that calls S3. Receives a ready boto3 client, and its credentials with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from cogmill.aws.botocore_internals import set_timestamp_parser
 from cogmill.aws.create_once import create_once
 from cogmill.aws.gdal_environment import SigningCredentials, gdal_environment
 from cogmill.aws.listing import Listing, list_pages, parse_time
+from cogmill.aws.open_copy import copy_open
 from cogmill.aws.place import ArchivePlace
+from cogmill.aws.read_through import read_through
 from cogmill.aws.s3_errors import translated
 from cogmill.domain.errors import (
     ConflictingObjectError,
@@ -25,9 +27,6 @@ from cogmill.domain.errors import (
     SourceChangedError,
 )
 from cogmill.domain.model import StoredObject
-
-CHUNK = 1 << 20
-"""Bytes read at a time while an object is downloaded and hashed."""
 
 SHA256 = "sha256"
 """Metadata key under which every COG carries its own hash."""
@@ -59,34 +58,39 @@ class PutOptions:
 
 
 class S3Store:
-    """One bucket, or what lies below a prefix of it; keys are without that prefix, as arguments and as results.
+    """One bucket, or what lies below a prefix of it, and perhaps a second one for what is public; keys name neither bucket nor prefix.
 
     Every method raises ServiceUnavailableError when S3 cannot answer; botocore has retried by then.
     """
 
-    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:
+    def __init__(self, client: Any, bucket: str, prefix: str = "", public: str = "") -> None:
         self._client = client
-        self.place = ArchivePlace(bucket, prefix)
+        self.place = ArchivePlace(bucket, prefix, public)
         self._credentials = SigningCredentials(client)
         set_timestamp_parser(client, parse_time)
 
     @property
     def bucket(self) -> str:
-        """Name of the bucket."""
+        """Name of the bucket of uploads."""
         return self.place.bucket
 
     def pages(
-        self, prefix: str = "", skip: Callable[[str], str | None] | None = None, after: str = ""
+        self,
+        prefix: str = "",
+        skip: Callable[[str], str | None] | None = None,
+        after: str = "",
+        side: ArchivePlace | None = None,
     ) -> Iterator[Listing]:
-        """List keys page by page, one LIST call per 1,000 keys and no other request.
+        """List keys of one bucket page by page, as they are there: one LIST call per 1,000 keys and no other request.
 
         Args:
             prefix: Where the keys begin.
             skip: Returns the folder of a key of which the rest need not be listed, None for others. A page that ends in such a folder is
                 followed by the one behind the folder, so skipping never costs a request.
             after: The key behind which the listing begins; empty for all.
+            side: Which of the place's buckets; None: that in which the prefix lies, for an empty one that of the uploads.
         """
-        return list_pages(self._client, self.place, prefix, skip, after)
+        return list_pages(self._client, side or self.place.side(prefix), prefix, skip, after)
 
     def download(self, key: str, etag: str, target: Path) -> str:
         """Fetch exactly this version into a file with one GET and return its sha256.
@@ -97,7 +101,7 @@ class S3Store:
         """
         with translated(f"get {self.place.uri(key)}", ObjectRefusedError), target.open("wb") as out:
             answer = self._client.get_object(**self.place.at(key), IfMatch=f'"{etag}"')
-            sha256, size = _read_through(answer["Body"], out)
+            sha256, size = read_through(answer["Body"], out)
             if size != answer["ContentLength"]:
                 raise ServiceUnavailableError(f"{self.place.uri(key)} ended after {size} bytes")
         return sha256
@@ -207,7 +211,7 @@ class S3Store:
             return None
 
     def _digest(self, key: str, out: BinaryIO | None = None) -> tuple[str, int]:
-        return _read_through(self._client.get_object(**self.place.at(key))["Body"], out)
+        return read_through(self._client.get_object(**self.place.at(key))["Body"], out)
 
     def require_answer(self) -> None:
         """Raise ServiceUnavailableError unless S3 answers one HEAD of the bucket, even if it refuses it."""
@@ -227,9 +231,21 @@ class S3Store:
         self.delete(key)
         return True
 
+    def open_copy(self, key: str, etag: str, options: PutOptions) -> None:
+        """Copy this version of an upload into the public bucket, unless it is there.
+
+        Raises:
+            SourceChangedError: The key is gone or holds another version now.
+            ObjectRefusedError: S3 does not copy it.
+        """
+        with translated(f"copy {self.place.uri(key)} for the public", ObjectRefusedError):
+            copy_open(self._client, self.place, key, etag, options.arguments())
+
     def abort_uploads(self, before: dt.datetime) -> list[str]:
         """Abort multipart uploads begun before a moment, whose parts are stored and paid for; return their keys."""
-        return unfinished_uploads.abort_uploads(self._client, self.place, before)
+        return [
+            key for side in self.place.sides for key in unfinished_uploads.abort_uploads(self._client, side, before)
+        ]
 
     def set_acl(self, key: str, acl: str) -> None:
         """Put a canned ACL on an existing object."""
@@ -241,14 +257,3 @@ class S3Store:
         if not self._credentials.are_known:
             self.require_answer()
         return gdal_environment(self._client, self._credentials.current())
-
-
-def _read_through(body: Any, out: BinaryIO | None) -> tuple[str, int]:
-    """Read the body of an answer to its end, into a file too where one is given; return the sha256 and number of its bytes."""
-    found, size = hashlib.sha256(), 0
-    for chunk in body.iter_chunks(CHUNK):
-        found.update(chunk)
-        size += len(chunk)
-        if out:
-            out.write(chunk)
-    return found.hexdigest(), size

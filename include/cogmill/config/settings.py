@@ -13,27 +13,13 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from cogmill.config.bucket_settings import BucketSettings
 from cogmill.config.misspelled import warn_about_misspelled
 from cogmill.config.places import PROJECT
 from cogmill.config.site import use_site
 from cogmill.config.task_settings import TaskSettings
-from cogmill.config.values import Area, Prefix, Schedule, Url
+from cogmill.config.values import Area, Schedule
 from cogmill.domain.errors import ConfigurationError
-
-
-class BucketSettings(BaseModel):
-    """Bucket and addresses."""
-
-    bucket: str = Field("cogmill", min_length=3, max_length=63)
-    """S3 bucket that holds the uploads and everything derived from them."""
-    prefix: Prefix = ""
-    """Folder in that bucket, such as `archives/aerials`, where others use the rest: no key outside of it is listed, read or written. Empty: all of the bucket."""
-    public_url: Url = "http://127.0.0.1:9000/cogmill"
-    """Base URL of public downloads: this URL, a slash and a key are the address of an object. With `COGMILL_PREFIX`, the address of that folder."""
-    mapserver_url: Url = "http://127.0.0.1:8081"
-    """Base URL of the map services as clients call them, without `/wms/?map=`."""
-    public_acl: Literal["", "public-read"] = ""
-    """Canned ACL of the objects that are open to the public. Empty: a bucket policy grants access."""
 
 
 class UploadSettings(BaseModel):

@@ -50,6 +50,10 @@ GRIDS = "proj/"
 LEDGER_MARK = "reports/ledger.json"
 """Key of the object that names the ledger which a bucket belongs to."""
 
+OPEN_COPY = "public-bucket:"
+"""What begins the name of an object that lies in the public bucket under the key of an upload, such as the copy of a scan. No stored key
+begins with it: `cogmill.aws.place` turns the name into bucket and key."""
+
 THUMBNAILS = "thumbnails/"
 """Prefix of the small pictures of whole collections that pages show."""
 

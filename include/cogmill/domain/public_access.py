@@ -1,5 +1,7 @@
 """The keys that anonymous clients may download: every published address leads to one of them, and no other key is open.
 
+Where the archive has a bucket of its own for what is public, `lies_open` says what lies there.
+
 The demo and the containers put this policy on the bucket they make; the template for Amazon, `ansible/templates/aws/bucket.json.j2`,
 holds the same list.
 """
@@ -12,6 +14,7 @@ import re
 from cogmill.domain.layout import TEXAS, KeyLayout, layout_in_use
 from cogmill.domain.layout.kinds import Stage
 from cogmill.domain.layout.rules import COG_FOLDER
+from cogmill.domain.screening import is_below_cog, is_upload
 
 OPEN_FOLDERS = ("geojson/*", "catalog/*", "thumbnails/*", "stac/*", "viewer/*")
 """The compiled index, pages, lists and catalogs, the pictures of collections, the viewer."""
@@ -37,6 +40,22 @@ def _below(layout: KeyLayout, bands: str, folder: str) -> str:
     folders = layout.keys[0].write({**any_text, "bands": bands, "stage": folder}).split("/")[:-1]
     known = [name if bands in name or folder in name else "*" for name in folders]
     return re.sub(r"(\*/)+", "*/", "/".join([*known, "*"]))
+
+
+_OPEN = tuple(folder.removesuffix("*") for folder in OPEN_FOLDERS)
+
+
+def lies_open(key: str) -> bool:
+    """Tell whether a key is one that Cogmill writes for the public: it lies in the public bucket, where there is one.
+
+    Of what `public_patterns` opens these are all but scans, which people upload: copies of those lie there.
+
+    >>> lies_open("bw/Travis/USDA_1951/frames/cog/x.0123456789ab.tif"), lies_open("catalog/index.html")
+    (True, True)
+    >>> lies_open("bw/Travis/USDA_1951/frames/scanned/x.tif"), lies_open("catalog/upload.tif")
+    (False, False)
+    """
+    return is_below_cog(key) or (key.startswith(_OPEN) and not is_upload(key))
 
 
 PUBLIC_PATTERNS = public_patterns(TEXAS)

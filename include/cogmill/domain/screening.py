@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import cache
 from itertools import chain
 
-from cogmill.domain.keys import GRIDS, MAPFILES, OVERVIEWS, QUARANTINE, THUMBNAILS
+from cogmill.domain.keys import GRIDS, MAPFILES, OPEN_COPY, OVERVIEWS, QUARANTINE, THUMBNAILS
 from cogmill.domain.layout import KeyLayout, formats_in_use, layout_in_use
 from cogmill.domain.layout.formats import format_of
 from cogmill.domain.layout.kinds import Stage
@@ -100,4 +100,6 @@ def key_fault(key: str) -> str | None:
         return "it holds a NUL character or half of a character"
     if len(key) * 4 > MAX_KEY_BYTES and len(key.encode()) > MAX_KEY_BYTES:
         return f"it is longer than {MAX_KEY_BYTES} bytes"
+    if key.startswith(OPEN_COPY):
+        return f"it begins with {OPEN_COPY}, which stands for another bucket"
     return None

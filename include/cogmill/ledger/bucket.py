@@ -1,7 +1,8 @@
 """Which bucket the ledger belongs to, and how a person gives it to another: `python -m cogmill.ledger.bucket`.
 
 Without an argument the command tells the bucket. With one it binds the ledger to that bucket, to which the objects of the archive must
-have been copied before; `--take-over` also replaces the ledger that the bucket names, which must be gone for good.
+have been copied before, and with two to a bucket and one of its own for what is public; `--take-over` also replaces the ledger that
+they name, which must be gone for good.
 Connects as `python -m cogmill.ledger.migrate` does, by libpq's own environment.
 """
 
@@ -24,7 +25,7 @@ class Identity:
 
     id: str
     bucket: str | None
-    """Its name, with a slash and the prefix where there is one; None before the first use."""
+    """Its name, with a slash and the prefix where there is one, then a blank and the public bucket where there is one; None before the first use."""
     take_over: bool
     """A person said that the ledger which the bucket names is gone."""
 
@@ -49,7 +50,7 @@ class BucketBinding(Part):
         """Give the ledger to another bucket, as a person asked; return how many index rows the next runs write again.
 
         Args:
-            bucket: Name of the bucket, or `<bucket>/<prefix>`; it is looked at when the archive is opened the next time.
+            bucket: As in `Identity`; it is looked at when the archive is opened the next time.
             take_over: Replace the ledger that this bucket names.
         """
         (row,) = self._rows("give_to_bucket", bucket=bucket, take_over=take_over)
@@ -69,6 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
         help="the bucket, or bucket/prefix, to which all objects of the archive have been copied",
     )
     parser.add_argument(
+        "public",
+        nargs="?",
+        help="bucket of its own for what is public (COGMILL_PUBLIC_BUCKET), to which that has been copied; none: all lies in the first",
+    )
+    parser.add_argument(
         "--take-over", action="store_true", help="the other ledger that this bucket names is gone for good"
     )
     asked = parser.parse_args(arguments)
@@ -77,7 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with psycopg.connect(**TimeLimits().parameters(autocommit=True)) as connection:
             watch(connection, SILENCE_S)
-            sys.stdout.write(_answer(BucketBinding(connection), asked.bucket, take_over=asked.take_over))
+            place = " ".join(filter(None, [asked.bucket, asked.public])) or None
+            sys.stdout.write(_answer(BucketBinding(connection), place, take_over=asked.take_over))
     except (psycopg.OperationalError, ServiceUnavailableError) as err:
         sys.stderr.write(f"cannot reach the database named by the PG* variables: {err}\n")
         return 1

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from cogmill.domain.errors import ServiceUnavailableError, VerificationError
+from cogmill.domain.keys import OPEN_COPY
 from cogmill.domain.model import Bands, Collection, Product
 from cogmill.ledger.connection import Part, Row, as_json
 
@@ -143,6 +144,17 @@ class PublicDocuments(Part):
     def invalidate(self, collection_id: str) -> None:
         """Record that the documents of a collection, or of the archive, are to be stored again, whatever they say."""
         self._rows("forget_public_hashes", collection_id=collection_id)
+
+    def scans_to_open(self, collection_id: str) -> list[Row]:
+        """Return `key`, `etag`, `size` and `arrived_at` of the scans of which the public bucket is to have a copy and has none of this version."""
+        return [row for row in self._scan_copies(collection_id) if row["key"]]
+
+    def scans_to_close(self, collection_id: str) -> list[str]:
+        """Return the names of the copies of scans that nothing published leads to any more."""
+        return [row["copy"] for row in self._scan_copies(collection_id) if not row["key"]]
+
+    def _scan_copies(self, collection_id: str) -> list[Row]:
+        return self._rows("scan_copies", collection_id=collection_id, mark=OPEN_COPY)
 
     def set_entry(self, collection_id: str, entry: Mapping[str, Any] | None) -> None:
         """Record what the list of services says about a collection; None when it is not public."""

@@ -76,6 +76,7 @@ KINDS: dict[str, Kind] = {
     "scan_missing": Kind("published frames without a scan", Treatment.NOTICE),
     "scan_gone": Kind("scans that were deleted", Treatment.REPAIR, grace=True),
     "lease_expired": Kind("frames claimed by a worker that vanished", Treatment.REPAIR, limited=False),
+    "wrong_bucket": Kind("objects that belong into the public bucket and lie in that of uploads", Treatment.REPORT),
     "event_dead": Kind("S3 notifications that nobody could read", Treatment.REPORT),
     # COGs
     "cog_missing": Kind("COGs that are gone", Treatment.REMOVE),
@@ -136,6 +137,8 @@ def place_of(key: str) -> Place | None:
     >>> place_of("quarantine/mapfiles/x.txt") is None
     True
     """
+    if key.startswith(keys.OPEN_COPY):  # nobody uploads into the public bucket
+        return Place.PUBLIC if is_upload(key.removeprefix(keys.OPEN_COPY)) else None
     folder, slash, _ = key.partition("/")
     if slash and (place := FOLDERS.get(f"{folder}/")) and not (place is Place.PUBLIC and is_upload(key)):
         return place if len(key) > len(folder) + 1 else None

@@ -8,15 +8,17 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from cogmill.domain import keys
 from cogmill.domain.key_reading import Becomes, read_key
 from cogmill.domain.layout import layout_in_use
+from cogmill.domain.model import StoredObject
 from cogmill.domain.screening import key_fault
 from cogmill.ledger.findings import CollectionLayers, Finding
 from cogmill.maintenance.checks import KINDS, Place, place_of
@@ -74,16 +76,28 @@ def compare(archive: Archive) -> Comparison:
 def _list(archive: Archive) -> tuple[int, dt.datetime]:
     """Bring the listing to the ledger; return the number of objects and the store's clock at the beginning."""
     count, clock = 0, None
-    for page in archive.store.pages():
+    astray, example = Counter[str](), dict[str, str]()
+    where = archive.store.place
+    for side, page in ((each, page) for each in where.sides for page in archive.store.pages(side=each)):
         clock = clock or page.at
-        found = [(stored, str(place)) for stored in page.objects if (place := place_of(stored.key))]
-        placed = [entry for entry in found if ledger_can_hold(entry[0].key)]
+        named = [(stored, where.name(stored.key, side)) for stored in page.objects]
+        found = [(stored, name, str(place)) for stored, name in named if name and (place := place_of(name))]
+        placed = [(_called(stored, name), place) for stored, name, place in found if ledger_can_hold(stored.key)]
         archive.ledger.findings.add_listed(placed)
         if len(placed) < len(found):
-            left_out = [stored.key for stored, _ in found if key_fault(stored.key)]
+            left_out = [stored.key for stored, _, _ in found if key_fault(stored.key)]
             archive.ledger.findings.add_findings([_left_out(key) for key in left_out])
+        for key in (stored.key for stored, name in named if name is None):
+            folder = key.partition("/")[0]  # they may be as many as the archive has: one finding for each first folder
+            astray[folder] += 1
+            example.setdefault(folder, key)
         count += len(placed)
+    archive.ledger.findings.add_findings([_astray(archive, example[folder], n) for folder, n in astray.items()])
     return count, clock or dt.datetime.now(dt.UTC)
+
+
+def _called(stored: StoredObject, name: str) -> StoredObject:
+    return stored if name == stored.key else replace(stored, key=name)
 
 
 def _collection_findings(archive: Archive, clock: dt.datetime) -> Iterator[dict[str, Any]]:
@@ -92,6 +106,7 @@ def _collection_findings(archive: Archive, clock: dt.datetime) -> Iterator[dict[
     yield from _index_file_findings(archive, layers)
     yield from _mapfile_findings(archive, layers, clock)
     yield from _picture_findings(archive, layers, clock)
+    yield from _closed_scan_findings(archive, layers, clock)
     if archive.queue is not None and (dead := archive.queue.dead_letters()):
         yield _finding("event_dead", "dead-letter queue", None, f"{dead} messages")
 
@@ -180,10 +195,27 @@ def _picture_findings(archive: Archive, layers: list[CollectionLayers], clock: d
             yield _finding("picture_orphan", key, None, f"{listed[key]['size']} bytes")
 
 
+def _closed_scan_findings(
+    archive: Archive, layers: list[CollectionLayers], clock: dt.datetime
+) -> Iterator[dict[str, Any]]:
+    for entry in layers if archive.store.place.public else ():
+        scans = archive.ledger.public_documents.scans_to_open(entry.collection.id)
+        if waiting := [scan["key"] for scan in scans if scan["arrived_at"] < clock - SETTLED]:
+            detail = f"{len(waiting)} scans are not in the public bucket, such as {waiting[0]}"
+            yield _finding("public_file_missing", entry.collection.id, entry, detail)
+
+
 def _hashes(archive: Archive, mapfile_keys: list[str]) -> dict[str, str]:
     with ThreadPoolExecutor(READERS) as pool:
         bodies = zip(mapfile_keys, pool.map(archive.store.read, mapfile_keys), strict=True)
         return {key: hashlib.sha256(body).hexdigest() for key, body in bodies if body is not None}
+
+
+def _astray(archive: Archive, example: str, objects: int) -> dict[str, Any]:
+    here, there = archive.store.place.sides
+    subject = here.uri(example.partition("/")[0] + "/")
+    detail = f"{objects} objects, such as {ascii(example)[:LONGEST_SUBJECT]}, belong into {there.uri()}; nothing reads them here"
+    return _finding("wrong_bucket", ascii(subject)[1:-1][:LONGEST_SUBJECT], None, detail)
 
 
 def _left_out(key: str) -> dict[str, Any]:

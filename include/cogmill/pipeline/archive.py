@@ -13,7 +13,7 @@ from cogmill.aws.sqs import EventQueue
 from cogmill.config.settings import Settings
 from cogmill.config.site import load_site
 from cogmill.domain.errors import CogmillError, ConfigurationError, InvalidFrameError, ServiceUnavailableError
-from cogmill.domain.keys import LEDGER_MARK
+from cogmill.domain.keys import LEDGER_MARK, OPEN_COPY
 from cogmill.domain.sidecars import MISSING_POSITION, SidecarKind, sidecar_prefix, with_sidecars
 from cogmill.ledger import Ledger
 from cogmill.ledger.bucket import Identity
@@ -80,7 +80,7 @@ def explain_position(archive: Archive, key: str, fault: InvalidFrameError) -> In
 
 
 def open_archive(store: S3Store, ledger: Ledger, settings: Settings, queue: EventQueue | None = None) -> Archive:
-    """Return an archive of which ledger and bucket belong together, by one statement and one GET.
+    """Return an archive of which ledger and buckets belong together, by one statement and one GET for each bucket.
 
     The ledger records its bucket at first use, and puts an object there that names the ledger: so neither meets another one unnoticed,
     not even a bucket of the same name at another endpoint.
@@ -97,9 +97,10 @@ def open_archive(store: S3Store, ledger: Ledger, settings: Settings, queue: Even
             f" name objects that are not there. Set {_settings(identity.bucket)}. If the archive was moved to {here} with"
             f" all its objects, say so by `{COMMAND} {here}`"
         )
-    marked = _marked(store)
-    if marked != identity.id:
-        _put_mark(store, ledger, identity, marked)
+    for mark in (LEDGER_MARK, OPEN_COPY + LEDGER_MARK)[: len(store.place.sides)]:
+        marked = _marked(store, mark)
+        if marked != identity.id:
+            _put_mark(store, ledger, identity, mark, marked)
     if identity.bucket is None or identity.take_over:
         ledger.binding.bind(here)
         log.info("ledger_bound ledger=%s bucket=%s", identity.id, here)
@@ -107,14 +108,16 @@ def open_archive(store: S3Store, ledger: Ledger, settings: Settings, queue: Even
 
 
 def _settings(place: str) -> str:
-    """Return the settings that name a place, `<bucket>` or `<bucket>/<prefix>`."""
-    bucket, _, prefix = place.partition("/")
-    return f"COGMILL_BUCKET={bucket}" + (f" COGMILL_PREFIX={prefix}" if prefix else "")
+    """Return the settings that name a place, as `ArchivePlace` writes it."""
+    uploads, _, public = place.partition(" ")
+    bucket, _, prefix = uploads.partition("/")
+    named = {"COGMILL_BUCKET": bucket, "COGMILL_PREFIX": prefix, "COGMILL_PUBLIC_BUCKET": public}
+    return " ".join(f"{name}={value}" for name, value in named.items() if value)
 
 
-def _marked(store: S3Store) -> str | None:
-    """Return the id of the ledger that the bucket names; None without any."""
-    body = store.read(LEDGER_MARK)
+def _marked(store: S3Store, mark: str) -> str | None:
+    """Return the id of the ledger that a bucket names; None without any."""
+    body = store.read(mark)
     if body is None:
         return None
     try:
@@ -123,9 +126,9 @@ def _marked(store: S3Store) -> str | None:
         return "with an unreadable name"
 
 
-def _put_mark(store: S3Store, ledger: Ledger, identity: Identity, marked: str | None) -> None:
-    """Let the bucket name this ledger, where it names none, or where a person allowed it to be replaced."""
-    place = store.place.uri(LEDGER_MARK)
+def _put_mark(store: S3Store, ledger: Ledger, identity: Identity, mark: str, marked: str | None) -> None:
+    """Let a bucket name this ledger, where it names none, or where a person allowed it to be replaced."""
+    place = store.place.uri(mark)
     if marked is not None and not identity.take_over:
         raise ConfigurationError(
             f"{place} says that this bucket belongs to the ledger {marked}, and this is the ledger {identity.id}: two of them would undo"
@@ -135,14 +138,14 @@ def _put_mark(store: S3Store, ledger: Ledger, identity: Identity, marked: str | 
     cogs = ledger.binding.newest_cogs(COGS_ASKED_FOR)
     if cogs and not any(store.find(key) for key in cogs):
         raise ConfigurationError(
-            f"the bucket {store.place} has neither {LEDGER_MARK} nor the COGs that this ledger published, such as {cogs[0]}: it is another"
+            f"the bucket {store.place.open_side} has neither {LEDGER_MARK} nor the COGs that this ledger published, such as {cogs[0]}: it is another"
             " bucket of that name, or was emptied. Look at the endpoint and the account of the connection cogmill_s3; copy or restore the"
             " objects of the archive before anything goes on"
         )
     body = json.dumps({"ledger": identity.id, "about": "Which ledger this bucket belongs to. Do not delete."}).encode()
     options = PutOptions("application/json")
     if marked is not None:
-        store.replace(LEDGER_MARK, body, options)
-    elif not store.claim(LEDGER_MARK, body, options) and _marked(store) != identity.id:
+        store.replace(mark, body, options)
+    elif not store.claim(mark, body, options) and _marked(store, mark) != identity.id:
         raise ServiceUnavailableError(f"another process writes {place} now; this one looks again")
-    log.info("bucket_marked bucket=%s ledger=%s instead_of=%s", store.place, identity.id, marked)
+    log.info("bucket_marked mark=%s ledger=%s instead_of=%s", place, identity.id, marked)

@@ -181,7 +181,7 @@ def _add_collections(archive: Archive, parsed: _ParsedPage) -> list[str]:
 
 
 def _make_public(archive: Archive, scans: Sequence[tuple[StoredObject, UploadKey]]) -> None:
-    if archive.settings.public_acl:
+    if archive.settings.public_acl and not archive.store.place.public:  # else copies are public
         for stored, _ in scans:
             archive.store.set_acl(stored.key, archive.settings.public_acl)
 

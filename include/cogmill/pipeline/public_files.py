@@ -28,6 +28,7 @@ from cogmill.ledger.queries import ARCHIVE
 from cogmill.mapserver.titles import collection_title
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery.lone_scans import scan_files
+from cogmill.pipeline.discovery.scan_copies import close_scans, open_scans
 from cogmill.public.document import Document, compared
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.scans.lone_scan import ScanEntry
@@ -170,6 +171,7 @@ def _frame(collection_id: str, row: Row) -> PublishedFrame:
 def _update_collection(archive: Archive, collection_id: str, change: PublicChange) -> None:
     ledger = archive.ledger.public_documents
     with ledger.exclusive(collection_id):
+        change.written += open_scans(archive, collection_id)
         collection = archive.ledger.collections.state(collection_id).collection
         scans = scan_files(archive, collection, *_stated(archive, collection)[1:])
         known = collection_facts(archive, collection_id)
@@ -178,6 +180,7 @@ def _update_collection(archive: Archive, collection_id: str, change: PublicChang
         lone_scans = scans.entry["scans"] if scans.entry else 0
         on_map = collection_documents(replace(known[0], lone_scans=lone_scans), known[1]) if known else ()
         _write(archive, collection_id, chain(on_map, scans.documents), change)
+        change.removed += close_scans(archive, collection_id)
         ledger.set_scan_entry(collection_id, scans.entry)
         if known:
             ledger.set_entry(collection_id, catalog_entry(known[0]).stored())

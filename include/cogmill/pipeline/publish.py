@@ -31,6 +31,7 @@ from cogmill.mapserver.stated_facts import stated_facts
 from cogmill.mapserver.titles import collection_title
 from cogmill.mapserver.verify_service import verify_service
 from cogmill.pipeline.archive import Archive, ServiceChange
+from cogmill.pipeline.discovery.scan_copies import open_scans
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class MapfileDraft:
 
 def update_tile_index(archive: Archive, collection_id: str) -> IndexChange:
     """Update the tile index from the ledger, in one transaction; the work is proportional to what changed."""
+    open_scans(archive, collection_id)  # rows link to them
     collection = archive.ledger.collections.state(collection_id).collection
 
     def rows(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
@@ -182,7 +184,7 @@ def withdraw_service(archive: Archive, collection_id: str) -> None:
 
 def _index_row(archive: Archive, collection: Collection, frame: Candidate) -> IndexRow:
     zip_key = keys.index_zip_key(collection, frame.bands)
-    root = archive.store.place.gdal_root
+    root = archive.store.place.gdal_root(frame.cog_key)
     address = IndexAddress(collection.product, root, archive.settings.public_url, zip_key)
     known = IndexedFrame(frame.id, frame.name, frame.cog_key, frame.scan_key, frame.footprint_wkb)
     return index_row(known, address)

@@ -132,7 +132,7 @@ def update_overviews(archive: Archive, collection_id: str) -> OverviewChange:
         _store_thumbnails(archive, collection_id, facts.extent, pyramid, wanted)
         shown = archive.ledger.overview_cells.change(
             collection_id,
-            root=archive.store.place.gdal_root,
+            root=archive.store.place.gdal_root(keys.OVERVIEWS),
             shown=[row.oid for rows in pyramid.shown.values() for row in rows],
             gone=pyramid.gone(),
             added=pyramid.added,

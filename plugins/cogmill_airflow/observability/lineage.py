@@ -19,7 +19,7 @@ def objects(archive: Archive, keys: Iterable[str]) -> Datasets:
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     place = archive.store.place
-    return [Dataset(namespace=f"s3://{place.bucket}", name=place.at(key)["Key"]) for key in keys]
+    return [Dataset(namespace=f"s3://{place.side(key).bucket}", name=place.at(key)["Key"]) for key in keys]
 
 
 def tile_index(archive: Archive) -> Any:

@@ -126,6 +126,13 @@ def test_takes_no_variable_of_others_for_a_misspelled_one(monkeypatch, caplog):
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize("name", ["cogmill", "Open", "a b", "x", "open/folder"])
+def test_a_public_bucket_is_the_name_of_another_bucket(name):
+    with pytest.raises(ValidationError):
+        Settings(_env_file=None, bucket="cogmill", public_bucket=name)
+    assert Settings(_env_file=None, bucket="cogmill", public_bucket="cogmill-open").public_bucket == "cogmill-open"
+
+
 @pytest.mark.parametrize(
     ("written", "prefix"),
     [

@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import httpx
 import jinja2
 import pytest
 from botocore.exceptions import ClientError
+from cogmill.aws.place import ArchivePlace
 from cogmill.domain import keys
-from cogmill.domain.keys import QUARANTINE, index_file_keys
+from cogmill.domain.keys import LEDGER_MARK, OPEN_COPY, QUARANTINE, index_file_keys
 from cogmill.domain.layout import layout_in_use
 from cogmill.domain.model import Collection, Product
 from cogmill.domain.public_access import COMPILED, CORS, FORMATS, bucket_policy
@@ -29,6 +31,7 @@ FRAME = keys.parse_upload("bw/Travis/USDA_1951/frames/georef/03-22-51_4-1 Ä+50%
 SHEET = keys.parse_upload("nc/AMS_V23/index/georef/AMS_1950_17.tif")
 ELSEWHERE = Collection("StratMap/Hays", "TNRIS", "1996", Product.MOSAIC)
 COG = keys.cog_key(FRAME.collection, FRAME.bands, FRAME.stem, "0123456789ab")
+SCAN = keys.scan_key(FRAME.collection, FRAME.bands, FRAME.name.scan_stem)
 PUBLISHED = [
     COG,
     keys.cog_key(SHEET.collection, SHEET.bands, SHEET.stem, "0123456789ab"),
@@ -88,9 +91,10 @@ def test_browsers_of_any_site_may_read_by_ranges(address, bucket):
     assert answer.headers["content-range"] == "bytes 0-0/1"
 
 
-def rendered(name, prefix):
+def rendered(name, prefix, public="", item="b"):
     """Return a policy of the play for Amazon."""
     given = {"ecs_bucket": "b", "ecs_prefix": prefix, "ecs_name": "n", "ecs_region": "r", "account": "1"}
+    given |= {"ecs_public_bucket": public, "item": item}
     return json.loads(jinja2.Environment(autoescape=False).from_string((AMAZON / name).read_text()).render(given))  # noqa: S701
 
 
@@ -104,6 +108,33 @@ def test_amazon_has_the_same_list(prefix):
     assert theirs == ours
 
 
+def test_amazon_opens_the_public_bucket_alone_where_there_is_one():
+    (ours,) = json.loads(bucket_policy("open"))["Statement"]
+    closed, opened = (rendered("bucket.json.j2", "", "open", item)["Statement"] for item in ("b", "open"))
+
+    assert [one["Effect"] for one in closed] == ["Deny"]
+    (theirs,) = [one for one in opened if one["Effect"] == "Allow"]
+    assert sorted(theirs["Resource"]) == sorted(ours["Resource"])
+
+
+@pytest.mark.parametrize("public", ["", "open"])
+def test_the_role_of_airflow_writes_where_the_program_does_and_no_upload(public):
+    place = ArchivePlace("b", "county/aerials/", public)
+    statements = rendered("airflow.json.j2", "county/aerials/", public)["Statement"]
+    may = [(one["Action"], pattern) for one in statements for pattern in one["Resource"] if "s3:" in str(one["Action"])]
+
+    def allowed(action, key):
+        arn = f"arn:aws:s3:::{place.at(key)['Bucket']}/{place.at(key)['Key']}"
+        return any(action in actions and fnmatchcase(arn, pattern) for actions, pattern in may)
+
+    ours = [COG, "mapfiles/x.map", "overviews/x.tif", "quarantine/x.tif", LEDGER_MARK, "catalog/x", "stac/x", "viewer/x",
+            "geojson/x", "thumbnails/x"]  # fmt: skip
+    copies = [OPEN_COPY + SCAN, OPEN_COPY + LEDGER_MARK] if public else []
+    assert [key for key in ours + copies if not allowed("s3:PutObject", key)] == []
+    assert [key for key in [*ours, *copies, SCAN, FRAME.key] if not allowed("s3:GetObject", key)] == []
+    assert [key for key in (SCAN, FRAME.key) if allowed("s3:PutObject", key) or allowed("s3:DeleteObject", key)] == []
+
+
 @pytest.mark.parametrize("role", ["airflow", "hosts", "task"])
 def test_roles_on_amazon_reach_nothing_outside_of_a_prefix(role):
     for statement in rendered(f"{role}.json.j2", "county/aerials/")["Statement"]:
@@ -114,10 +145,11 @@ def test_roles_on_amazon_reach_nothing_outside_of_a_prefix(role):
     assert "county" not in json.dumps(rendered(f"{role}.json.j2", ""))
 
 
-def make_buckets(s3_server, name):
+def make_buckets(s3_server, name, **more):
     """Run the part of the containers' first step that makes buckets, as it stands."""
     script = (ROOT / "docker/init").read_text().partition("<< 'BUCKETS'\n")[2].partition("\nBUCKETS\n")[0]
     names = {"S3_URL": s3_server, "S3_REGION": "us-east-1", "COGMILL_BUCKET": name, "LOG_BUCKET": f"{name}-log"}
+    names |= more
     secrets = {"AWS_ACCESS_KEY_ID": "only", "AWS_SECRET_ACCESS_KEY": "for-tests"}
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env=os.environ | names | secrets, timeout=60)
 
@@ -131,6 +163,16 @@ def test_containers_open_the_bucket_that_they_make_and_not_that_of_logs(bucket, 
     assert client.get_bucket_policy(Bucket=f"{name}-new")["Policy"] == bucket_policy(f"{name}-new", simulated=True)
     with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
         client.get_bucket_policy(Bucket=f"{name}-new-log")
+
+
+def test_containers_open_the_public_bucket_alone_where_there_is_one(bucket, s3_server):
+    client, name = bucket
+
+    make_buckets(s3_server, f"{name}-new", COGMILL_PUBLIC_BUCKET=f"{name}-open")
+
+    assert client.get_bucket_policy(Bucket=f"{name}-open")["Policy"] == bucket_policy(f"{name}-open", simulated=True)
+    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        client.get_bucket_policy(Bucket=f"{name}-new")
 
 
 def test_containers_leave_a_bucket_that_was_there_as_it_is(bucket, s3_server):

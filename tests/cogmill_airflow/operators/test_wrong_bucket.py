@@ -47,3 +47,16 @@ def test_the_wait_for_uploads_ends_with_the_reason(wrong_bucket):
         NewUploadsSensor(task_id="wait").poke({})
     with pytest.raises(ConfigurationError, match=wrong_bucket):
         NewUploadsTrigger(wait_s=1)._check()
+
+
+def test_tasks_refuse_a_public_bucket_of_which_nobody_told_the_ledger(connected, monkeypatch):
+    with archive_from_connections():
+        pass
+    monkeypatch.setenv("COGMILL_PUBLIC_BUCKET", "nobody-said-so")
+    load_settings.cache_clear()
+
+    with (
+        pytest.raises(ConfigurationError, match=f"ledger.bucket {connected.bucket} nobody-said-so`"),
+        archive_from_connections(),
+    ):
+        pass

@@ -132,7 +132,27 @@ DELETE FROM cogmill.public_document WHERE key = ANY(:keys);
 
 -- name: forget_public_hashes(collection_id)!
 -- Whatever is in the bucket of a collection, or of the archive, is stored again.
-UPDATE cogmill.public_document SET sha256 = '', made_of = NULL WHERE collection_id IN (:collection_id, :collection_id || '/scans');
+UPDATE cogmill.public_document SET sha256 = '', made_of = NULL WHERE collection_id IN (
+    :collection_id, :collection_id || '/scans', :collection_id || '/open'
+);
+
+-- name: scan_copies(collection_id, mark)
+-- Where the copies of a collection's scans differ from what the public is to have: scans of frames that are on the map or about to be,
+-- and scans without a frame. Without `copy` or of another version: to be copied; without `key`: to be deleted.
+WITH wanted AS (
+    SELECT s.key, s.etag, s.size, s.arrived_at FROM cogmill.scan AS s
+    WHERE s.collection_id = :collection_id AND (EXISTS (
+        SELECT FROM cogmill.frame AS f LEFT JOIN cogmill.tile_index AS t ON t.oid = f.id
+        WHERE f.collection_id = s.collection_id AND f.bands = s.bands AND f.scan_stem = s.stem
+            AND (f.state IN ('built', 'published') OR t.oid IS NOT NULL)
+    ) OR EXISTS (SELECT FROM cogmill.lone_scan AS l WHERE l.key = s.key))
+), present AS (
+    SELECT d.key, d.made_of FROM cogmill.public_document AS d WHERE d.collection_id = :collection_id || '/open'
+)
+SELECT w.key, w.etag, w.size, w.arrived_at, p.key AS copy
+FROM wanted AS w FULL JOIN present AS p ON p.key = :mark || w.key
+WHERE w.etag IS DISTINCT FROM p.made_of
+ORDER BY coalesce(p.key, :mark || w.key);
 
 -- name: set_public_entry(collection_id, entry)!
 -- What the list of services says about a collection; nothing when it is not public.

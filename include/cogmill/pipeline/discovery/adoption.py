@@ -150,7 +150,7 @@ def adopt_again(archive: Archive, cog_keys: Sequence[str]) -> Iterator[tuple[str
 def _adoptable(archive: Archive, request: AdoptionRequest) -> Iterator[list[StoredObject]]:
     """Yield the COGs that nobody has adopted and no upload stands for, page by page, never an empty list."""
     left = request.limit
-    for page in archive.store.pages(request.prefix):
+    for page in archive.store.pages(request.prefix, side=archive.store.place.open_side):
         cogs = [cog for cog in page.objects if _is_foreign_cog(cog.key)]
         wanted = archive.ledger.uploads.adoptable([_row(cog) for cog in cogs], request.adopted) if cogs else set()
         found = [cog for cog in cogs if cog.key in wanted][:left]
