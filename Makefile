@@ -43,9 +43,11 @@ test-long: setup ## the long tests: hours of random work, backfills beside uploa
 	@COGMILL_LONG=1 $(SUDO) $(PYTHON) -m pytest -q -rP -p no:cacheprovider tests/system/test_operations_live.py tests/system/test_crowd.py \
 	  tests/system/test_secrets.py tests/cogmill_airflow/observability/test_lineage.py tests/cogmill/pipeline tests/packaging/test_requirements.py
 
-test-oldest-airflow: setup ## the tests of DAGs, operators and the page with the oldest Airflow and providers that requirements.txt allows
+test-oldest-airflow: setup ## the tests of DAGs, operators, the page and a whole stack with the oldest Airflow and providers that requirements.txt allows
+	@setup/install.sh browser
 	@setup/oldest_airflow.sh
-	@.venv-oldest-airflow/bin/python -m pytest -q -p no:cacheprovider tests/cogmill_airflow tests/dags
+	@$(SUDO) .venv-oldest-airflow/bin/python -m pytest -q -p no:cacheprovider tests/cogmill_airflow tests/dags \
+	  tests/system/test_no_hands.py tests/system/test_airflow_journeys.py
 
 lanes: setup ## every lane that `make test` leaves out, one after another; results go to docs/verification.md; hours (LANES="faults ...": some)
 	@$(PYTHON) -m tools.lanes $(LANES)

@@ -18,7 +18,7 @@ from cogmill.config.places import PROJECT as ROOT
 
 LANES = {
     "test-long": "1,000 examples of the state machine, 50 rounds of two runs, canary secrets in all DAGs, operations on a stack of their own",
-    "test-oldest-airflow": "DAGs, operators and the page with the oldest Airflow and providers that `requirements.txt` allows",
+    "test-oldest-airflow": "DAGs, operators, the page and a whole stack with the oldest Airflow and providers that `requirements.txt` allows",
     "faults": "everything fails in turn: S3, PostgreSQL, disks, notifications, Airflow's components",
     "clients": "QGIS, JOSM and web maps draw a collection, and are compared with the ground",
     "fuzz-uploads": "2,000 spoiled uploads in all codecs",
