@@ -35,6 +35,9 @@ DOCUMENT = ROOT / "docs" / "verification.md"
 
 NEVER = "not by this command yet"
 
+SHOWN = 80
+"""Lines of a failed lane's output that are shown."""
+
 _MARKS = re.compile(r"(<!-- lanes: .*? -->\n).*?(<!-- /lanes -->)", re.DOTALL)
 _MAKE = re.compile(r"make(\[\d+\])?: ")
 _ROW = re.compile(r"^\| `make ([a-z-]+)` \| [^|]* \| ([^|]*) \|$", re.MULTILINE)
@@ -63,6 +66,8 @@ def run(command: Sequence[str]) -> tuple[str, bool]:
     said = [line for line in done.stdout.splitlines() if not _MAKE.match(line)]
     printed = [line.strip(" =") for line in said if line.strip(" =")]
     last = (printed[-1] if printed else "nothing was printed").replace("|", "/")[:160]
+    if done.returncode:
+        sys.stderr.write("\n".join([*said[-SHOWN:], ""]))
     state = "passed" if done.returncode == 0 else f"FAILED with {done.returncode}"
     return f"{state} in {(time.monotonic() - begun) / 60:.0f} min, {last}", done.returncode == 0
 
