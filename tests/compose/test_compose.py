@@ -66,14 +66,16 @@ def test_runs_as_nobody_special_and_cannot_write_its_programs(system: System) ->
             assert system.inspect(container)["HostConfig"]["CapDrop"] == ["ALL"], service
 
 
-def test_shares_no_disk_between_dag_processor_and_workers(system: System) -> None:
+def test_shares_no_disk_but_the_grids_which_nobody_writes(system: System) -> None:
     mounts = {
-        service: [mount["Name"] for one in system.containers(service) for mount in system.inspect(one)["Mounts"]]
+        service: [mount for one in system.containers(service) for mount in system.inspect(one)["Mounts"]]
         for service in ("airflow-dag-processor", "airflow-scheduler", "airflow-worker")
     }
 
     assert mounts["airflow-dag-processor"] == mounts["airflow-scheduler"] == []
-    assert len(set(mounts["airflow-worker"])) == 2
+    own = [mount["Name"] for mount in mounts["airflow-worker"] if mount["RW"]]
+    shared = {mount["Destination"] for mount in mounts["airflow-worker"] if not mount["RW"]}
+    assert (len(set(own)), len(own), shared) == (2, 2, {"/usr/local/share/proj"})
 
 
 def test_reads_mapfiles_through_a_mount(system: System) -> None:
