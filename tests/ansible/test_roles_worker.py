@@ -106,14 +106,12 @@ def test_services_run_as_an_account_that_can_do_little(site: Host) -> None:
 
 
 def test_secrets_lie_only_in_files_that_their_owner_alone_reads(site: Host) -> None:
-    kept = {
-        path: site.run(f"stat -c '%a %U' {path}")
-        for path in ("/etc/cogmill/airflow.env", "/usr/local/sbin/cogmill-migrate")
-    }
+    programs = ("/usr/local/sbin/cogmill-grids", "/usr/local/sbin/cogmill-migrate")
+    kept = {path: site.run(f"stat -c '%a %U' {path}") for path in ("/etc/cogmill/airflow.env", *programs)}
     said = site.run("ps axww; journalctl --no-pager")
     written = " ".join(f"-e {shlex.quote(secret)}" for secret in SECRETS)
 
-    assert kept == {"/etc/cogmill/airflow.env": "600 root", "/usr/local/sbin/cogmill-migrate": "700 root"}
+    assert kept == {"/etc/cogmill/airflow.env": "600 root"} | dict.fromkeys(programs, "700 root")
     assert not [secret for secret in SECRETS if secret in said]
     found = site.run(f"grep -rlF {written} /opt/cogmill /var/lib/airflow /var/log /tmp /var/tmp || true").split()
     # The checkout holds this test.
