@@ -1,4 +1,4 @@
-"""One function that says everything in which the layers of an archive disagree: bucket, ledger, index, overviews, mapfiles.
+"""One function that says everything in which the layers of an archive disagree: bucket, ledger, index, overviews, mapfiles, public files.
 
 It shares nothing with `cogmill.maintenance.compare`: objects come from a client of its own, rows by its own SQL, pixels from GDAL, and
 what is right follows from the uploads alone. It is for archives whose uploads are good frames in EPSG:3857.
@@ -19,7 +19,7 @@ import psycopg
 from osgeo import gdal, ogr
 from psycopg.rows import dict_row
 
-EXTRA = ("reports/", "geojson/compiled_historical_indexes.", "catalog/index.html", "catalog/services.json")
+EXTRA = ("reports/", "geojson/compiled_historical_indexes.")
 """Where objects of the archive as a whole begin."""
 
 DIGEST = re.compile(r"^(overviews/|.*/cog/).*\.[0-9a-f]{12}\.tif$")
@@ -70,6 +70,8 @@ class Layers:
             self.cells = connection.execute("SELECT * FROM cogmill.overview").fetchall()
             retired = "SELECT key FROM cogmill.retired_cog UNION SELECT key FROM cogmill.retired_overview"
             self.retired = {row["key"] for row in connection.execute(retired)}
+            public = connection.execute("SELECT key, sha256 FROM cogmill.public_document")
+            self.public = {row["key"]: row["sha256"] for row in public}
 
 
 def disagreements(client: Any, bucket: str, libpq: Mapping[str, Any], uploads: Mapping[str, bytes]) -> list[str]:
@@ -88,6 +90,7 @@ def disagreements(client: Any, bucket: str, libpq: Mapping[str, Any], uploads: M
         *_wrong_rows(layers, uploads),
         *_wrong_collections(layers),
         *_wrong_overviews(layers, uploads),
+        *_wrong_public(layers),
         *_left_over(layers, uploads),
     ]
 
@@ -194,10 +197,18 @@ def _wrong_overviews(layers: Layers, uploads: Mapping[str, bytes]) -> Iterator[s
             yield f"overviews: {key} has gray {wanted:.0f} and is shown as {seen:.0f}"
 
 
+def _wrong_public(layers: Layers) -> Iterator[str]:
+    for key, sha256 in layers.public.items():
+        if key not in layers.objects:
+            yield f"public: {key} is recorded and not in the bucket"
+        elif _sha256(layers.objects[key]) != sha256:
+            yield f"public: {key} has other bytes than are recorded"
+
+
 def _left_over(layers: Layers, uploads: Mapping[str, bytes]) -> Iterator[str]:
     """Say what nobody knows of. Whole objects with a digest in their names, which a run that was interrupted has left, are not shown to anybody."""
     named = {frame["cog_key"] for frame in layers.frames.values()} | {cell["key"] for cell in layers.cells}
-    for key in layers.objects.keys() - uploads.keys() - named - layers.retired:
+    for key in layers.objects.keys() - uploads.keys() - named - layers.retired - layers.public.keys():
         known = "/tile_index/" in key or key.startswith(("mapfiles/", "thumbnails/", *EXTRA))
         if not known and not DIGEST.search(key):
             yield f"bucket: nobody knows of {key}"
