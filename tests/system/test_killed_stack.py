@@ -100,7 +100,7 @@ def test_every_upload_is_published_when_anything_may_be_killed_at_any_time(airfl
     print(f"{FRAMES} uploads on the map after {time.monotonic() - begun:.0f} s; killed: {struck}")
     assert sum(struck.values()) > 0
     wait_until(lambda: at_leisure(airflow_stack), PATIENCE_S)
-    pages = f"catalog/{COLLECTION}/photographs/"
+    pages = f"catalog/{COLLECTION}/photographs/bw/"
     listed = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=pages)
     assert sum(page["KeyCount"] for page in listed) == FRAMES, "each photograph has its page"
     assert disagreements(client, bucket, owner(airflow_stack), uploads) == []
