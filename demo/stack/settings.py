@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from cogmill.aws.place import ArchivePlace
-from cogmill.config.values import Prefix
+from cogmill.config.values import Prefix, PublicBucket
 from cogmill.domain.errors import ConfigurationError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -51,7 +51,7 @@ class StackSettings(BaseSettings):
     """As in the program's settings."""
     prefix: Prefix = ""
     """As in the program's settings."""
-    public_bucket: str = Field("", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    public_bucket: PublicBucket = ""
     """As in the program's settings; the stack makes it beside the other."""
     s3_port: Port = 9000
     """Port of the S3 server."""

@@ -39,10 +39,11 @@ def test_a_result_replaces_its_own_line_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("code", "said"), [(0, "passed in 0 min, 3 passed"), (4, "FAILED with 4 in 0 min, 3 passed")])
-def test_a_lane_says_how_it_ended_with_its_last_line(code: int, said: str) -> None:
+def test_a_lane_says_how_it_ended_with_its_last_line(code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert lanes.run(
         ["sh", "-c", f"echo begun; echo '=== 3 passed ==='; echo \"make[1]: Leaving directory '/x'\"; exit {code}"]
     ) == (said, code == 0)
+    assert ("begun" in capsys.readouterr().err) is (code != 0)
 
 
 def test_a_name_that_is_no_lane_runs_nothing() -> None:

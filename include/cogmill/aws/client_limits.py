@@ -17,6 +17,10 @@ TRIES = 4
 """Tries of one request before it counts as failed: with pauses between them, a service that says 503 is over it by then."""
 
 
+CONNECTIONS = 10
+"""Connections that a client keeps, and so requests that it makes sense to send at the same time."""
+
+
 def client_config(silence_s: float) -> Config:
     """Return the configuration of a client that gives up on a silent service, and retries what a service asks to retry.
 
@@ -28,6 +32,7 @@ def client_config(silence_s: float) -> Config:
         read_timeout=silence_s,
         retries={"mode": "standard", "total_max_attempts": TRIES},
         tcp_keepalive=True,
+        max_pool_connections=CONNECTIONS,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from cogmill.config.values import Prefix, Url
+from cogmill.config.values import Prefix, PublicBucket, Url
 
 
 class BucketSettings(BaseModel):
@@ -16,7 +16,7 @@ class BucketSettings(BaseModel):
     """S3 bucket that holds the uploads and, without `COGMILL_PUBLIC_BUCKET`, everything derived from them."""
     prefix: Prefix = ""
     """Folder in that bucket, such as `archives/aerials`, where others use the rest: no key outside of it is listed, read or written. Empty: all of the bucket."""
-    public_bucket: str = Field("", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    public_bucket: PublicBucket = ""
     """S3 bucket of its own for what is public, below the same prefix: COGs, index files, pages, catalogs and copies of scans. Empty: they lie beside the uploads."""
     public_url: Url = "http://127.0.0.1:9000/cogmill"
     """Base URL of public downloads: this URL, a slash and a key are the address of an object. With `COGMILL_PREFIX`, the address of that folder; with `COGMILL_PUBLIC_BUCKET`, of that bucket."""

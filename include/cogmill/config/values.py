@@ -90,6 +90,9 @@ Schedule = Annotated[str | None, AfterValidator(_check_schedule)]
 Prefix = Annotated[str, AfterValidator(_check_prefix)]
 """What keys in a bucket begin with, with a slash at its end; empty for none."""
 
+PublicBucket = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")]
+"""A name of a bucket as S3 takes it, or empty."""
+
 Url = Annotated[str, AfterValidator(_check_url)]
 """Base URL without a slash at the end."""
 

@@ -7,13 +7,14 @@ afterwards, one that is to leave is deleted before: a run that is killed leaves 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain, islice
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
+from cogmill.aws.client_limits import CONNECTIONS
 from cogmill.aws.s3 import PutOptions
 from cogmill.config.collection_files import CollectionConfig, collection_abstract, load_collection_config, site_of
 from cogmill.config.place_names import load_places
@@ -29,7 +30,7 @@ from cogmill.mapserver.titles import collection_title
 from cogmill.pipeline.archive import Archive
 from cogmill.pipeline.discovery.lone_scans import scan_files
 from cogmill.pipeline.discovery.scan_copies import close_scans, open_scans
-from cogmill.public.document import Document, compared
+from cogmill.public.document import ASKED_AGAIN, Document, compared, in_groups
 from cogmill.public.facts import CollectionFacts, PublishedFrame
 from cogmill.public.scans.lone_scan import ScanEntry
 from cogmill.public.scans.scan_list import archive_documents as lists_of_scans
@@ -39,16 +40,8 @@ from cogmill.public.writers import archive_documents, collection_documents
 
 log = logging.getLogger(__name__)
 
-UPLOADS_AT_ONCE = 10
-"""Files stored or deleted at the same time: they are small, and each waits for its answer. As many as the client has connections."""
-
 RECORDED_AT_ONCE = 500
 """Files after which the ledger hears of those that were stored."""
-
-Item = TypeVar("Item")
-
-CACHE = "public, no-cache"
-"""Copies may be kept, and are asked for by their ETag before they are shown: a publication is seen at once."""
 
 
 @dataclass(slots=True)
@@ -207,8 +200,8 @@ def _write(archive: Archive, owner: str, documents: Iterable[Document], change: 
     ledger = archive.ledger.public_documents
     known = ledger.stored(owner)
     wanted: set[str] = set()
-    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
-        for group in _groups(documents):
+    with ThreadPoolExecutor(CONNECTIONS) as pool:  # files are small, and each waits for its answer
+        for group in in_groups(documents, RECORDED_AT_ONCE):
             wanted.update(document.key for document in group)
             changed, same = compared(group, known)
             change.unchanged += len(group) - len(changed)
@@ -216,7 +209,7 @@ def _write(archive: Archive, owner: str, documents: Iterable[Document], change: 
             ledger.note(owner, [as_recorded(document) for document in changed])
             ledger.note_made_of([_made_of(d) for d in same if d.made_of])
             change.written += [document.key for document in changed]
-        for gone in _groups(sorted(known.keys() - wanted - _kept(known))):
+        for gone in in_groups(sorted(known.keys() - wanted - _kept(known)), RECORDED_AT_ONCE):
             list(pool.map(archive.store.delete, gone))
             ledger.forget(gone)
             change.removed += gone
@@ -238,19 +231,12 @@ def _kept(known: Iterable[str]) -> set[str]:
     return {key for key in known if key.startswith(public_keys.VIEWER)} - {public_keys.VIEWER_PLACES}
 
 
-def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Yield items in lists that are handled together, without ever holding all of them."""
-    items = iter(items)
-    while group := list(islice(items, RECORDED_AT_ONCE)):
-        yield group
-
-
 def store_document(archive: Archive, document: Document) -> None:
     """Store a document where anybody may read it, with one PUT. Whoever does it records it in the ledger afterwards."""
     options = PutOptions(
         document.content_type,
         acl=archive.settings.public_acl,
-        cache_control=document.cache_control or CACHE,
+        cache_control=document.cache_control or ASKED_AGAIN,
         content_encoding=document.encoding,
     )
     archive.store.replace(document.key, document.body, options.with_sha256(document.sha256))

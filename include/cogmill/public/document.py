@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 XML = "application/xml"
 TEXT = "text/plain; charset=utf-8"
+
+ASKED_AGAIN = "public, no-cache"
+"""Copies may be kept, and are asked for by their ETag before they are shown: a publication is seen at once."""
 
 NOT_IN_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(55296, 57344), 65534, 65535), " ")
 """Characters that no XML document may hold, escaped or not."""
@@ -43,6 +50,13 @@ class Document:
     def sha256(self) -> str:
         """Hash of the body, in hexadecimal."""
         return hashlib.sha256(self.body).hexdigest()
+
+
+def in_groups(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield documents, or what stands for them, in lists that are handled together, without ever holding all of them."""
+    items = iter(items)
+    while group := list(islice(items, size)):
+        yield group
 
 
 def compact_json(content: object) -> bytes:

@@ -18,8 +18,8 @@ def objects(archive: Archive, keys: Iterable[str]) -> Datasets:
     """Return keys of the bucket as datasets, named as OpenLineage names objects of S3."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
-    place = archive.store.place
-    return [Dataset(namespace=f"s3://{place.side(key).bucket}", name=place.at(key)["Key"]) for key in keys]
+    stored = map(archive.store.place.at, keys)
+    return [Dataset(namespace=f"s3://{at['Bucket']}", name=at["Key"]) for at in stored]
 
 
 def tile_index(archive: Archive) -> Any:

@@ -7,29 +7,21 @@ are missing or altered.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
 
+from cogmill.aws.client_limits import CONNECTIONS
 from cogmill.aws.s3 import PutOptions
 from cogmill.domain.errors import ObjectRefusedError, SourceChangedError
 from cogmill.domain.keys import OPEN_COPY
 from cogmill.ledger.connection import Row
 from cogmill.pipeline.archive import Archive
+from cogmill.public.document import ASKED_AGAIN, in_groups
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 10
-"""Scans copied at the same time, as many as the client has connections; S3 does the work."""
-
 RECORDED_AT_ONCE = 100
 """Scans after which the ledger hears of those that were copied or deleted."""
-
-Item = TypeVar("Item")
-
-CACHE = "public, no-cache"
-"""A scan may be replaced: copies of browsers are asked for by their ETag before they are shown."""
 
 
 def open_scans(archive: Archive, collection_id: str) -> list[str]:
@@ -44,8 +36,8 @@ def open_scans(archive: Archive, collection_id: str) -> list[str]:
     if not archive.store.place.public:
         return []
     ledger, copied = archive.ledger.public_documents, list[str]()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for group in _groups(ledger.scans_to_open(collection_id)):
+    with ThreadPoolExecutor(CONNECTIONS) as pool:  # S3 does the work
+        for group in in_groups(ledger.scans_to_open(collection_id), RECORDED_AT_ONCE):
             done = [row for row in pool.map(partial(_copied, archive), group) if row]
             ledger.note(f"{collection_id}/open", done)
             copied += [str(row["key"]) for row in done]
@@ -57,22 +49,17 @@ def close_scans(archive: Archive, collection_id: str) -> list[str]:
     """Delete the copies of scans that nothing published leads to any more; return their names."""
     ledger = archive.ledger.public_documents
     closed = ledger.scans_to_close(collection_id) if archive.store.place.public else []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for group in _groups(closed):
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        for group in in_groups(closed, RECORDED_AT_ONCE):
             list(pool.map(archive.store.delete, group))
             ledger.forget(group)
     return closed
 
 
-def _groups(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Yield items in lists after which the ledger hears of them."""
-    return (items[first : first + RECORDED_AT_ONCE] for first in range(0, len(items), RECORDED_AT_ONCE))
-
-
 def _copied(archive: Archive, scan: Row) -> Row | None:
     """Copy one scan; return what the ledger keeps of the copy, None where there is none."""
     key, etag = scan["key"], scan["etag"]
-    options = PutOptions("image/tiff", acl=archive.settings.public_acl, cache_control=CACHE)
+    options = PutOptions("image/tiff", acl=archive.settings.public_acl, cache_control=ASKED_AGAIN)
     try:
         archive.store.open_copy(key, etag, options)
     except (SourceChangedError, ObjectRefusedError) as err:
